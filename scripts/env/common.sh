@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: GPL-2.0
+# Shared by the environment scripts: messages, the cache, root, and steps with progress.
+# Sourced, never run.
+
+ENV_DIR=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
+PROJECT=$(readlink -f "$ENV_DIR/../..")
+CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/bonding-rs
+
+# One sentence for a person, on standard error, and out.
+die() {
+	printf '%s: %s\n' "${PROG:-${0##*/}}" "$*" >&2
+	exit 1
+}
+
+say() { printf '%s\n' "$*" >&2; }
+
+# Start the calling script again as root, with the same cache, unless it is root already.
+# Called as: become_root "what root is needed for" "$0" "$@"
+become_root() {
+	local why=$1
+	shift
+	[ "$(id -u)" -eq 0 ] && return
+	command -v sudo >/dev/null ||
+		die "root is needed to $why, and sudo is not installed: run this as root, or install sudo."
+	exec sudo env "XDG_CACHE_HOME=${CACHE%/*}" "HOME=$HOME" "PATH=$PATH" "$@" ||
+		die "sudo refused to $why: run this as root, or ask for the right to use sudo."
+}
+
+# Hold the lock of the cache on descriptor 9 until this process and its children end.
+# Children inherit it on purpose: what an interrupted run left behind still writes, so it still locks.
+lock_cache() {
+	exec 9>>"$CACHE/lock" || die "cannot write to the cache folder $CACHE: set XDG_CACHE_HOME to a folder that you can write."
+	flock -n 9 && return
+	say "Another set-up of the build environment is running: waiting for it to finish."
+	flock 9 || die "cannot lock $CACHE/lock: is the cache on a file system without locks? Set XDG_CACHE_HOME to a local one."
+}
+
+# Turn the log of a failed step into the reason, as far as a person can act on it.
+reason_of_failure() {
+	local log=$1
+	if grep -qE 'No space left on device|not enough free space' "$log"; then
+		echo "the disk is full; free some space under ${CACHE%/*}, or set XDG_CACHE_HOME to a larger disk, and run it again"
+	elif grep -qE 'Temporary failure resolving|Could not resolve|Could not connect|Unable to connect|Connection failed|Network is unreachable|Failed to fetch' "$log"; then
+		echo "the Debian mirror cannot be reached; check the network and run it again"
+	elif grep -qE 'NO_PUBKEY|EXPKEYSIG|is not signed' "$log"; then
+		echo "the mirror's signature is unknown here; update the package debian-archive-keyring and run it again"
+	else
+		echo "the lines above, the last of $log, say why"
+	fi
+}
+
+# step TITLE SECONDS COMMAND ...: run it with its output in a log, show that it lives, stop on failure.
+# STEP and STEPS count them; SECONDS is what it usually takes, so that a person can plan a coffee.
+step() {
+	local title=$1 usual=$2 log start now last=0 pid status=0
+	shift 2
+	STEP=$((${STEP:-0} + 1))
+	mkdir -p "$CACHE/log"
+	log=$CACHE/log/$STEP-$(printf '%s' "$title" | tr -cs 'A-Za-z0-9' '-').log
+	say "[$STEP/$STEPS] $title (usually $usual s)"
+	start=$(date +%s)
+	set -m # a process group of its own, so that an interrupt ends all of it
+	("$@") >"$log" 2>&1 </dev/null &
+	pid=$!
+	set +m
+	# shellcheck disable=SC2064
+	trap "kill -TERM -- -$pid 2>/dev/null; wait $pid; say 'Interrupted: nothing unfinished is kept, run it again.'; exit 130" INT TERM HUP
+	while kill -0 "$pid" 2>/dev/null; do
+		sleep 0.2
+		now=$(($(date +%s) - start))
+		if [ $((now - last)) -ge 10 ]; then
+			last=$now
+			say "      $now s: $(tail -c 400 "$log" | tr '\r' '\n' | grep -v '^[[:space:]]*$' | tail -n 1 | cut -c 1-100)"
+		fi
+	done
+	wait "$pid" || status=$?
+	trap - INT TERM HUP
+	if [ "$status" -ne 0 ]; then
+		tail -n 25 "$log" >&2
+		die "\"$title\" failed: $(reason_of_failure "$log")."
+	fi
+	say "      done in $(($(date +%s) - start)) s"
+}
+
+# need_space GIGABYTES PATH
+need_space() {
+	local free
+	free=$(($(df --output=avail -k "$2" | tail -n 1) / 1048576))
+	[ "$free" -ge "$1" ] ||
+		die "$2 has $free GB free and the build environment needs $1 GB: free some space, or set XDG_CACHE_HOME to a larger disk."
+}
