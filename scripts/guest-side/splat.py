@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Find the kernel's complaints in a kernel log."""
+
+import re
+
+# What a line looks like when the kernel says that something is broken.
+SPLAT = re.compile("|".join((
+    r"\bBUG: ", r"\bkernel BUG at ", r"\bWARNING: ", r"\bOops: ", r"\bgeneral protection fault",
+    r"Kernel panic - ", r"\bKASAN: ", r"\bKCSAN: ", r"\bUBSAN: ", r"\bKFENCE: ", r"\bKMSAN: ",
+    r"possible circular locking", r"possible recursive locking", r"possible irq lock inversion",
+    r"suspicious RCU usage", r"inconsistent lock state", r"Invalid wait context",
+    r"sleeping function called from invalid context", r"scheduling while atomic", r"bad unlock balance",
+    r"held lock freed", r"lock held when returning to user space", r"DEBUG_LOCKS_WARN_ON",
+    r"rcu_(preempt|sched|tasks)\w* (self-)?detected .*stall", r"rcu: INFO: .* stall", r"INFO: task .* blocked for more than",
+    r"soft lockup", r"hard LOCKUP", r"unregister_netdevice: waiting for", r"refcount_t: ", r"ref_tracker: ",
+    r"leaked reference", r"kmemleak: \d+ new suspected memory leaks", r"ODEBUG: ", r"list_(add|del) corruption",
+    r"unable to handle (kernel|page fault)", r"invalid opcode: ", r"stack guard page was hit",
+    r"Objects remaining (in|on) ", r"Slab .* still has objects", r"nobody cared",
+)))
+# A splat goes on until the kernel talks of something else; a few lines show it.
+LINES_SHOWN = 60
+
+
+def find(text):
+    """The lines of each splat in the log, ready to print; empty when the kernel is content."""
+    lines = text.splitlines()
+    shown = []
+    index = 0
+    while index < len(lines):
+        if not SPLAT.search(lines[index]):
+            index += 1
+            continue
+        last = index
+        for last in range(index, min(index + LINES_SHOWN, len(lines))):
+            if last > index and "---[ end" in lines[last]:
+                break
+        shown += lines[index:last + 1]
+        index = last + 1
+    return shown
