@@ -1,0 +1,354 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+#
+# What the guest tests of the bonding driver share: links to bond, a peer to talk
+# to, snapshots of everything a user can see, and a stream of numbered packets.
+# A test file sources this file, which sources lib.sh.
+
+GUEST_DIR=$(cd "${BASH_SOURCE[0]%/*}" && pwd)
+TOOLS_DIR=${GUEST_DIR%/guest}/tools
+. "$GUEST_DIR/lib.sh"
+
+WORK=$(mktemp -d /tmp/bond-test.XXXXXX)
+SYSFS=/sys/class/net
+
+# -- which driver ------------------------------------------------------------
+
+ours() {
+	[[ ${MODULE_UNDER_TEST-ours} == ours ]]
+}
+
+# ours_only WHAT-THE-IN-TREE-DRIVER-DOES-INSTEAD
+ours_only() {
+	ours || skip "the in-tree driver $1"
+}
+
+# -- programs ------------------------------------------------------------------
+
+# build NAME...: compiles tests/tools/NAME.c, once in a boot, so that NAME can be called.
+build() {
+	local name
+	mkdir -p /tmp/tools
+	PATH=/tmp/tools:$PATH
+	for name; do
+		[[ -x /tmp/tools/$name ]] ||
+			gcc -O1 -Wall -Werror -o "/tmp/tools/$name" "$TOOLS_DIR/$name.c"
+	done
+}
+
+# -- reading and writing attributes --------------------------------------------
+
+# put VALUE FILE: one write(2); the shell says why it failed ("write error: ...").
+put() {
+	printf '%s\n' "$1" >"$2"
+}
+
+# set_option BOND OPTION VALUE / option BOND OPTION
+set_option() {
+	put "$3" "$SYSFS/$1/bonding/$2"
+}
+
+option() {
+	cat "$SYSFS/$1/bonding/$2"
+}
+
+# link_json DEVICE FILTER [IP-OPTION...]: what `ip -d link show` says, through jq.
+link_json() {
+	local device=$1 filter=$2
+	shift 2
+	ip "$@" -d -j link show dev "$device" | jq -cSr ".[0] | $filter"
+}
+
+active() {
+	[[ $(option "$1" active_slave) == "$2" ]]
+}
+
+# slave_attribute SLAVE NAME
+slave_attribute() {
+	cat "$SYSFS/$1/bonding_slave/$2"
+}
+
+mii_status() {
+	[[ $(slave_attribute "$1" mii_status) == "$2" ]]
+}
+
+failures() {
+	slave_attribute "$1" link_failure_count
+}
+
+has_carrier() {
+	[[ $(cat "$SYSFS/$1/carrier" 2>/dev/null) == 1 ]]
+}
+
+no_carrier() {
+	[[ $(cat "$SYSFS/$1/carrier" 2>/dev/null) == 0 ]]
+}
+
+hwaddr() {
+	cat "$SYSFS/$1/address"
+}
+
+has_address() {
+	[[ $(hwaddr "$1") == "$2" ]]
+}
+
+exists() {
+	[[ -e $SYSFS/$1 ]]
+}
+
+gone() {
+	[[ ! -e $SYSFS/$1 ]]
+}
+
+is() {
+	[[ $1 == "$2" ]] || fail "${3-value} is '$1', expected '$2'"
+}
+
+# -- the module ------------------------------------------------------------------
+
+loaded() {
+	[[ -d /sys/module/bonding ]]
+}
+
+unload() {
+	! loaded || rmmod bonding
+}
+
+# load PARAMETER...: loads the module afresh.
+load() {
+	unload
+	modprobe bonding "$@"
+}
+
+# The module's reference count.
+references() {
+	cat /sys/module/bonding/refcnt
+}
+
+# -- everything a user can see --------------------------------------------------
+
+snapshot() {
+	local file
+	ip -d -j link show | jq -S .
+	echo "masters: $(cat $SYSFS/bonding_masters 2>&1)"
+	for file in $SYSFS/*/bonding/* $SYSFS/*/bonding_slave/* $SYSFS/*/flags \
+		/proc/net/bonding/* /proc/net/dev_mcast; do
+		[[ ! -f $file ]] || echo "$file: $(cat "$file" 2>&1)"
+	done
+	ls -d $SYSFS/*/upper_* $SYSFS/*/lower_* $SYSFS/*/slave_* 2>/dev/null || :
+}
+
+# unchanged COMMAND...: the command (which checks its own result) leaves no trace.
+unchanged() {
+	snapshot >"$WORK/before"
+	"$@"
+	snapshot >"$WORK/after"
+	diff "$WORK/before" "$WORK/after" || fail "'$*' changed the state"
+}
+
+# refused TEXT COMMAND...: fails with TEXT and leaves no trace.
+refused() {
+	unchanged fails_with "$@"
+}
+
+# -- links and the peer -----------------------------------------------------------
+#
+# The peer is a network namespace: a bridge, which every link leads to, with the
+# addresses 192.0.2.2 and 2001:db8::2. The bond has .1 and ::1.
+
+PEER4=192.0.2.2 PEER6=2001:db8::2
+OUR4=192.0.2.1 OUR6=2001:db8::1
+
+in_peer() {
+	ip netns exec peer "$@"
+}
+
+make_peer() {
+	ip netns add peer
+	ip -n peer link set lo up
+	in_peer sysctl -qw net.ipv6.conf.default.accept_dad=0
+	ip -n peer link add br0 type bridge forward_delay 0 mcast_snooping 0
+	ip -n peer link set br0 up
+	ip -n peer address add $PEER4/24 dev br0
+	ip -n peer address add $PEER6/64 dev br0 nodad
+}
+
+# plug NAME: connects NAME's far end, NAMEp, to the peer's bridge.
+plug() {
+	ip -n peer link set "$1p" master br0 up
+}
+
+# make_links KIND NAME...: links to the peer. KIND is veth, netdevsim or virtio.
+make_links() {
+	local kind=$1 name
+	shift
+	LINK_KIND=$kind
+	ip netns list | grep -q '^peer\b' || make_peer
+	for name; do
+		make_link_"$kind" "$name"
+		plug "$name"
+	done
+}
+
+# The last byte of the address is the name's first letter: a0 is ...:0a, b0 is ...:0b.
+link_address() {
+	printf '02:00:00:00:00:%s' "0${1:0:1}"
+}
+
+make_link_veth() {
+	ip link add "$1" address "$(link_address "$1")" type veth peer name "$1p" netns peer
+}
+
+netdevsim_id=10
+
+# make_netdevsim NAME: an unconnected netdevsim device.
+make_netdevsim() {
+	local id=$((netdevsim_id++)) path
+	modprobe netdevsim
+	put "$id 1" /sys/bus/netdevsim/new_device
+	path=(/sys/bus/netdevsim/devices/netdevsim$id/net/*)
+	ip link set "${path[0]##*/}" name "$1"
+}
+
+make_link_netdevsim() {
+	local here there
+	make_netdevsim "$1"
+	ip link set "$1" address "$(link_address "$1")"
+	make_netdevsim "$1p"
+	ip link set "$1p" netns peer
+	here=$(<"$SYSFS/$1/ifindex")
+	there=$(ip -n peer -j link show "$1p" | jq '.[0].ifindex')
+	exec {our_ns}</proc/self/ns/net {peer_ns}</run/netns/peer
+	put "$our_ns:$here $peer_ns:$there" /sys/bus/netdevsim/link_device
+	exec {our_ns}<&- {peer_ns}<&-
+}
+
+# cut NAME / mend NAME: the cable to the peer.
+cut() {
+	case $LINK_KIND in
+	virtio) set_link "$(virtio_card "$1")" off ;;
+	*) ip -n peer link set "$1p" down ;;
+	esac
+}
+
+mend() {
+	case $LINK_KIND in
+	virtio) set_link "$(virtio_card "$1")" on ;;
+	*) ip -n peer link set "$1p" up ;;
+	esac
+}
+
+# make_bond NAME OPTION...: as `ip link add type bond`, up, with the addresses.
+make_bond() {
+	local name=$1
+	shift
+	ip link add "$name" type bond "$@"
+	sysctl -qw "net.ipv6.conf.$name.accept_dad=0"
+	ip link set "$name" up
+	ip address add $OUR4/24 dev "$name"
+	ip address add $OUR6/64 dev "$name" nodad
+}
+
+enslave() {
+	local bond=$1 slave
+	shift
+	for slave; do
+		ip link set dev "$slave" down
+		ip link set dev "$slave" master "$bond"
+	done
+}
+
+ping_peer() {
+	ping -q -c 1 -W 1 "${1-$PEER4}"
+}
+
+# -- a stream of numbered packets -----------------------------------------------------
+
+# stream_start: one packet a millisecond from the bond to the peer.
+stream_start() {
+	build stream
+	ping_peer
+	in_peer stream recv 5001 "$WORK/progress" >"$WORK/report" 2>"$WORK/stream.err" &
+	stream_receiver=$!
+	wait_for 5 "the receiver to listen" test -s "$WORK/progress"
+	stream send "${1-$PEER4}" 5001 1000 &
+	stream_sender=$!
+	stream_more 200
+}
+
+stream_received() {
+	local count
+	read -r count <"$WORK/progress"
+	echo $((10#$count))
+}
+
+stream_passed() {
+	(($(stream_received) >= $1))
+}
+
+# stream_more N: waits until N more packets have arrived.
+stream_more() {
+	wait_for 20 "$1 more packets of the stream" stream_passed $(($(stream_received) + $1))
+}
+
+# stream_stop: ends the stream; sets sent, lost, duplicated and gap_ms.
+stream_stop() {
+	kill "$stream_sender"
+	wait "$stream_sender" || :
+	wait "$stream_receiver" || fail "the stream ended badly: $(cat "$WORK/stream.err")"
+	echo "stream: $(cat "$WORK/report")"
+	sent=$(report_field sent) lost=$(report_field lost)
+	duplicated=$(report_field duplicated) gap_ms=$(report_field gap_ms)
+}
+
+report_field() {
+	grep -oE "\b$1=[0-9]+" "$WORK/report" | grep -oE '[0-9]+$'
+}
+
+# -- packets on the wire ---------------------------------------------------------------
+
+# capture NAMESPACE DEVICE FILTER: records until captured is called.
+capture() {
+	ip netns exec "$1" tcpdump -Z root -U -n -e -t -i "$2" -Q in -w "$WORK/pcap" "$3" \
+		2>"$WORK/tcpdump.err" &
+	capture_pid=$!
+	wait_for 10 "tcpdump to listen on $2" grep -q 'listening on' "$WORK/tcpdump.err"
+}
+
+# captured [FILTER]: what was recorded so far, one line a packet.
+captured() {
+	tcpdump -n -e -t -r "$WORK/pcap" ${1+"$1"} 2>/dev/null
+}
+
+captured_count() {
+	captured ${1+"$1"} | wc -l
+}
+
+captured_at_least() {
+	(($(captured_count "$2") >= $1))
+}
+
+capture_stop() {
+	kill "$capture_pid"
+	wait "$capture_pid" || :
+}
+
+# -- back to nothing -------------------------------------------------------------------
+
+# Called after each case, whatever it left.
+teardown() {
+	local device id pids
+	pids=$(jobs -p)
+	[[ -z $pids ]] || kill $pids 2>/dev/null
+	pkill -P $$ -x 'stream|tcpdump|frame|ping' 2>/dev/null
+	ip -all netns delete
+	for device in $(ip -d -j link show | jq -r '.[] | select(.linkinfo.info_kind |
+		IN("vlan", "macvlan", "bond", "team", "bridge", "dummy", "veth", "vrf")) | .ifname'); do
+		ip link delete "$device" 2>/dev/null
+	done
+	for id in /sys/bus/netdevsim/devices/netdevsim*; do
+		[[ ! -e $id ]] || put "${id##*netdevsim}" /sys/bus/netdevsim/del_device
+	done
+	rm -rf "${WORK:?}"/*
+	return 0
+}

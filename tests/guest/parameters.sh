@@ -1,0 +1,169 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# modules: ours intree
+#
+# Module parameters: what `modprobe bonding mode=... miimon=...` gives, and what
+# it says about values that make no sense.
+
+. "${BASH_SOURCE[0]%/*}/bond.sh"
+
+# load_refused MESSAGE PARAMETER...: the module does not load, and the log says why.
+load_refused() {
+	local message=$1
+	shift
+	unload
+	kmsg_mark
+	fails_with "Invalid argument" modprobe bonding "$@"
+	kmsg_has "$message" || fail "the kernel log does not say '$message'"
+	! loaded || fail "the module is loaded"
+	[[ ! -e $SYSFS/bonding_masters ]] || fail "bonding_masters is left behind"
+}
+
+# load_warns MESSAGE OPTION EXPECTED PARAMETER...: loads, warns, and OPTION of bond0 is EXPECTED.
+load_warns() {
+	local message=$1 name=$2 expected=$3
+	shift 3
+	kmsg_mark
+	load "$@"
+	kmsg_has "$message" || fail "the kernel log does not say '$message'"
+	is "$(option bond0 "$name")" "$expected" "$name"
+}
+
+test_no_parameters_give_one_round_robin_bond() {
+	load
+	is "$(cat $SYSFS/bonding_masters)" bond0
+	is "$(option bond0 mode)" "balance-rr 0"
+	is "$(option bond0 miimon)" 0
+	is "$(link_json bond0 .num_tx_queues)" 16
+	is "$(link_json bond0 '.flags | contains(["MASTER"])')" true
+}
+
+test_max_bonds_0_creates_none() {
+	load max_bonds=0
+	is "$(cat $SYSFS/bonding_masters)" ""
+	gone bond0
+}
+
+test_parameters_reach_every_bond() {
+	local bond
+	load max_bonds=2 mode=active-backup miimon=50 updelay=100 downdelay=150 \
+		primary=eth7 primary_reselect=failure fail_over_mac=active num_grat_arp=5 \
+		resend_igmp=3 all_slaves_active=1 min_links=2 tx_queues=4
+	is "$(cat $SYSFS/bonding_masters)" "bond0 bond1"
+	for bond in bond0 bond1; do
+		is "$(option $bond mode)" "active-backup 1"
+		is "$(option $bond miimon)" 50
+		is "$(option $bond updelay)" 100
+		is "$(option $bond downdelay)" 150
+		is "$(option $bond primary_reselect)" "failure 2"
+		is "$(option $bond fail_over_mac)" "active 1"
+		is "$(option $bond num_grat_arp)" 5
+		is "$(option $bond num_unsol_na)" 5
+		is "$(option $bond resend_igmp)" 3
+		is "$(option $bond all_slaves_active)" 1
+		is "$(option $bond min_links)" 2
+		is "$(link_json $bond .num_tx_queues)" 4
+	done
+	is "$(link_json bond0 '.linkinfo.info_data | [.mode, .miimon, .updelay, .downdelay]')" \
+		'["active-backup",50,100,150]'
+}
+
+test_primary_parameter_names_a_later_slave() {
+	load mode=1 miimon=100 primary=b0
+	make_links veth a0 b0
+	ip link set bond0 up
+	enslave bond0 a0 b0
+	wait_for 5 "b0 to be the active slave" active bond0 b0
+	is "$(option bond0 primary)" b0
+}
+
+test_numbers_name_the_same_values() {
+	load mode=1 primary=eth7 primary_reselect=1 fail_over_mac=2
+	is "$(option bond0 mode)" "active-backup 1"
+	is "$(option bond0 primary_reselect)" "better 1"
+	is "$(option bond0 fail_over_mac)" "follow 2"
+}
+
+test_num_unsol_na_is_num_grat_arp() {
+	load num_unsol_na=7
+	is "$(option bond0 num_grat_arp)" 7
+	is "$(cat /sys/module/bonding/parameters/num_grat_arp)" 7
+	is "$(cat /sys/module/bonding/parameters/num_unsol_na)" 7
+}
+
+test_packets_per_slave_parameter() {
+	load packets_per_slave=8
+	is "$(option bond0 packets_per_slave)" 8
+}
+
+test_parameters_are_described() {
+	local name list
+	list=$(modinfo -p bonding)
+	for name in max_bonds tx_queues num_grat_arp num_unsol_na miimon updelay downdelay \
+		use_carrier mode primary primary_reselect min_links fail_over_mac \
+		all_slaves_active resend_igmp packets_per_slave; do
+		grep -qE "^$name:.* \((int|uint|charp)\)$" <<<"$list" ||
+			fail "modinfo does not describe $name with a type"
+	done
+}
+
+test_unknown_texts_refuse_the_load() {
+	load_refused 'nvalid bonding mode "?nonsense' mode=nonsense
+	load_refused 'nvalid bonding mode "?7' mode=7
+	load_refused 'nvalid primary_reselect "?never' mode=1 primary=eth7 primary_reselect=never
+	load_refused 'nvalid fail_over_mac "?9' fail_over_mac=9
+	load_refused 'nvalid use_carrier parameter \(0\)' use_carrier=0
+	load_refused 'miimon' miimon=fast
+}
+
+test_numbers_out_of_range_are_reset_with_a_warning() {
+	load_warns 'max_bonds \(-3\)' miimon 0 max_bonds=-3
+	load_warns 'miimon.*\(-5\)' miimon 0 miimon=-5
+	load_warns 'updelay.*\(-5\)' updelay 0 miimon=100 updelay=-5
+	load_warns 'downdelay.*\(-5\)' downdelay 0 miimon=100 downdelay=-5
+	load_warns 'num_grat_arp.*\(256\)' num_grat_arp 1 num_grat_arp=256
+	load_warns 'resend_igmp.*\(999\)' resend_igmp 1 resend_igmp=999
+	load_warns 'all_slaves_active.*\(2\)' all_slaves_active 0 all_slaves_active=2
+	load_warns 'packets_per_slave.*\(70000\)' packets_per_slave 1 packets_per_slave=70000
+	load_warns 'tx_queues.*\(0\)' miimon 0 tx_queues=0
+	is "$(link_json bond0 .num_tx_queues)" 16
+}
+
+test_delays_are_rounded_to_the_interval() {
+	load_warns 'updelay \(250\) is not a multiple of miimon \(100\)' updelay 200 \
+		miimon=100 updelay=250
+	load_warns 'downdelay \(199\) is not a multiple of miimon \(100\)' downdelay 100 \
+		miimon=100 downdelay=199
+	load_warns 'updelay and downdelay have no effect unless miimon is set' miimon 0 updelay=100
+}
+
+test_primary_means_nothing_to_round_robin() {
+	load_warns 'eth7 primary device specified but has no effect' \
+		mode "balance-rr 0" primary=eth7
+}
+
+test_unknown_parameter_is_ignored_with_a_warning() {
+	load_warns "unknown parameter 'nonsense' ignored" mode "balance-rr 0" nonsense=1
+}
+
+test_modes_that_are_not_built_refuse_the_load() {
+	local mode
+	ours_only "has all modes"
+	for mode in balance-xor broadcast 802.3ad balance-tlb balance-alb 4; do
+		unload
+		kmsg_mark
+		fails_with "Operation not supported" modprobe bonding mode=$mode
+		kmsg_has 'mode.*not supported' || fail "the kernel log does not say that $mode is not built"
+		! loaded || fail "the module is loaded with mode=$mode"
+	done
+}
+
+test_link_events_parameter() {
+	ours_only "has no link_events"
+	load
+	is "$(option bond0 link_events | cut -d' ' -f1)" on
+	load link_events=0
+	is "$(option bond0 link_events | cut -d' ' -f1)" off
+}
+
+ktap_main "$@"
