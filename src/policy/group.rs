@@ -1,0 +1,396 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The slaves of a bond together: what an event means for their links, for the active slave, for
+//! the carrier of the bond, and for the time of the next look.
+//!
+//! The state of each slave stays where the caller keeps it (the driver: in its slaves, under RTNL;
+//! the tests: in a `Vec`), and is reached through [`Ports`].
+
+use crate::link::{Link, LinkState, Millis, Transition};
+use crate::options::{Config, Effects};
+use crate::select::{self, Candidate, Duplex};
+
+/// What is known of one slave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Port {
+    /// The link, after the delays.
+    pub link: Link,
+    /// Whether the device is running and has carrier, as the caller last saw it.
+    pub carrier: bool,
+    /// The slave's `prio`.
+    pub prio: i32,
+    /// The speed in Mbit/s, if the device says.
+    pub speed: Option<u32>,
+    /// The duplex mode.
+    pub duplex: Duplex,
+    /// How often the link has gone down; stays at its largest value.
+    pub failures: u32,
+    /// What has happened to the link and was not reported yet. The caller reports it and clears it.
+    pub pending: Option<Transition>,
+}
+
+impl Port {
+    /// A port as it is right after [`Link::initial`].
+    pub const fn new(link: Link, carrier: bool) -> Port {
+        Port {
+            link,
+            carrier,
+            prio: 0,
+            speed: None,
+            duplex: Duplex::Unknown,
+            failures: 0,
+            pending: None,
+        }
+    }
+
+    /// The port as a candidate for the active slave.
+    pub const fn candidate<K: Copy + Eq>(self, key: K) -> Candidate<K> {
+        Candidate {
+            key,
+            link: self.link,
+            usable: self.carrier,
+            prio: self.prio,
+            speed: self.speed,
+            duplex: self.duplex,
+        }
+    }
+}
+
+/// Where the ports are kept. `get` and `set` are called with keys that `keys` has listed, or that
+/// came in an event.
+pub trait Ports {
+    /// Names a slave.
+    type Key: Copy + Eq;
+
+    /// The slaves in the order in which they were enslaved.
+    fn keys(&self) -> impl Iterator<Item = Self::Key> + Clone;
+
+    /// The port of a slave.
+    fn get(&self, key: Self::Key) -> Port;
+
+    /// Stores the port of a slave.
+    fn set(&self, key: Self::Key, port: Port);
+}
+
+/// What the bond knows of its slaves as a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Group<K> {
+    /// The active slave. A bond that uses all slaves alike has one too: its IGMP traffic goes
+    /// through it.
+    pub active: Option<K>,
+    /// The primary slave, if one of the slaves has the name that the option `primary` gives.
+    pub primary: Option<K>,
+    /// Whether the primary slave becomes active as soon as it is up, whatever `primary_reselect`
+    /// says. Set it when the user names a slave as primary, or enslaves the primary.
+    pub force_primary: bool,
+}
+
+impl<K> Group<K> {
+    /// No slaves.
+    pub const EMPTY: Group<K> = Group {
+        active: None,
+        primary: None,
+        force_primary: false,
+    };
+
+    /// Whether a slave's `prio` has no effect on the choice, because there is a primary slave. The
+    /// in-tree driver warns of it when `prio` is set.
+    pub const fn ignores_prio(&self) -> bool {
+        self.primary.is_some()
+    }
+}
+
+impl<K> Default for Group<K> {
+    fn default() -> Self {
+        Self::EMPTY
+    }
+}
+
+/// What has happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event<K> {
+    /// The kernel says that a slave has, or has lost, its carrier (or was set up or down). Counts
+    /// only with `link_events`.
+    Carrier {
+        /// The slave.
+        key: K,
+        /// Whether the device is running and has carrier.
+        up: bool,
+    },
+    /// The `miimon` interval is over, and the caller has read the carriers into the ports again.
+    Poll,
+    /// The deadline of an earlier outcome has come. The caller had better read the carriers into
+    /// the ports first, in case that one of them was lost without an event.
+    Tick,
+    /// A slave has joined. It is listed, its link is [`Link::initial`]; if it is the primary, the
+    /// caller has set `primary` and `force_primary` of the group.
+    Enslaved {
+        /// The slave.
+        key: K,
+    },
+    /// A slave has left; it should not be listed any more.
+    Released {
+        /// The slave that was.
+        key: K,
+    },
+    /// An option was set, and the configuration is the new one. If it changed the monitor, the
+    /// caller has read the carriers into the ports again. If it was `primary`, the caller has set
+    /// `primary` and `force_primary` of the group.
+    OptionsChanged {
+        /// What [`Config::apply`] returned.
+        effects: Effects,
+    },
+    /// A slave's `prio` was set.
+    PrioChanged,
+    /// The primary slave is another one, because a device was renamed; the caller has set the
+    /// `primary` of the group.
+    PrimaryRenamed,
+    /// The user wants this slave to be active. Nothing happens if [`select::may_activate`] is
+    /// against it.
+    Activate {
+        /// The slave.
+        key: K,
+    },
+    /// The user wants the bond to choose its active slave afresh.
+    ClearActive,
+}
+
+/// What is to be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outcome<K> {
+    /// The group from now on.
+    pub group: Group<K>,
+    /// Whether the active slave is another one than before.
+    pub active_changed: bool,
+    /// The part of its `updelay` in milliseconds that the new active slave was spared, since there
+    /// was no better one.
+    pub early_ms: Option<Millis>,
+    /// Whether the link of a port changed its state; there may be a `pending` transition in it.
+    pub links_changed: bool,
+    /// Whether the bond has carrier.
+    pub carrier: bool,
+    /// When to come back with [`Event::Tick`], if at all.
+    pub deadline: Option<Millis>,
+}
+
+/// Handles an event: updates the ports, chooses the active slave.
+///
+/// Nothing is left to guess from the past: the same ports, group, configuration, event and time
+/// give the same outcome.
+pub fn handle<P: Ports>(
+    ports: &P,
+    group: Group<P::Key>,
+    config: &Config,
+    event: Event<P::Key>,
+    now: Millis,
+) -> Outcome<P::Key> {
+    let uses_primary = config.mode.uses_primary();
+    let mut round = Round {
+        ports,
+        config,
+        group,
+        now,
+        gone: None,
+        select: false,
+        changed: false,
+    };
+    match event {
+        Event::Carrier { key, up } => {
+            let mut port = ports.get(key);
+            port.carrier = up;
+            ports.set(key, port);
+            if config.link_events {
+                round.observe(core::iter::once(key));
+            }
+        }
+        Event::Poll => {
+            if config.is_monitored() {
+                round.observe(ports.keys());
+            }
+        }
+        Event::Tick => {
+            if config.link_events {
+                round.observe(ports.keys());
+            }
+        }
+        Event::Enslaved { key } => {
+            if config.is_monitored() {
+                round.observe(core::iter::once(key));
+            }
+            round.select |= uses_primary;
+        }
+        Event::Released { key } => {
+            round.gone = Some(key);
+            if round.group.primary == Some(key) {
+                round.group.primary = None;
+            }
+            if round.group.active == Some(key) {
+                round.group.active = None;
+                round.select = true;
+            }
+        }
+        Event::OptionsChanged { effects } => {
+            if effects.monitor && config.is_monitored() {
+                round.observe(ports.keys());
+            } else if effects.monitor {
+                round.trust_all();
+            }
+            round.select |= effects.reselect && uses_primary;
+        }
+        Event::PrioChanged => round.select |= uses_primary && round.group.primary.is_none(),
+        Event::PrimaryRenamed => round.select |= uses_primary,
+        Event::Activate { key } => {
+            let candidate = round.candidate(key);
+            if uses_primary && select::may_activate(round.group.active, &candidate).is_ok() {
+                round.group.active = Some(key);
+            }
+        }
+        Event::ClearActive => {
+            if uses_primary {
+                round.group.active = None;
+            }
+        }
+    }
+    round.finish(group.active)
+}
+
+/// One event in progress.
+struct Round<'a, P: Ports> {
+    ports: &'a P,
+    config: &'a Config,
+    group: Group<P::Key>,
+    now: Millis,
+    /// A slave that has left and is no candidate even if it is still listed.
+    gone: Option<P::Key>,
+    /// Whether the active slave has to be chosen.
+    select: bool,
+    /// Whether the link of a port has changed its state.
+    changed: bool,
+}
+
+impl<P: Ports> Round<'_, P> {
+    /// Looks at the carrier of these ports.
+    fn observe(&mut self, keys: impl Iterator<Item = P::Key>) {
+        // Only the first link that comes back to a bond without links is spared its updelay.
+        let mut skip_updelay = self.has_no_link();
+        for key in keys {
+            let mut port = self.ports.get(key);
+            let was = port.link.state;
+            let (link, transition) =
+                port.link
+                    .observe(port.carrier, self.now, self.config.delays(), skip_updelay);
+            let Some(transition) = transition else {
+                continue;
+            };
+            port.link = link;
+            port.pending = Some(transition);
+            match link.state {
+                LinkState::Up => {
+                    skip_updelay &= was == LinkState::Fail;
+                    self.select |= self.outranks_active(key, port.prio);
+                }
+                LinkState::Down => {
+                    port.failures = port.failures.saturating_add(1);
+                    self.select |= self.group.active == Some(key);
+                }
+                LinkState::Fail | LinkState::Back => {}
+            }
+            self.ports.set(key, port);
+            self.changed = true;
+        }
+    }
+
+    /// Nobody watches the links any more, so each counts as up.
+    fn trust_all(&mut self) {
+        for key in self.ports.keys() {
+            let mut port = self.ports.get(key);
+            if port.link.state != LinkState::Up {
+                port.link = Link::up(self.now);
+                port.pending = Some(Transition::WentUp);
+                self.ports.set(key, port);
+                self.changed = true;
+            }
+        }
+    }
+
+    fn has_no_link(&self) -> bool {
+        if self.config.mode.uses_primary() {
+            self.group.active.is_none()
+        } else {
+            !self.carrier()
+        }
+    }
+
+    /// Whether a link that has just come up is a reason to choose again.
+    fn outranks_active(&self, key: P::Key, prio: i32) -> bool {
+        match self.group.active {
+            None => true,
+            Some(active) => self.group.primary == Some(key) || prio > self.ports.get(active).prio,
+        }
+    }
+
+    fn candidate(&self, key: P::Key) -> Candidate<P::Key> {
+        let mut candidate = self.ports.get(key).candidate(key);
+        // Where nobody watches the links, the carrier does not count.
+        candidate.usable |= !self.config.is_monitored();
+        candidate
+    }
+
+    fn listed(&self) -> impl Iterator<Item = P::Key> + Clone + '_ {
+        let gone = self.gone;
+        self.ports.keys().filter(move |&key| Some(key) != gone)
+    }
+
+    fn carrier(&self) -> bool {
+        select::carrier(self.listed().map(|key| self.ports.get(key).link.state))
+    }
+
+    fn finish(mut self, before: Option<P::Key>) -> Outcome<P::Key> {
+        if self.select || self.group.active.is_none() {
+            let choice = select::choose(
+                self.listed().map(|key| self.candidate(key)),
+                self.group.active,
+                self.group
+                    .primary
+                    .filter(|_| self.config.mode.uses_primary()),
+                self.group.force_primary,
+                self.config.primary_reselect,
+            );
+            self.group.active = choice.best;
+            self.group.force_primary = choice.force_primary;
+        }
+        let early_ms = self
+            .group
+            .active
+            .and_then(|active| self.end_updelay(active));
+        let deadlines = self
+            .listed()
+            .filter_map(|key| self.ports.get(key).link.deadline);
+        Outcome {
+            group: self.group,
+            active_changed: self.group.active != before,
+            early_ms,
+            links_changed: self.changed,
+            carrier: self.carrier(),
+            deadline: if self.config.link_events {
+                deadlines.min()
+            } else {
+                None
+            },
+        }
+    }
+
+    /// The active slave is the best there is, so its link counts as up now. Returns the milliseconds
+    /// that were left of its `updelay`.
+    fn end_updelay(&mut self, active: P::Key) -> Option<Millis> {
+        let mut port = self.ports.get(active);
+        if port.link.state != LinkState::Back {
+            return None;
+        }
+        let left = port.link.remaining(self.now);
+        port.link = Link::up(self.now);
+        self.ports.set(active, port);
+        self.changed = true;
+        Some(left)
+    }
+}

@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The state of one slave's link, with `updelay` and `downdelay`.
+//!
+//! A link that loses its carrier is *going down* for `downdelay` before it counts as down, and one
+//! that gets its carrier back is *going back* for `updelay` before it counts as up. Both delays are
+//! deadlines, fixed when the delay begins, so a carrier event, a poll and the expiry of a delay are
+//! all the same thing: [`Link::observe`] with the carrier and the time.
+
+use core::fmt;
+
+use crate::select::Duplex;
+
+/// A point in time, or a length of time, in milliseconds of a clock that never goes back. The
+/// caller provides the time; this crate reads no clock.
+pub type Millis = u64;
+
+/// The state of a link; the numbers are those of `linux/if_bonding.h` (`BOND_LINK_*`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(i8)]
+pub enum LinkState {
+    /// Up and running.
+    Up = 0,
+    /// Without carrier, but `downdelay` is not over.
+    Fail = 1,
+    /// Down.
+    Down = 2,
+    /// With carrier again, but `updelay` is not over.
+    Back = 3,
+}
+
+impl LinkState {
+    /// The text after `MII Status: ` in `/proc/net/bonding/BOND` and in sysfs.
+    pub const fn text(self) -> &'static str {
+        match self {
+            LinkState::Up => "up",
+            LinkState::Fail => "going down",
+            LinkState::Down => "down",
+            LinkState::Back => "going back",
+        }
+    }
+}
+
+/// The delays in force, in milliseconds; zero means none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Delays {
+    /// From carrier to a link that is up (`updelay`).
+    pub up: Millis,
+    /// From loss of carrier to a link that is down (`downdelay`).
+    pub down: Millis,
+}
+
+/// The link of one slave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// What the link counts as.
+    pub state: LinkState,
+    /// When the delay of `Fail` or `Back` is over; none in the other states.
+    pub deadline: Option<Millis>,
+    /// When the link entered its state.
+    pub since: Millis,
+}
+
+/// What has just happened to a link, with what a message about it needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transition {
+    /// The carrier is gone; the link goes down after `ms` unless it comes back.
+    GoingDown {
+        /// The `downdelay`.
+        ms: Millis,
+    },
+    /// The carrier came back before `downdelay` was over; the link never counted as down.
+    UpAgain {
+        /// How long the carrier was away.
+        after_ms: Millis,
+    },
+    /// The link is down.
+    WentDown,
+    /// The carrier is back; the link goes up after `ms` unless it is lost again.
+    GoingUp {
+        /// The `updelay`.
+        ms: Millis,
+    },
+    /// The carrier was lost again before `updelay` was over; the link never counted as up.
+    DownAgain {
+        /// How long the carrier had been back.
+        after_ms: Millis,
+    },
+    /// The link is up.
+    WentUp,
+}
+
+impl Link {
+    /// A link that is up and for which no delay runs.
+    pub const fn up(now: Millis) -> Link {
+        Link {
+            state: LinkState::Up,
+            deadline: None,
+            since: now,
+        }
+    }
+
+    /// A link that is down.
+    pub const fn down(now: Millis) -> Link {
+        Link {
+            state: LinkState::Down,
+            deadline: None,
+            since: now,
+        }
+    }
+
+    /// The link of a device that is being enslaved. Where nobody watches the links (`monitored` is
+    /// false) each counts as up, as in the in-tree driver.
+    pub fn initial(carrier: bool, delays: Delays, monitored: bool, now: Millis) -> Link {
+        match (monitored, carrier) {
+            (false, _) => Link::up(now),
+            (true, false) => Link::down(now),
+            (true, true) if delays.up == 0 => Link::up(now),
+            (true, true) => Link::waiting(LinkState::Back, delays.up, now),
+        }
+    }
+
+    /// The next state of the link, given its carrier and the time, and what happened, if anything.
+    ///
+    /// `skip_updelay` is set where the bond has no other link: then the first carrier is taken at
+    /// once (`Documentation/networking/bonding.rst`, `updelay`).
+    pub fn observe(
+        self,
+        carrier: bool,
+        now: Millis,
+        delays: Delays,
+        skip_updelay: bool,
+    ) -> (Link, Option<Transition>) {
+        match (self.state, carrier) {
+            (LinkState::Up, true) | (LinkState::Down, false) => (self, None),
+
+            (LinkState::Up, false) if delays.down == 0 => {
+                (Link::down(now), Some(Transition::WentDown))
+            }
+            (LinkState::Up, false) => (
+                Link::waiting(LinkState::Fail, delays.down, now),
+                Some(Transition::GoingDown { ms: delays.down }),
+            ),
+
+            (LinkState::Fail, true) => (
+                Link::up(now),
+                Some(Transition::UpAgain {
+                    after_ms: self.age(now),
+                }),
+            ),
+            (LinkState::Fail, false) if self.is_due(now) => {
+                (Link::down(now), Some(Transition::WentDown))
+            }
+            (LinkState::Fail, false) => (self, None),
+
+            (LinkState::Down, true) if delays.up == 0 || skip_updelay => {
+                (Link::up(now), Some(Transition::WentUp))
+            }
+            (LinkState::Down, true) => (
+                Link::waiting(LinkState::Back, delays.up, now),
+                Some(Transition::GoingUp { ms: delays.up }),
+            ),
+
+            (LinkState::Back, false) => (
+                Link::down(now),
+                Some(Transition::DownAgain {
+                    after_ms: self.age(now),
+                }),
+            ),
+            (LinkState::Back, true) if skip_updelay || self.is_due(now) => {
+                (Link::up(now), Some(Transition::WentUp))
+            }
+            (LinkState::Back, true) => (self, None),
+        }
+    }
+
+    /// How much of the running delay is left, in milliseconds; zero if none runs.
+    pub fn remaining(self, now: Millis) -> Millis {
+        self.deadline
+            .map_or(0, |deadline| deadline.saturating_sub(now))
+    }
+
+    fn waiting(state: LinkState, delay: Millis, now: Millis) -> Link {
+        Link {
+            state,
+            deadline: Some(now.saturating_add(delay)),
+            since: now,
+        }
+    }
+
+    fn is_due(self, now: Millis) -> bool {
+        self.deadline.is_none_or(|deadline| now >= deadline)
+    }
+
+    fn age(self, now: Millis) -> Millis {
+        now.saturating_sub(self.since)
+    }
+}
+
+/// What a slave is to its bond, for messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// The active slave of a bond that singles one out.
+    Active,
+    /// Another slave of such a bond.
+    Backup,
+    /// A slave of a bond that uses all of them alike.
+    Member,
+}
+
+/// The line of the kernel log about a transition, in the words of the in-tree driver, without the
+/// names of bond and slave that go in front.
+#[derive(Clone, Copy, Debug)]
+pub struct TransitionMessage {
+    /// What happened.
+    pub transition: Transition,
+    /// What the slave is to the bond.
+    pub role: Role,
+    /// The speed in Mbit/s, if known.
+    pub speed: Option<u32>,
+    /// The duplex mode.
+    pub duplex: Duplex,
+}
+
+impl fmt::Display for TransitionMessage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.transition {
+            Transition::GoingDown { ms } => {
+                let role = match self.role {
+                    Role::Active => "active ",
+                    Role::Backup => "backup ",
+                    Role::Member => "",
+                };
+                write!(
+                    f,
+                    "link status down for {role}interface, disabling it in {ms} ms"
+                )
+            }
+            Transition::UpAgain { after_ms } => {
+                write!(f, "link status up again after {after_ms} ms")
+            }
+            Transition::WentDown => f.write_str("link status definitely down, disabling slave"),
+            Transition::GoingUp { ms } => write!(f, "link status up, enabling it in {ms} ms"),
+            Transition::DownAgain { after_ms } => {
+                write!(f, "link status down again after {after_ms} ms")
+            }
+            Transition::WentUp => write!(
+                f,
+                "link status definitely up, {} Mbps {} duplex",
+                self.speed.unwrap_or(0),
+                // The in-tree driver calls an unknown duplex mode "full".
+                if self.duplex == Duplex::Half {
+                    "half"
+                } else {
+                    "full"
+                },
+            ),
+        }
+    }
+}

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Names of network interfaces.
+
+use core::fmt;
+
+/// The size of an interface name with its terminating zero, `IFNAMSIZ` of `linux/if.h`.
+pub const IFNAMSIZ: usize = 16;
+
+/// A valid interface name: 1 to 15 bytes, padded with zeros.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct IfName([u8; IFNAMSIZ]);
+
+impl IfName {
+    /// Checks a name by the rules of `dev_valid_name()`: not empty, at most 15 bytes, not `.` or
+    /// `..`, no `/`, no `:`, no white space. A zero byte is not part of any name.
+    pub fn new(name: &[u8]) -> Option<IfName> {
+        if name.is_empty() || name.len() >= IFNAMSIZ || name == b"." || name == b".." {
+            return None;
+        }
+        if name
+            .iter()
+            .any(|&byte| matches!(byte, 0 | b'/' | b':') || is_space(byte))
+        {
+            return None;
+        }
+        let mut padded = [0; IFNAMSIZ];
+        for (to, from) in padded.iter_mut().zip(name) {
+            *to = *from;
+        }
+        Some(IfName(padded))
+    }
+
+    /// The name without its padding.
+    pub fn as_bytes(&self) -> &[u8] {
+        until(&self.0, 0)
+    }
+
+    /// The name as a C string: 16 bytes of which at least the last one is zero.
+    pub const fn as_padded(&self) -> &[u8; IFNAMSIZ] {
+        &self.0
+    }
+}
+
+impl fmt::Display for IfName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_bytes(f, self.as_bytes())
+    }
+}
+
+impl fmt::Debug for IfName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_bytes(f, self.as_bytes())
+    }
+}
+
+/// The part of `bytes` before the first `end`, or all of it.
+pub(crate) fn until(bytes: &[u8], end: u8) -> &[u8] {
+    bytes.split(|&byte| byte == end).next().unwrap_or(bytes)
+}
+
+/// White space as the kernel's `isspace()` has it: ASCII's, and the no-break space of Latin-1.
+pub(crate) const fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | 0x09..=0x0d | 0xa0)
+}
+
+/// Writes bytes that need not be UTF-8; what is not printable ASCII comes out as `?`, so that
+/// nobody can forge a line of the kernel log.
+pub(crate) fn write_bytes(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
+    use fmt::Write;
+    for &byte in bytes {
+        let printable = byte.is_ascii_graphic() || byte == b' ';
+        f.write_char(if printable { char::from(byte) } else { '?' })?;
+    }
+    Ok(())
+}

@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Setting an option of a bond.
+
+use core::fmt;
+
+use super::{parse, Config, FailOverMac, OptionError, OptionId, Reason, Scope, Value, Values};
+use crate::mode::Mode;
+use crate::select::Reselect;
+
+/// The interval that modes which need the link monitor fall back to, in milliseconds
+/// (`BOND_DEFAULT_MIIMON`).
+pub(super) const DEFAULT_MIIMON: u32 = 100;
+
+/// What matters of the bond's device when an option is set.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DeviceState {
+    /// Whether the bond has slaves.
+    pub has_slaves: bool,
+    /// Whether the bond is up (`IFF_UP`).
+    pub is_up: bool,
+}
+
+/// What the driver has to do after an option was set.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Effects {
+    /// Choose the active slave again ([`crate::Event::OptionsChanged`]).
+    pub reselect: bool,
+    /// Start, stop or restart the link monitor ([`crate::Event::OptionsChanged`]).
+    pub monitor: bool,
+    /// Work out the carrier of the bond again.
+    pub carrier: bool,
+    /// Work out the flags of the slaves again ([`crate::receive::SlaveFlags`]).
+    pub slave_flags: bool,
+    /// Work out the features of the bond again, since its mode is another one.
+    pub features: bool,
+    /// Find the slave that has the name of `primary`, if any.
+    pub primary: bool,
+    /// Carry out the command in the value: `slaves`, `active_slave`, `queue_id`, `prio`.
+    pub command: bool,
+    /// What to tell the user.
+    pub notice: Option<Notice>,
+}
+
+/// Something that the user should know about an option that was set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// A delay was rounded down to a multiple of `miimon`.
+    Rounded {
+        /// The delay.
+        option: OptionId,
+        /// What was asked for, in milliseconds.
+        asked: u32,
+        /// `miimon`, in milliseconds.
+        miimon: u32,
+        /// What it is now, in milliseconds.
+        now: u64,
+    },
+}
+
+impl fmt::Display for Notice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Notice::Rounded {
+                option,
+                asked,
+                miimon,
+                now,
+            } => write!(
+                f,
+                "{} ({asked}) is not a multiple of miimon ({miimon}), value rounded to {now} ms",
+                match option {
+                    OptionId::Updelay => "up delay",
+                    OptionId::Downdelay => "down delay",
+                    _ => "peer notification delay",
+                },
+            ),
+        }
+    }
+}
+
+impl Config {
+    /// Sets an option from what a user wrote into sysfs. Returns the value too, for the options
+    /// that are commands.
+    ///
+    /// # Errors
+    ///
+    /// As [`Config::apply`] and [`parse`], in the order of the in-tree driver: what the bond is
+    /// like comes before what was written.
+    pub fn write(
+        self,
+        id: OptionId,
+        text: &[u8],
+        state: DeviceState,
+    ) -> Result<(Config, Effects, Value), OptionError> {
+        self.check(id, state)?;
+        let value = parse(id, text)?;
+        let (config, effects) = self.apply(id, value, state)?;
+        Ok((config, effects, value))
+    }
+
+    /// Sets an option: returns the configuration as it is then, and what there is to do.
+    ///
+    /// An option that this version does not have can be set to its default, which changes nothing,
+    /// because tools that configure bonds write all the options they know.
+    ///
+    /// # Errors
+    ///
+    /// The reasons of [`Reason`]; the configuration stays as it was.
+    pub fn apply(
+        self,
+        id: OptionId,
+        value: Value,
+        state: DeviceState,
+    ) -> Result<(Config, Effects), OptionError> {
+        self.check(id, state)?;
+        self.set(id, value)
+            .map_err(|reason| OptionError { option: id, reason })
+    }
+
+    /// Whether an option may be set now, whatever the value.
+    ///
+    /// # Errors
+    ///
+    /// [`Reason::WrongMode`], [`Reason::HasSlaves`], [`Reason::IsUp`], [`Reason::LoadOnly`].
+    pub fn check(&self, id: OptionId, state: DeviceState) -> Result<(), OptionError> {
+        let desc = id.desc();
+        let reason = if desc.scope == Scope::Module {
+            Reason::LoadOnly
+        } else if desc.unsupported.contains(self.mode) {
+            Reason::WrongMode(self.mode)
+        } else if desc.no_slaves && state.has_slaves {
+            Reason::HasSlaves
+        } else if desc.if_down && state.is_up {
+            Reason::IsUp
+        } else {
+            return Ok(());
+        };
+        Err(OptionError { option: id, reason })
+    }
+
+    /// The configuration with another mode, and with what the mode needs.
+    pub fn with_mode(self, mode: Mode) -> Config {
+        let miimon = match self.miimon {
+            0 if mode.needs_miimon() => DEFAULT_MIIMON,
+            miimon => miimon,
+        };
+        Config {
+            mode,
+            miimon,
+            ..self
+        }
+    }
+
+    fn set(mut self, id: OptionId, value: Value) -> Result<(Config, Effects), Reason> {
+        let desc = id.desc();
+        let mut effects = Effects::default();
+        let number = match (desc.values, value) {
+            (Values::Choice(_) | Values::Range { .. }, Value::Number(number)) => {
+                if !desc.takes(number) {
+                    return Err(Reason::InvalidNumber(number));
+                }
+                number
+            }
+            (Values::Interface, Value::Name(name)) => {
+                if id == OptionId::Primary {
+                    self.primary = name;
+                    effects.primary = true;
+                    effects.reselect = true;
+                } else {
+                    effects.command = true;
+                }
+                return Ok((self, effects));
+            }
+            (Values::Membership, Value::Member { .. })
+            | (Values::QueueMap, Value::Queue { .. })
+            | (Values::Priority, Value::Prio(_)) => {
+                effects.command = true;
+                return Ok((self, effects));
+            }
+            (Values::Addresses, Value::Addresses { count: 0 }) => return Ok((self, effects)),
+            (Values::Addresses | Values::HardwareAddress, _) => return Err(Reason::NotBuilt),
+            (_, Value::Number(number)) => return Err(Reason::InvalidNumber(number)),
+            _ => return Err(Reason::InvalidNumber(0)),
+        };
+
+        let invalid = Reason::InvalidNumber(number);
+        let small = u32::try_from(number).map_err(|_| invalid)?;
+        match id {
+            OptionId::Mode => {
+                let mode = Mode::from_number(number).ok_or(invalid)?;
+                if !mode.is_built() {
+                    return Err(Reason::ModeNotBuilt(mode));
+                }
+                self = self.with_mode(mode);
+                effects.features = true;
+            }
+            OptionId::PrimaryReselect => {
+                self.primary_reselect = Reselect::from_number(number).ok_or(invalid)?;
+                effects.reselect = true;
+            }
+            OptionId::FailOverMac => {
+                self.fail_over_mac = FailOverMac::from_number(number).ok_or(invalid)?;
+            }
+            OptionId::LinkEvents => {
+                self.link_events = number == 1;
+                effects.monitor = true;
+            }
+            OptionId::Miimon => {
+                self.miimon = small;
+                effects.monitor = true;
+            }
+            OptionId::Updelay => (self.updelay, effects.notice) = self.intervals(id, small)?,
+            OptionId::Downdelay => (self.downdelay, effects.notice) = self.intervals(id, small)?,
+            OptionId::PeerNotifDelay => {
+                (self.peer_notif_delay, effects.notice) = self.intervals(id, small)?;
+            }
+            OptionId::NumGratArp | OptionId::NumUnsolNa => {
+                self.num_peer_notif = u8::try_from(number).map_err(|_| invalid)?;
+            }
+            OptionId::ResendIgmp => {
+                self.resend_igmp = u8::try_from(number).map_err(|_| invalid)?;
+            }
+            OptionId::AllSlavesActive => {
+                self.all_slaves_active = number == 1;
+                effects.slave_flags = true;
+            }
+            OptionId::MinLinks => {
+                self.min_links = small;
+                effects.carrier = true;
+            }
+            OptionId::PacketsPerSlave => {
+                self.packets_per_slave = u16::try_from(number).map_err(|_| invalid)?;
+            }
+            // Only the default gets here, and links are watched by their carrier anyway.
+            OptionId::UseCarrier => {}
+            _ if number == desc.default => {}
+            _ => return Err(Reason::NotBuilt),
+        }
+        Ok((self, effects))
+    }
+
+    /// A delay as a multiple of `miimon`, rounded down.
+    fn intervals(&self, option: OptionId, asked: u32) -> Result<(u32, Option<Notice>), Reason> {
+        let intervals = asked.checked_div(self.miimon).ok_or(Reason::NoMonitor)?;
+        let now = u64::from(intervals).saturating_mul(u64::from(self.miimon));
+        let notice = Notice::Rounded {
+            option,
+            asked,
+            miimon: self.miimon,
+            now,
+        };
+        Ok((intervals, (now != u64::from(asked)).then_some(notice)))
+    }
+}

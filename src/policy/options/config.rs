@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The values of all options of a bond.
+
+use core::fmt;
+
+use super::{OptionId, Show};
+use crate::link::{Delays, Millis};
+use crate::mode::Mode;
+use crate::name::IfName;
+use crate::select::Reselect;
+
+/// Whose hardware address an active-backup bond has: the option `fail_over_mac`, with the numbers
+/// of `net/bonding.h` (`BOND_FOM_*`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum FailOverMac {
+    /// All slaves have the address of the bond.
+    None = 0,
+    /// The bond has the address of its active slave.
+    Active = 1,
+    /// The address of the bond moves to the slave that becomes active.
+    Follow = 2,
+}
+
+impl FailOverMac {
+    /// The policy with this number, if there is one.
+    pub const fn from_number(number: u64) -> Option<FailOverMac> {
+        match number {
+            0 => Some(FailOverMac::None),
+            1 => Some(FailOverMac::Active),
+            2 => Some(FailOverMac::Follow),
+            _ => None,
+        }
+    }
+}
+
+/// The values of the options. [`Config::apply`] changes them and keeps them consistent.
+///
+/// `updelay`, `downdelay` and `peer_notif_delay` are kept as multiples of `miimon`, so that they
+/// change with it, as users of the in-tree driver know it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// `mode`.
+    pub mode: Mode,
+    /// `miimon` in milliseconds; 0 for no polling.
+    pub miimon: u32,
+    /// `updelay` in intervals of `miimon`.
+    pub updelay: u32,
+    /// `downdelay` in intervals of `miimon`.
+    pub downdelay: u32,
+    /// `peer_notif_delay` in intervals of `miimon`.
+    pub peer_notif_delay: u32,
+    /// `link_events`.
+    pub link_events: bool,
+    /// `primary`: the name, whether there is such a slave or not.
+    pub primary: Option<IfName>,
+    /// `primary_reselect`.
+    pub primary_reselect: Reselect,
+    /// `fail_over_mac`.
+    pub fail_over_mac: FailOverMac,
+    /// `num_grat_arp`, `num_unsol_na`.
+    pub num_peer_notif: u8,
+    /// `resend_igmp`.
+    pub resend_igmp: u8,
+    /// `all_slaves_active`.
+    pub all_slaves_active: bool,
+    /// `min_links`.
+    pub min_links: u32,
+    /// `packets_per_slave`; 0 for a random slave.
+    pub packets_per_slave: u16,
+    /// `max_bonds`, of the module.
+    pub max_bonds: u32,
+    /// `tx_queues`, of the module.
+    pub tx_queues: u8,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            mode: Mode::RoundRobin,
+            miimon: 0,
+            updelay: 0,
+            downdelay: 0,
+            peer_notif_delay: 0,
+            link_events: true,
+            primary: None,
+            primary_reselect: Reselect::Always,
+            fail_over_mac: FailOverMac::None,
+            num_peer_notif: 1,
+            resend_igmp: 1,
+            all_slaves_active: false,
+            min_links: 0,
+            packets_per_slave: 1,
+            max_bonds: 1,
+            tx_queues: 16,
+        }
+    }
+}
+
+impl Config {
+    /// `updelay` in milliseconds.
+    pub fn updelay_ms(&self) -> Millis {
+        self.intervals_ms(self.updelay)
+    }
+
+    /// `downdelay` in milliseconds.
+    pub fn downdelay_ms(&self) -> Millis {
+        self.intervals_ms(self.downdelay)
+    }
+
+    /// `peer_notif_delay` in milliseconds.
+    pub fn peer_notif_delay_ms(&self) -> Millis {
+        self.intervals_ms(self.peer_notif_delay)
+    }
+
+    /// The delays of a link.
+    pub fn delays(&self) -> Delays {
+        Delays {
+            up: self.updelay_ms(),
+            down: self.downdelay_ms(),
+        }
+    }
+
+    /// Whether anybody watches the links; otherwise each counts as up.
+    pub const fn is_monitored(&self) -> bool {
+        self.link_events || self.miimon > 0
+    }
+
+    /// The number of an option, in the unit of the table; the default of an option that this
+    /// version does not have. None where the value is not a number of the bond: names, lists, and
+    /// what belongs to a slave.
+    pub fn number(&self, id: OptionId) -> Option<u64> {
+        let number = match id {
+            OptionId::Mode => u64::from(self.mode.number()),
+            OptionId::PrimaryReselect => u64::from(self.primary_reselect as u8),
+            OptionId::FailOverMac => u64::from(self.fail_over_mac as u8),
+            OptionId::LinkEvents => u64::from(self.link_events),
+            OptionId::Miimon => u64::from(self.miimon),
+            OptionId::Updelay => self.updelay_ms(),
+            OptionId::Downdelay => self.downdelay_ms(),
+            OptionId::NumGratArp | OptionId::NumUnsolNa => u64::from(self.num_peer_notif),
+            OptionId::PeerNotifDelay => self.peer_notif_delay_ms(),
+            OptionId::ResendIgmp => u64::from(self.resend_igmp),
+            OptionId::AllSlavesActive => u64::from(self.all_slaves_active),
+            OptionId::MinLinks => u64::from(self.min_links),
+            OptionId::PacketsPerSlave => u64::from(self.packets_per_slave),
+            OptionId::MaxBonds => u64::from(self.max_bonds),
+            OptionId::TxQueues => u64::from(self.tx_queues),
+            OptionId::UseCarrier
+            | OptionId::XmitHashPolicy
+            | OptionId::ArpInterval
+            | OptionId::ArpValidate
+            | OptionId::ArpAllTargets
+            | OptionId::ArpMissedMax
+            | OptionId::LacpActive
+            | OptionId::LacpRate
+            | OptionId::LacpStrict
+            | OptionId::AdSelect
+            | OptionId::AdActorSysPrio
+            | OptionId::AdUserPortKey
+            | OptionId::CoupledControl
+            | OptionId::BroadcastNeighbor
+            | OptionId::LpInterval
+            | OptionId::TlbDynamicLb => id.desc().default,
+            OptionId::Slaves
+            | OptionId::ActiveSlave
+            | OptionId::Primary
+            | OptionId::Prio
+            | OptionId::QueueId
+            | OptionId::ArpIpTarget
+            | OptionId::NsIp6Target
+            | OptionId::AdActorSystem
+            | OptionId::ActorPortPrio => return None,
+        };
+        Some(number)
+    }
+
+    /// The text of an option whose values have texts: `active-backup`, `on`.
+    pub fn text(&self, id: OptionId) -> Option<&'static str> {
+        id.desc().text_of(self.number(id)?)
+    }
+
+    /// What sysfs shows of an option whose value is a number, with the newline; nothing for the
+    /// others.
+    pub fn show(&self, id: OptionId) -> Shown {
+        Shown {
+            show: id.desc().sysfs.map_or(Show::Number, |sysfs| sysfs.show),
+            number: self.number(id),
+            text: self.text(id),
+        }
+    }
+
+    fn intervals_ms(&self, intervals: u32) -> Millis {
+        // The product of two numbers of 32 bits fits.
+        u64::from(intervals).saturating_mul(u64::from(self.miimon))
+    }
+}
+
+/// What sysfs shows of an option.
+#[derive(Clone, Copy, Debug)]
+pub struct Shown {
+    show: Show,
+    number: Option<u64>,
+    text: Option<&'static str>,
+}
+
+impl fmt::Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.show, self.number, self.text) {
+            (Show::NameNumber, Some(number), Some(text)) => writeln!(f, "{text} {number}"),
+            (Show::Number | Show::NameNumber, Some(number), _) => writeln!(f, "{number}"),
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Why an option was not set, for the log, for netlink, and as an error number.
+
+use core::fmt;
+
+use super::{OptionId, Values};
+use crate::errno;
+use crate::mode::Mode;
+use crate::name::write_bytes;
+
+/// The beginning of a text that a user wrote, for a message.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Excerpt {
+    len: u8,
+    bytes: [u8; 32],
+}
+
+impl Excerpt {
+    /// The first 32 bytes of a text.
+    pub fn new(text: &[u8]) -> Excerpt {
+        let mut excerpt = Excerpt {
+            len: 0,
+            bytes: [0; 32],
+        };
+        for (to, from) in excerpt.bytes.iter_mut().zip(text) {
+            *to = *from;
+            excerpt.len = excerpt.len.saturating_add(1);
+        }
+        excerpt
+    }
+
+    fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..usize::from(self.len)).unwrap_or_default()
+    }
+}
+
+impl fmt::Display for Excerpt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_bytes(f, self.as_bytes())
+    }
+}
+
+impl fmt::Debug for Excerpt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_bytes(f, self.as_bytes())
+    }
+}
+
+/// Why an option was not set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// The option means nothing in the mode of the bond.
+    WrongMode(Mode),
+    /// The bond has slaves.
+    HasSlaves,
+    /// The bond is up.
+    IsUp,
+    /// The text is no value of the option.
+    InvalidText(Excerpt),
+    /// The number is no value of the option.
+    InvalidNumber(u64),
+    /// There is no `miimon` that the delay could be a multiple of.
+    NoMonitor,
+    /// There is no such interface.
+    NoInterface(Excerpt),
+    /// The interface is no slave of this bond.
+    NotSlave(Excerpt),
+    /// The slave cannot be made active: it, its link or the bond has no working link.
+    NotUsable(Excerpt),
+    /// `slaves` was written without `+` or `-`, or without a valid name.
+    NoCommand,
+    /// `queue_id` was not `SLAVE:QUEUE`, or the queue does not exist or is taken.
+    InvalidQueue(Excerpt),
+    /// The option is fixed when the module is loaded.
+    LoadOnly,
+    /// This version of the driver does not have the mode.
+    ModeNotBuilt(Mode),
+    /// This version of the driver does not have the option, or only its default.
+    NotBuilt,
+}
+
+/// An option that was not set, and why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OptionError {
+    /// The option.
+    pub option: OptionId,
+    /// Why.
+    pub reason: Reason,
+}
+
+impl OptionError {
+    /// The error number, positive; the one that the in-tree driver gives, where it has the case.
+    pub const fn errno(&self) -> i32 {
+        match self.reason {
+            Reason::WrongMode(_) => errno::EACCES,
+            Reason::HasSlaves => errno::ENOTEMPTY,
+            Reason::IsUp => errno::EBUSY,
+            Reason::InvalidText(_)
+            | Reason::InvalidNumber(_)
+            | Reason::NotSlave(_)
+            | Reason::NotUsable(_) => errno::EINVAL,
+            Reason::NoMonitor | Reason::NoCommand | Reason::InvalidQueue(_) | Reason::LoadOnly => {
+                errno::EPERM
+            }
+            Reason::NoInterface(_) => errno::ENODEV,
+            Reason::ModeNotBuilt(_) | Reason::NotBuilt => errno::EOPNOTSUPP,
+        }
+    }
+
+    /// The message for netlink's extended acknowledgement, which points to the attribute itself; in
+    /// the words of the in-tree driver, where it has any.
+    pub const fn extack(&self) -> &'static str {
+        match self.reason {
+            Reason::WrongMode(_) => "option not supported in mode",
+            Reason::HasSlaves => "unable to set option because the bond device has slaves",
+            Reason::IsUp => "unable to set option because the bond is up",
+            Reason::InvalidText(_) | Reason::InvalidNumber(_) => {
+                if matches!(self.option, OptionId::UseCarrier) {
+                    "option obsolete, use_carrier cannot be disabled"
+                } else {
+                    "invalid option value"
+                }
+            }
+            Reason::NoMonitor => "unable to set the delay because miimon is 0; set miimon first",
+            Reason::NoInterface(_) => "interface does not exist",
+            Reason::NotSlave(_) => "Device is not our slave",
+            Reason::NotUsable(_) => {
+                "Could not set as active slave; either it is down or the link is down"
+            }
+            Reason::NoCommand => "no command found in slaves - use +ifname or -ifname",
+            Reason::InvalidQueue(_) => "the bond has no such queue, or another slave has it",
+            Reason::LoadOnly => "option can be set only when the module is loaded",
+            Reason::ModeNotBuilt(_) => {
+                "mode not supported by this version; use balance-rr or active-backup"
+            }
+            Reason::NotBuilt => "option not supported by this version; leave it at its default",
+        }
+    }
+}
+
+impl fmt::Display for OptionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let desc = self.option.desc();
+        let name = desc.name;
+        match self.reason {
+            Reason::WrongMode(mode) => {
+                write!(
+                    f,
+                    "option {name}: mode dependency failed, not supported in mode {}({}); ",
+                    mode.name(),
+                    mode.number(),
+                )?;
+                let fitting = || {
+                    Mode::ALL
+                        .into_iter()
+                        .filter(|&it| !desc.unsupported.contains(it))
+                };
+                f.write_str("it needs mode ")?;
+                write_list(f, fitting().map(Mode::name))?;
+                if fitting().any(Mode::is_built) {
+                    Ok(())
+                } else {
+                    f.write_str(", which this version does not support")
+                }
+            }
+            Reason::HasSlaves => write!(
+                f,
+                "option {name}: unable to set because the bond device has slaves; release them \
+                 first"
+            ),
+            Reason::IsUp => write!(
+                f,
+                "option {name}: unable to set because the bond device is up; set it down first"
+            ),
+            Reason::InvalidText(text) => {
+                write!(f, "option {name}: invalid value ({text})")?;
+                self.write_allowed(f)
+            }
+            Reason::InvalidNumber(number) => {
+                write!(f, "option {name}: invalid value ({number})")?;
+                self.write_allowed(f)
+            }
+            Reason::NoMonitor => {
+                let delay = match self.option {
+                    OptionId::Updelay => "up delay",
+                    OptionId::Downdelay => "down delay",
+                    OptionId::PeerNotifDelay => "peer notification delay",
+                    _ => name,
+                };
+                write!(
+                    f,
+                    "Unable to set {delay} as MII monitoring is disabled; set miimon first"
+                )
+            }
+            Reason::NoInterface(interface) => write!(
+                f,
+                "option {name}: interface {interface} does not exist! (ip link shows those that do)"
+            ),
+            Reason::NotSlave(interface) => {
+                write!(
+                    f,
+                    "option {name}: {interface} is not our slave; enslave it first"
+                )
+            }
+            Reason::NotUsable(interface) => write!(
+                f,
+                "option {name}: Could not set as active slave; either {interface} is down or the \
+                 link is down; bring it up first"
+            ),
+            Reason::NoCommand => {
+                f.write_str("no command found in slaves file - use +ifname or -ifname")
+            }
+            Reason::InvalidQueue(text) => write!(
+                f,
+                "option {name}: invalid value ({text}); write SLAVE:QUEUE with a queue that the \
+                 bond has and that no other slave has"
+            ),
+            Reason::LoadOnly => write!(
+                f,
+                "option {name}: unable to set in a running driver; give it as a parameter when \
+                 the module is loaded"
+            ),
+            Reason::ModeNotBuilt(mode) => {
+                write!(
+                    f,
+                    "option {name}: {} is not supported by this version of the driver; use ",
+                    mode.name()
+                )?;
+                write_list(
+                    f,
+                    Mode::ALL
+                        .into_iter()
+                        .filter(|it| it.is_built())
+                        .map(Mode::name),
+                )
+            }
+            Reason::NotBuilt => {
+                write!(
+                    f,
+                    "option {name}: not supported by this version of the driver; leave it "
+                )?;
+                match (desc.values, desc.text_of(desc.default)) {
+                    (_, Some(text)) => write!(f, "at {text}"),
+                    (Values::Range { .. }, None) => write!(f, "at {}", desc.default),
+                    _ => f.write_str("unset"),
+                }
+            }
+        }
+    }
+}
+
+impl OptionError {
+    /// What the option takes, as the last part of a sentence.
+    fn write_allowed(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.option.desc().values {
+            Values::Choice(names) => {
+                f.write_str("; allowed values ")?;
+                write_list(f, names.iter().map(|it| it.text))
+            }
+            Values::Range { min, max, .. } => write!(f, "; allowed values {min} - {max}"),
+            Values::Interface => f.write_str("; write the name of an interface, or an empty line"),
+            Values::Membership => f.write_str("; write +ifname or -ifname"),
+            Values::QueueMap => f.write_str("; write SLAVE:QUEUE"),
+            Values::Priority => {
+                write!(f, "; allowed values {} - {}", i32::MIN, i32::MAX)
+            }
+            Values::Addresses | Values::HardwareAddress => f.write_str("; write an address"),
+        }
+    }
+}
+
+/// Writes `a, b or c`.
+fn write_list(
+    f: &mut fmt::Formatter<'_>,
+    items: impl Iterator<Item = &'static str>,
+) -> fmt::Result {
+    let mut items = items.peekable();
+    let mut first = true;
+    while let Some(item) = items.next() {
+        if !first {
+            f.write_str(if items.peek().is_some() { ", " } else { " or " })?;
+        }
+        first = false;
+        f.write_str(item)?;
+    }
+    Ok(())
+}

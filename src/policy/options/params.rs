@@ -1,0 +1,567 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The parameters of the module, as they are checked when it is loaded.
+//!
+//! As in the in-tree driver, a number that is out of range is reset with a warning, and a text that
+//! means nothing refuses the load.
+
+use core::fmt;
+
+use super::apply::DEFAULT_MIIMON;
+use super::{parse, Config, Excerpt, FailOverMac, OptionId, Value, Values};
+use crate::errno;
+use crate::mode::Mode;
+use crate::name::IfName;
+use crate::select::Reselect;
+
+/// The parameters as the kernel hands them over. Texts are without their terminating zero.
+#[derive(Clone, Copy, Debug)]
+#[allow(missing_docs)] // The option of the same name describes the parameter.
+pub struct RawParams<'a> {
+    pub max_bonds: i32,
+    pub tx_queues: i32,
+    /// `num_grat_arp` and `num_unsol_na`, which are one variable.
+    pub num_peer_notif: i32,
+    pub miimon: i32,
+    pub updelay: i32,
+    pub downdelay: i32,
+    pub use_carrier: i32,
+    pub mode: Option<&'a [u8]>,
+    pub primary: Option<&'a [u8]>,
+    pub primary_reselect: Option<&'a [u8]>,
+    pub lacp_rate: Option<&'a [u8]>,
+    pub ad_select: Option<&'a [u8]>,
+    pub min_links: i32,
+    pub xmit_hash_policy: Option<&'a [u8]>,
+    pub arp_interval: i32,
+    /// The elements that were given.
+    pub arp_ip_target: &'a [&'a [u8]],
+    pub arp_validate: Option<&'a [u8]>,
+    pub arp_all_targets: Option<&'a [u8]>,
+    pub fail_over_mac: Option<&'a [u8]>,
+    pub all_slaves_active: i32,
+    pub resend_igmp: i32,
+    pub packets_per_slave: i32,
+    pub lp_interval: u32,
+    pub link_events: Option<&'a [u8]>,
+}
+
+impl Default for RawParams<'_> {
+    fn default() -> Self {
+        RawParams {
+            max_bonds: 1,
+            tx_queues: 16,
+            num_peer_notif: 1,
+            miimon: 0,
+            updelay: 0,
+            downdelay: 0,
+            use_carrier: 1,
+            mode: None,
+            primary: None,
+            primary_reselect: None,
+            lacp_rate: None,
+            ad_select: None,
+            min_links: 0,
+            xmit_hash_policy: None,
+            arp_interval: 0,
+            arp_ip_target: &[],
+            arp_validate: None,
+            arp_all_targets: None,
+            fail_over_mac: None,
+            all_slaves_active: 0,
+            resend_igmp: 1,
+            packets_per_slave: 1,
+            lp_interval: 1,
+            link_events: None,
+        }
+    }
+}
+
+/// How much a warning matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Severity {
+    /// `pr_info`.
+    Info,
+    /// `pr_warn`.
+    Warning,
+}
+
+/// Something that the user should know about the parameters. The module is loaded all the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Warning {
+    /// A number was out of range.
+    OutOfRange {
+        /// The option.
+        option: OptionId,
+        /// What was given.
+        given: i64,
+        /// What it was reset to.
+        used: u64,
+    },
+    /// `updelay` or `downdelay` is no multiple of `miimon`.
+    Rounded {
+        /// The option.
+        option: OptionId,
+        /// What was given, in milliseconds.
+        given: u32,
+        /// `miimon`, in milliseconds.
+        miimon: u32,
+        /// What it is now, in milliseconds.
+        used: u64,
+    },
+    /// `updelay` or `downdelay` without `miimon`; they are dropped.
+    DelaysWithoutMiimon {
+        /// `updelay`, in milliseconds.
+        updelay: u32,
+        /// `downdelay`, in milliseconds.
+        downdelay: u32,
+    },
+    /// The mode needs `miimon`, which is set to 100 ms.
+    MiimonForced,
+    /// `miimon` and `arp_interval` were both given; `arp_interval` is dropped.
+    BothMonitors {
+        /// `miimon`, in milliseconds.
+        miimon: u32,
+        /// `arp_interval`, in milliseconds.
+        arp_interval: i32,
+    },
+    /// `arp_interval` without `arp_ip_target`; it is dropped.
+    NoArpTarget {
+        /// `arp_interval`, in milliseconds.
+        arp_interval: i32,
+    },
+    /// The option has no effect in the mode, and is dropped.
+    Irrelevant {
+        /// The option.
+        option: OptionId,
+        /// The mode.
+        mode: Mode,
+    },
+    /// `primary` has no effect in the mode, and is dropped.
+    PrimaryIrrelevant {
+        /// The name.
+        primary: Excerpt,
+        /// The mode.
+        mode: Mode,
+    },
+    /// `primary_reselect` was given without `primary`, and is dropped.
+    ReselectWithoutPrimary,
+    /// The text is no value of the option, which keeps its default.
+    InvalidText {
+        /// The option.
+        option: OptionId,
+        /// The text.
+        given: Excerpt,
+    },
+    /// This version does not have the option, and it would have no effect in this configuration
+    /// anyway; it is dropped.
+    NotBuilt {
+        /// The option.
+        option: OptionId,
+    },
+}
+
+impl Warning {
+    /// How much it matters.
+    pub const fn severity(&self) -> Severity {
+        match self {
+            Warning::Irrelevant {
+                option: OptionId::FailOverMac | OptionId::AdSelect,
+                ..
+            } => Severity::Warning,
+            Warning::Irrelevant { .. } => Severity::Info,
+            _ => Severity::Warning,
+        }
+    }
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Warning::OutOfRange {
+                option,
+                given,
+                used,
+            } => {
+                let desc = option.desc();
+                let name = match option {
+                    OptionId::NumGratArp | OptionId::NumUnsolNa => "num_grat_arp/num_unsol_na",
+                    _ => desc.name,
+                };
+                write!(
+                    f,
+                    "Warning: {name} module parameter ({given}), not in range "
+                )?;
+                match desc.values {
+                    Values::Range { min, max, .. } => write!(f, "{min}-{max}")?,
+                    _ => f.write_str("0-1")?,
+                }
+                write!(f, ", so it was reset to {used}")
+            }
+            Warning::Rounded {
+                option,
+                given,
+                miimon,
+                used,
+            } => {
+                let name = option.desc().name;
+                write!(
+                    f,
+                    "Warning: {name} ({given}) is not a multiple of miimon ({miimon}), {name} \
+                     rounded to {used} ms"
+                )
+            }
+            Warning::DelaysWithoutMiimon { updelay, downdelay } => write!(
+                f,
+                "Warning: miimon module parameter not set and updelay ({updelay}) or downdelay \
+                 ({downdelay}) module parameter is set; updelay and downdelay have no effect \
+                 unless miimon is set"
+            ),
+            Warning::MiimonForced => write!(
+                f,
+                "Warning: miimon must be specified, otherwise bonding will not detect link \
+                 failure, speed and duplex; forcing miimon to {DEFAULT_MIIMON}msec"
+            ),
+            Warning::BothMonitors {
+                miimon,
+                arp_interval,
+            } => write!(
+                f,
+                "Warning: miimon ({miimon}) and arp_interval ({arp_interval}) can't be used \
+                 simultaneously, disabling ARP monitoring"
+            ),
+            Warning::NoArpTarget { arp_interval } => write!(
+                f,
+                "Warning: arp_interval module parameter ({arp_interval}) specified without \
+                 providing an arp_ip_target parameter, arp_interval was reset to 0"
+            ),
+            Warning::Irrelevant {
+                option: OptionId::FailOverMac,
+                ..
+            } => f.write_str("Warning: fail_over_mac only affects active-backup mode"),
+            Warning::Irrelevant {
+                option: OptionId::AdSelect,
+                ..
+            } => f.write_str("ad_select param only affects 802.3ad mode"),
+            Warning::Irrelevant { option, mode } => {
+                let (name, mode) = (option.desc().name, mode.description());
+                write!(f, "{name} param is irrelevant in mode {mode}")
+            }
+            Warning::PrimaryIrrelevant { primary, mode } => write!(
+                f,
+                "Warning: {primary} primary device specified but has no effect in {} mode",
+                mode.description()
+            ),
+            Warning::ReselectWithoutPrimary => f.write_str(
+                "Warning: primary_reselect module parameter has no effect without primary; set it \
+                 on the bond instead",
+            ),
+            Warning::InvalidText { option, given } => {
+                let name = option.desc().name;
+                write!(f, "Warning: invalid {name} \"{given}\", using the default")
+            }
+            Warning::NotBuilt { option } => {
+                let name = option.desc().name;
+                write!(
+                    f,
+                    "Warning: {name} is not supported by this version of the driver and was \
+                     ignored"
+                )
+            }
+        }
+    }
+}
+
+/// Why the module is not loaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ParamError {
+    /// The text is no value of the option.
+    InvalidText {
+        /// The option.
+        option: OptionId,
+        /// The text.
+        given: Excerpt,
+    },
+    /// `use_carrier` is not 1.
+    UseCarrier(i32),
+    /// `arp_validate` without `arp_interval`.
+    ArpValidateAlone,
+    /// This version does not have the mode.
+    ModeNotBuilt(Mode),
+    /// This version does not have the option, which was asked for.
+    NotBuilt(OptionId),
+}
+
+impl ParamError {
+    /// The error number, positive.
+    pub const fn errno(&self) -> i32 {
+        match self {
+            ParamError::ModeNotBuilt(_) | ParamError::NotBuilt(_) => errno::EOPNOTSUPP,
+            _ => errno::EINVAL,
+        }
+    }
+}
+
+impl fmt::Display for ParamError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            ParamError::InvalidText { option, given } => {
+                let what = match option {
+                    OptionId::Mode => "bonding mode",
+                    _ => option.desc().name,
+                };
+                write!(f, "Error: Invalid {what} \"{given}\"")?;
+                if let Values::Choice(names) = option.desc().values {
+                    let mut separator = "; use ";
+                    for name in names {
+                        write!(f, "{separator}{}", name.text)?;
+                        separator = ", ";
+                    }
+                }
+                Ok(())
+            }
+            ParamError::UseCarrier(given) => write!(
+                f,
+                "Error: invalid use_carrier parameter ({given}); it is obsolete, leave it out"
+            ),
+            ParamError::ArpValidateAlone => {
+                f.write_str("Error: arp_validate requires arp_interval; leave it out")
+            }
+            ParamError::ModeNotBuilt(mode) => write!(
+                f,
+                "Error: bonding mode {} is not supported by this version of the driver; use \
+                 balance-rr or active-backup",
+                mode.name()
+            ),
+            ParamError::NotBuilt(option) => write!(
+                f,
+                "Error: {} is not supported by this version of the driver; leave it out and use \
+                 miimon",
+                option.desc().name
+            ),
+        }
+    }
+}
+
+impl Config {
+    /// The configuration of new bonds from the parameters of the module; `warn` is told what the
+    /// user should know.
+    ///
+    /// # Errors
+    ///
+    /// [`ParamError`]: `EINVAL` for what the in-tree driver refuses too, `EOPNOTSUPP` for what this
+    /// version does not have.
+    pub fn from_module_params(
+        raw: &RawParams<'_>,
+        warn: &mut dyn FnMut(Warning),
+    ) -> Result<Config, ParamError> {
+        let mode = match text(OptionId::Mode, raw.mode)? {
+            Some(number) => Mode::from_number(number).unwrap_or(Mode::RoundRobin),
+            None => Mode::RoundRobin,
+        };
+        if !mode.is_built() {
+            return Err(ParamError::ModeNotBuilt(mode));
+        }
+        if raw.use_carrier != 1 {
+            return Err(ParamError::UseCarrier(raw.use_carrier));
+        }
+
+        let mut config = Config {
+            mode,
+            max_bonds: int(OptionId::MaxBonds, raw.max_bonds, warn),
+            tx_queues: int(OptionId::TxQueues, raw.tx_queues, warn),
+            num_peer_notif: int(OptionId::NumGratArp, raw.num_peer_notif, warn),
+            miimon: int(OptionId::Miimon, raw.miimon, warn),
+            all_slaves_active: int::<u8>(OptionId::AllSlavesActive, raw.all_slaves_active, warn)
+                != 0,
+            resend_igmp: int(OptionId::ResendIgmp, raw.resend_igmp, warn),
+            packets_per_slave: int(OptionId::PacketsPerSlave, raw.packets_per_slave, warn),
+            min_links: int(OptionId::MinLinks, raw.min_links, warn),
+            ..Config::default()
+        };
+        if mode.needs_miimon() && config.miimon == 0 {
+            warn(Warning::MiimonForced);
+        }
+        config = config.with_mode(mode);
+        if let Some(number) = text(OptionId::LinkEvents, raw.link_events)? {
+            config.link_events = number != 0;
+        }
+        config.set_delays(raw, warn);
+        config.set_primary(raw, warn)?;
+        if let Some(number) = text(OptionId::FailOverMac, raw.fail_over_mac)? {
+            config.fail_over_mac = FailOverMac::from_number(number).unwrap_or(FailOverMac::None);
+            if mode != Mode::ActiveBackup {
+                warn(Warning::Irrelevant {
+                    option: OptionId::FailOverMac,
+                    mode,
+                });
+            }
+        }
+        check_hash_and_lacp(mode, raw, warn)?;
+        check_arp(&config, raw, warn)?;
+        if raw.lp_interval != 1 {
+            warn(Warning::NotBuilt {
+                option: OptionId::LpInterval,
+            });
+        }
+        Ok(config)
+    }
+
+    fn set_delays(&mut self, raw: &RawParams<'_>, warn: &mut dyn FnMut(Warning)) {
+        let updelay: u32 = int(OptionId::Updelay, raw.updelay, warn);
+        let downdelay: u32 = int(OptionId::Downdelay, raw.downdelay, warn);
+        if self.miimon == 0 && (updelay > 0 || downdelay > 0) {
+            warn(Warning::DelaysWithoutMiimon { updelay, downdelay });
+        }
+        let miimon = self.miimon;
+        let mut intervals = |option, given: u32| {
+            let intervals = given.checked_div(miimon)?;
+            let used = u64::from(intervals).saturating_mul(u64::from(miimon));
+            if used != u64::from(given) {
+                warn(Warning::Rounded {
+                    option,
+                    given,
+                    miimon,
+                    used,
+                });
+            }
+            Some(intervals)
+        };
+        self.updelay = intervals(OptionId::Updelay, updelay).unwrap_or(0);
+        self.downdelay = intervals(OptionId::Downdelay, downdelay).unwrap_or(0);
+    }
+
+    fn set_primary(
+        &mut self,
+        raw: &RawParams<'_>,
+        warn: &mut dyn FnMut(Warning),
+    ) -> Result<(), ParamError> {
+        let Some(name) = raw.primary else {
+            if raw.primary_reselect.is_some() {
+                warn(Warning::ReselectWithoutPrimary);
+            }
+            return Ok(());
+        };
+        let given = Excerpt::new(name);
+        if !self.mode.uses_primary() {
+            warn(Warning::PrimaryIrrelevant {
+                primary: given,
+                mode: self.mode,
+            });
+            return Ok(());
+        }
+        let invalid = ParamError::InvalidText {
+            option: OptionId::Primary,
+            given,
+        };
+        self.primary = Some(IfName::new(name).ok_or(invalid)?);
+        if let Some(number) = text(OptionId::PrimaryReselect, raw.primary_reselect)? {
+            self.primary_reselect = Reselect::from_number(number).unwrap_or(Reselect::Always);
+        }
+        Ok(())
+    }
+}
+
+/// The parameters that only the modes which are not built make use of.
+fn check_hash_and_lacp(
+    mode: Mode,
+    raw: &RawParams<'_>,
+    warn: &mut dyn FnMut(Warning),
+) -> Result<(), ParamError> {
+    for (option, given) in [
+        (OptionId::XmitHashPolicy, raw.xmit_hash_policy),
+        (OptionId::LacpRate, raw.lacp_rate),
+    ] {
+        if given.is_some() {
+            warn(Warning::Irrelevant { option, mode });
+        }
+    }
+    if text(OptionId::AdSelect, raw.ad_select)?.is_some() {
+        warn(Warning::Irrelevant {
+            option: OptionId::AdSelect,
+            mode,
+        });
+    }
+    Ok(())
+}
+
+/// The ARP monitor is not built: it is refused where it would run, and dropped where it would not.
+fn check_arp(
+    config: &Config,
+    raw: &RawParams<'_>,
+    warn: &mut dyn FnMut(Warning),
+) -> Result<(), ParamError> {
+    let mut interval = raw.arp_interval;
+    if config.miimon > 0 && interval != 0 {
+        warn(Warning::BothMonitors {
+            miimon: config.miimon,
+            arp_interval: interval,
+        });
+        interval = 0;
+    }
+    let mut interval: u32 = int(OptionId::ArpInterval, interval, warn);
+    if interval > 0 && raw.arp_ip_target.is_empty() {
+        warn(Warning::NoArpTarget {
+            arp_interval: raw.arp_interval,
+        });
+        interval = 0;
+    }
+    if raw.arp_validate.is_some() && interval == 0 {
+        return Err(ParamError::ArpValidateAlone);
+    }
+    if interval > 0 {
+        return Err(ParamError::NotBuilt(OptionId::ArpInterval));
+    }
+    if !raw.arp_ip_target.is_empty() {
+        warn(Warning::NotBuilt {
+            option: OptionId::ArpIpTarget,
+        });
+    }
+    if let Some(given) = raw.arp_all_targets {
+        let option = OptionId::ArpAllTargets;
+        match parse(option, given) {
+            Ok(Value::Number(number)) if number == option.desc().default => {}
+            Ok(_) => warn(Warning::NotBuilt { option }),
+            Err(_) => warn(Warning::InvalidText {
+                option,
+                given: Excerpt::new(given),
+            }),
+        }
+    }
+    Ok(())
+}
+
+/// A text parameter as the number of its option.
+fn text(option: OptionId, given: Option<&[u8]>) -> Result<Option<u64>, ParamError> {
+    let Some(given) = given else {
+        return Ok(None);
+    };
+    match parse(option, given) {
+        Ok(Value::Number(number)) => Ok(Some(number)),
+        _ => Err(ParamError::InvalidText {
+            option,
+            given: Excerpt::new(given),
+        }),
+    }
+}
+
+/// A number parameter, reset to the default of its option with a warning if it is out of range.
+fn int<T: TryFrom<u64> + Default>(
+    option: OptionId,
+    given: i32,
+    warn: &mut dyn FnMut(Warning),
+) -> T {
+    let desc = option.desc();
+    let number = u64::try_from(given)
+        .ok()
+        .filter(|&number| desc.takes(number));
+    let number = number.unwrap_or_else(|| {
+        warn(Warning::OutOfRange {
+            option,
+            given: i64::from(given),
+            used: desc.default,
+        });
+        desc.default
+    });
+    T::try_from(number).unwrap_or_default()
+}

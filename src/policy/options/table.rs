@@ -1,0 +1,707 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The table of options.
+
+use super::{
+    Modes, Named, Netlink, NetlinkKind, OptionDesc, OptionId, Param, ParamKind, Scope, Show, Sysfs,
+    Values,
+};
+use crate::mode::Mode;
+
+const INT_MAX: u64 = i32::MAX as u64;
+
+const fn named(text: &'static str, number: u64) -> Named {
+    Named { text, number }
+}
+
+const OFF_ON: &[Named] = &[named("off", 0), named("on", 1)];
+
+/// A number that fits a C `int`, zero meaning that the option is off.
+const UP_TO_INT_MAX: Values = Values::Range {
+    min: 0,
+    max: INT_MAX,
+    named: &[named("off", 0), named("maxval", INT_MAX)],
+};
+
+/// How often to send something.
+const COUNT: Values = Values::Range {
+    min: 0,
+    max: 255,
+    named: &[named("off", 0), named("maxval", 255)],
+};
+
+const ONLY_PRIMARY_MODES: Modes = Modes::all_but(&[Mode::ActiveBackup, Mode::Tlb, Mode::Alb]);
+const ONLY_802_3AD: Modes = Modes::all_but(&[Mode::Ieee8023ad]);
+const NOT_WITH_ARP: Modes = Modes::of(&[Mode::Ieee8023ad, Mode::Tlb, Mode::Alb]);
+
+const fn netlink(attribute: u16, kind: NetlinkKind) -> Option<Netlink> {
+    Some(Netlink { attribute, kind })
+}
+
+const fn sysfs(show: Show) -> Option<Sysfs> {
+    Some(Sysfs { mode: 0o644, show })
+}
+
+const fn param(kind: ParamKind, description: &'static str) -> Option<Param> {
+    Some(Param {
+        kind,
+        mode: 0,
+        description,
+    })
+}
+
+/// What an entry has unless it says otherwise.
+const OPTION: OptionDesc = OptionDesc {
+    id: OptionId::Mode,
+    name: "",
+    scope: Scope::Bond,
+    values: Values::Interface,
+    default: 0,
+    unit: "",
+    unsupported: Modes::NONE,
+    no_slaves: false,
+    if_down: false,
+    netlink: None,
+    sysfs: None,
+    param: None,
+    proc_label: None,
+    help: "",
+    built: true,
+};
+
+/// Every option, in the order of [`OptionId`].
+pub static OPTIONS: [OptionDesc; 41] = [
+    OptionDesc {
+        id: OptionId::Mode,
+        name: "mode",
+        values: Values::Choice(&[
+            named("balance-rr", 0),
+            named("active-backup", 1),
+            named("balance-xor", 2),
+            named("broadcast", 3),
+            named("802.3ad", 4),
+            named("balance-tlb", 5),
+            named("balance-alb", 6),
+        ]),
+        no_slaves: true,
+        if_down: true,
+        netlink: netlink(1, NetlinkKind::U8),
+        sysfs: sysfs(Show::NameNumber),
+        param: param(
+            ParamKind::Charp,
+            "Mode of operation; 0 for balance-rr, 1 for active-backup, 2 for balance-xor, \
+             3 for broadcast, 4 for 802.3ad, 5 for balance-tlb, 6 for balance-alb",
+        ),
+        help: "How the bond uses its slaves. This version has balance-rr, which sends through \
+               all of them in turn, and active-backup, which sends and receives through one and \
+               keeps the others ready.",
+        ..OPTION
+    },
+    OptionDesc {
+        id: OptionId::Slaves,
+        name: "slaves",
+        values: Values::Membership,
+        sysfs: sysfs(Show::List),
+        help: "The slaves of the bond. Write +NAME to enslave an interface, which has to be \
+               down, and -NAME to release it.",
+        ..OPTION
+    },
+    OptionDesc {
+        id: OptionId::ActiveSlave,
+        name: "active_slave",
+        values: Values::Interface,
+        unsupported: ONLY_PRIMARY_MODES,
+        netlink: netlink(2, NetlinkKind::Ifindex),
+        sysfs: sysfs(Show::Interface),
+        help: "The slave that carries the traffic. Write a name to move it to another slave whose \
+               link is up; write an empty line to let the bond choose afresh.",
+        ..OPTION
+    },
+    OptionDesc {
+        id: OptionId::Primary,
+        name: "primary",
+        values: Values::Interface,
+        unsupported: ONLY_PRIMARY_MODES,
+        netlink: netlink(11, NetlinkKind::Ifindex),
+        sysfs: sysfs(Show::Interface),
+        param: param(ParamKind::Charp, "Primary network device to use"),
+        help: "The slave to prefer: it is active whenever its link is up, within the limits of \
+               primary_reselect. It may be named before it is enslaved. An empty line removes \
+               the preference.",
+        ..OPTION
+    },
+    OptionDesc {
+        id: OptionId::PrimaryReselect,
+        name: "primary_reselect",
+        values: Values::Choice(&[named("always", 0), named("better", 1), named("failure", 2)]),
+        netlink: netlink(12, NetlinkKind::U8),
+        sysfs: sysfs(Show::NameNumber),
+        param: param(
+            ParamKind::Charp,
+            "Reselect primary slave once it comes up; 0 for always (default), 1 for only if \
+             speed of primary is better, 2 for only on active slave failure",
+        ),
+        help: "When the primary slave takes over from an active one that works: always; better, \
+               that is if it is faster, or as fast with a better duplex mode; or only on failure \
+               of the active one.",
+        ..OPTION
+    },
+    OptionDesc {
+        id: OptionId::Prio,
+        name: "prio",
+        scope: Scope::Slave,
+        values: Values::Priority,
+        unsupported: ONLY_PRIMARY_MODES,
+        netlink: netlink(9, NetlinkKind::S32),
+        help: "The rank of a slave when the active one is chosen; the highest that is up wins. \
+               It has no effect while there is a primary slave.",
+        ..OPTION
+    },
+    OptionDesc {
+        id: OptionId::FailOverMac,
+        name: "fail_over_mac",
+        values: Values::Choice(&[named("none", 0), named("active", 1), named("follow", 2)]),
+        no_slaves: true,
+        netlink: netlink(13, NetlinkKind::U8),
+        sysfs: sysfs(Show::NameNumber),
+        param: param(
+            ParamKind::Charp,
+            "For active-backup, do not set all slaves to the same MAC; 0 for none (default), \
+             1 for active, 2 for follow",
+        ),
+        help: "Whose hardware address an active-backup bond has. none: all slaves get the address \
+               of the bond. active: the bond takes the address of the active slave, and slaves \
+               keep theirs; the only way for InfiniBand, and chosen by itself there. follow: the \
+               address of the bond stays, and moves to the slave that becomes active.",
+        ..OPTION
+    },
+    OptionDesc {
+        id: OptionId::LinkEvents,
+        name: "link_events",
+        values: Values::Choice(OFF_ON),
+        default: 1,
+        sysfs: sysfs(Show::NameNumber),
+        param: param(
+            ParamKind::Charp,
+            "Act on link events at once, also without miimon; 0 for off (as the in-tree driver), \
+             1 for on (default)",
+        ),
+        help: "Act on a lost or recovered link when the kernel reports it instead of at the next \
+               poll, and watch the links even without miimon. off restores the behaviour of the \
+               in-tree driver.",
+        ..OPTION
+    },
+    OptionDesc {
+        id: OptionId::Miimon,
+        name: "miimon",
+        values: UP_TO_INT_MAX,
+        unit: "ms",
+        netlink: netlink(3, NetlinkKind::U32),
+        sysfs: sysfs(Show::Number),
+        param: param(ParamKind::Int, "Link check interval in milliseconds"),
+        proc_label: Some("MII Polling Interval (ms)"),
+        help: "How often the links are polled; 0 for never. With link_events the poll is only \
+               the safety net for devices that report late. It is also the unit of updelay, \
+               downdelay and peer_notif_delay, which change with it.",
+        ..OPTION
+    },
+    OptionDesc {
+        id: OptionId::Updelay,
+        name: "updelay",
+        values: UP_TO_INT_MAX,
+        unit: "ms",
+        netlink: netlink(4, NetlinkKind::U32),
+        sysfs: sysfs(Show::Number),
+        param: param(
+            ParamKind::Int,
+            "Delay before considering link up, in milliseconds",
+        ),
+        proc_label: Some("Up Delay (ms)"),
+        help: "How long a link must have carrier before it counts as up. A bond without any other \
+               link does not wait. Rounded down to a multiple of miimon, which has to be set.",
+        ..OPTION
+    },
+    OptionDesc {
+        id: OptionId::Downdelay,
+        name: "downdelay",
+        values: UP_TO_INT_MAX,
+        unit: "ms",
+        netlink: netlink(5, NetlinkKind::U32),
+        sysfs: sysfs(Show::Number),
+        param: param(
+            ParamKind::Int,
+            "Delay before considering link down, in milliseconds",
+        ),
+        proc_label: Some("Down Delay (ms)"),
+        help: "How long a link must be without carrier before it counts as down. Rounded down to \
+               a multiple of miimon, which has to be set.",
+        ..OPTION
+    },
+    OptionDesc {
+        id: OptionId::UseCarrier,
+        name: "use_carrier",
+        values: Values::Choice(&[named("on", 1)]),
+        default: 1,
+        netlink: netlink(6, NetlinkKind::U8),
+        sysfs: sysfs(Show::Number),
+        param: param(
+            ParamKind::Int,
+            "option obsolete, use_carrier cannot be disabled",
+        ),
+        help: "Obsolete: links are always watched by their carrier. Only on (1) is accepted.",
+        ..OPTION
+    },
+    OptionDesc {
+        id: OptionId::NumGratArp,
+        name: "num_grat_arp",
+        values: COUNT,
+        default: 1,
+        sysfs: sysfs(Show::Number),
+        param: Some(Param {
+            kind: ParamKind::Int,
+            mode: 0o644,
+            description: "Number of peer notifications to send on failover event \
+                          (alias of num_unsol_na)",
+        }),
+        help: "How often the peers are told of a failover, by gratuitous ARP and unsolicited \
+               neighbour advertisements. The same setting as num_unsol_na.",
+        ..OPTION
+    },
+    OptionDesc {
+        id: OptionId::NumUnsolNa,
+        name: "num_unsol_na",
+        values: COUNT,
+        default: 1,
+        netlink: netlink(16, NetlinkKind::U8),
+        sysfs: sysfs(Show::Number),
+        param: Some(Param {
+            kind: ParamKind::Int,
+            mode: 0o644,
+            description: "Number of peer notifications to send on failover event \
+                          (alias of num_grat_arp)",
+        }),
+        help: "The same setting as num_grat_arp.",
+        ..OPTION
+    },
+    OptionDesc {
+        id: OptionId::PeerNotifDelay,
+        name: "peer_notif_delay",
+        values: Values::Range {
+            min: 0,
+            max: 300_000,
+            named: &[named("off", 0), named("maxval", 300_000)],
+        },
+        unit: "ms",
+        netlink: netlink(28, NetlinkKind::U32),
+        sysfs: sysfs(Show::Number),
+        proc_label: Some("Peer Notification Delay (ms)"),
+        help: "The time from one notification of the peers to the next. Rounded down to a \
+               multiple of miimon, which has to be set; 0 means one interval of miimon.",
+        ..OPTION
+    },
+    OptionDesc {
+        id: OptionId::ResendIgmp,
+        name: "resend_igmp",
+        values: COUNT,
+        default: 1,
+        netlink: netlink(15, NetlinkKind::U32),
+        sysfs: sysfs(Show::Number),
+        param: param(
+            ParamKind::Int,
+            "Number of IGMP membership reports to send on link failure",
+        ),
+        help: "How often IGMP membership is reported again after a failover, every 200 ms.",
+        ..OPTION
+    },
+    OptionDesc {
+        id: OptionId::AllSlavesActive,
+        name: "all_slaves_active",
+        values: Values::Choice(OFF_ON),
+        netlink: netlink(17, NetlinkKind::U8),
+        sysfs: sysfs(Show::Number),
+        param: param(
+            ParamKind::Int,
+            "Keep all frames received on an interface by setting active flag for all slaves; \
+             0 for never (default), 1 for always.",
+        ),
+        help: "Whether frames that arrive on slaves other than the active one are received too. \
+               They are normally dropped, since they are duplicates.",
+        ..OPTION
+    },
+    OptionDesc {
+        id: OptionId::MinLinks,
+        name: "min_links",
+        values: UP_TO_INT_MAX,
+        unit: "links",
+        netlink: netlink(18, NetlinkKind::U32),
+        sysfs: sysfs(Show::Number),
+        param: param(
+            ParamKind::Int,
+            "Minimum number of available links before turning on carrier",
+        ),
+        help: "How many links an 802.3ad bond needs to have carrier. No effect in other modes.",
+        ..OPTION
+    },
+    OptionDesc {
+        id: OptionId::PacketsPerSlave,
+        name: "packets_per_slave",
+        values: Values::Range {
+            min: 0,
+            max: 65_535,
+            named: &[named("maxval", 65_535)],
+        },
+        default: 1,
+        unit: "packets",
+        unsupported: Modes::all_but(&[Mode::RoundRobin]),
+        netlink: netlink(20, NetlinkKind::U32),
+        sysfs: sysfs(Show::Number),
+        param: param(
+            ParamKind::Int,
+            "Packets to send per slave in balance-rr mode; 0 for a random slave, 1 packet per \
+             slave (default), >1 packets per slave.",
+        ),
+        help: "How many packets go out through a slave before it is the next one's turn; 0 takes \
+               a slave at random for each packet.",
+        ..OPTION
+    },
+    OptionDesc {
+        id: OptionId::QueueId,
+        name: "queue_id",
+        scope: Scope::Slave,
+        values: Values::QueueMap,
+        netlink: netlink(5, NetlinkKind::U16),
+        sysfs: sysfs(Show::List),
+        help: "Ties a transmit queue of the bond to a slave: packets in that queue leave through \
+               it while its link is up. 0 ties none. Write SLAVE:QUEUE.",
+        ..OPTION
+    },
+    OptionDesc {
+        id: OptionId::MaxBonds,
+        name: "max_bonds",
+        scope: Scope::Module,
+        values: Values::Range {
+            min: 0,
+            max: INT_MAX,
+            named: &[],
+        },
+        default: 1,
+        unit: "bonds",
+        param: param(ParamKind::Int, "Max number of bonded devices"),
+        help: "How many bonds the module creates when it is loaded: bond0, bond1 and so on. It \
+               does not limit how many are added later.",
+        ..OPTION
+    },
+    OptionDesc {
+        id: OptionId::TxQueues,
+        name: "tx_queues",
+        scope: Scope::Module,
+        values: Values::Range {
+            min: 1,
+            max: 255,
+            named: &[],
+        },
+        default: 16,
+        unit: "queues",
+        param: param(
+            ParamKind::Int,
+            "Max number of transmit queues (default = 16)",
+        ),
+        help: "How many transmit queues each bond has.",
+        ..OPTION
+    },
+    OptionDesc {
+        id: OptionId::XmitHashPolicy,
+        name: "xmit_hash_policy",
+        values: Values::Choice(&[
+            named("layer2", 0),
+            named("layer3+4", 1),
+            named("layer2+3", 2),
+            named("encap2+3", 3),
+            named("encap3+4", 4),
+            named("vlan+srcmac", 5),
+        ]),
+        netlink: netlink(14, NetlinkKind::U8),
+        sysfs: sysfs(Show::NameNumber),
+        param: param(
+            ParamKind::Charp,
+            "balance-alb, balance-tlb, balance-xor, 802.3ad hashing method; 0 for layer 2 \
+             (default), 1 for layer 3+4, 2 for layer 2+3, 3 for encap layer 2+3, 4 for encap \
+             layer 3+4, 5 for vlan+srcmac",
+        ),
+        help: "Which parts of a packet choose its slave in the modes that hash.",
+        built: false,
+        ..OPTION
+    },
+    OptionDesc {
+        id: OptionId::ArpInterval,
+        name: "arp_interval",
+        values: UP_TO_INT_MAX,
+        unit: "ms",
+        unsupported: NOT_WITH_ARP,
+        netlink: netlink(7, NetlinkKind::U32),
+        sysfs: sysfs(Show::Number),
+        param: param(ParamKind::Int, "arp interval in milliseconds"),
+        help: "How often ARP probes are sent to watch the links end to end; 0 for never.",
+        built: false,
+        ..OPTION
+    },
+    OptionDesc {
+        id: OptionId::ArpIpTarget,
+        name: "arp_ip_target",
+        values: Values::Addresses,
+        netlink: netlink(8, NetlinkKind::Nested),
+        sysfs: sysfs(Show::List),
+        param: param(ParamKind::CharpArray, "arp targets in n.n.n.n form"),
+        help: "The IPv4 addresses that the ARP monitor probes, 16 at most.",
+        built: false,
+        ..OPTION
+    },
+    OptionDesc {
+        id: OptionId::NsIp6Target,
+        name: "ns_ip6_target",
+        values: Values::Addresses,
+        netlink: netlink(31, NetlinkKind::Nested),
+        help: "The IPv6 addresses that the monitor probes by neighbour solicitation, 16 at most.",
+        built: false,
+        ..OPTION
+    },
+    OptionDesc {
+        id: OptionId::ArpValidate,
+        name: "arp_validate",
+        values: Values::Choice(&[
+            named("none", 0),
+            named("active", 1),
+            named("backup", 2),
+            named("all", 3),
+            named("filter", 4),
+            named("filter_active", 5),
+            named("filter_backup", 6),
+        ]),
+        unsupported: NOT_WITH_ARP,
+        netlink: netlink(9, NetlinkKind::U32),
+        sysfs: sysfs(Show::NameNumber),
+        param: param(
+            ParamKind::Charp,
+            "validate src/dst of ARP probes; 0 for none (default), 1 for active, 2 for backup, \
+             3 for all",
+        ),
+        help: "On which slaves the answers to ARP probes are checked.",
+        built: false,
+        ..OPTION
+    },
+    OptionDesc {
+        id: OptionId::ArpAllTargets,
+        name: "arp_all_targets",
+        values: Values::Choice(&[named("any", 0), named("all", 1)]),
+        netlink: netlink(10, NetlinkKind::U32),
+        sysfs: sysfs(Show::NameNumber),
+        param: param(
+            ParamKind::Charp,
+            "fail on any/all arp targets timeout; 0 for any (default), 1 for all",
+        ),
+        help: "Whether any or all of the ARP targets must answer.",
+        built: false,
+        ..OPTION
+    },
+    OptionDesc {
+        id: OptionId::ArpMissedMax,
+        name: "arp_missed_max",
+        values: Values::Range {
+            min: 1,
+            max: 255,
+            named: &[named("minval", 1), named("maxval", 255)],
+        },
+        default: 2,
+        unit: "probes",
+        unsupported: NOT_WITH_ARP,
+        netlink: netlink(30, NetlinkKind::U8),
+        sysfs: sysfs(Show::Number),
+        help: "How many ARP intervals without an answer bring a link down.",
+        built: false,
+        ..OPTION
+    },
+    OptionDesc {
+        id: OptionId::LacpActive,
+        name: "lacp_active",
+        values: Values::Choice(OFF_ON),
+        default: 1,
+        unsupported: ONLY_802_3AD,
+        if_down: true,
+        netlink: netlink(29, NetlinkKind::U8),
+        sysfs: sysfs(Show::NameNumber),
+        help: "Whether LACPDUs are sent of own accord, or only in answer to the partner's.",
+        built: false,
+        ..OPTION
+    },
+    OptionDesc {
+        id: OptionId::LacpRate,
+        name: "lacp_rate",
+        values: Values::Choice(&[named("slow", 0), named("fast", 1)]),
+        unsupported: ONLY_802_3AD,
+        if_down: true,
+        netlink: netlink(21, NetlinkKind::U8),
+        sysfs: sysfs(Show::NameNumber),
+        param: param(
+            ParamKind::Charp,
+            "LACPDU tx rate to request from 802.3ad partner; 0 for slow, 1 for fast",
+        ),
+        help: "Whether the partner is asked for an LACPDU every 30 seconds or every second.",
+        built: false,
+        ..OPTION
+    },
+    OptionDesc {
+        id: OptionId::LacpStrict,
+        name: "lacp_strict",
+        values: Values::Choice(OFF_ON),
+        unsupported: ONLY_802_3AD,
+        netlink: netlink(34, NetlinkKind::U8),
+        help: "Whether an 802.3ad bond goes without carrier until a partner answers.",
+        built: false,
+        ..OPTION
+    },
+    OptionDesc {
+        id: OptionId::AdSelect,
+        name: "ad_select",
+        values: Values::Choice(&[
+            named("stable", 0),
+            named("bandwidth", 1),
+            named("count", 2),
+            named("actor_port_prio", 3),
+        ]),
+        if_down: true,
+        netlink: netlink(22, NetlinkKind::U8),
+        sysfs: sysfs(Show::NameNumber),
+        param: param(
+            ParamKind::Charp,
+            "802.3ad aggregation selection logic; 0 for stable (default), 1 for bandwidth, \
+             2 for count",
+        ),
+        help: "What decides between several aggregators.",
+        built: false,
+        ..OPTION
+    },
+    OptionDesc {
+        id: OptionId::AdActorSysPrio,
+        name: "ad_actor_sys_prio",
+        values: Values::Range {
+            min: 1,
+            max: 65_535,
+            named: &[named("minval", 1), named("maxval", 65_535)],
+        },
+        default: 65_535,
+        unsupported: ONLY_802_3AD,
+        netlink: netlink(24, NetlinkKind::U16),
+        sysfs: sysfs(Show::AdOnly),
+        help: "The system priority in LACPDUs.",
+        built: false,
+        ..OPTION
+    },
+    OptionDesc {
+        id: OptionId::AdActorSystem,
+        name: "ad_actor_system",
+        values: Values::HardwareAddress,
+        unsupported: ONLY_802_3AD,
+        netlink: netlink(26, NetlinkKind::EthAddr),
+        sysfs: sysfs(Show::AdOnly),
+        help: "The system address in LACPDUs; all zeros stand for the address of the bond.",
+        built: false,
+        ..OPTION
+    },
+    OptionDesc {
+        id: OptionId::AdUserPortKey,
+        name: "ad_user_port_key",
+        values: Values::Range {
+            min: 0,
+            max: 1023,
+            named: &[named("minval", 0), named("maxval", 1023)],
+        },
+        unsupported: ONLY_802_3AD,
+        if_down: true,
+        netlink: netlink(25, NetlinkKind::U16),
+        sysfs: sysfs(Show::AdOnly),
+        help: "The upper ten bits of the port key.",
+        built: false,
+        ..OPTION
+    },
+    OptionDesc {
+        id: OptionId::ActorPortPrio,
+        name: "actor_port_prio",
+        scope: Scope::Slave,
+        values: Values::Range {
+            min: 0,
+            max: 65_535,
+            named: &[],
+        },
+        default: 255,
+        unsupported: ONLY_802_3AD,
+        netlink: netlink(10, NetlinkKind::U16),
+        help: "The port priority of a slave in LACPDUs.",
+        built: false,
+        ..OPTION
+    },
+    OptionDesc {
+        id: OptionId::CoupledControl,
+        name: "coupled_control",
+        values: Values::Choice(OFF_ON),
+        default: 1,
+        unsupported: ONLY_802_3AD,
+        if_down: true,
+        netlink: netlink(32, NetlinkKind::U8),
+        help: "Whether collecting and distributing are switched together or one by one.",
+        built: false,
+        ..OPTION
+    },
+    OptionDesc {
+        id: OptionId::BroadcastNeighbor,
+        name: "broadcast_neighbor",
+        values: Values::Choice(OFF_ON),
+        unsupported: ONLY_802_3AD,
+        netlink: netlink(33, NetlinkKind::U8),
+        help: "Whether ARP and neighbour discovery go out through every slave.",
+        built: false,
+        ..OPTION
+    },
+    OptionDesc {
+        id: OptionId::LpInterval,
+        name: "lp_interval",
+        values: Values::Range {
+            min: 1,
+            max: INT_MAX,
+            named: &[named("minval", 1), named("maxval", INT_MAX)],
+        },
+        default: 1,
+        unit: "s",
+        netlink: netlink(19, NetlinkKind::U32),
+        sysfs: sysfs(Show::Number),
+        param: param(
+            ParamKind::Uint,
+            "The number of seconds between instances where the bonding driver sends learning \
+             packets to each slaves peer switch. The default is 1.",
+        ),
+        help: "How often the balancing modes send learning packets to the switches.",
+        built: false,
+        ..OPTION
+    },
+    OptionDesc {
+        id: OptionId::TlbDynamicLb,
+        name: "tlb_dynamic_lb",
+        values: Values::Choice(OFF_ON),
+        default: 1,
+        unsupported: Modes::all_but(&[Mode::Tlb, Mode::Alb]),
+        if_down: true,
+        netlink: netlink(27, NetlinkKind::U8),
+        sysfs: sysfs(Show::Number),
+        help: "Whether balance-tlb moves flows between slaves by their load.",
+        built: false,
+        ..OPTION
+    },
+];
+
+// `OptionId::desc` relies on the order.
+const _: () = {
+    let mut place = 0;
+    while place < OPTIONS.len() {
+        assert!(OPTIONS[place].id as usize == place);
+        place += 1;
+    }
+};

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! From text to a value, by the rules of the in-tree driver (`bond_opt_parse()` and the options
+//! that read their text themselves).
+
+use super::{Excerpt, OptionDesc, OptionError, OptionId, Reason, Values};
+use crate::name::{is_space, until, IfName, IFNAMSIZ};
+
+/// The longest word that is looked up among the texts of an option (`BOND_OPT_MAX_NAMELEN`).
+const MAX_WORD: usize = 32;
+
+/// What an option is set to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Value {
+    /// A number, or the number of a text.
+    Number(u64),
+    /// An interface, or none.
+    Name(Option<IfName>),
+    /// An interface that joins (`add`) or leaves.
+    Member {
+        /// Whether it joins.
+        add: bool,
+        /// The interface.
+        name: IfName,
+    },
+    /// The queue of a slave.
+    Queue {
+        /// The slave.
+        slave: IfName,
+        /// The queue; 0 for none.
+        queue: u16,
+    },
+    /// The priority of a slave.
+    Prio(i32),
+    /// A list of addresses in place of the one there was.
+    Addresses {
+        /// How many there are.
+        count: usize,
+    },
+}
+
+/// Reads the value of an option from a text, which ends at the first newline.
+///
+/// Digits and white space make a number. Anything else is a word: one of the texts of the option,
+/// or `default`.
+///
+/// # Errors
+///
+/// [`Reason::InvalidText`] and, for the options that act on slaves, [`Reason::NoCommand`],
+/// [`Reason::InvalidQueue`] and [`Reason::NoInterface`]; [`Reason::NotBuilt`] for addresses.
+pub fn parse(id: OptionId, text: &[u8]) -> Result<Value, OptionError> {
+    let text = until(until(text, 0), b'\n');
+    let desc = id.desc();
+    let parsed = match desc.values {
+        Values::Choice(_) | Values::Range { .. } => number(desc, text),
+        Values::Interface => interface(id, text),
+        Values::Membership => membership(text),
+        Values::QueueMap => queue(text),
+        Values::Priority => priority(text),
+        Values::Addresses | Values::HardwareAddress => Err(Reason::NotBuilt),
+    };
+    parsed.map_err(|reason| OptionError { option: id, reason })
+}
+
+impl OptionDesc {
+    /// Whether the number is a value of the option.
+    pub fn takes(&self, number: u64) -> bool {
+        match self.values {
+            Values::Choice(names) => names.iter().any(|it| it.number == number),
+            Values::Range { min, max, .. } => (min..=max).contains(&number),
+            _ => false,
+        }
+    }
+}
+
+fn number(desc: &OptionDesc, text: &[u8]) -> Result<Value, Reason> {
+    let invalid = Reason::InvalidText(Excerpt::new(text));
+    if text
+        .iter()
+        .all(|&byte| byte.is_ascii_digit() || is_space(byte))
+    {
+        let number = decimal(first_word(text)).filter(|&number| desc.takes(number));
+        return number.map(Value::Number).ok_or(invalid);
+    }
+    let word = first_word(text);
+    let word = word.get(..MAX_WORD).unwrap_or(word);
+    if word == b"default" {
+        return Ok(Value::Number(desc.default));
+    }
+    let names = match desc.values {
+        Values::Choice(names) => names,
+        Values::Range { named, .. } => named,
+        _ => &[],
+    };
+    let found = names.iter().find(|it| it.text.as_bytes() == word);
+    found.map(|it| Value::Number(it.number)).ok_or(invalid)
+}
+
+fn interface(id: OptionId, text: &[u8]) -> Result<Value, Reason> {
+    // The name of the primary is taken as it stands, that of the active slave as the first word.
+    let name = if id == OptionId::Primary {
+        text
+    } else {
+        first_word(text)
+    };
+    if name.is_empty() {
+        return Ok(Value::Name(None));
+    }
+    let excerpt = Excerpt::new(text);
+    match IfName::new(name) {
+        Some(name) => Ok(Value::Name(Some(name))),
+        None if id == OptionId::Primary => Err(Reason::InvalidText(excerpt)),
+        None => Err(Reason::NoInterface(excerpt)),
+    }
+}
+
+fn membership(text: &[u8]) -> Result<Value, Reason> {
+    let (add, name) = match first_word(text) {
+        [b'+', name @ ..] => (true, name),
+        [b'-', name @ ..] => (false, name),
+        _ => return Err(Reason::NoCommand),
+    };
+    match IfName::new(name) {
+        Some(name) => Ok(Value::Member { add, name }),
+        None if name.len() >= IFNAMSIZ => Err(Reason::NoInterface(Excerpt::new(name))),
+        None => Err(Reason::NoCommand),
+    }
+}
+
+fn queue(text: &[u8]) -> Result<Value, Reason> {
+    let invalid = Reason::InvalidQueue(Excerpt::new(text));
+    let mut parts = text.splitn(2, |&byte| byte == b':');
+    let (Some(slave), Some(queue)) = (parts.next(), parts.next()) else {
+        return Err(invalid);
+    };
+    let slave = IfName::new(slave);
+    let queue = decimal(first_word(queue)).and_then(|queue| u16::try_from(queue).ok());
+    match (slave, queue) {
+        (Some(slave), Some(queue)) => Ok(Value::Queue { slave, queue }),
+        _ => Err(invalid),
+    }
+}
+
+fn priority(text: &[u8]) -> Result<Value, Reason> {
+    let word = first_word(text);
+    let number = match word {
+        [b'-', digits @ ..] => decimal(digits).and_then(|n| 0i64.checked_sub_unsigned(n)),
+        digits => decimal(digits).and_then(|n| i64::try_from(n).ok()),
+    };
+    let prio = number.and_then(|number| i32::try_from(number).ok());
+    prio.map(Value::Prio)
+        .ok_or(Reason::InvalidText(Excerpt::new(text)))
+}
+
+/// The first run of bytes that are not white space; empty if there is none.
+fn first_word(text: &[u8]) -> &[u8] {
+    text.split(|&byte| is_space(byte))
+        .find(|word| !word.is_empty())
+        .unwrap_or_default()
+}
+
+/// A decimal number without sign, if it fits.
+fn decimal(digits: &[u8]) -> Option<u64> {
+    if digits.is_empty() {
+        return None;
+    }
+    digits.iter().try_fold(0u64, |number, &digit| {
+        let digit = char::from(digit).to_digit(10)?;
+        number.checked_mul(10)?.checked_add(u64::from(digit))
+    })
+}

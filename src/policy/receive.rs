@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What becomes of a frame that a slave has received, and which slaves count as active.
+
+use crate::mode::Mode;
+
+/// What becomes of a received frame; the results of an rx handler (`linux/netdevice.h`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Receive {
+    /// The bond receives it (`RX_HANDLER_ANOTHER`, after the frame's device was set to the bond).
+    Deliver,
+    /// Only sockets that are bound to the slave itself get it (`RX_HANDLER_EXACT`).
+    Exact,
+    /// The slave receives it as if it were not enslaved (`RX_HANDLER_PASS`).
+    Pass,
+}
+
+/// Classifies a frame.
+///
+/// The bond receives what arrives on a slave that is not `inactive`. What arrives on the others is
+/// a duplicate, as a rule, and reaches only those who listen on that very slave; but link-local
+/// frames (LLDP and the like) speak about the link, so they are received there as usual.
+/// balance-alb receives unicast frames on all its slaves.
+#[inline]
+pub const fn classify(mode: Mode, inactive: bool, unicast: bool, link_local: bool) -> Receive {
+    if !inactive || (matches!(mode, Mode::Alb) && unicast) {
+        Receive::Deliver
+    } else if link_local {
+        Receive::Pass
+    } else {
+        Receive::Exact
+    }
+}
+
+/// Whether an Ethernet address is one of the link-local groups of IEEE 802.1D,
+/// 01:80:c2:00:00:00 to 01:80:c2:00:00:0f, which bridges do not forward.
+#[inline]
+pub const fn is_link_local(address: &[u8; 6]) -> bool {
+    matches!(address, [0x01, 0x80, 0xc2, 0x00, 0x00, 0x00..=0x0f])
+}
+
+/// The flags of a slave that other parts of the kernel read (`struct slave` of `net/bonding.h`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SlaveFlags {
+    /// The slave stands by (`BOND_STATE_BACKUP`).
+    pub backup: bool,
+    /// What the slave receives is not delivered to the bond.
+    pub inactive: bool,
+}
+
+impl SlaveFlags {
+    /// The flags of a slave in a mode that is built: where one slave is active, the others stand
+    /// by, and receive only with `all_slaves_active`; else all of them are active.
+    pub const fn of(mode: Mode, is_active: bool, all_slaves_active: bool) -> SlaveFlags {
+        let backup = mode.uses_primary() && !is_active;
+        SlaveFlags {
+            backup,
+            inactive: backup && !all_slaves_active,
+        }
+    }
+}

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Which slave a packet leaves through. All of this runs for every packet.
+
+use crate::errno;
+use crate::link::LinkState;
+use crate::mode::Mode;
+
+/// The place in the list of slaves whose turn it is in balance-rr; none if there are no slaves.
+///
+/// `counter` is a number that grows by one with each packet, or a random number if
+/// `packets_per_slave` is 0.
+#[inline]
+pub fn slot(counter: u32, packets_per_slave: u16, slaves: u32) -> Option<u32> {
+    let turn = match packets_per_slave {
+        0 | 1 => counter,
+        packets => counter.checked_div(u32::from(packets))?,
+    };
+    turn.checked_rem(slaves)
+}
+
+/// The slave at this place of the list, or else the next one that can send, starting over at the
+/// beginning. Each slave comes with whether it can send.
+#[inline]
+pub fn take_turn<K: Copy>(slaves: impl Iterator<Item = (K, bool)>, slot: u32) -> Option<K> {
+    let mut before = None;
+    for ((key, can_send), place) in slaves.zip(0u32..) {
+        if can_send && place >= slot {
+            return Some(key);
+        }
+        if can_send && before.is_none() {
+            before = Some(key);
+        }
+    }
+    before
+}
+
+/// Whether a slave can send in balance-rr: it is running and has carrier, its link counts as up,
+/// and it does not stand by.
+#[inline]
+pub const fn can_send(carrier: bool, link: LinkState, backup: bool) -> bool {
+    carrier && matches!(link, LinkState::Up) && !backup
+}
+
+/// A slave that may take a packet in place of an active one without carrier.
+#[derive(Clone, Copy, Debug)]
+pub struct StandIn<K> {
+    /// The slave.
+    pub key: K,
+    /// Whether it is running and has carrier.
+    pub carrier: bool,
+    /// Its link, after the delays.
+    pub link: LinkState,
+    /// Its `prio`.
+    pub prio: i32,
+}
+
+/// The slave that takes a packet whose active slave has no carrier, before the failover that is
+/// about to come: of those with carrier the one with the highest priority that is up, the first of
+/// equals; if none is up, the first whose `updelay` is running.
+#[inline]
+pub fn stand_in<K: Copy>(slaves: impl Iterator<Item = StandIn<K>>) -> Option<K> {
+    let rank = |it: &StandIn<K>| match it.link {
+        LinkState::Up => Some((true, it.prio)),
+        LinkState::Back => Some((false, 0)),
+        LinkState::Fail | LinkState::Down => None,
+    };
+    let mut best: Option<(K, (bool, i32))> = None;
+    for slave in slaves.filter(|it| it.carrier) {
+        if let Some(rank) = rank(&slave) {
+            if best.is_none_or(|(_, so_far)| rank > so_far) {
+                best = Some((slave.key, rank));
+            }
+        }
+    }
+    best.map(|(key, _)| key)
+}
+
+/// Whether packets of a transmit queue of the bond leave through the slave that has the queue as
+/// its `queue_id`: only in the modes that allow it, and queue 0 is nobody's.
+#[inline]
+pub const fn is_queue_override(mode: Mode, queue_mapping: u16) -> bool {
+    queue_mapping != 0 && matches!(mode, Mode::RoundRobin | Mode::ActiveBackup)
+}
+
+/// The slave that has this queue as its `queue_id`, if its link is up. Each slave comes with its
+/// `queue_id`, and with whether it has carrier and its link counts as up.
+#[inline]
+pub fn by_queue<K>(slaves: impl Iterator<Item = (K, u16, bool)>, queue_mapping: u16) -> Option<K> {
+    let mut owner = slaves.filter(|&(_, queue_id, _)| queue_id == queue_mapping);
+    owner
+        .next()
+        .and_then(|(key, _, is_up)| is_up.then_some(key))
+}
+
+/// The transmit queue of the bond for a packet that carries this queue mapping (0 for none, else
+/// one more than the queue), given how many queues there are.
+#[inline]
+pub const fn bond_queue(queue_mapping: u16, queues: u16) -> u16 {
+    match queue_mapping.saturating_sub(1).checked_rem(queues) {
+        Some(queue) => queue,
+        None => 0,
+    }
+}
+
+/// Whether a slave may get this `queue_id`: the bond must have the queue (0 to its number of
+/// queues), and no other slave may have it, except for 0.
+///
+/// # Errors
+///
+/// `EPERM`, as the in-tree driver.
+pub fn check_queue_id(
+    queue: u16,
+    queues: u32,
+    mut others: impl Iterator<Item = u16>,
+) -> Result<(), i32> {
+    if u32::from(queue) > queues || (queue != 0 && others.any(|other| other == queue)) {
+        return Err(errno::EPERM);
+    }
+    Ok(())
+}
