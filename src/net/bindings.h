@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What bindgen reads: the C headers that the crate wraps, and the helpers. */
+
+#include <linux/ethtool.h>
+#include <linux/etherdevice.h>
+#include <linux/if_arp.h>
+#include <linux/if_link.h>
+#include <linux/if_vlan.h>
+#include <linux/mii.h>
+#include <linux/moduleparam.h>
+#include <linux/netdevice.h>
+#include <linux/proc_fs.h>
+#include <linux/rtnetlink.h>
+#include <linux/seq_file.h>
+#include <linux/skbuff.h>
+#include <linux/sockios.h>
+#include <linux/workqueue.h>
+#include <net/bonding.h>
+#include <net/lag.h>
+#include <net/neighbour.h>
+#include <net/net_namespace.h>
+#include <net/netlink.h>
+#include <net/netns/generic.h>
+#include <net/rtnetlink.h>
+#include <net/sch_generic.h>
+
+#include "helpers.h"

@@ -1,0 +1,793 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Drivers of master devices: devices that carry their traffic through other devices.
+//!
+//! C header: [`include/linux/netdevice.h`](srctree/include/linux/netdevice.h)
+//!
+//! A driver implements [`Master`] for the data of one device, makes a static [`Ops`] of it, and
+//! registers that with a [`Registration`]. A device of the driver is a [`Dev<T>`]. Its lower
+//! devices are [`Lower<T>`](crate::lower::Lower)s.
+
+use crate::bindings;
+use crate::lower::{Lower, Lowers};
+use crate::namespace::Net;
+use crate::netdevice::{Features, NetDevice, Stats, Vlan, IFNAMSIZ};
+use crate::netlink::ExtAck;
+use crate::published::{MasterHead, Slot};
+use crate::rcu::Rcu;
+use crate::rtnl::Rtnl;
+use crate::skbuff::{Received, SkBuff};
+use core::marker::PhantomData;
+use core::ops::Deref;
+use core::ptr;
+use core::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
+use kernel::error::{code::*, from_result, to_result, Error, Result};
+use kernel::prelude::*;
+use kernel::types::Opaque;
+
+/// What the driver wants done with a received packet (`rx_handler_result_t`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Rx {
+    /// It arrived on the master (`RX_HANDLER_ANOTHER`).
+    Another,
+    /// Only for sockets that are bound to the lower device (`RX_HANDLER_EXACT`).
+    Exact,
+    /// It stays the lower device's (`RX_HANDLER_PASS`).
+    Pass,
+}
+
+/// A driver of master devices; implemented by the data of one device.
+///
+/// Functions with an `&Rtnl` run under RTNL and may sleep, unless they say otherwise. Those with an
+/// `&Rcu` may not sleep.
+pub trait Master: Sized + Send + Sync + 'static {
+    /// The data of one lower device.
+    type Lower: Send + Sync + 'static;
+
+    /// The driver's place for its registration: a static.
+    fn registry() -> &'static Registry<Self>;
+
+    /// Makes the data of a device that is being registered (`ndo_init`).
+    fn new(dev: &NetDevice, rtnl: &Rtnl) -> Result<Pin<KBox<Self>>>;
+
+    /// Lets go of all lower devices (`ndo_uninit`).
+    fn uninit(dev: &Dev<Self>, rtnl: &Rtnl);
+
+    /// The device goes up (`ndo_open`).
+    fn open(dev: &Dev<Self>, rtnl: &Rtnl) -> Result;
+
+    /// The device goes down (`ndo_stop`).
+    fn stop(dev: &Dev<Self>, rtnl: &Rtnl);
+
+    /// A packet shall leave (`ndo_start_xmit`). Bottom halves off. Returns a `NET_XMIT_*` code.
+    fn start_xmit(dev: &Dev<Self>, skb: SkBuff, rcu: &Rcu) -> i32;
+
+    /// The lower device through which a packet would leave (`ndo_get_xmit_slave`).
+    fn xmit_lower<'a>(dev: &'a Dev<Self>, rcu: &'a Rcu) -> Option<&'a Lower<Self>>;
+
+    /// A packet arrived on a lower device. Softirq.
+    fn receive(lower: &Lower<Self>, packet: &Received, rcu: &Rcu) -> Rx;
+
+    /// Statistics are read (`ndo_get_stats64`). No sleeping.
+    fn stats(dev: &Dev<Self>, rcu: &Rcu) -> Stats;
+
+    /// `IFF_PROMISC` or `IFF_ALLMULTI` of the device changed (`ndo_change_rx_flags`).
+    fn rx_flags_changed(dev: &Dev<Self>, promisc: bool, allmulti: bool, rtnl: &Rtnl);
+
+    /// The device's address lists changed (`ndo_set_rx_mode`): calls `sync` for each lower device
+    /// that shall have them; the second argument is whether it shares them with others. Address lock
+    /// held, no sleeping.
+    fn rx_mode(dev: &Dev<Self>, rcu: &Rcu, sync: &mut dyn FnMut(&NetDevice, bool));
+
+    /// The MTU shall change, to this many bytes (`ndo_change_mtu`).
+    fn change_mtu(dev: &Dev<Self>, mtu: u32, rtnl: &Rtnl) -> Result;
+
+    /// The hardware address shall change (`ndo_set_mac_address`). `addr` has `dev.addr_len()` bytes.
+    fn set_addr(dev: &Dev<Self>, addr: &[u8], rtnl: &Rtnl) -> Result;
+
+    /// A VLAN id shall pass (`ndo_vlan_rx_add_vid`).
+    fn add_vlan(dev: &Dev<Self>, vlan: Vlan, rtnl: &Rtnl) -> Result;
+
+    /// A VLAN id is not wanted any more (`ndo_vlan_rx_kill_vid`).
+    fn del_vlan(dev: &Dev<Self>, vlan: Vlan, rtnl: &Rtnl);
+
+    /// Another device shall become a lower device (`ndo_add_slave`).
+    fn add_lower(dev: &Dev<Self>, lower: &NetDevice, extack: Option<&ExtAck>, rtnl: &Rtnl)
+        -> Result;
+
+    /// A lower device shall leave (`ndo_del_slave`).
+    fn del_lower(dev: &Dev<Self>, lower: &NetDevice, rtnl: &Rtnl) -> Result;
+
+    /// The work that [`Dev::schedule`] asked for. Process context, without RTNL.
+    fn work(dev: &Dev<Self>);
+}
+
+/// Where a driver's registration is found by its devices. Made as a static by the driver.
+pub struct Registry<T: Master> {
+    ops: AtomicPtr<Ops<T>>,
+    wq: AtomicPtr<bindings::workqueue_struct>,
+}
+
+impl<T: Master> Registry<T> {
+    /// Makes an empty place.
+    #[allow(clippy::new_without_default)]
+    pub const fn new() -> Self {
+        Self { ops: AtomicPtr::new(ptr::null_mut()), wq: AtomicPtr::new(ptr::null_mut()) }
+    }
+
+    pub(crate) fn ops(&self) -> Option<&'static Ops<T>> {
+        // SAFETY: Only `Registration::new` writes it, from a static reference.
+        unsafe { self.ops.load(Ordering::Acquire).as_ref() }
+    }
+
+    /// The driver's workqueue; NULL without a registration, during which no device exists.
+    pub(crate) fn wq(&self) -> *mut bindings::workqueue_struct {
+        self.wq.load(Ordering::Acquire)
+    }
+}
+
+/// A driver that is registered. Dropping it undoes that, after all devices have gone.
+pub struct Registration<T: Master>(PhantomData<T>);
+
+impl<T: Master> Registration<T> {
+    /// Registers the driver; one registration at a time. `name` is that of its workqueue. May sleep.
+    pub fn new(name: &'static CStr, ops: &'static Ops<T>) -> Result<Self> {
+        let registry = T::registry();
+        if registry.ops().is_some() {
+            return Err(EBUSY);
+        }
+        // SAFETY: The name is NUL-terminated.
+        let wq = unsafe { bindings::nh_alloc_workqueue(name.as_ptr().cast()) };
+        if wq.is_null() {
+            return Err(ENOMEM);
+        }
+        registry.wq.store(wq, Ordering::Release);
+        registry.ops.store(ptr::from_ref(ops).cast_mut(), Ordering::Release);
+        Ok(Self(PhantomData))
+    }
+}
+
+impl<T: Master> Drop for Registration<T> {
+    fn drop(&mut self) {
+        // SAFETY: Waits for the grace periods after which lower devices are queued to be freed.
+        unsafe { bindings::rcu_barrier() };
+        let wq = T::registry().wq.swap(ptr::null_mut(), Ordering::AcqRel);
+        // SAFETY: Allocated by `new`; destroying it finishes what is queued, and all devices, which
+        // might queue more, have gone.
+        unsafe { bindings::destroy_workqueue(wq) };
+        T::registry().ops.store(ptr::null_mut(), Ordering::Release);
+    }
+}
+
+/// The tables of C functions that make up a driver; made as a static by the driver's module.
+pub struct Ops<T: Master> {
+    netdev: bindings::net_device_ops,
+    pub(crate) ethtool: bindings::ethtool_ops,
+    pub(crate) link: crate::rtnetlink::LinkTable,
+    pub(crate) group: *const bindings::attribute_group,
+    device_type: bindings::device_type,
+    _driver: PhantomData<fn(T)>,
+}
+
+// SAFETY: The tables are constant, but for the link table, which takes care of itself.
+unsafe impl<T: Master> Sync for Ops<T> {}
+
+impl<T: Master> Ops<T> {
+    /// Makes the tables. `kind` is the name of the device type, in sysfs and of rtnetlink.
+    pub const fn new(kind: &'static CStr) -> Self {
+        Self {
+            netdev: bindings::net_device_ops {
+                ndo_init: Some(ndo_init::<T>),
+                ndo_uninit: Some(ndo_uninit::<T>),
+                ndo_open: Some(ndo_open::<T>),
+                ndo_stop: Some(ndo_stop::<T>),
+                ndo_start_xmit: Some(ndo_start_xmit::<T>),
+                ndo_select_queue: Some(ndo_select_queue),
+                ndo_get_stats64: Some(ndo_get_stats64::<T>),
+                ndo_change_rx_flags: Some(ndo_change_rx_flags::<T>),
+                ndo_set_rx_mode: Some(ndo_set_rx_mode::<T>),
+                ndo_change_mtu: Some(ndo_change_mtu::<T>),
+                ndo_set_mac_address: Some(ndo_set_mac_address::<T>),
+                ndo_neigh_setup: Some(ndo_neigh_setup::<T>),
+                ndo_vlan_rx_add_vid: Some(ndo_vlan_rx_add_vid::<T>),
+                ndo_vlan_rx_kill_vid: Some(ndo_vlan_rx_kill_vid::<T>),
+                ndo_add_slave: Some(ndo_add_slave::<T>),
+                ndo_del_slave: Some(ndo_del_slave::<T>),
+                ndo_fix_features: Some(ndo_fix_features::<T>),
+                ndo_features_check: Some(bindings::passthru_features_check),
+                ndo_get_xmit_slave: Some(ndo_get_xmit_slave::<T>),
+                ..pin_init::zeroed()
+            },
+            ethtool: pin_init::zeroed(),
+            link: crate::rtnetlink::LinkTable::new(kind),
+            group: ptr::null(),
+            device_type: bindings::device_type { name: kind.as_ptr().cast(), ..pin_init::zeroed() },
+            _driver: PhantomData,
+        }
+    }
+
+    pub(crate) const fn netdev_mut(&mut self) -> &mut bindings::net_device_ops {
+        &mut self.netdev
+    }
+}
+
+/// What stands at `netdev_priv()` of a device.
+#[repr(C)]
+pub(crate) struct Private<T: Master> {
+    head: MasterHead,
+    /// The data; NULL before `ndo_init` and after the destructor.
+    data: AtomicPtr<T>,
+    /// The first lower device; see [`Lower`].
+    pub(crate) first: AtomicPtr<Lower<T>>,
+    /// The lower device that has the master's addresses; see [`Dev::settled`].
+    pub(crate) settled: AtomicPtr<Lower<T>>,
+    work: Opaque<bindings::delayed_work>,
+    /// Whether work may be scheduled: between `ndo_init` and the end of `ndo_uninit`.
+    works: AtomicBool,
+}
+
+impl<T: Master> Private<T> {
+    /// The size of the private area, in bytes.
+    pub(crate) const SIZE: usize = size_of::<Self>();
+}
+
+/// A device of driver `T`.
+///
+/// # Invariants
+///
+/// As for [`NetDevice`]; besides, the private area is a [`Private<T>`] whose `data` is valid.
+#[repr(transparent)]
+pub struct Dev<T: Master> {
+    dev: NetDevice,
+    _driver: PhantomData<T>,
+}
+
+impl<T: Master> Deref for Dev<T> {
+    type Target = NetDevice;
+
+    #[inline(always)]
+    fn deref(&self) -> &NetDevice {
+        &self.dev
+    }
+}
+
+impl<T: Master> Dev<T> {
+    /// Makes a reference from a C pointer.
+    ///
+    /// # Safety
+    ///
+    /// `dev` must point to a device that [`setup`] of the same `T` set up, that `ndo_init` succeeded
+    /// for, and that stays so for all of `'a`.
+    #[inline(always)]
+    pub(crate) unsafe fn from_raw<'a>(dev: *mut bindings::net_device) -> &'a Dev<T> {
+        // SAFETY: By the caller's promise. INVARIANT: likewise.
+        unsafe { &*dev.cast() }
+    }
+
+    /// Returns the device as one of driver `T`, if it is one.
+    pub fn from_netdev(dev: &NetDevice) -> Option<&Dev<T>> {
+        let ops = T::registry().ops()?;
+        // SAFETY: The device is allocated.
+        if !ptr::eq(unsafe { (*dev.as_ptr()).netdev_ops }, &ops.netdev) {
+            return None;
+        }
+        // SAFETY: Only `setup::<T>` gives a device these operations, so that its private area is a
+        // `Private<T>` (zeroed at least).
+        let private = unsafe { &*private::<T>(dev.as_ptr()) };
+        if private.data.load(Ordering::Acquire).is_null() {
+            return None;
+        }
+        // SAFETY: As above; the data are valid and go only with the device.
+        Some(unsafe { Dev::from_raw(dev.as_ptr()) })
+    }
+
+    #[inline(always)]
+    pub(crate) fn private(&self) -> &Private<T> {
+        // SAFETY: By the type invariant.
+        unsafe { &*private::<T>(self.as_ptr()) }
+    }
+
+    /// Returns the driver's data.
+    #[inline(always)]
+    pub fn data(&self) -> Pin<&T> {
+        // SAFETY: By the type invariant the pointer is valid; the data were pinned when they were
+        // made and are never moved.
+        unsafe { Pin::new_unchecked(&*self.private().data.load(Ordering::Relaxed)) }
+    }
+
+    /// Returns the mode, `BOND_MODE_*`, that is published for other kernel code. Any context.
+    #[inline(always)]
+    pub fn mode(&self) -> i32 {
+        self.private().head.mode().load(Ordering::Relaxed)
+    }
+
+    /// Publishes the mode, `BOND_MODE_*`.
+    pub fn set_mode(&self, _rtnl: &Rtnl, mode: i32) {
+        self.private().head.mode().store(mode, Ordering::Relaxed);
+    }
+
+    /// Goes over the lower devices in the order in which they came.
+    ///
+    /// Those that come or go meanwhile may or may not be seen.
+    pub fn lowers<'a>(&'a self, _rtnl: &'a Rtnl) -> Lowers<'a, T> {
+        Lowers::new(&self.private().first)
+    }
+
+    /// As [`Self::lowers`], in an RCU read-side section.
+    #[inline(always)]
+    pub fn lowers_rcu<'a>(&'a self, _rcu: &'a Rcu) -> Lowers<'a, T> {
+        Lowers::new(&self.private().first)
+    }
+
+    /// Returns how many lower devices there are. Any context.
+    #[inline(always)]
+    pub fn lower_count(&self) -> u32 {
+        self.private().head.count().load(Ordering::Relaxed).unsigned_abs()
+    }
+
+    pub(crate) fn add_to_count(&self, change: i32) {
+        let count = self.private().head.count();
+        count.store(count.load(Ordering::Relaxed).wrapping_add(change), Ordering::Relaxed);
+    }
+
+    /// Returns the lower device in `slot`.
+    pub fn slot<'a>(&'a self, _rtnl: &'a Rtnl, slot: Slot) -> Option<&'a Lower<T>> {
+        // SAFETY: Slots hold linked lower devices only (`set_slot`, `Lower::unlink`), and these stay
+        // allocated as long as RTNL is held.
+        unsafe { self.private().head.slot::<Lower<T>>(slot).load(Ordering::Relaxed).as_ref() }
+    }
+
+    /// As [`Self::slot`], in an RCU read-side section.
+    #[inline(always)]
+    pub fn slot_rcu<'a>(&'a self, _rcu: &'a Rcu, slot: Slot) -> Option<&'a Lower<T>> {
+        // SAFETY: Slots hold linked lower devices only; these are freed a grace period after they
+        // left their slots.
+        unsafe { self.private().head.slot::<Lower<T>>(slot).load(Ordering::Acquire).as_ref() }
+    }
+
+    /// Puts a lower device into `slot`, where the rest of the kernel sees it.
+    ///
+    /// One that is not linked any more leaves the slot empty.
+    pub fn set_slot(&self, _rtnl: &Rtnl, slot: Slot, lower: Option<&Lower<T>>) {
+        let lower = lower.filter(|lower| lower.is_linked_to(self));
+        self.private().head.slot(slot).store(
+            lower.map_or(ptr::null_mut(), |lower| ptr::from_ref(lower).cast_mut()),
+            Ordering::Release,
+        );
+    }
+
+    /// Returns the lower device that was last said to have the master's addresses.
+    ///
+    /// A failover that runs from a link event may switch the traffic at once but must leave the
+    /// address lists for later (see [`NetDevice::needs_ops_lock`]); this slot tells where they are.
+    pub fn settled<'a>(&'a self, _rtnl: &'a Rtnl) -> Option<&'a Lower<T>> {
+        // SAFETY: As in `slot`.
+        unsafe { self.private().settled.load(Ordering::Relaxed).as_ref() }
+    }
+
+    /// Tells which lower device has the master's addresses.
+    pub fn set_settled(&self, _rtnl: &Rtnl, lower: Option<&Lower<T>>) {
+        let lower = lower.filter(|lower| lower.is_linked_to(self));
+        self.private().settled.store(
+            lower.map_or(ptr::null_mut(), |lower| ptr::from_ref(lower).cast_mut()),
+            Ordering::Relaxed,
+        );
+    }
+
+    /// Empties all slots that hold `lower`.
+    pub(crate) fn clear_slots(&self, lower: &Lower<T>) {
+        let raw = ptr::from_ref(lower).cast_mut();
+        let head = &self.private().head;
+        for slot in [
+            head.slot::<Lower<T>>(Slot::Active),
+            head.slot::<Lower<T>>(Slot::Primary),
+            &self.private().settled,
+        ] {
+            if slot.load(Ordering::Relaxed) == raw {
+                slot.store(ptr::null_mut(), Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// Finds the lower device that `dev` is for this master.
+    pub fn lower_of<'a>(&'a self, rtnl: &'a Rtnl, dev: &NetDevice) -> Option<&'a Lower<T>> {
+        self.lowers(rtnl).find(|lower| lower.dev() == dev)
+    }
+
+    /// Has [`Master::work`] run after `delay` ms, or earlier if it was to run earlier. Any context.
+    pub fn schedule(&self, delay: u32) {
+        let private = self.private();
+        if private.works.load(Ordering::Acquire) {
+            let delay = kernel::time::msecs_to_jiffies(delay);
+            // SAFETY: The work was initialised by `ndo_init`, and the queue exists as long as
+            // devices do.
+            unsafe { bindings::nh_mod_delayed_work(T::registry().wq(), private.work.get(), delay) };
+        }
+    }
+
+    /// Waits until [`Master::work`] does not run and will not run. Sleeps. `work` must not wait for
+    /// RTNL, which the caller holds.
+    pub fn cancel_work(&self, _rtnl: &Rtnl) {
+        // SAFETY: The work was initialised by `ndo_init`.
+        unsafe { bindings::cancel_delayed_work_sync(self.private().work.get()) };
+    }
+
+    /// Makes and registers a device in `net`; `name` may hold a `%d`. May sleep.
+    pub fn create<'a>(net: &Net, name: &[u8], queues: u32, _rtnl: &'a Rtnl) -> Result<&'a Dev<T>> {
+        let ops = T::registry().ops().ok_or(ENODEV)?;
+        let mut buf = [0u8; IFNAMSIZ];
+        if name.len() >= IFNAMSIZ {
+            return Err(EINVAL);
+        }
+        buf.iter_mut().zip(name).for_each(|(to, from)| *to = *from);
+        // SAFETY: The name ends with a NUL, and `setup` suits the size of the private area.
+        let dev = unsafe {
+            bindings::alloc_netdev_mqs(
+                Private::<T>::SIZE as i32,
+                buf.as_ptr().cast(),
+                bindings::NET_NAME_UNKNOWN as u8,
+                Some(setup::<T>),
+                queues,
+                queues,
+            )
+        };
+        if dev.is_null() {
+            return Err(ENOMEM);
+        }
+        // SAFETY: The device is ours; nobody else knows it yet.
+        unsafe {
+            bindings::nh_dev_net_set(dev, net.as_ptr());
+            (*dev).rtnl_link_ops = ops.link.as_ptr();
+        }
+        // SAFETY: RTNL is held and the device is set up.
+        let res = to_result(unsafe { bindings::register_netdevice(dev) });
+        if let Err(err) = res {
+            // SAFETY: Registration failed, so that the device is still ours.
+            unsafe { bindings::free_netdev(dev) };
+            return Err(err);
+        }
+        // SAFETY: `ndo_init` has succeeded; the device stays while RTNL is held.
+        Ok(unsafe { Dev::from_raw(dev) })
+    }
+
+    /// Unregisters the device (`unregister_netdevice()`). It is freed when RTNL is dropped. Sleeps.
+    pub fn unregister(&self, _rtnl: &Rtnl) {
+        // SAFETY: RTNL is held; a device that is not registered (any more) is left alone.
+        unsafe {
+            if u32::from((*self.as_ptr()).reg_state)
+                == bindings::netdev_reg_state_NETREG_REGISTERED
+            {
+                bindings::nh_unregister_netdevice(self.as_ptr());
+            }
+        }
+    }
+}
+
+/// Queues all devices of driver `T` in `net` for unregistration.
+///
+/// # Safety
+///
+/// `kill_list` must be the list of an `exit_rtnl` callback that is running.
+pub(crate) unsafe fn unregister_all<T: Master>(
+    net: &Net,
+    _rtnl: &Rtnl,
+    kill_list: *mut bindings::list_head,
+) {
+    let rcu = crate::rcu::read_lock();
+    for dev in net.devices(&rcu) {
+        if Dev::<T>::from_netdev(dev).is_some() {
+            // SAFETY: RTNL is held. With a list, this only moves the device there, without sleeping
+            // or touching the list that is gone over.
+            unsafe { bindings::unregister_netdevice_queue(dev.as_ptr(), kill_list) };
+        }
+    }
+}
+
+/// Gives the private area of a device.
+#[inline(always)]
+fn private<T: Master>(dev: *mut bindings::net_device) -> *mut Private<T> {
+    // netdev_priv(): the area follows the structure, which ends with a flexible array.
+    // SAFETY: Only computes an address.
+    unsafe { (&raw mut (*dev).priv_).cast() }
+}
+
+/// Sets up a device that was just allocated (`rtnl_link_ops.setup`).
+///
+/// # Safety
+///
+/// `dev` must be zeroed memory of a device with a private area of [`Private::SIZE`] bytes.
+pub(crate) unsafe extern "C" fn setup<T: Master>(dev: *mut bindings::net_device) {
+    let Some(ops) = T::registry().ops() else { return };
+    // SAFETY: The device is ours alone during set-up; all tables are static.
+    unsafe {
+        bindings::ether_setup(dev);
+        (*dev).max_mtu = bindings::ETH_MAX_MTU;
+        (*dev).netdev_ops = &ops.netdev;
+        (*dev).ethtool_ops = &ops.ethtool;
+        (*dev).needs_free_netdev = true;
+        (*dev).priv_destructor = Some(destructor::<T>);
+        (*dev).flags |= bindings::net_device_flags_IFF_MASTER;
+        bindings::nh_setup_software_device(dev, &ops.device_type);
+        bindings::nh_set_master_features(dev);
+        (*private::<T>(dev)).head.dev().store(dev, Ordering::Relaxed);
+    }
+    // SAFETY: As above.
+    let dev = unsafe { NetDevice::from_raw(dev) };
+    dev.change_priv_flags(
+        bindings::netdev_priv_flags_IFF_BONDING
+            | bindings::netdev_priv_flags_IFF_UNICAST_FLT
+            | bindings::netdev_priv_flags_IFF_NO_QUEUE
+            | bindings::netdev_priv_flags_IFF_DISABLE_NETPOLL,
+        bindings::netdev_priv_flags_IFF_XMIT_DST_RELEASE
+            | bindings::netdev_priv_flags_IFF_TX_SKB_SHARING,
+    );
+}
+
+/// Frees the data of a device (`priv_destructor`).
+unsafe extern "C" fn destructor<T: Master>(dev: *mut bindings::net_device) {
+    // SAFETY: Called once, for a device that `setup` set up and that nobody uses any more.
+    let data = unsafe { (*private::<T>(dev)).data.swap(ptr::null_mut(), Ordering::AcqRel) };
+    if !data.is_null() {
+        // SAFETY: `ndo_init` made the pointer from such a box.
+        drop(unsafe { Pin::new_unchecked(KBox::from_raw(data)) });
+    }
+}
+
+// The callbacks. For all of them: `dev` is a device of driver `T`, as only `setup::<T>` installs
+// them, and its data are valid, as they run between `ndo_init` and the destructor.
+
+unsafe extern "C" fn ndo_init<T: Master>(dev: *mut bindings::net_device) -> i32 {
+    from_result(|| {
+        // SAFETY: The device is allocated, and RTNL is held during registration.
+        let (netdev, rtnl) = unsafe { (NetDevice::from_raw(dev), Rtnl::assume()) };
+        let data = T::new(netdev, rtnl)?;
+        // SAFETY: The data stay pinned until the destructor drops the box.
+        let data = KBox::into_raw(unsafe { Pin::into_inner_unchecked(data) });
+        // SAFETY: The private area belongs to the device; the work is initialised before it may be
+        // scheduled.
+        unsafe {
+            let private = private::<T>(dev);
+            bindings::nh_init_delayed_work((*private).work.get(), Some(work::<T>));
+            (*private).data.store(data, Ordering::Release);
+            (*private).works.store(true, Ordering::Release);
+            bindings::nh_lockdep_set_classes(dev);
+            if u32::from((*dev).addr_assign_type) == bindings::NET_ADDR_PERM
+                && netdev.addr(rtnl).iter().all(|byte| *byte == 0)
+            {
+                bindings::nh_eth_hw_addr_random(dev);
+            }
+            // Nothing to carry traffic yet.
+            bindings::netif_carrier_off(dev);
+        }
+        Ok(0)
+    })
+}
+
+unsafe extern "C" fn ndo_uninit<T: Master>(dev: *mut bindings::net_device) {
+    // SAFETY: See above; RTNL is held.
+    let (dev, rtnl) = unsafe { (Dev::<T>::from_raw(dev), Rtnl::assume()) };
+    T::uninit(dev, rtnl);
+    dev.private().works.store(false, Ordering::Release);
+    dev.cancel_work(rtnl);
+}
+
+unsafe extern "C" fn ndo_open<T: Master>(dev: *mut bindings::net_device) -> i32 {
+    // SAFETY: See above; RTNL is held.
+    from_result(|| unsafe { T::open(Dev::from_raw(dev), Rtnl::assume()) }.map(|()| 0))
+}
+
+unsafe extern "C" fn ndo_stop<T: Master>(dev: *mut bindings::net_device) -> i32 {
+    // SAFETY: See above; RTNL is held.
+    unsafe { T::stop(Dev::from_raw(dev), Rtnl::assume()) };
+    0
+}
+
+unsafe extern "C" fn ndo_start_xmit<T: Master>(
+    skb: *mut bindings::sk_buff,
+    dev: *mut bindings::net_device,
+) -> bindings::netdev_tx_t {
+    // SAFETY: See above. The packet is given to us. The stack calls this with bottom halves off,
+    // which is an RCU read-side section.
+    unsafe { T::start_xmit(Dev::from_raw(dev), SkBuff::from_raw(skb), Rcu::assume()) }
+}
+
+/// Keeps the stack's queue mapping for the lower device, and gives the packet a queue of ours.
+unsafe extern "C" fn ndo_select_queue(
+    dev: *mut bindings::net_device,
+    skb: *mut bindings::sk_buff,
+    _sb_dev: *mut bindings::net_device,
+) -> u16 {
+    // SAFETY: Packet and device are valid during the call; `cb` is ours until the packet is queued.
+    let (recorded, queues) = unsafe {
+        let recorded = (*skb).queue_mapping;
+        *crate::skbuff::lower_queue_mapping(skb) = recorded;
+        (recorded, NetDevice::from_raw(dev).real_num_tx_queues())
+    };
+    // skb_get_rx_queue(): the mapping is one more than the queue that received the packet.
+    recorded.saturating_sub(1).checked_rem(queues).unwrap_or(0)
+}
+
+unsafe extern "C" fn ndo_get_stats64<T: Master>(
+    dev: *mut bindings::net_device,
+    storage: *mut bindings::rtnl_link_stats64,
+) {
+    let rcu = crate::rcu::read_lock();
+    // SAFETY: See above; `Stats` has the layout of the C struct, which is valid for writes.
+    unsafe { storage.cast::<Stats>().write(T::stats(Dev::from_raw(dev), &rcu)) };
+}
+
+unsafe extern "C" fn ndo_change_rx_flags<T: Master>(dev: *mut bindings::net_device, change: i32) {
+    let change = change as u32;
+    // SAFETY: See above; RTNL is held.
+    unsafe {
+        T::rx_flags_changed(
+            Dev::from_raw(dev),
+            change & bindings::net_device_flags_IFF_PROMISC != 0,
+            change & bindings::net_device_flags_IFF_ALLMULTI != 0,
+            Rtnl::assume(),
+        )
+    };
+}
+
+unsafe extern "C" fn ndo_set_rx_mode<T: Master>(dev: *mut bindings::net_device) {
+    let rcu = crate::rcu::read_lock();
+    // SAFETY: See above.
+    let dev = unsafe { Dev::<T>::from_raw(dev) };
+    // The caller holds the address lock of `dev`, bottom halves off.
+    T::rx_mode(dev, &rcu, &mut |lower, multiple| lower.sync_addrs_locked(dev, multiple));
+}
+
+unsafe extern "C" fn ndo_change_mtu<T: Master>(dev: *mut bindings::net_device, mtu: i32) -> i32 {
+    from_result(|| {
+        let bytes = u32::try_from(mtu).map_err(|_| EINVAL)?;
+        // SAFETY: See above; RTNL is held.
+        unsafe { T::change_mtu(Dev::from_raw(dev), bytes, Rtnl::assume())? };
+        // SAFETY: The core reads the field as a whole word; RTNL protects writes.
+        unsafe { ptr::write_volatile(&raw mut (*dev).mtu, bytes) };
+        Ok(0)
+    })
+}
+
+unsafe extern "C" fn ndo_set_mac_address<T: Master>(
+    dev: *mut bindings::net_device,
+    addr: *mut core::ffi::c_void,
+) -> i32 {
+    from_result(|| {
+        // SAFETY: See above; RTNL is held.
+        let (dev, rtnl) = unsafe { (Dev::<T>::from_raw(dev), Rtnl::assume()) };
+        let len = dev.addr_len().min(crate::netdevice::MAX_ADDR_LEN);
+        // SAFETY: The argument is a `struct sockaddr_storage` (or a `struct sockaddr` for an address
+        // of up to 14 bytes), whose address follows the 16 bits of the family.
+        let bytes = unsafe { core::slice::from_raw_parts(addr.cast::<u8>().add(2), len) };
+        T::set_addr(dev, bytes, rtnl).map(|()| 0)
+    })
+}
+
+unsafe extern "C" fn ndo_neigh_setup<T: Master>(
+    dev: *mut bindings::net_device,
+    parms: *mut bindings::neigh_parms,
+) -> i32 {
+    // Devices on top, such as VLANs, call this with parameters of their own: not ours to change.
+    // SAFETY: Both are valid during the call.
+    unsafe {
+        if (*parms).dev == dev {
+            (*parms).neigh_setup = Some(neigh_setup::<T>);
+        }
+    }
+    0
+}
+
+/// Sets up a neighbour of the master as the first lower device's driver would.
+unsafe extern "C" fn neigh_setup<T: Master>(neigh: *mut bindings::neighbour) -> i32 {
+    let rcu = crate::rcu::read_lock();
+    // SAFETY: The neighbour is new and belongs to a device of driver `T`, which it keeps.
+    let dev = unsafe { Dev::<T>::from_raw((*neigh).dev) };
+    match dev.lowers_rcu(&rcu).next() {
+        // SAFETY: Both are valid during the call.
+        Some(lower) => unsafe {
+            bindings::nh_neigh_setup_from(lower.dev().as_ptr(), neigh)
+        },
+        None => 0,
+    }
+}
+
+unsafe extern "C" fn ndo_vlan_rx_add_vid<T: Master>(
+    dev: *mut bindings::net_device,
+    proto: u16,
+    id: u16,
+) -> i32 {
+    from_result(|| {
+        // SAFETY: See above; RTNL is held.
+        unsafe { T::add_vlan(Dev::from_raw(dev), Vlan { proto, id }, Rtnl::assume()) }.map(|()| 0)
+    })
+}
+
+unsafe extern "C" fn ndo_vlan_rx_kill_vid<T: Master>(
+    dev: *mut bindings::net_device,
+    proto: u16,
+    id: u16,
+) -> i32 {
+    // SAFETY: See above; RTNL is held.
+    unsafe { T::del_vlan(Dev::from_raw(dev), Vlan { proto, id }, Rtnl::assume()) };
+    0
+}
+
+unsafe extern "C" fn ndo_add_slave<T: Master>(
+    dev: *mut bindings::net_device,
+    lower: *mut bindings::net_device,
+    extack: *mut bindings::netlink_ext_ack,
+) -> i32 {
+    from_result(|| {
+        // SAFETY: See above; RTNL is held, and the other arguments are valid during the call.
+        unsafe {
+            T::add_lower(
+                Dev::from_raw(dev),
+                NetDevice::from_raw(lower),
+                ExtAck::from_raw(extack),
+                Rtnl::assume(),
+            )
+        }
+        .map(|()| 0)
+    })
+}
+
+unsafe extern "C" fn ndo_del_slave<T: Master>(
+    dev: *mut bindings::net_device,
+    lower: *mut bindings::net_device,
+) -> i32 {
+    from_result(|| {
+        // SAFETY: See above; RTNL is held, and `lower` is valid during the call.
+        unsafe { T::del_lower(Dev::from_raw(dev), NetDevice::from_raw(lower), Rtnl::assume()) }
+            .map(|()| 0)
+    })
+}
+
+/// What all lower devices can do, as far as the user wants it.
+unsafe extern "C" fn ndo_fix_features<T: Master>(
+    dev: *mut bindings::net_device,
+    wanted: bindings::netdev_features_t,
+) -> bindings::netdev_features_t {
+    // SAFETY: See above; RTNL is held.
+    let (dev, rtnl) = unsafe { (Dev::<T>::from_raw(dev), Rtnl::assume()) };
+    let mask = Features(wanted);
+    let mut features = mask.base();
+    for lower in dev.lowers(rtnl) {
+        features = features.increment(lower.dev().features(), mask);
+    }
+    features.add_tso(mask).0
+}
+
+unsafe extern "C" fn ndo_get_xmit_slave<T: Master>(
+    dev: *mut bindings::net_device,
+    _skb: *mut bindings::sk_buff,
+    _all: bool,
+) -> *mut bindings::net_device {
+    // SAFETY: See above; callers are in an RCU read-side section.
+    let (dev, rcu) = unsafe { (Dev::<T>::from_raw(dev), Rcu::assume()) };
+    T::xmit_lower(dev, rcu).map_or(ptr::null_mut(), |lower| lower.dev().as_ptr())
+}
+
+unsafe extern "C" fn work<T: Master>(work: *mut bindings::work_struct) {
+    // SAFETY: The work is the first field of the `delayed_work` in a `Private<T>`, which is in use:
+    // the work is cancelled before the device goes.
+    let dev = unsafe {
+        let private = kernel::container_of!(
+            work.cast::<Opaque<bindings::delayed_work>>(),
+            Private<T>,
+            work
+        );
+        Dev::<T>::from_raw((*private).head.dev().load(Ordering::Relaxed))
+    };
+    T::work(dev);
+}
+
+/// Returns `EOPNOTSUPP`, which the kernel crate lacks.
+pub fn eopnotsupp() -> Error {
+    Error::from_errno(-95)
+}
+
+/// Returns `EADDRNOTAVAIL`, which the kernel crate lacks.
+pub fn eaddrnotavail() -> Error {
+    Error::from_errno(-99)
+}
+

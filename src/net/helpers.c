@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: GPL-2.0
+
+#include <linux/etherdevice.h>
+#include <linux/ethtool.h>
+#include <linux/igmp.h>
+#include <linux/ip.h>
+#include <linux/ktime.h>
+#include <linux/netdev_features.h>
+#include <linux/percpu.h>
+#include <linux/random.h>
+#include <net/bonding.h>
+#include <net/neighbour.h>
+#include <net/netdev_lock.h>
+#include <net/netns/generic.h>
+
+#include "helpers.h"
+
+/* netdevice.h */
+
+struct net *nh_dev_net(const struct net_device *dev)
+{
+	return dev_net(dev);
+}
+
+void nh_dev_net_set(struct net_device *dev, struct net *net)
+{
+	dev_net_set(dev, net);
+}
+
+u32 nh_priv_flags(const struct net_device *dev)
+{
+	return READ_ONCE(dev->priv_flags_fast) & U32_MAX;
+}
+
+void nh_change_priv_flags(struct net_device *dev, u32 set, u32 clear)
+{
+	dev->priv_flags = (dev->priv_flags & ~clear) | set;
+}
+
+/* A device without queue or hardware of its own: no transmit lock, no move to another namespace. */
+void nh_setup_software_device(struct net_device *dev, const struct device_type *type)
+{
+	dev->lltx = true;
+	dev->netns_immutable = true;
+	SET_NETDEV_DEVTYPE(dev, type);
+}
+
+/* What a master can do in front of lower devices that may lack it; see .ndo_fix_features. */
+void nh_set_master_features(struct net_device *dev)
+{
+	dev->hw_features = MASTER_UPPER_DEV_VLAN_FEATURES |
+			   NETIF_F_HW_VLAN_CTAG_RX | NETIF_F_HW_VLAN_CTAG_FILTER |
+			   NETIF_F_HW_VLAN_STAG_RX | NETIF_F_HW_VLAN_STAG_FILTER |
+			   NETIF_F_GSO_ENCAP_ALL;
+	dev->features |= dev->hw_features | NETIF_F_GSO_PARTIAL |
+			 NETIF_F_HW_VLAN_CTAG_TX | NETIF_F_HW_VLAN_STAG_TX;
+}
+
+netdev_features_t nh_base_features(netdev_features_t features)
+{
+	return netdev_base_features(features);
+}
+
+netdev_features_t nh_add_tso_features(netdev_features_t features, netdev_features_t mask)
+{
+	return netdev_add_tso_features(features, mask);
+}
+
+void nh_lockdep_set_classes(struct net_device *dev)
+{
+	netdev_lockdep_set_classes(dev);
+}
+
+void nh_eth_hw_addr_random(struct net_device *dev)
+{
+	eth_hw_addr_random(dev);
+}
+
+/* Takes the address lock of @from, bottom halves off. */
+void nh_sync_addresses(struct net_device *to, struct net_device *from, bool multiple)
+{
+	netif_addr_lock_bh(from);
+	if (multiple) {
+		dev_uc_sync_multiple(to, from);
+		dev_mc_sync_multiple(to, from);
+	} else {
+		dev_uc_sync(to, from);
+		dev_mc_sync(to, from);
+	}
+	netif_addr_unlock_bh(from);
+}
+
+bool nh_linkwatch_pending(const struct net_device *dev)
+{
+	return test_bit(__LINK_STATE_LINKWATCH_PENDING, &dev->state);
+}
+
+void nh_unregister_netdevice(struct net_device *dev)
+{
+	unregister_netdevice(dev);
+}
+
+/* net/netdev_lock.h */
+
+bool nh_needs_ops_lock(const struct net_device *dev)
+{
+	return netdev_need_ops_lock(dev);
+}
+
+/* For a device that is being unregistered; takes its instance lock where it has one. */
+void nh_restore_mtu(struct net_device *dev, int mtu)
+{
+	netdev_lock_ops(dev);
+	__netif_set_mtu(dev, mtu);
+	netdev_unlock_ops(dev);
+}
+
+/* Takes the instance lock unless @locked says that the caller holds it. */
+int nh_link_settings(struct net_device *dev, bool locked, u32 *speed, u8 *duplex)
+{
+	struct ethtool_link_ksettings settings;
+	int err;
+
+	if (!locked)
+		netdev_lock_ops(dev);
+	err = netif_get_link_ksettings(dev, &settings);
+	if (!locked)
+		netdev_unlock_ops(dev);
+	if (err)
+		return err;
+
+	*speed = settings.base.speed;
+	*duplex = settings.base.duplex;
+	return 0;
+}
+
+/* Packets */
+
+struct sk_buff *nh_share_check(struct sk_buff *skb)
+{
+	return skb_share_check(skb, GFP_ATOMIC);
+}
+
+void nh_tx_drop(struct net_device *dev, struct sk_buff *skb)
+{
+	dev_core_stats_tx_dropped_inc(dev);
+	dev_kfree_skb_any_reason(skb, SKB_DROP_REASON_DEV_READY);
+}
+
+bool nh_is_igmp(struct sk_buff *skb)
+{
+	return pskb_may_pull(skb, skb_network_offset(skb) + sizeof(struct iphdr)) &&
+	       ip_hdr(skb)->protocol == IPPROTO_IGMP;
+}
+
+bool nh_ether_dest_is_link_local(const struct sk_buff *skb)
+{
+	return is_link_local_ether_addr(eth_hdr(skb)->h_dest);
+}
+
+u32 __percpu *nh_alloc_counter(void)
+{
+	return alloc_percpu(u32);
+}
+
+void nh_free_counter(u32 __percpu *counter)
+{
+	free_percpu(counter);
+}
+
+u32 nh_inc_counter(u32 __percpu *counter)
+{
+	return this_cpu_inc_return(*counter);
+}
+
+u32 nh_random_u32(void)
+{
+	return get_random_u32();
+}
+
+/* Work, locks, time */
+
+struct workqueue_struct *nh_alloc_workqueue(const char *name)
+{
+	return alloc_workqueue("%s", WQ_MEM_RECLAIM | WQ_UNBOUND, 0, name);
+}
+
+void nh_init_delayed_work(struct delayed_work *work, work_func_t func)
+{
+	INIT_DELAYED_WORK(work, func);
+}
+
+void nh_init_rcu_work(struct rcu_work *work, work_func_t func)
+{
+	INIT_RCU_WORK(work, func);
+}
+
+bool nh_mod_delayed_work(struct workqueue_struct *wq, struct delayed_work *work,
+			 unsigned long delay)
+{
+	return mod_delayed_work(wq, work, delay);
+}
+
+void nh_spin_lock_init(spinlock_t *lock)
+{
+	spin_lock_init(lock);
+}
+
+void nh_spin_lock_nested(spinlock_t *lock, int subclass)
+{
+	spin_lock_nested(lock, subclass);
+}
+
+void nh_spin_unlock(spinlock_t *lock)
+{
+	spin_unlock(lock);
+}
+
+u64 nh_monotonic_ms(void)
+{
+	return ktime_to_ms(ktime_get());
+}
+
+/* Network namespaces */
+
+void *nh_net_generic(const struct net *net, unsigned int id)
+{
+	return net_generic(net, id);
+}
+
+bool nh_net_admin(const struct net *net)
+{
+	return ns_capable(net->user_ns, CAP_NET_ADMIN);
+}
+
+struct proc_dir_entry *nh_proc_net(const struct net *net)
+{
+	return net->proc_net;
+}
+
+const struct ns_common *nh_net_ns(const struct net *net)
+{
+	return to_ns_common(net);
+}
+
+/*
+ * Sets up @neigh as the driver of @dev sets up neighbours of its own. The
+ * driver only says through a struct neigh_parms what is to be called.
+ */
+int nh_neigh_setup_from(struct net_device *dev, struct neighbour *neigh)
+{
+	struct neigh_parms parms = {};
+	int err;
+
+	if (!dev->netdev_ops->ndo_neigh_setup)
+		return 0;
+	err = dev->netdev_ops->ndo_neigh_setup(dev, &parms);
+	if (err || !parms.neigh_setup)
+		return err;
+	return parms.neigh_setup(neigh);
+}

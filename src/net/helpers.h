@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Functions for what Rust cannot express: static inlines, static keys, lockdep
+ * classes, per-CPU data. One helper does one operation of its caller, so that a
+ * hot path crosses the border at most once.
+ *
+ * Context and locking are those of the kernel function that a helper stands
+ * for; where a helper takes a lock itself, its comment says so.
+ */
+#ifndef NET_HELPERS_H
+#define NET_HELPERS_H
+
+#include <linux/netdevice.h>
+#include <linux/skbuff.h>
+#include <linux/workqueue.h>
+#include <net/net_namespace.h>
+
+/* netdevice.h */
+struct net *nh_dev_net(const struct net_device *dev);
+void nh_dev_net_set(struct net_device *dev, struct net *net);
+u32 nh_priv_flags(const struct net_device *dev);
+void nh_change_priv_flags(struct net_device *dev, u32 set, u32 clear);
+void nh_setup_software_device(struct net_device *dev, const struct device_type *type);
+void nh_set_master_features(struct net_device *dev);
+netdev_features_t nh_base_features(netdev_features_t features);
+netdev_features_t nh_add_tso_features(netdev_features_t features, netdev_features_t mask);
+void nh_lockdep_set_classes(struct net_device *dev);
+void nh_eth_hw_addr_random(struct net_device *dev);
+void nh_sync_addresses(struct net_device *to, struct net_device *from, bool multiple);
+bool nh_linkwatch_pending(const struct net_device *dev);
+void nh_unregister_netdevice(struct net_device *dev);
+
+/* net/netdev_lock.h: the instance lock of devices that ask for it */
+bool nh_needs_ops_lock(const struct net_device *dev);
+void nh_restore_mtu(struct net_device *dev, int mtu);
+int nh_link_settings(struct net_device *dev, bool locked, u32 *speed, u8 *duplex);
+
+/* skbuff.h, netdevice.h: packets */
+struct sk_buff *nh_share_check(struct sk_buff *skb);
+void nh_tx_drop(struct net_device *dev, struct sk_buff *skb);
+bool nh_is_igmp(struct sk_buff *skb);
+bool nh_ether_dest_is_link_local(const struct sk_buff *skb);
+u32 __percpu *nh_alloc_counter(void);
+void nh_free_counter(u32 __percpu *counter);
+u32 nh_inc_counter(u32 __percpu *counter);
+u32 nh_random_u32(void);
+
+/* workqueue.h, spinlock.h, rcupdate.h */
+struct workqueue_struct *nh_alloc_workqueue(const char *name);
+void nh_init_delayed_work(struct delayed_work *work, work_func_t func);
+void nh_init_rcu_work(struct rcu_work *work, work_func_t func);
+bool nh_mod_delayed_work(struct workqueue_struct *wq, struct delayed_work *work,
+			 unsigned long delay);
+void nh_spin_lock_init(spinlock_t *lock);
+void nh_spin_lock_nested(spinlock_t *lock, int subclass);
+void nh_spin_unlock(spinlock_t *lock);
+u64 nh_monotonic_ms(void);
+
+/* net/netns/generic.h, linux/capability.h */
+void *nh_net_generic(const struct net *net, unsigned int id);
+bool nh_net_admin(const struct net *net);
+struct proc_dir_entry *nh_proc_net(const struct net *net);
+const struct ns_common *nh_net_ns(const struct net *net);
+
+/* neighbour.h */
+int nh_neigh_setup_from(struct net_device *dev, struct neighbour *neigh);
+
+#endif

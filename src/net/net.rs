@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Safe abstractions of the kernel's network core.
+//!
+//! Written as if it were the part of the `kernel` crate that upstream lacks: one module for one C
+//! header, knowing nothing of bonding but for [`published`], which lays out what the rest of the
+//! kernel reads of a bond. All `unsafe` code of the project is in this crate; its types carry the
+//! rules:
+//!
+//! - [`rtnl::Rtnl`] proves that RTNL is held; what it protects is reached with it only;
+//! - [`rcu::Rcu`] proves a read-side section;
+//! - [`skbuff::SkBuff`] is owned: dropping it frees the packet, transmitting consumes it;
+//! - a registration is a value: dropping it unregisters.
+
+#![deny(missing_docs, unsafe_op_in_unsafe_fn, clippy::undocumented_unsafe_blocks)]
+
+mod bindings;
+pub mod device;
+pub mod lower;
+pub mod namespace;
+pub mod netdevice;
+pub mod netlink;
+pub mod notifier;
+pub mod published;
+pub mod rcu;
+pub mod rtnetlink;
+pub mod rtnl;
+pub mod skbuff;
+pub mod sync;
+pub mod sysfs;
+
+const __LOG_PREFIX: &[u8] = b"bonding\0";

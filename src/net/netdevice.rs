@@ -1,0 +1,796 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Network devices.
+//!
+//! C header: [`include/linux/netdevice.h`](srctree/include/linux/netdevice.h)
+
+use crate::bindings;
+use crate::namespace::Net;
+use crate::netlink::ExtAck;
+use crate::rcu::Rcu;
+use crate::rtnl::Rtnl;
+use core::fmt;
+use core::ptr;
+use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use kernel::error::{to_result, Result};
+use kernel::types::Opaque;
+
+/// The longest hardware address, in bytes (`MAX_ADDR_LEN`).
+pub const MAX_ADDR_LEN: usize = bindings::MAX_ADDR_LEN as usize;
+
+/// The size of an interface name with its NUL, in bytes (`IFNAMSIZ`).
+pub const IFNAMSIZ: usize = bindings::IFNAMSIZ as usize;
+
+/// A network device of any driver (`struct net_device`).
+///
+/// # Invariants
+///
+/// The pointee is a device that is allocated as long as a reference to it is alive. References come
+/// from callbacks, from under RTNL or from an RCU read-side section, and live no longer than these.
+#[repr(transparent)]
+pub struct NetDevice(Opaque<bindings::net_device>);
+
+// SAFETY: All methods may be called from any thread; those that change the device ask for RTNL.
+unsafe impl Send for NetDevice {}
+// SAFETY: As above.
+unsafe impl Sync for NetDevice {}
+
+/// The name of an interface at the time when it was read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Name([u8; IFNAMSIZ]);
+
+impl Name {
+    /// Returns the name without its NUL.
+    pub fn as_bytes(&self) -> &[u8] {
+        let len = self.0.iter().position(|b| *b == 0).unwrap_or(IFNAMSIZ);
+        self.0.get(..len).unwrap_or(&[])
+    }
+
+    /// Returns the name with the NULs that fill it up.
+    pub fn as_array(&self) -> &[u8; IFNAMSIZ] {
+        &self.0
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The kernel's check of names leaves any byte but space, '/' and ':'.
+        for byte in self.as_bytes() {
+            fmt::Write::write_char(f, char::from(*byte))?;
+        }
+        Ok(())
+    }
+}
+
+impl kernel::fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// A hardware address at the time when it was read.
+#[derive(Clone, Copy)]
+pub struct Addr {
+    bytes: [u8; MAX_ADDR_LEN],
+    len: u8,
+}
+
+impl core::ops::Deref for Addr {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        self.bytes.get(..usize::from(self.len)).unwrap_or(&self.bytes)
+    }
+}
+
+/// How a device got its hardware address (`dev->addr_assign_type`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum AddrAssign {
+    /// The device's own (`NET_ADDR_PERM`).
+    Permanent,
+    /// Made at random (`NET_ADDR_RANDOM`).
+    Random,
+    /// Taken from another device (`NET_ADDR_STOLEN`).
+    Stolen,
+    /// Set by the user (`NET_ADDR_SET`).
+    Set,
+}
+
+/// What a device says of its link through ethtool.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct LinkSettings {
+    /// In Mbit/s; 0 or `u32::MAX` when unknown.
+    pub speed: u32,
+    /// `DUPLEX_HALF` (0), `DUPLEX_FULL` (1) or `DUPLEX_UNKNOWN` (0xff).
+    pub duplex: u8,
+}
+
+/// Levels of [`NetDevice::print`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Level {
+    /// `KERN_ERR`
+    Err,
+    /// `KERN_WARNING`
+    Warn,
+    /// `KERN_INFO`
+    Info,
+}
+
+/// Events that a driver itself sends along the notifier chain.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Announce {
+    /// The hardware address changed (`NETDEV_CHANGEADDR`).
+    ChangeAddr,
+    /// The link type is about to change (`NETDEV_PRE_TYPE_CHANGE`).
+    PreTypeChange,
+    /// The link type has changed (`NETDEV_POST_TYPE_CHANGE`).
+    PostTypeChange,
+    /// A device is about to become a lower device (`NETDEV_JOIN`).
+    Join,
+    /// The last lower device has left (`NETDEV_RELEASE`).
+    Release,
+    /// Another lower device is active (`NETDEV_BONDING_FAILOVER`).
+    BondingFailover,
+    /// Tell the neighbours our addresses again (`NETDEV_NOTIFY_PEERS`).
+    NotifyPeers,
+    /// Report multicast memberships again (`NETDEV_RESEND_IGMP`).
+    ResendIgmp,
+    /// The driver's link attributes changed (`NETDEV_CHANGEINFODATA`).
+    ChangeInfoData,
+}
+
+impl Announce {
+    fn event(self) -> bindings::netdev_cmd {
+        match self {
+            Announce::ChangeAddr => bindings::netdev_cmd_NETDEV_CHANGEADDR,
+            Announce::PreTypeChange => bindings::netdev_cmd_NETDEV_PRE_TYPE_CHANGE,
+            Announce::PostTypeChange => bindings::netdev_cmd_NETDEV_POST_TYPE_CHANGE,
+            Announce::Join => bindings::netdev_cmd_NETDEV_JOIN,
+            Announce::Release => bindings::netdev_cmd_NETDEV_RELEASE,
+            Announce::BondingFailover => bindings::netdev_cmd_NETDEV_BONDING_FAILOVER,
+            Announce::NotifyPeers => bindings::netdev_cmd_NETDEV_NOTIFY_PEERS,
+            Announce::ResendIgmp => bindings::netdev_cmd_NETDEV_RESEND_IGMP,
+            Announce::ChangeInfoData => bindings::netdev_cmd_NETDEV_CHANGEINFODATA,
+        }
+    }
+}
+
+/// What `NETDEV_BONDING_INFO` tells of a bond and one of its slaves (`struct netdev_bonding_info`).
+#[derive(Clone, Copy, Debug)]
+pub struct BondingInfo {
+    /// `BOND_MODE_*`
+    pub mode: i32,
+    /// In ms.
+    pub miimon: i32,
+    /// How many slaves the bond has.
+    pub num_slaves: i32,
+    /// `BOND_LINK_*`
+    pub link: i8,
+    /// `BOND_STATE_ACTIVE` (0) or `BOND_STATE_BACKUP` (1).
+    pub state: i8,
+    /// How often the link went down.
+    pub link_failure_count: u32,
+}
+
+impl NetDevice {
+    /// Makes a reference from a C pointer.
+    ///
+    /// # Safety
+    ///
+    /// `dev` must point to a device that stays allocated for all of `'a`.
+    #[inline(always)]
+    pub(crate) unsafe fn from_raw<'a>(dev: *mut bindings::net_device) -> &'a NetDevice {
+        // SAFETY: By the caller's promise; the type is transparent. INVARIANT: likewise.
+        unsafe { &*dev.cast() }
+    }
+
+    #[inline(always)]
+    pub(crate) fn as_ptr(&self) -> *mut bindings::net_device {
+        self.0.get()
+    }
+
+    /// Reads a word that others may write at the same time (`READ_ONCE()`).
+    #[inline(always)]
+    fn read_u32(&self, field: *const u32) -> u32 {
+        // SAFETY: `field` points into the device (all callers are in this file), is aligned, and is
+        // only accessed as a whole word by C.
+        unsafe { AtomicU32::from_ptr(field.cast_mut()) }.load(Ordering::Relaxed)
+    }
+
+    #[inline(always)]
+    fn flags(&self) -> u32 {
+        // SAFETY: The device is allocated; the place is only pointed to.
+        self.read_u32(unsafe { &raw const (*self.as_ptr()).flags })
+    }
+
+    #[inline(always)]
+    fn state_bit(&self, bit: bindings::netdev_state_t) -> bool {
+        // SAFETY: The device is allocated; `state` is an aligned word that C changes with atomic
+        // bit operations.
+        let state = unsafe { AtomicUsize::from_ptr((&raw mut (*self.as_ptr()).state).cast()) };
+        state.load(Ordering::Relaxed) & (1usize.wrapping_shl(bit)) != 0
+    }
+
+    /// Returns the name. Any context.
+    pub fn name(&self) -> Name {
+        // SAFETY: The device is allocated and the array has the length of `Name`. A rename may run
+        // meanwhile, which leaves a mixture of two names, as for all readers of `dev->name`.
+        Name(unsafe { ptr::read_volatile((&raw const (*self.as_ptr()).name).cast()) })
+    }
+
+    /// Returns the interface index. Any context.
+    pub fn ifindex(&self) -> i32 {
+        // SAFETY: The device is allocated; the index does not change while references exist.
+        unsafe { (*self.as_ptr()).ifindex }
+    }
+
+    /// Returns the network namespace. Any context.
+    pub fn net(&self) -> &Net {
+        // SAFETY: A device keeps its namespace alive; it changes only under RTNL, and never for
+        // devices that are below or above others.
+        unsafe { Net::from_raw(bindings::nh_dev_net(self.as_ptr())) }
+    }
+
+    /// Returns whether the device is administratively up (`IFF_UP`). Any context.
+    pub fn is_up(&self) -> bool {
+        self.flags() & bindings::net_device_flags_IFF_UP != 0
+    }
+
+    /// Returns whether the device was opened (`netif_running()`). Any context.
+    #[inline(always)]
+    pub fn is_running(&self) -> bool {
+        self.state_bit(bindings::netdev_state_t___LINK_STATE_START)
+    }
+
+    /// Returns whether the driver sees a carrier (`netif_carrier_ok()`). Any context.
+    #[inline(always)]
+    pub fn carrier_ok(&self) -> bool {
+        !self.state_bit(bindings::netdev_state_t___LINK_STATE_NOCARRIER)
+    }
+
+    /// Returns whether the device is open and has carrier. Any context.
+    #[inline(always)]
+    pub fn has_link(&self) -> bool {
+        self.is_running() && self.carrier_ok()
+    }
+
+    /// Returns whether a carrier change is still on its way to the notifier chain. Any context.
+    pub fn linkwatch_pending(&self) -> bool {
+        // SAFETY: The device is allocated.
+        unsafe { bindings::nh_linkwatch_pending(self.as_ptr()) }
+    }
+
+    /// Returns whether this is a master of any kind (`IFF_MASTER`).
+    pub fn is_master(&self) -> bool {
+        self.flags() & bindings::net_device_flags_IFF_MASTER != 0
+    }
+
+    /// Returns whether this is a slave of any kind (`IFF_SLAVE`).
+    pub fn is_slave(&self) -> bool {
+        self.flags() & bindings::net_device_flags_IFF_SLAVE != 0
+    }
+
+    /// Returns whether this is a bond (`netif_is_bond_master()`).
+    pub fn is_bond_master(&self) -> bool {
+        self.is_master() && self.is_bonding()
+    }
+
+    /// Returns whether this is a slave of a bond (`netif_is_bond_slave()`).
+    pub fn is_bond_slave(&self) -> bool {
+        self.is_slave() && self.is_bonding()
+    }
+
+    /// Returns whether `IFF_BONDING` is set, which a bond and its slaves carry.
+    pub fn is_bonding(&self) -> bool {
+        self.priv_flags() & bindings::netdev_priv_flags_IFF_BONDING != 0
+    }
+
+    /// Returns whether the device is promiscuous (`IFF_PROMISC`).
+    pub fn is_promisc(&self) -> bool {
+        self.flags() & bindings::net_device_flags_IFF_PROMISC != 0
+    }
+
+    /// Returns whether the device takes all multicasts (`IFF_ALLMULTI`).
+    pub fn is_allmulti(&self) -> bool {
+        self.flags() & bindings::net_device_flags_IFF_ALLMULTI != 0
+    }
+
+    /// Returns whether the device is a point-to-point link (`IFF_POINTOPOINT`).
+    pub fn is_pointopoint(&self) -> bool {
+        self.flags() & bindings::net_device_flags_IFF_POINTOPOINT != 0
+    }
+
+    fn priv_flags(&self) -> u32 {
+        // SAFETY: The device is allocated.
+        unsafe { bindings::nh_priv_flags(self.as_ptr()) }
+    }
+
+    fn change_flags(&self, set: u32, clear: u32) {
+        // SAFETY: The device is allocated, and all callers hold RTNL, which protects writes.
+        let flags = unsafe { &raw mut (*self.as_ptr()).flags };
+        let value = (self.flags() & !clear) | set;
+        // SAFETY: As above.
+        unsafe { AtomicU32::from_ptr(flags) }.store(value, Ordering::Relaxed);
+    }
+
+    /// Marks or unmarks the device as somebody's slave (`IFF_SLAVE`).
+    pub(crate) fn mark_slave(&self, _rtnl: &Rtnl, slave: bool) {
+        let flag = bindings::net_device_flags_IFF_SLAVE;
+        self.change_flags(if slave { flag } else { 0 }, if slave { 0 } else { flag });
+    }
+
+    /// Sets or clears `IFF_BONDING`, by which the kernel knows bonds and their slaves.
+    pub fn set_bonding(&self, _rtnl: &Rtnl, on: bool) {
+        let flag = bindings::netdev_priv_flags_IFF_BONDING;
+        self.change_priv_flags(if on { flag } else { 0 }, if on { 0 } else { flag });
+    }
+
+    /// Keeps IPv6 from configuring addresses on a device that carries a master's traffic.
+    pub fn set_no_addrconf(&self, _rtnl: &Rtnl, on: bool) {
+        let flag = bindings::netdev_priv_flags_IFF_NO_ADDRCONF;
+        self.change_priv_flags(if on { flag } else { 0 }, if on { 0 } else { flag });
+    }
+
+    pub(crate) fn change_priv_flags(&self, set: u32, clear: u32) {
+        // SAFETY: The device is allocated; callers hold RTNL or are the only ones who know it.
+        unsafe { bindings::nh_change_priv_flags(self.as_ptr(), set, clear) };
+    }
+
+    /// Returns the link type (`ARPHRD_*`).
+    pub fn link_type(&self) -> u16 {
+        // SAFETY: The device is allocated; only drivers change the type, under RTNL.
+        unsafe { (*self.as_ptr()).type_ }
+    }
+
+    /// Returns the maximum transmission unit in bytes. Any context.
+    pub fn mtu(&self) -> u32 {
+        // SAFETY: The device is allocated; the place is only pointed to.
+        self.read_u32(unsafe { &raw const (*self.as_ptr()).mtu })
+    }
+
+    /// Returns the length of hardware addresses in bytes.
+    pub fn addr_len(&self) -> usize {
+        // SAFETY: The device is allocated; changes with the link type only.
+        usize::from(unsafe { (*self.as_ptr()).addr_len })
+    }
+
+    /// Returns the hardware address.
+    pub fn addr(&self, _rtnl: &Rtnl) -> Addr {
+        let mut bytes = [0; MAX_ADDR_LEN];
+        let len = self.addr_len().min(MAX_ADDR_LEN);
+        // SAFETY: `dev_addr` points to `MAX_ADDR_LEN` bytes which change under RTNL only; `len` is
+        // not more than either side has.
+        unsafe { ptr::copy_nonoverlapping((*self.as_ptr()).dev_addr, bytes.as_mut_ptr(), len) };
+        Addr { bytes, len: len as u8 }
+    }
+
+    /// Returns how the device got its hardware address.
+    pub fn addr_assign(&self, _rtnl: &Rtnl) -> AddrAssign {
+        // SAFETY: The device is allocated; RTNL protects the field.
+        match u32::from(unsafe { (*self.as_ptr()).addr_assign_type }) {
+            bindings::NET_ADDR_RANDOM => AddrAssign::Random,
+            bindings::NET_ADDR_STOLEN => AddrAssign::Stolen,
+            bindings::NET_ADDR_SET => AddrAssign::Set,
+            _ => AddrAssign::Permanent,
+        }
+    }
+
+    /// Returns whether the driver can set the hardware address at all.
+    pub fn can_set_addr(&self) -> bool {
+        // SAFETY: The device is allocated; its operations are static.
+        unsafe { (*(*self.as_ptr()).netdev_ops).ndo_set_mac_address.is_some() }
+    }
+
+    /// Returns the features in use (`NETIF_F_*`).
+    pub fn features(&self) -> Features {
+        // SAFETY: The device is allocated; an aligned word.
+        Features(unsafe { ptr::read_volatile(&raw const (*self.as_ptr()).features) })
+    }
+
+    /// Returns the number of transmit queues in use. Any context.
+    #[inline]
+    pub fn real_num_tx_queues(&self) -> u16 {
+        // SAFETY: The device is allocated; the place is only pointed to.
+        let n = self.read_u32(unsafe { &raw const (*self.as_ptr()).real_num_tx_queues });
+        n.min(u32::from(u16::MAX)) as u16
+    }
+
+    /// Returns whether the device is being unregistered, or not registered yet.
+    pub fn is_registered(&self, _rtnl: &Rtnl) -> bool {
+        // SAFETY: The device is allocated; RTNL protects the field.
+        u32::from(unsafe { (*self.as_ptr()).reg_state })
+            == bindings::netdev_reg_state_NETREG_REGISTERED
+    }
+
+    /// Returns whether operations of the device run under its instance lock
+    /// (`netdev_need_ops_lock()`). Such a device must not be changed from its own link events.
+    pub fn needs_ops_lock(&self) -> bool {
+        // SAFETY: The device is allocated; its operations are static.
+        unsafe { bindings::nh_needs_ops_lock(self.as_ptr()) }
+    }
+
+    /// Asks the driver for speed and duplex.
+    ///
+    /// `locked` tells that the caller runs under the instance lock of the device, as the events
+    /// `NETDEV_CHANGE` and `NETDEV_UP` do. May sleep.
+    pub fn link_settings(&self, _rtnl: &Rtnl, locked: bool) -> Result<LinkSettings> {
+        let mut settings = LinkSettings { speed: u32::MAX, duplex: u8::MAX };
+        // SAFETY: The device is allocated, RTNL is held, and the out arguments are valid.
+        to_result(unsafe {
+            bindings::nh_link_settings(
+                self.as_ptr(),
+                locked,
+                &mut settings.speed,
+                &mut settings.duplex,
+            )
+        })?;
+        Ok(settings)
+    }
+
+    /// Opens the device (`dev_open()`). May sleep; takes the instance lock.
+    pub fn open(&self, _rtnl: &Rtnl, extack: Option<&ExtAck>) -> Result {
+        // SAFETY: The device is allocated and RTNL is held.
+        to_result(unsafe { bindings::dev_open(self.as_ptr(), ExtAck::as_ptr(extack)) })
+    }
+
+    /// Closes the device (`dev_close()`). May sleep; takes the instance lock.
+    pub fn close(&self, _rtnl: &Rtnl) {
+        // SAFETY: The device is allocated and RTNL is held.
+        unsafe { bindings::dev_close(self.as_ptr()) };
+    }
+
+    /// Sets the MTU in bytes (`dev_set_mtu()`). May sleep; takes the instance lock.
+    pub fn set_mtu(&self, _rtnl: &Rtnl, mtu: u32) -> Result {
+        let mtu = i32::try_from(mtu).map_err(|_| kernel::error::code::EINVAL)?;
+        // SAFETY: The device is allocated and RTNL is held.
+        to_result(unsafe { bindings::dev_set_mtu(self.as_ptr(), mtu) })
+    }
+
+    /// Sets the MTU in bytes of a device that is being unregistered. Takes the instance lock.
+    pub fn restore_mtu(&self, _rtnl: &Rtnl, mtu: u32) {
+        // SAFETY: The device is allocated and RTNL is held.
+        unsafe { bindings::nh_restore_mtu(self.as_ptr(), i32::try_from(mtu).unwrap_or(i32::MAX)) };
+    }
+
+    /// Asks the driver to use another hardware address (`dev_set_mac_address()`).
+    ///
+    /// May sleep; takes the instance lock. `addr` is cut to `MAX_ADDR_LEN`.
+    pub fn set_addr(&self, _rtnl: &Rtnl, addr: &[u8], extack: Option<&ExtAck>) -> Result {
+        let mut ss: bindings::__kernel_sockaddr_storage = pin_init::zeroed();
+        let len = addr.len().min(MAX_ADDR_LEN);
+        ss.__bindgen_anon_1.__bindgen_anon_1.ss_family = self.link_type();
+        // SAFETY: Writing plain bytes within the union's array of more than `MAX_ADDR_LEN` bytes,
+        // from a slice of at least `len` bytes.
+        unsafe {
+            let data = &raw mut ss.__bindgen_anon_1.__bindgen_anon_1.__data;
+            ptr::copy_nonoverlapping(addr.as_ptr(), data.cast::<u8>(), len);
+        }
+        // SAFETY: The device is allocated, RTNL is held, and the address is valid for the call.
+        to_result(unsafe {
+            bindings::dev_set_mac_address(self.as_ptr(), &mut ss, ExtAck::as_ptr(extack))
+        })
+    }
+
+    /// Takes over `addr` as the device's own, having asked those who may object. May sleep.
+    ///
+    /// For devices that have no hardware. Tells everybody (`NETDEV_CHANGEADDR`).
+    pub fn steal_addr(&self, rtnl: &Rtnl, addr: &[u8]) -> Result {
+        // SAFETY: The device is allocated, RTNL is held, and the address has as many bytes as the
+        // device uses, or is padded below.
+        let mut bytes = [0u8; MAX_ADDR_LEN];
+        bytes.iter_mut().zip(addr).for_each(|(to, from)| *to = *from);
+        // SAFETY: The device is allocated and RTNL is held; `bytes` holds an address of any length.
+        to_result(unsafe {
+            bindings::netif_pre_changeaddr_notify(
+                self.as_ptr(),
+                bytes.as_ptr().cast(),
+                ptr::null_mut(),
+            )
+        })?;
+        self.assign_addr(rtnl, &bytes);
+        // SAFETY: The device is allocated; RTNL protects the field.
+        unsafe { (*self.as_ptr()).addr_assign_type = bindings::NET_ADDR_STOLEN as u8 };
+        self.announce(rtnl, Announce::ChangeAddr)
+    }
+
+    /// Writes the device's hardware address and tells nobody.
+    pub fn assign_addr(&self, _rtnl: &Rtnl, addr: &[u8]) {
+        let len = addr.len().min(self.addr_len());
+        // SAFETY: The device is allocated, RTNL is held; `len` bytes are valid on both sides.
+        unsafe { bindings::dev_addr_mod(self.as_ptr(), 0, addr.as_ptr().cast(), len) };
+    }
+
+    /// Gives the device a random Ethernet address (`eth_hw_addr_random()`) and tells nobody.
+    pub fn randomize_addr(&self, _rtnl: &Rtnl) {
+        // SAFETY: The device is allocated and RTNL is held.
+        unsafe { bindings::nh_eth_hw_addr_random(self.as_ptr()) };
+    }
+
+    /// Counts one more or one less who wants promiscuous mode. May sleep; takes the instance lock.
+    pub fn add_promiscuity(&self, _rtnl: &Rtnl, inc: i32) -> Result {
+        // SAFETY: The device is allocated and RTNL is held.
+        to_result(unsafe { bindings::dev_set_promiscuity(self.as_ptr(), inc) })
+    }
+
+    /// Counts one more or one less who wants all multicasts. May sleep; takes the instance lock.
+    pub fn add_allmulti(&self, _rtnl: &Rtnl, inc: i32) -> Result {
+        // SAFETY: The device is allocated and RTNL is held.
+        to_result(unsafe { bindings::dev_set_allmulti(self.as_ptr(), inc) })
+    }
+
+    /// Switches large receive offload off, here and below. May sleep; takes the instance lock.
+    pub fn disable_lro(&self, _rtnl: &Rtnl) {
+        // SAFETY: The device is allocated and RTNL is held.
+        unsafe { bindings::dev_disable_lro(self.as_ptr()) };
+    }
+
+    /// Puts `from`'s unicast and multicast addresses on this device.
+    ///
+    /// `multiple` tells that other devices get them as well. Takes both address locks.
+    pub fn sync_addrs_from(&self, _rtnl: &Rtnl, from: &NetDevice, multiple: bool) {
+        // SAFETY: Both devices are allocated and RTNL is held.
+        unsafe { bindings::nh_sync_addresses(self.as_ptr(), from.as_ptr(), multiple) };
+    }
+
+    /// As [`Self::sync_addrs_from`], for `ndo_set_rx_mode`, whose caller holds `from`'s address
+    /// lock with bottom halves off.
+    pub(crate) fn sync_addrs_locked(&self, from: &NetDevice, multiple: bool) {
+        let (to, from) = (self.as_ptr(), from.as_ptr());
+        // SAFETY: Both devices are allocated and `from`'s address lock is held by the caller.
+        unsafe {
+            if multiple {
+                bindings::dev_uc_sync_multiple(to, from);
+                bindings::dev_mc_sync_multiple(to, from);
+            } else {
+                bindings::dev_uc_sync(to, from);
+                bindings::dev_mc_sync(to, from);
+            }
+        }
+    }
+
+    /// Takes the addresses off this device that came from `from`. Takes both address locks.
+    pub fn unsync_addrs_from(&self, _rtnl: &Rtnl, from: &NetDevice) {
+        // SAFETY: Both devices are allocated.
+        unsafe {
+            bindings::dev_uc_unsync(self.as_ptr(), from.as_ptr());
+            bindings::dev_mc_unsync(self.as_ptr(), from.as_ptr());
+        }
+    }
+
+    /// Drops all additional unicast and multicast addresses of this device.
+    pub fn flush_addrs(&self, _rtnl: &Rtnl) {
+        // SAFETY: The device is allocated.
+        unsafe {
+            bindings::dev_uc_flush(self.as_ptr());
+            bindings::dev_mc_flush(self.as_ptr());
+        }
+    }
+
+    /// Sends an event of this device along the notifier chain. May sleep.
+    pub fn announce(&self, _rtnl: &Rtnl, event: Announce) -> Result {
+        // SAFETY: The device is allocated and RTNL is held.
+        let ret = unsafe {
+            bindings::call_netdevice_notifiers(event.event() as usize, self.as_ptr())
+        };
+        // notifier_to_errno()
+        let stop = i32::try_from(bindings::NOTIFY_OK).unwrap_or(1);
+        to_result(if ret > stop { stop.wrapping_sub(ret & 0x7fff) } else { 0 })
+    }
+
+    /// Tells that the state of this device as a lower device changed
+    /// (`NETDEV_CHANGELOWERSTATE` with a `struct netdev_lag_lower_state_info`).
+    pub fn lower_state_changed(&self, _rtnl: &Rtnl, link_up: bool, tx_enabled: bool) {
+        let mut info: bindings::netdev_lag_lower_state_info = pin_init::zeroed();
+        info.set_link_up(link_up.into());
+        info.set_tx_enabled(tx_enabled.into());
+        // SAFETY: The device is allocated, RTNL is held, and the info is valid for the call.
+        unsafe { bindings::netdev_lower_state_changed(self.as_ptr(), (&raw mut info).cast()) };
+    }
+
+    /// Tells the state of this slave and its bond (`NETDEV_BONDING_INFO`). May sleep.
+    pub fn bonding_info_changed(&self, _rtnl: &Rtnl, info: &BondingInfo) {
+        let mut raw: bindings::netdev_bonding_info = pin_init::zeroed();
+        raw.master.bond_mode = info.mode;
+        raw.master.miimon = info.miimon;
+        raw.master.num_slaves = info.num_slaves;
+        let name = self.name();
+        raw.slave.slave_name.iter_mut().zip(name.as_array()).for_each(|(to, from)| *to = *from);
+        raw.slave.link = info.link;
+        raw.slave.state = info.state;
+        raw.slave.link_failure_count = info.link_failure_count;
+        // SAFETY: The device is allocated, RTNL is held, and the info is valid for the call.
+        unsafe { bindings::netdev_bonding_info_change(self.as_ptr(), &mut raw) };
+    }
+
+    /// Recomputes a master's features from those of its lower devices. May sleep.
+    pub fn update_master_features(&self, _rtnl: &Rtnl) {
+        // SAFETY: The device is allocated and RTNL is held.
+        unsafe { bindings::netdev_compute_master_upper_features(self.as_ptr(), true) };
+    }
+
+    /// Sets the carrier of a device that has no hardware. RTNL, so that nobody else does the same.
+    pub fn set_carrier(&self, _rtnl: &Rtnl, on: bool) {
+        // SAFETY: The device is allocated.
+        unsafe {
+            if on {
+                bindings::netif_carrier_on(self.as_ptr());
+            } else {
+                bindings::netif_carrier_off(self.as_ptr());
+            }
+        }
+    }
+
+    /// Returns whether another driver receives this device's packets. RTNL.
+    pub fn is_rx_handler_busy(&self, _rtnl: &Rtnl) -> bool {
+        // SAFETY: The device is allocated and RTNL is held.
+        unsafe { bindings::netdev_is_rx_handler_busy(self.as_ptr()) }
+    }
+
+    /// Returns whether `upper` is directly above this device. RTNL.
+    pub fn has_upper(&self, _rtnl: &Rtnl, upper: &NetDevice) -> bool {
+        // SAFETY: Both devices are allocated and RTNL is held.
+        unsafe { bindings::netdev_has_upper_dev(self.as_ptr(), upper.as_ptr()) }
+    }
+
+    /// Returns the master of this device.
+    pub fn master<'a>(&self, _rtnl: &'a Rtnl) -> Option<&'a NetDevice> {
+        // SAFETY: The device is allocated and RTNL is held.
+        let master = unsafe { bindings::netdev_master_upper_dev_get(self.as_ptr()) };
+        // SAFETY: A master stays allocated while RTNL is held.
+        (!master.is_null()).then(|| unsafe { NetDevice::from_raw(master) })
+    }
+
+    /// Returns whether VLAN devices are on top. RTNL.
+    pub fn has_vlans(&self, _rtnl: &Rtnl) -> bool {
+        // SAFETY: The device is allocated and RTNL is held.
+        unsafe { bindings::vlan_uses_dev(self.as_ptr()) }
+    }
+
+    /// Pushes all VLAN ids of `from` to this device. May sleep.
+    pub fn add_vlans_of(&self, _rtnl: &Rtnl, from: &NetDevice) -> Result {
+        // SAFETY: Both devices are allocated and RTNL is held.
+        to_result(unsafe { bindings::vlan_vids_add_by_dev(self.as_ptr(), from.as_ptr()) })
+    }
+
+    /// Takes all VLAN ids of `from` off this device. May sleep.
+    pub fn del_vlans_of(&self, _rtnl: &Rtnl, from: &NetDevice) {
+        // SAFETY: Both devices are allocated and RTNL is held.
+        unsafe { bindings::vlan_vids_del_by_dev(self.as_ptr(), from.as_ptr()) };
+    }
+
+    /// Pushes one VLAN id to this device. May sleep.
+    pub fn add_vlan(&self, _rtnl: &Rtnl, vlan: Vlan) -> Result {
+        // SAFETY: The device is allocated and RTNL is held.
+        to_result(unsafe { bindings::vlan_vid_add(self.as_ptr(), vlan.proto, vlan.id) })
+    }
+
+    /// Takes one VLAN id off this device. May sleep.
+    pub fn del_vlan(&self, _rtnl: &Rtnl, vlan: Vlan) {
+        // SAFETY: The device is allocated and RTNL is held.
+        unsafe { bindings::vlan_vid_del(self.as_ptr(), vlan.proto, vlan.id) };
+    }
+
+    /// Reads the statistics. RCU, since the device may itself have lower devices.
+    pub fn stats(&self, _rcu: &Rcu) -> Stats {
+        let mut stats = Stats::default();
+        // SAFETY: The device is allocated, and `Stats` has the layout of the C struct.
+        unsafe { bindings::dev_get_stats(self.as_ptr(), (&raw mut stats).cast()) };
+        stats
+    }
+
+    /// Returns how many devices are below this one at most; for lock nesting. Any context.
+    pub fn lower_level(&self) -> u8 {
+        // SAFETY: The device is allocated; a byte that is written under RTNL.
+        unsafe { ptr::read_volatile(&raw const (*self.as_ptr()).lower_level) }
+    }
+
+    /// Prints to the kernel log with driver and device names in front. Any context.
+    ///
+    /// Use the macros [`netdev_info!`](crate::netdev_info) and its like.
+    pub fn print(&self, level: Level, args: kernel::fmt::Arguments<'_>) {
+        let print = match level {
+            Level::Err => bindings::netdev_err,
+            Level::Warn => bindings::netdev_warn,
+            Level::Info => bindings::netdev_info,
+        };
+        // SAFETY: The device is allocated; `%pA` prints a `fmt::Arguments`, which is valid for the
+        // call, and the format is NUL-terminated.
+        unsafe {
+            print(self.as_ptr(), c"%pA\n".as_ptr().cast(), (&raw const args).cast::<core::ffi::c_void>());
+        }
+    }
+}
+
+impl PartialEq for NetDevice {
+    /// Whether both are the same device.
+    fn eq(&self, other: &NetDevice) -> bool {
+        ptr::eq(self, other)
+    }
+}
+
+impl Eq for NetDevice {}
+
+/// Offload features of a device (`netdev_features_t`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Features(pub(crate) u64);
+
+impl Features {
+    /// Large receive offload.
+    pub const LRO: Features = Features::bit(bindings::NETIF_F_LRO_BIT);
+    /// The device cannot carry VLANs.
+    pub const VLAN_CHALLENGED: Features = Features::bit(bindings::NETIF_F_VLAN_CHALLENGED_BIT);
+
+    const fn bit(bit: u32) -> Features {
+        Features(1u64.wrapping_shl(bit))
+    }
+
+    /// Returns whether all features of `other` are there.
+    pub fn has(self, other: Features) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// Starts the computation of a master's features (`netdev_base_features()`).
+    pub fn base(self) -> Features {
+        // SAFETY: A computation.
+        Features(unsafe { bindings::nh_base_features(self.0) })
+    }
+
+    /// Adds what a lower device can (`netdev_increment_features()`).
+    pub fn increment(self, one: Features, mask: Features) -> Features {
+        // SAFETY: A computation.
+        Features(unsafe { bindings::netdev_increment_features(self.0, one.0, mask.0) })
+    }
+
+    /// Adds segmentation, which the core does for devices without it.
+    pub fn add_tso(self, mask: Features) -> Features {
+        // SAFETY: A computation.
+        Features(unsafe { bindings::nh_add_tso_features(self.0, mask.0) })
+    }
+}
+
+/// A VLAN as drivers filter it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Vlan {
+    /// `ETH_P_8021Q` or `ETH_P_8021AD`, in network byte order.
+    pub proto: u16,
+    /// The VLAN id.
+    pub id: u16,
+}
+
+const STATS: usize = size_of::<bindings::rtnl_link_stats64>() / size_of::<u64>();
+const _: () = assert!(size_of::<Stats>() == size_of::<bindings::rtnl_link_stats64>());
+
+/// Statistics of a device, in the order of `struct rtnl_link_stats64`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct Stats(pub [u64; STATS]);
+
+impl Default for Stats {
+    fn default() -> Self {
+        Stats([0; STATS])
+    }
+}
+
+/// Prints an informational line about a device: `netdev_info!(dev, "now {}", what)`.
+#[macro_export]
+macro_rules! netdev_info {
+    ($dev:expr, $($arg:tt)+) => {
+        $dev.print($crate::netdevice::Level::Info, ::kernel::prelude::fmt!($($arg)+))
+    };
+}
+
+/// Prints a warning about a device.
+#[macro_export]
+macro_rules! netdev_warn {
+    ($dev:expr, $($arg:tt)+) => {
+        $dev.print($crate::netdevice::Level::Warn, ::kernel::prelude::fmt!($($arg)+))
+    };
+}
+
+/// Prints an error about a device.
+#[macro_export]
+macro_rules! netdev_err {
+    ($dev:expr, $($arg:tt)+) => {
+        $dev.print($crate::netdevice::Level::Err, ::kernel::prelude::fmt!($($arg)+))
+    };
+}

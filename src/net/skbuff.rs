@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Packets.
+//!
+//! C header: [`include/linux/skbuff.h`](srctree/include/linux/skbuff.h)
+
+use crate::bindings;
+use crate::netdevice::NetDevice;
+use core::mem::ManuallyDrop;
+use core::ptr::NonNull;
+
+/// A packet that is ours (`struct sk_buff`).
+///
+/// Dropping it frees the packet; transmitting consumes it.
+///
+/// # Invariants
+///
+/// The pointee is a packet whose reference this object owns.
+pub struct SkBuff(NonNull<bindings::sk_buff>);
+
+// SAFETY: A packet that is owned may be used and freed in any context.
+unsafe impl Send for SkBuff {}
+
+/// The place of `skb->dev`.
+pub(crate) fn dev_of(skb: *mut bindings::sk_buff) -> *mut *mut bindings::net_device {
+    // SAFETY: Only computes an address within the packet, which the caller has.
+    unsafe { &raw mut (*skb).__bindgen_anon_1.__bindgen_anon_1.__bindgen_anon_1.dev }
+}
+
+/// `qdisc_skb_cb(skb)->slave_dev_queue_mapping`: where a master keeps the queue mapping that its
+/// lower device shall see.
+pub(crate) fn lower_queue_mapping(skb: *mut bindings::sk_buff) -> *mut u16 {
+    // SAFETY: Only computes an address; the C side checks that `struct qdisc_skb_cb` fits in `cb`.
+    unsafe {
+        let cb = (&raw mut (*skb).cb).cast::<bindings::qdisc_skb_cb>();
+        &raw mut (*cb).slave_dev_queue_mapping
+    }
+}
+
+impl SkBuff {
+    /// Takes over a packet.
+    ///
+    /// # Safety
+    ///
+    /// `skb` must be a valid packet whose reference the caller owns and gives away.
+    #[inline(always)]
+    pub(crate) unsafe fn from_raw(skb: *mut bindings::sk_buff) -> SkBuff {
+        // SAFETY: By the caller's promise. INVARIANT: likewise.
+        SkBuff(unsafe { NonNull::new_unchecked(skb) })
+    }
+
+    #[inline(always)]
+    fn into_raw(self) -> *mut bindings::sk_buff {
+        ManuallyDrop::new(self).0.as_ptr()
+    }
+
+    /// Returns the protocol of the network layer, `ETH_P_*`, in host byte order.
+    #[inline(always)]
+    pub fn protocol(&self) -> u16 {
+        // SAFETY: The packet is valid (type invariant); every bit pattern is a valid protocol.
+        u16::from_be(unsafe {
+            self.0.as_ref().__bindgen_anon_4.__bindgen_anon_1.as_ref().protocol
+        })
+    }
+
+    /// Returns the queue that the stack chose; 0 when it recorded none (`skb_rx_queue_recorded()`).
+    #[inline(always)]
+    pub fn queue_mapping(&self) -> u16 {
+        // SAFETY: The packet is valid (type invariant).
+        unsafe { (*self.0.as_ptr()).queue_mapping }
+    }
+
+    /// Returns whether this is an IGMP message. May move the packet's head.
+    pub fn is_igmp(&mut self) -> bool {
+        const ETH_P_IP: u16 = bindings::ETH_P_IP as u16;
+        // SAFETY: The packet is valid and not shared (transmit path).
+        self.protocol() == ETH_P_IP && unsafe { bindings::nh_is_igmp(self.0.as_ptr()) }
+    }
+
+    /// Hands the packet to the queueing discipline of `dev`, a device below ours.
+    ///
+    /// Bottom halves off, as in `ndo_start_xmit`. Returns the `NET_XMIT_*` code.
+    #[inline(always)]
+    pub fn transmit_through(self, dev: &NetDevice) -> i32 {
+        let skb = self.into_raw();
+        // SAFETY: The packet is valid and ours; the device stays allocated during the call, as it is
+        // behind a reference. `cb` belongs to us until the packet is handed over; the master's
+        // select_queue has written the mapping.
+        unsafe {
+            *dev_of(skb) = dev.as_ptr();
+            (*skb).queue_mapping = *lower_queue_mapping(skb);
+            bindings::__dev_queue_xmit(skb, core::ptr::null_mut())
+        }
+    }
+
+    /// Frees the packet and counts it as dropped by `dev` (`tx_dropped`). Any context.
+    #[cold]
+    pub fn drop_on(self, dev: &NetDevice) {
+        // SAFETY: The packet is valid and ours, and is given away.
+        unsafe { bindings::nh_tx_drop(dev.as_ptr(), self.into_raw()) };
+    }
+}
+
+impl Drop for SkBuff {
+    fn drop(&mut self) {
+        // SAFETY: The packet is valid and ours (type invariant).
+        unsafe {
+            bindings::sk_skb_reason_drop(
+                core::ptr::null_mut(),
+                self.0.as_ptr(),
+                bindings::skb_drop_reason_SKB_DROP_REASON_NOT_SPECIFIED,
+            )
+        };
+    }
+}
+
+/// A received packet that is looked at on its way up.
+///
+/// # Invariants
+///
+/// The pointee is a valid packet with a link-layer header, and not shared.
+pub struct Received(NonNull<bindings::sk_buff>);
+
+impl Received {
+    /// Makes a view of a packet.
+    ///
+    /// # Safety
+    ///
+    /// `skb` must be a valid packet on the receive path, not shared, for the life of the value.
+    #[inline(always)]
+    pub(crate) unsafe fn from_raw(skb: *mut bindings::sk_buff) -> Received {
+        // SAFETY: By the caller's promise. INVARIANT: likewise.
+        Received(unsafe { NonNull::new_unchecked(skb) })
+    }
+
+    /// Returns whether the frame is for one of the link-local groups 01-80-C2-00-00-0X of
+    /// IEEE 802.1Q, 8.6.3. Only for Ethernet.
+    pub fn is_link_local(&self) -> bool {
+        // SAFETY: The packet is valid and has a link-layer header (type invariant).
+        unsafe { bindings::nh_ether_dest_is_link_local(self.0.as_ptr()) }
+    }
+}

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Locks and counters that the kernel crate lacks.
+//!
+//! C headers: [`include/linux/spinlock.h`](srctree/include/linux/spinlock.h),
+//! [`include/linux/percpu.h`](srctree/include/linux/percpu.h)
+
+use crate::bindings;
+use core::cell::UnsafeCell;
+use core::ops::{Deref, DerefMut};
+use core::pin::Pin;
+use core::ptr::NonNull;
+use kernel::error::{code::ENOMEM, Result};
+use kernel::prelude::*;
+use kernel::types::{NotThreadSafe, Opaque};
+
+/// A spinlock of which several may be held at once, that of an upper device first.
+#[pin_data]
+pub struct NestedLock<T> {
+    #[pin]
+    lock: Opaque<bindings::spinlock_t>,
+    data: UnsafeCell<T>,
+}
+
+// SAFETY: The lock gives access to one thread at a time.
+unsafe impl<T: Send> Sync for NestedLock<T> {}
+
+impl<T> NestedLock<T> {
+    /// Makes a lock around `data`.
+    pub fn new(data: T) -> impl PinInit<Self> {
+        pin_init!(Self {
+            lock <- Opaque::ffi_init(|lock| {
+                // SAFETY: `lock` is valid for writes and stays where it is (pinned).
+                unsafe { bindings::nh_spin_lock_init(lock) }
+            }),
+            data: UnsafeCell::new(data),
+        })
+    }
+
+    /// Takes the lock. `level` is the nesting level of the device that it belongs to, 0 to 7; of two
+    /// locks the one of the higher level is taken first. Any context but hard interrupts, always the
+    /// same for one lock.
+    pub fn lock(self: Pin<&Self>, level: u8) -> NestedGuard<'_, T> {
+        let this = self.get_ref();
+        // SAFETY: The lock was initialised by `new`.
+        unsafe { bindings::nh_spin_lock_nested(this.lock.get(), i32::from(level.min(7))) };
+        NestedGuard { lock: this, _not_send: NotThreadSafe }
+    }
+}
+
+/// Access to what a [`NestedLock`] protects, until it is dropped.
+pub struct NestedGuard<'a, T> {
+    lock: &'a NestedLock<T>,
+    _not_send: NotThreadSafe,
+}
+
+impl<T> Deref for NestedGuard<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        // SAFETY: The lock is held as long as the guard exists.
+        unsafe { &*self.lock.data.get() }
+    }
+}
+
+impl<T> DerefMut for NestedGuard<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        // SAFETY: The lock is held as long as the guard exists, and the guard is borrowed mutably.
+        unsafe { &mut *self.lock.data.get() }
+    }
+}
+
+impl<T> Drop for NestedGuard<'_, T> {
+    fn drop(&mut self) {
+        // SAFETY: The guard exists, so that this thread holds the lock.
+        unsafe { bindings::nh_spin_unlock(self.lock.lock.get()) };
+    }
+}
+
+/// A counter of each CPU's own, so that counting writes no shared cache line.
+pub struct PerCpuCounter(NonNull<u32>);
+
+// SAFETY: The counters may be counted up from any thread.
+unsafe impl Send for PerCpuCounter {}
+// SAFETY: As above; each CPU changes its own.
+unsafe impl Sync for PerCpuCounter {}
+
+impl PerCpuCounter {
+    /// Allocates the counters, all zero. May sleep.
+    pub fn new() -> Result<Self> {
+        // SAFETY: Allocation only.
+        NonNull::new(unsafe { bindings::nh_alloc_counter() }).map(Self).ok_or(ENOMEM)
+    }
+
+    /// Counts this CPU's counter up, wrapping, and returns its new value. Any context.
+    #[inline]
+    pub fn increment(&self) -> u32 {
+        // SAFETY: The counters live as long as `self`.
+        unsafe { bindings::nh_inc_counter(self.0.as_ptr()) }
+    }
+}
+
+impl Drop for PerCpuCounter {
+    fn drop(&mut self) {
+        // SAFETY: Allocated by `new` and not used any more.
+        unsafe { bindings::nh_free_counter(self.0.as_ptr()) };
+    }
+}
+
+/// Returns a random number (`get_random_u32()`). Any context.
+pub fn random_u32() -> u32 {
+    // SAFETY: No requirement.
+    unsafe { bindings::nh_random_u32() }
+}
+
+/// Returns the monotonic clock in ms (`ktime_get()`). Any context.
+pub fn now_ms() -> u64 {
+    // SAFETY: No requirement.
+    unsafe { bindings::nh_monotonic_ms() }
+}
+
+/// Waits until all packets that are on their way through the stack are through
+/// (`synchronize_net()`). Sleeps.
+pub fn synchronize_net() {
+    // SAFETY: No requirement but the context.
+    unsafe { bindings::synchronize_net() };
+}
+
+/// Returns whether a message may be printed now (`net_ratelimit()`). Any context.
+pub fn ratelimit() -> bool {
+    // SAFETY: No requirement.
+    unsafe { bindings::net_ratelimit() != 0 }
+}
