@@ -90,6 +90,18 @@ pub enum Transition {
     WentUp,
 }
 
+impl Transition {
+    /// The line of the log that follows this one in the in-tree driver: a link that recovers, or
+    /// fails, before its delay is over is then reported as definitely up, or down.
+    pub const fn settled(self) -> Option<Transition> {
+        match self {
+            Transition::UpAgain { .. } => Some(Transition::WentUp),
+            Transition::DownAgain { .. } => Some(Transition::WentDown),
+            _ => None,
+        }
+    }
+}
+
 impl Link {
     /// A link that is up and for which no delay runs.
     pub const fn up(now: Millis) -> Link {

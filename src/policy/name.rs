@@ -64,13 +64,15 @@ pub(crate) const fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | 0x09..=0x0d | 0xa0)
 }
 
-/// Writes bytes that need not be UTF-8; what is not printable ASCII comes out as `?`, so that
-/// nobody can forge a line of the kernel log.
+/// Writes bytes that need not be text. Where they are not, or where they hold control characters,
+/// which could forge a line of the kernel log, what is not printable ASCII comes out as `?`.
 pub(crate) fn write_bytes(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
     use fmt::Write;
-    for &byte in bytes {
-        let printable = byte.is_ascii_graphic() || byte == b' ';
-        f.write_char(if printable { char::from(byte) } else { '?' })?;
+    match core::str::from_utf8(bytes) {
+        Ok(text) if !bytes.iter().any(u8::is_ascii_control) => f.write_str(text),
+        _ => bytes.iter().try_for_each(|&byte| {
+            let printable = byte.is_ascii_graphic() || byte == b' ';
+            f.write_char(if printable { char::from(byte) } else { '?' })
+        }),
     }
-    Ok(())
 }

@@ -2,9 +2,12 @@
 
 //! Which slave a packet leaves through. All of this runs for every packet.
 
-use crate::errno;
+use core::fmt::Write;
+
 use crate::link::LinkState;
 use crate::mode::Mode;
+use crate::name::IfName;
+use crate::options::{Excerpt, OptionError, OptionId, Reason};
 
 /// The place in the list of slaves whose turn it is in balance-rr; none if there are no slaves.
 ///
@@ -24,9 +27,12 @@ pub fn slot(counter: u32, packets_per_slave: u16, slaves: u32) -> Option<u32> {
 #[inline]
 pub fn take_turn<K: Copy>(slaves: impl Iterator<Item = (K, bool)>, slot: u32) -> Option<K> {
     let mut before = None;
-    for ((key, can_send), place) in slaves.zip(0u32..) {
-        if can_send && place >= slot {
-            return Some(key);
+    let mut ahead = slot;
+    for (key, can_send) in slaves {
+        match ahead.checked_sub(1) {
+            Some(fewer) => ahead = fewer,
+            None if can_send => return Some(key),
+            None => continue,
         }
         if can_send && before.is_none() {
             before = Some(key);
@@ -108,14 +114,21 @@ pub const fn bond_queue(queue_mapping: u16, queues: u16) -> u16 {
 ///
 /// # Errors
 ///
-/// `EPERM`, as the in-tree driver.
+/// [`Reason::InvalidQueue`]: `EPERM`, as in the in-tree driver.
 pub fn check_queue_id(
+    slave: IfName,
     queue: u16,
     queues: u32,
     mut others: impl Iterator<Item = u16>,
-) -> Result<(), i32> {
-    if u32::from(queue) > queues || (queue != 0 && others.any(|other| other == queue)) {
-        return Err(errno::EPERM);
+) -> Result<(), OptionError> {
+    if u32::from(queue) <= queues && (queue == 0 || others.all(|other| other != queue)) {
+        return Ok(());
     }
-    Ok(())
+    let mut given = Excerpt::new(&[]);
+    // An excerpt takes what fits and never fails.
+    let _ = write!(given, "{slave}:{queue}");
+    Err(OptionError {
+        option: OptionId::QueueId,
+        reason: Reason::InvalidQueue(given),
+    })
 }

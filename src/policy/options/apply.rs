@@ -10,7 +10,7 @@ use crate::select::Reselect;
 
 /// The interval that modes which need the link monitor fall back to, in milliseconds
 /// (`BOND_DEFAULT_MIIMON`).
-pub(super) const DEFAULT_MIIMON: u32 = 100;
+const DEFAULT_MIIMON: u32 = 100;
 
 /// What matters of the bond's device when an option is set.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -181,7 +181,7 @@ impl Config {
             (Values::Addresses, Value::Addresses { count: 0 }) => return Ok((self, effects)),
             (Values::Addresses | Values::HardwareAddress, _) => return Err(Reason::NotBuilt),
             (_, Value::Number(number)) => return Err(Reason::InvalidNumber(number)),
-            _ => return Err(Reason::InvalidNumber(0)),
+            _ => return Err(Reason::WrongKind),
         };
 
         let invalid = Reason::InvalidNumber(number);

@@ -35,6 +35,17 @@ impl Excerpt {
     }
 }
 
+impl fmt::Write for Excerpt {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let free = self.bytes.iter_mut().skip(usize::from(self.len));
+        for (to, from) in free.zip(text.as_bytes()) {
+            *to = *from;
+            self.len = self.len.saturating_add(1);
+        }
+        Ok(())
+    }
+}
+
 impl fmt::Display for Excerpt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write_bytes(f, self.as_bytes())
@@ -60,6 +71,8 @@ pub enum Reason {
     InvalidText(Excerpt),
     /// The number is no value of the option.
     InvalidNumber(u64),
+    /// The value is of another kind than those of the option.
+    WrongKind,
     /// There is no `miimon` that the delay could be a multiple of.
     NoMonitor,
     /// There is no such interface.
@@ -98,6 +111,7 @@ impl OptionError {
             Reason::IsUp => errno::EBUSY,
             Reason::InvalidText(_)
             | Reason::InvalidNumber(_)
+            | Reason::WrongKind
             | Reason::NotSlave(_)
             | Reason::NotUsable(_) => errno::EINVAL,
             Reason::NoMonitor | Reason::NoCommand | Reason::InvalidQueue(_) | Reason::LoadOnly => {
@@ -115,7 +129,7 @@ impl OptionError {
             Reason::WrongMode(_) => "option not supported in mode",
             Reason::HasSlaves => "unable to set option because the bond device has slaves",
             Reason::IsUp => "unable to set option because the bond is up",
-            Reason::InvalidText(_) | Reason::InvalidNumber(_) => {
+            Reason::InvalidText(_) | Reason::InvalidNumber(_) | Reason::WrongKind => {
                 if matches!(self.option, OptionId::UseCarrier) {
                     "option obsolete, use_carrier cannot be disabled"
                 } else {
@@ -179,6 +193,10 @@ impl fmt::Display for OptionError {
             }
             Reason::InvalidNumber(number) => {
                 write!(f, "option {name}: invalid value ({number})")?;
+                self.write_allowed(f)
+            }
+            Reason::WrongKind => {
+                write!(f, "option {name}: invalid kind of value")?;
                 self.write_allowed(f)
             }
             Reason::NoMonitor => {

@@ -11,6 +11,7 @@ mod config;
 mod error;
 mod params;
 mod table;
+mod unbuilt;
 mod value;
 
 pub use apply::{DeviceState, Effects, Notice};
@@ -18,7 +19,7 @@ pub use config::{Config, FailOverMac, Shown};
 pub use error::{Excerpt, OptionError, Reason};
 pub use params::{ParamError, RawParams, Severity, Warning};
 pub use table::OPTIONS;
-pub use value::{parse, Value};
+pub use value::{parse, parse_command, Value};
 
 use crate::mode::Mode;
 
@@ -88,7 +89,7 @@ impl OptionId {
 }
 
 /// One option.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct OptionDesc {
     /// Its number.
     pub id: OptionId,

@@ -7,7 +7,6 @@
 
 use core::fmt;
 
-use super::apply::DEFAULT_MIIMON;
 use super::{parse, Config, Excerpt, FailOverMac, OptionId, Value, Values};
 use crate::errno;
 use crate::mode::Mode;
@@ -116,8 +115,6 @@ pub enum Warning {
         /// `downdelay`, in milliseconds.
         downdelay: u32,
     },
-    /// The mode needs `miimon`, which is set to 100 ms.
-    MiimonForced,
     /// `miimon` and `arp_interval` were both given; `arp_interval` is dropped.
     BothMonitors {
         /// `miimon`, in milliseconds.
@@ -216,11 +213,6 @@ impl fmt::Display for Warning {
                 "Warning: miimon module parameter not set and updelay ({updelay}) or downdelay \
                  ({downdelay}) module parameter is set; updelay and downdelay have no effect \
                  unless miimon is set"
-            ),
-            Warning::MiimonForced => write!(
-                f,
-                "Warning: miimon must be specified, otherwise bonding will not detect link \
-                 failure, speed and duplex; forcing miimon to {DEFAULT_MIIMON}msec"
             ),
             Warning::BothMonitors {
                 miimon,
@@ -379,10 +371,6 @@ impl Config {
             min_links: int(OptionId::MinLinks, raw.min_links, warn),
             ..Config::default()
         };
-        if mode.needs_miimon() && config.miimon == 0 {
-            warn(Warning::MiimonForced);
-        }
-        config = config.with_mode(mode);
         if let Some(number) = text(OptionId::LinkEvents, raw.link_events)? {
             config.link_events = number != 0;
         }

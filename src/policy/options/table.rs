@@ -1,23 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The table of options.
+//! The table of options: those that this version has, and the helpers to write it down.
 
+use super::unbuilt::UNBUILT_OPTIONS;
 use super::{
     Modes, Named, Netlink, NetlinkKind, OptionDesc, OptionId, Param, ParamKind, Scope, Show, Sysfs,
     Values,
 };
 use crate::mode::Mode;
 
-const INT_MAX: u64 = i32::MAX as u64;
+pub(super) const INT_MAX: u64 = i32::MAX as u64;
 
-const fn named(text: &'static str, number: u64) -> Named {
+pub(super) const fn named(text: &'static str, number: u64) -> Named {
     Named { text, number }
 }
 
-const OFF_ON: &[Named] = &[named("off", 0), named("on", 1)];
+pub(super) const OFF_ON: &[Named] = &[named("off", 0), named("on", 1)];
 
 /// A number that fits a C `int`, zero meaning that the option is off.
-const UP_TO_INT_MAX: Values = Values::Range {
+pub(super) const UP_TO_INT_MAX: Values = Values::Range {
     min: 0,
     max: INT_MAX,
     named: &[named("off", 0), named("maxval", INT_MAX)],
@@ -31,18 +32,16 @@ const COUNT: Values = Values::Range {
 };
 
 const ONLY_PRIMARY_MODES: Modes = Modes::all_but(&[Mode::ActiveBackup, Mode::Tlb, Mode::Alb]);
-const ONLY_802_3AD: Modes = Modes::all_but(&[Mode::Ieee8023ad]);
-const NOT_WITH_ARP: Modes = Modes::of(&[Mode::Ieee8023ad, Mode::Tlb, Mode::Alb]);
 
-const fn netlink(attribute: u16, kind: NetlinkKind) -> Option<Netlink> {
+pub(super) const fn netlink(attribute: u16, kind: NetlinkKind) -> Option<Netlink> {
     Some(Netlink { attribute, kind })
 }
 
-const fn sysfs(show: Show) -> Option<Sysfs> {
+pub(super) const fn sysfs(show: Show) -> Option<Sysfs> {
     Some(Sysfs { mode: 0o644, show })
 }
 
-const fn param(kind: ParamKind, description: &'static str) -> Option<Param> {
+pub(super) const fn param(kind: ParamKind, description: &'static str) -> Option<Param> {
     Some(Param {
         kind,
         mode: 0,
@@ -51,7 +50,7 @@ const fn param(kind: ParamKind, description: &'static str) -> Option<Param> {
 }
 
 /// What an entry has unless it says otherwise.
-const OPTION: OptionDesc = OptionDesc {
+pub(super) const OPTION: OptionDesc = OptionDesc {
     id: OptionId::Mode,
     name: "",
     scope: Scope::Bond,
@@ -69,8 +68,7 @@ const OPTION: OptionDesc = OptionDesc {
     built: true,
 };
 
-/// Every option, in the order of [`OptionId`].
-pub static OPTIONS: [OptionDesc; 41] = [
+const BUILT_OPTIONS: [OptionDesc; 22] = [
     OptionDesc {
         id: OptionId::Mode,
         name: "mode",
@@ -409,299 +407,27 @@ pub static OPTIONS: [OptionDesc; 41] = [
         help: "How many transmit queues each bond has.",
         ..OPTION
     },
-    OptionDesc {
-        id: OptionId::XmitHashPolicy,
-        name: "xmit_hash_policy",
-        values: Values::Choice(&[
-            named("layer2", 0),
-            named("layer3+4", 1),
-            named("layer2+3", 2),
-            named("encap2+3", 3),
-            named("encap3+4", 4),
-            named("vlan+srcmac", 5),
-        ]),
-        netlink: netlink(14, NetlinkKind::U8),
-        sysfs: sysfs(Show::NameNumber),
-        param: param(
-            ParamKind::Charp,
-            "balance-alb, balance-tlb, balance-xor, 802.3ad hashing method; 0 for layer 2 \
-             (default), 1 for layer 3+4, 2 for layer 2+3, 3 for encap layer 2+3, 4 for encap \
-             layer 3+4, 5 for vlan+srcmac",
-        ),
-        help: "Which parts of a packet choose its slave in the modes that hash.",
-        built: false,
-        ..OPTION
-    },
-    OptionDesc {
-        id: OptionId::ArpInterval,
-        name: "arp_interval",
-        values: UP_TO_INT_MAX,
-        unit: "ms",
-        unsupported: NOT_WITH_ARP,
-        netlink: netlink(7, NetlinkKind::U32),
-        sysfs: sysfs(Show::Number),
-        param: param(ParamKind::Int, "arp interval in milliseconds"),
-        help: "How often ARP probes are sent to watch the links end to end; 0 for never.",
-        built: false,
-        ..OPTION
-    },
-    OptionDesc {
-        id: OptionId::ArpIpTarget,
-        name: "arp_ip_target",
-        values: Values::Addresses,
-        netlink: netlink(8, NetlinkKind::Nested),
-        sysfs: sysfs(Show::List),
-        param: param(ParamKind::CharpArray, "arp targets in n.n.n.n form"),
-        help: "The IPv4 addresses that the ARP monitor probes, 16 at most.",
-        built: false,
-        ..OPTION
-    },
-    OptionDesc {
-        id: OptionId::NsIp6Target,
-        name: "ns_ip6_target",
-        values: Values::Addresses,
-        netlink: netlink(31, NetlinkKind::Nested),
-        help: "The IPv6 addresses that the monitor probes by neighbour solicitation, 16 at most.",
-        built: false,
-        ..OPTION
-    },
-    OptionDesc {
-        id: OptionId::ArpValidate,
-        name: "arp_validate",
-        values: Values::Choice(&[
-            named("none", 0),
-            named("active", 1),
-            named("backup", 2),
-            named("all", 3),
-            named("filter", 4),
-            named("filter_active", 5),
-            named("filter_backup", 6),
-        ]),
-        unsupported: NOT_WITH_ARP,
-        netlink: netlink(9, NetlinkKind::U32),
-        sysfs: sysfs(Show::NameNumber),
-        param: param(
-            ParamKind::Charp,
-            "validate src/dst of ARP probes; 0 for none (default), 1 for active, 2 for backup, \
-             3 for all",
-        ),
-        help: "On which slaves the answers to ARP probes are checked.",
-        built: false,
-        ..OPTION
-    },
-    OptionDesc {
-        id: OptionId::ArpAllTargets,
-        name: "arp_all_targets",
-        values: Values::Choice(&[named("any", 0), named("all", 1)]),
-        netlink: netlink(10, NetlinkKind::U32),
-        sysfs: sysfs(Show::NameNumber),
-        param: param(
-            ParamKind::Charp,
-            "fail on any/all arp targets timeout; 0 for any (default), 1 for all",
-        ),
-        help: "Whether any or all of the ARP targets must answer.",
-        built: false,
-        ..OPTION
-    },
-    OptionDesc {
-        id: OptionId::ArpMissedMax,
-        name: "arp_missed_max",
-        values: Values::Range {
-            min: 1,
-            max: 255,
-            named: &[named("minval", 1), named("maxval", 255)],
-        },
-        default: 2,
-        unit: "probes",
-        unsupported: NOT_WITH_ARP,
-        netlink: netlink(30, NetlinkKind::U8),
-        sysfs: sysfs(Show::Number),
-        help: "How many ARP intervals without an answer bring a link down.",
-        built: false,
-        ..OPTION
-    },
-    OptionDesc {
-        id: OptionId::LacpActive,
-        name: "lacp_active",
-        values: Values::Choice(OFF_ON),
-        default: 1,
-        unsupported: ONLY_802_3AD,
-        if_down: true,
-        netlink: netlink(29, NetlinkKind::U8),
-        sysfs: sysfs(Show::NameNumber),
-        help: "Whether LACPDUs are sent of own accord, or only in answer to the partner's.",
-        built: false,
-        ..OPTION
-    },
-    OptionDesc {
-        id: OptionId::LacpRate,
-        name: "lacp_rate",
-        values: Values::Choice(&[named("slow", 0), named("fast", 1)]),
-        unsupported: ONLY_802_3AD,
-        if_down: true,
-        netlink: netlink(21, NetlinkKind::U8),
-        sysfs: sysfs(Show::NameNumber),
-        param: param(
-            ParamKind::Charp,
-            "LACPDU tx rate to request from 802.3ad partner; 0 for slow, 1 for fast",
-        ),
-        help: "Whether the partner is asked for an LACPDU every 30 seconds or every second.",
-        built: false,
-        ..OPTION
-    },
-    OptionDesc {
-        id: OptionId::LacpStrict,
-        name: "lacp_strict",
-        values: Values::Choice(OFF_ON),
-        unsupported: ONLY_802_3AD,
-        netlink: netlink(34, NetlinkKind::U8),
-        help: "Whether an 802.3ad bond goes without carrier until a partner answers.",
-        built: false,
-        ..OPTION
-    },
-    OptionDesc {
-        id: OptionId::AdSelect,
-        name: "ad_select",
-        values: Values::Choice(&[
-            named("stable", 0),
-            named("bandwidth", 1),
-            named("count", 2),
-            named("actor_port_prio", 3),
-        ]),
-        if_down: true,
-        netlink: netlink(22, NetlinkKind::U8),
-        sysfs: sysfs(Show::NameNumber),
-        param: param(
-            ParamKind::Charp,
-            "802.3ad aggregation selection logic; 0 for stable (default), 1 for bandwidth, \
-             2 for count",
-        ),
-        help: "What decides between several aggregators.",
-        built: false,
-        ..OPTION
-    },
-    OptionDesc {
-        id: OptionId::AdActorSysPrio,
-        name: "ad_actor_sys_prio",
-        values: Values::Range {
-            min: 1,
-            max: 65_535,
-            named: &[named("minval", 1), named("maxval", 65_535)],
-        },
-        default: 65_535,
-        unsupported: ONLY_802_3AD,
-        netlink: netlink(24, NetlinkKind::U16),
-        sysfs: sysfs(Show::AdOnly),
-        help: "The system priority in LACPDUs.",
-        built: false,
-        ..OPTION
-    },
-    OptionDesc {
-        id: OptionId::AdActorSystem,
-        name: "ad_actor_system",
-        values: Values::HardwareAddress,
-        unsupported: ONLY_802_3AD,
-        netlink: netlink(26, NetlinkKind::EthAddr),
-        sysfs: sysfs(Show::AdOnly),
-        help: "The system address in LACPDUs; all zeros stand for the address of the bond.",
-        built: false,
-        ..OPTION
-    },
-    OptionDesc {
-        id: OptionId::AdUserPortKey,
-        name: "ad_user_port_key",
-        values: Values::Range {
-            min: 0,
-            max: 1023,
-            named: &[named("minval", 0), named("maxval", 1023)],
-        },
-        unsupported: ONLY_802_3AD,
-        if_down: true,
-        netlink: netlink(25, NetlinkKind::U16),
-        sysfs: sysfs(Show::AdOnly),
-        help: "The upper ten bits of the port key.",
-        built: false,
-        ..OPTION
-    },
-    OptionDesc {
-        id: OptionId::ActorPortPrio,
-        name: "actor_port_prio",
-        scope: Scope::Slave,
-        values: Values::Range {
-            min: 0,
-            max: 65_535,
-            named: &[],
-        },
-        default: 255,
-        unsupported: ONLY_802_3AD,
-        netlink: netlink(10, NetlinkKind::U16),
-        help: "The port priority of a slave in LACPDUs.",
-        built: false,
-        ..OPTION
-    },
-    OptionDesc {
-        id: OptionId::CoupledControl,
-        name: "coupled_control",
-        values: Values::Choice(OFF_ON),
-        default: 1,
-        unsupported: ONLY_802_3AD,
-        if_down: true,
-        netlink: netlink(32, NetlinkKind::U8),
-        help: "Whether collecting and distributing are switched together or one by one.",
-        built: false,
-        ..OPTION
-    },
-    OptionDesc {
-        id: OptionId::BroadcastNeighbor,
-        name: "broadcast_neighbor",
-        values: Values::Choice(OFF_ON),
-        unsupported: ONLY_802_3AD,
-        netlink: netlink(33, NetlinkKind::U8),
-        help: "Whether ARP and neighbour discovery go out through every slave.",
-        built: false,
-        ..OPTION
-    },
-    OptionDesc {
-        id: OptionId::LpInterval,
-        name: "lp_interval",
-        values: Values::Range {
-            min: 1,
-            max: INT_MAX,
-            named: &[named("minval", 1), named("maxval", INT_MAX)],
-        },
-        default: 1,
-        unit: "s",
-        netlink: netlink(19, NetlinkKind::U32),
-        sysfs: sysfs(Show::Number),
-        param: param(
-            ParamKind::Uint,
-            "The number of seconds between instances where the bonding driver sends learning \
-             packets to each slaves peer switch. The default is 1.",
-        ),
-        help: "How often the balancing modes send learning packets to the switches.",
-        built: false,
-        ..OPTION
-    },
-    OptionDesc {
-        id: OptionId::TlbDynamicLb,
-        name: "tlb_dynamic_lb",
-        values: Values::Choice(OFF_ON),
-        default: 1,
-        unsupported: Modes::all_but(&[Mode::Tlb, Mode::Alb]),
-        if_down: true,
-        netlink: netlink(27, NetlinkKind::U8),
-        sysfs: sysfs(Show::Number),
-        help: "Whether balance-tlb moves flows between slaves by their load.",
-        built: false,
-        ..OPTION
-    },
 ];
 
-// `OptionId::desc` relies on the order.
-const _: () = {
+/// Every option, in the order of [`OptionId`].
+pub static OPTIONS: [OptionDesc; COUNT_OF_OPTIONS] = all_options();
+
+const COUNT_OF_OPTIONS: usize = BUILT_OPTIONS.len() + UNBUILT_OPTIONS.len();
+
+// Runs in the compiler, where a panic is an error message.
+#[allow(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
+const fn all_options() -> [OptionDesc; COUNT_OF_OPTIONS] {
+    let mut all = [OPTION; COUNT_OF_OPTIONS];
     let mut place = 0;
-    while place < OPTIONS.len() {
-        assert!(OPTIONS[place].id as usize == place);
+    while place < COUNT_OF_OPTIONS {
+        all[place] = if place < BUILT_OPTIONS.len() {
+            BUILT_OPTIONS[place]
+        } else {
+            UNBUILT_OPTIONS[place - BUILT_OPTIONS.len()]
+        };
+        // `OptionId::desc` relies on the order.
+        assert!(all[place].id as usize == place);
         place += 1;
     }
-};
+    all
+}

@@ -115,16 +115,25 @@ fn interface(id: OptionId, text: &[u8]) -> Result<Value, Reason> {
 }
 
 fn membership(text: &[u8]) -> Result<Value, Reason> {
+    match (parse_command(text), first_word(text)) {
+        (Some((add, name)), _) => Ok(Value::Member { add, name }),
+        // A name that is too long for any device: there is no such device.
+        (None, [b'+' | b'-', name @ ..]) if name.len() >= IFNAMSIZ => {
+            Err(Reason::NoInterface(Excerpt::new(name)))
+        }
+        (None, _) => Err(Reason::NoCommand),
+    }
+}
+
+/// Reads `+NAME` (true) or `-NAME` (false), as `slaves` and `/sys/class/net/bonding_masters` take
+/// it: the first word, with a valid name of an interface.
+pub fn parse_command(text: &[u8]) -> Option<(bool, IfName)> {
     let (add, name) = match first_word(text) {
         [b'+', name @ ..] => (true, name),
         [b'-', name @ ..] => (false, name),
-        _ => return Err(Reason::NoCommand),
+        _ => return None,
     };
-    match IfName::new(name) {
-        Some(name) => Ok(Value::Member { add, name }),
-        None if name.len() >= IFNAMSIZ => Err(Reason::NoInterface(Excerpt::new(name))),
-        None => Err(Reason::NoCommand),
-    }
+    Some((add, IfName::new(name)?))
 }
 
 fn queue(text: &[u8]) -> Result<Value, Reason> {
