@@ -1,11 +1,62 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-# bonding.ko in Rust: for people. The kernel's build system reads Kbuild, not this file.
-# The targets make the build environment by themselves; scripts/ does the work.
+# bonding.ko in Rust: the targets for people. The kernel's build system reads Kbuild, not this file.
+# Every target makes what it needs, the build environment included; scripts/ does the work.
 
 MAKEFLAGS += --no-print-directory
-BUILD = scripts/build $(if $(KDIR),--kdir '$(KDIR)')
+KERNEL ?= distro
+T ?=
 
-.PHONY: all
-all:
-	@$(BUILD)
+.PHONY: help all install test test-list demo demo-ethernet fmt fmt-check clippy sparse doc \
+	setup update debug-kernel guest clean
+
+all: ## build bonding.ko (KDIR=tree: for another prepared kernel tree; KERNEL=debug: for the debug kernel)
+	@scripts/build $(if $(KDIR),--kdir '$(KDIR)',--kernel '$(KERNEL)')
+
+help: ## show the targets
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1	\2/p' Makefile | expand -t 24
+
+install: ## install bonding.ko for the running kernel (KDIR=tree: for that tree's kernel)
+	@scripts/install $(if $(KDIR),--kdir '$(KDIR)')
+
+test: ## run all tests (T=name or T=name:case: only these; KERNEL=debug: in the debug kernel)
+	@tests/run --kernel '$(KERNEL)' $(T)
+
+test-list: ## list the tests, each with the command that runs it alone
+	@tests/run --list
+
+demo: demo-ethernet ## see it work: a failover in a guest, packet by packet
+
+demo-ethernet: all
+	@scripts/guest --kernel '$(KERNEL)' --cpus 2 -- bash /project/tests/demo-ethernet.sh
+
+fmt: ## format the sources by the kernel's rules
+	@scripts/fmt
+
+fmt-check:
+	@scripts/fmt --check
+
+clippy: ## lint host and kernel side
+	@scripts/cargo clippy --locked --all-targets -- -D warnings
+	@scripts/build --kernel '$(KERNEL)' CLIPPY=1
+
+sparse: ## check the C wrappers with sparse
+	@scripts/build --kernel '$(KERNEL)' C=2
+
+doc: ## documentation of all crates, to build/doc
+	@scripts/doc
+
+setup: ## make the build environment (other targets do it when it is missing)
+	@scripts/env/setup
+
+update: ## look for a newer kernel
+	@scripts/env/setup --update
+
+debug-kernel: ## build the kernel with all checkers (10 to 20 minutes, once)
+	@scripts/env/debug-kernel
+
+guest: all ## a shell in a guest with our module
+	@scripts/guest --kernel '$(KERNEL)' --shell
+
+clean: ## remove what was built here; the cache stays
+	@rm -rf build target

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Guest suites: one boot for each tests/guest/NAME.sh and module."""
+
+import os
+import re
+import shlex
+import subprocess
+
+from .ktap import Reader
+
+PROJECT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
+LOGS = os.path.join("build", "test-logs")
+# What is no test: sourced by others.
+LIBRARIES = ("lib.sh", "bond.sh")
+# A debug kernel checks every step it takes.
+SLOWER = {"distro": 1, "debug": 4}
+REASONS = {70: "the kernel log shows a splat, or the guest died", 124: "time is up",
+           69: "the guest cannot start", 2: "scripts/guest does not take the options of the file's head"}
+
+
+class GuestSuite:
+    """One test file with one module."""
+
+    needs_build = True
+
+    def __init__(self, path, module, kernel):
+        base = os.path.basename(path)[:-len(".sh")]
+        self.name = base if module == "ours" else f"{base}@{module}"
+        self.file = os.path.basename(path)
+        self.module = module
+        self.kernel = kernel
+        with open(path, encoding="utf-8") as file:
+            self.head = head(file.read())
+        self.alone = "alone" in self.head
+        self.timeout = int(self.head.get("timeout", "300")) * SLOWER[kernel]
+
+    def command(self, cases):
+        return ["scripts/guest", "--kernel", self.kernel, "--module", self.module, "--timeout", str(self.timeout),
+                "--log", os.path.join(LOGS, self.name + ".kernel"), *shlex.split(self.head.get("guest", "")),
+                "--", "bash", f"/project/tests/guest/{self.file}", *cases]
+
+    def run(self, report, cases):
+        report.begin(self.name)
+        os.makedirs(LOGS, exist_ok=True)
+        reader = Reader(self.name, report)
+        with open(os.path.join(LOGS, self.name + ".output"), "w", encoding="utf-8") as log, \
+                subprocess.Popen(self.command(cases), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                 stderr=subprocess.STDOUT, text=True, errors="replace") as guest:
+            for line in guest.stdout:
+                log.write(line)
+                reader.line(line.rstrip("\r\n"))
+        return reader.end(guest.returncode, REASONS)
+
+
+def head(text):
+    """The directives in the comment block at the top of a test file."""
+    found = {}
+    for line in text.splitlines():
+        if line and not line.startswith("#"):
+            break
+        match = re.match(r"#\s*(guest|modules|timeout):\s*(.+?)\s*$", line)
+        if match:
+            found[match[1]] = match[2]
+        elif re.match(r"#\s*alone\s*$", line):
+            found["alone"] = "yes"
+    return found
+
+
+def suites(kernel):
+    folder = os.path.join(PROJECT, "tests", "guest")
+    found = []
+    for file in sorted(os.listdir(folder)):
+        if not file.endswith(".sh") or file in LIBRARIES:
+            continue
+        path = os.path.join(folder, file)
+        with open(path, encoding="utf-8") as text:
+            modules = head(text.read()).get("modules", "ours").split()
+        found += [GuestSuite(path, module, kernel) for module in modules]
+    return found

@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Host suites: what can be said about the sources, the module and the policy without a guest."""
+
+import glob
+import os
+import re
+import subprocess
+import time
+
+from .ktap import Reader
+
+PROJECT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
+
+
+class Check:
+    """A command that passes when it exits with 0."""
+
+    alone = False
+
+    def __init__(self, name, command, needs_build=False):
+        self.name = name
+        self.command = command
+        self.needs_build = needs_build
+
+    def run(self, report, _cases):
+        report.begin(self.name)
+        start = time.monotonic()
+        result = subprocess.run(self.command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                stderr=subprocess.STDOUT, text=True, errors="replace", check=False)
+        seconds = time.monotonic() - start
+        if result.returncode == 0:
+            report.ok(self.name, "", seconds)
+        else:
+            report.fail(self.name, "", seconds, result.stdout.splitlines()[-80:], f"exit status {result.returncode}")
+        return result.returncode == 0
+
+
+class Build(Check):
+    """The build shows its own progress: the first one makes the whole environment."""
+
+    def run(self, report, _cases):
+        report.begin(self.name)
+        start = time.monotonic()
+        status = subprocess.run(self.command, stdin=subprocess.DEVNULL, check=False).returncode
+        if status == 0:
+            report.ok(self.name, "", time.monotonic() - start)
+        else:
+            report.fail(self.name, "", time.monotonic() - start, [], f"exit status {status}")
+        return status == 0
+
+
+class Cargo:
+    """Tests that cargo runs; each one counts."""
+
+    alone = False
+    needs_build = False
+
+    def __init__(self, name, command):
+        self.name = name
+        self.command = command
+
+    def run(self, report, cases):
+        report.begin(self.name)
+        start = time.monotonic()
+        command = self.command + (["--", "--exact", *cases] if cases else [])
+        counted = failed = 0
+        output = []
+        with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True, errors="replace") as cargo:
+            for line in cargo.stdout:
+                output.append(line.rstrip())
+                match = re.match(r"^test (\S+)(?: - [^.]*)? \.\.\. (ok|FAILED|ignored)", line)
+                if not match:
+                    continue
+                counted += 1
+                if match[2] == "ok":
+                    report.ok(self.name, match[1], time.monotonic() - start)
+                elif match[2] == "ignored":
+                    report.skip(self.name, match[1], "ignored by its author")
+                else:
+                    failed += 1
+        for number, case in enumerate(failures(output)):
+            report.fail(self.name, case[0], time.monotonic() - start, case[1])
+            failed -= 1
+        if failed > 0 or (cargo.returncode and not failures(output)):
+            report.fail(self.name, "", time.monotonic() - start, output[-80:], f"cargo exited with {cargo.returncode}")
+        elif not counted:
+            report.fail(self.name, cases[0] if cases else "", time.monotonic() - start, output[-20:], "no test ran")
+        return cargo.returncode == 0
+
+
+def failures(output):
+    """The failed tests in cargo's output, each with what it printed."""
+    found = {}
+    current = None
+    for line in output:
+        match = re.match(r"^---- (\S+) stdout ----$", line)
+        if match:
+            current = found.setdefault(match[1], [])
+        elif line == "failures:" or line.startswith("test result:"):
+            current = None
+        elif current is not None and line:
+            current.append(line)
+    return list(found.items())
+
+
+class Miri:
+    """The interpreter that finds undefined behaviour, where the machine's toolchain has it."""
+
+    name = "miri"
+    alone = False
+    needs_build = False
+
+    def run(self, report, _cases):
+        report.begin(self.name)
+        probe = subprocess.run(["cargo", "miri", "--version"], stdin=subprocess.DEVNULL, capture_output=True,
+                               check=False) if which("cargo") else None
+        if probe is None or probe.returncode:
+            report.skip(self.name, "", "this machine's Rust toolchain has no Miri "
+                                       "(with rustup: rustup toolchain install nightly --component miri)")
+            return True
+        # Property tests run thousands of cases, which takes hours in an interpreter.
+        return Check(self.name, ["cargo", "miri", "test", "--lib", "--locked"]).run(report, [])
+
+
+def which(tool):
+    return any(os.access(os.path.join(folder, tool), os.X_OK) for folder in os.environ.get("PATH", "").split(":"))
+
+
+class Harness:
+    """tests/harness/NAME.sh: tests of the environment, the guest and this runner, in KTAP."""
+
+    alone = False
+
+    def __init__(self, path):
+        self.name = "harness-" + os.path.basename(path)[:-len(".sh")]
+        self.path = path
+        with open(path, encoding="utf-8") as file:
+            self.needs_build = "# needs the module" in file.read()
+
+    def run(self, report, cases):
+        report.begin(self.name)
+        reader = Reader(self.name, report)
+        with subprocess.Popen(["bash", self.path, *cases], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True, errors="replace") as program:
+            for line in program.stdout:
+                reader.line(line.rstrip("\n"))
+        return reader.end(program.returncode, {})
+
+
+def suites(kernel):
+    found = [
+        Build("build", ["scripts/build", "--kernel", kernel]),
+        Check("symbols", ["scripts/check-symbols", "--kernel", kernel], needs_build=True),
+        Check("unsafe", ["scripts/check-unsafe"]),
+        Check("fmt", ["scripts/fmt", "--check"]),
+        Check("clippy", ["scripts/cargo", "clippy", "--locked", "--all-targets", "--", "-D", "warnings"]),
+        Check("clippy-kernel", ["scripts/build", "--kernel", kernel, "CLIPPY=1"], needs_build=True),
+        Check("sparse", ["scripts/build", "--kernel", kernel, "C=2"], needs_build=True),
+        Cargo("policy", ["scripts/cargo", "test", "--locked", "--no-fail-fast"]),
+        Miri(),
+    ]
+    found += [Harness(path) for path in sorted(glob.glob(os.path.join(PROJECT, "tests", "harness", "*.sh")))]
+    return found

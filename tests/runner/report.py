@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What a person sees of a test run, and the count at its end."""
+
+import sys
+import threading
+
+
+class Report:
+    """Results of cases as they come in, from several threads."""
+
+    def __init__(self, kernel="distro"):
+        self.suffix = "" if kernel == "distro" else f" KERNEL={kernel}"
+        self.passed = 0
+        self.failed = []
+        self.skipped = 0
+        self.lock = threading.Lock()
+
+    def _print(self, text):
+        print(text, flush=True)
+
+    def note(self, text):
+        with self.lock:
+            self._print(text)
+
+    def begin(self, suite, detail=""):
+        self.note(f"----  {suite}{detail} (alone: make test T={suite}{self.suffix})")
+
+    def again(self, suite, case):
+        return f"make test T={suite}{':' + case if case else ''}{self.suffix}"
+
+    def ok(self, suite, case, seconds):
+        with self.lock:
+            self.passed += 1
+            self._print(f"ok    {name(suite, case)} ({seconds:.1f} s)")
+
+    def skip(self, suite, case, reason):
+        with self.lock:
+            self.skipped += 1
+            self._print(f"skip  {name(suite, case)}: {reason or 'no reason given'}")
+
+    def fail(self, suite, case, seconds, output, reason=""):
+        """A failed case: its output, why, and how to run it alone."""
+        with self.lock:
+            self.failed.append(name(suite, case))
+            self._print(f"FAIL  {name(suite, case)} ({seconds:.1f} s)" + (f": {reason}" if reason else ""))
+            for line in output:
+                self._print(f"      {line}")
+            self._print(f"      again: {self.again(suite, case)}")
+
+    def summary(self):
+        """Print the last line; the exit status."""
+        for failure in self.failed:
+            self._print(f"FAIL  {failure}")
+        line = f"{self.passed} passed, {len(self.failed)} failed"
+        if self.skipped:
+            line += f", {self.skipped} skipped"
+        self._print(line)
+        sys.stdout.flush()
+        return 1 if self.failed or not self.passed else 0
+
+
+def name(suite, case):
+    return f"{suite}: {case}" if case else suite
