@@ -4,14 +4,15 @@
 # Every target makes what it needs, the build environment included; scripts/ does the work.
 
 MAKEFLAGS += --no-print-directory
-KERNEL ?= distro
+# Where guests are concerned: distro or debug.
+GUEST_KERNEL = $(or $(KERNEL),distro)
 T ?=
 
 .PHONY: help all install test test-list demo demo-ethernet fmt fmt-check clippy sparse doc \
-	setup update debug-kernel guest clean
+	setup update debug-kernel guest guest-module clean
 
-all: ## build bonding.ko (KDIR=tree: for another prepared kernel tree; KERNEL=debug: for the debug kernel)
-	@scripts/build $(if $(KDIR),--kdir '$(KDIR)',--kernel '$(KERNEL)')
+all: ## build bonding.ko for the running or the distribution's kernel (KDIR=tree: for another prepared kernel tree; KERNEL=debug: for the debug kernel)
+	@scripts/build $(if $(KDIR),--kdir '$(KDIR)') $(if $(KERNEL),--kernel '$(KERNEL)')
 
 help: ## show the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1	\2/p' Makefile | expand -t 24
@@ -20,15 +21,15 @@ install: ## install bonding.ko for the running kernel (KDIR=tree: for that tree'
 	@scripts/install $(if $(KDIR),--kdir '$(KDIR)')
 
 test: ## run all tests (T=name or T=name:case: only these; KERNEL=debug: in the debug kernel)
-	@tests/run --kernel '$(KERNEL)' $(T)
+	@tests/run --kernel '$(GUEST_KERNEL)' $(T)
 
 test-list: ## list the tests, each with the command that runs it alone
 	@tests/run --list
 
 demo: demo-ethernet ## see it work: a failover in a guest, packet by packet
 
-demo-ethernet: all
-	@scripts/guest --kernel '$(KERNEL)' --cpus 2 -- bash /project/tests/demo-ethernet.sh
+demo-ethernet: guest-module
+	@scripts/guest --kernel '$(GUEST_KERNEL)' --cpus 2 -- bash /project/tests/demo-ethernet.sh
 
 fmt: ## format the sources by the kernel's rules
 	@scripts/fmt
@@ -38,10 +39,10 @@ fmt-check:
 
 clippy: ## lint host and kernel side
 	@scripts/cargo clippy --locked --all-targets -- -D warnings
-	@scripts/build --kernel '$(KERNEL)' CLIPPY=1
+	@scripts/build --kernel '$(GUEST_KERNEL)' CLIPPY=1
 
 sparse: ## check the C wrappers with sparse
-	@scripts/build --kernel '$(KERNEL)' C=2
+	@scripts/build --kernel '$(GUEST_KERNEL)' C=2
 
 doc: ## documentation of all crates, to build/doc
 	@scripts/doc
@@ -55,8 +56,12 @@ update: ## look for a newer kernel
 debug-kernel: ## build the kernel with all checkers (10 to 20 minutes, once)
 	@scripts/env/debug-kernel
 
-guest: all ## a shell in a guest with our module
-	@scripts/guest --kernel '$(KERNEL)' --shell
+guest: guest-module ## a shell in a guest with our module
+	@scripts/guest --kernel '$(GUEST_KERNEL)' --shell
+
+# The module for the guest's kernel, whichever kernel runs here.
+guest-module:
+	@scripts/build --kernel '$(GUEST_KERNEL)'
 
 clean: ## remove what was built here; the cache stays
 	@rm -rf build target

@@ -14,6 +14,32 @@ die() {
 
 say() { printf '%s\n' "$*" >&2; }
 
+# Print "ID VERSION" of the machine's distribution.
+distribution() {
+	(
+		# shellcheck source=/dev/null
+		. "${BONDING_OS_RELEASE:-/etc/os-release}" 2>/dev/null && echo "${ID:-unknown} ${VERSION_ID:-}"
+	) || echo unknown
+}
+
+# kernel_config RELEASE: print where the configuration of an installed kernel is; fails if it is nowhere.
+kernel_config() {
+	local file
+	for file in "/lib/modules/$1/config" "/boot/config-$1"; do
+		if [ -r "$file" ]; then
+			echo "$file"
+			return
+		fi
+	done
+	return 1
+}
+
+# Whether modules for the running kernel can be built with this machine's own tools.
+builds_natively() {
+	local config
+	[ "$(distribution)" = "debian 13" ] && config=$(kernel_config "$(uname -r)") && grep -qx 'CONFIG_RUST=y' "$config"
+}
+
 # Start the calling script again as root, with the same cache, unless it is root already.
 # Called as: become_root "what root is needed for" "$0" "$@"
 become_root() {
