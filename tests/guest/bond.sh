@@ -56,7 +56,7 @@ option() {
 link_json() {
 	local device=$1 filter=$2
 	shift 2
-	ip "$@" -d -j link show dev "$device" | jq -cSr ".[0] | $filter"
+	ip "$@" -d -j link show dev "$device" | jq -McSr ".[0] | $filter"
 }
 
 active() {
@@ -128,27 +128,23 @@ references() {
 # -- everything a user can see --------------------------------------------------
 
 snapshot() {
-	local file
-	ip -d -j link show | jq -S .
-	echo "masters: $(cat $SYSFS/bonding_masters 2>&1)"
-	for file in $SYSFS/*/bonding/* $SYSFS/*/bonding_slave/* $SYSFS/*/flags \
-		/proc/net/bonding/* /proc/net/dev_mcast; do
-		[[ ! -f $file ]] || echo "$file: $(cat "$file" 2>&1)"
-	done
-	ls -d $SYSFS/*/upper_* $SYSFS/*/lower_* $SYSFS/*/slave_* 2>/dev/null || :
+	ip -d link show
+	# A file that cannot be read, and none that matches, are fine.
+	grep -sH '' $SYSFS/bonding_masters $SYSFS/*/bonding/* $SYSFS/*/bonding_slave/* \
+		$SYSFS/*/flags /proc/net/bonding/* /proc/net/dev_mcast || :
 }
 
-# unchanged COMMAND...: the command (which checks its own result) leaves no trace.
-unchanged() {
-	snapshot >"$WORK/before"
-	"$@"
-	snapshot >"$WORK/after"
-	diff "$WORK/before" "$WORK/after" || fail "'$*' changed the state"
-}
-
-# refused TEXT COMMAND...: fails with TEXT and leaves no trace.
+# refused TEXT COMMAND...: fails with TEXT. From the first refusal until `unmoved`
+# nothing may change, so a case reads: set up, refusals, unmoved.
 refused() {
-	unchanged fails_with "$@"
+	[[ -e $WORK/before ]] || snapshot >"$WORK/before"
+	fails_with "$@"
+}
+
+unmoved() {
+	snapshot >"$WORK/after"
+	diff "$WORK/before" "$WORK/after" || fail "a command that was refused left a trace"
+	rm "$WORK/before"
 }
 
 # -- links and the peer -----------------------------------------------------------
@@ -223,15 +219,15 @@ make_link_netdevsim() {
 	exec {our_ns}<&- {peer_ns}<&-
 }
 
-# cut NAME / mend NAME: the cable to the peer.
-cut() {
+# cut_link NAME, mend_link NAME: the cable to the peer.
+cut_link() {
 	case $LINK_KIND in
 	virtio) set_link "$(virtio_card "$1")" off ;;
 	*) ip -n peer link set "$1p" down ;;
 	esac
 }
 
-mend() {
+mend_link() {
 	case $LINK_KIND in
 	virtio) set_link "$(virtio_card "$1")" on ;;
 	*) ip -n peer link set "$1p" up ;;
@@ -340,7 +336,6 @@ teardown() {
 	local device id pids
 	pids=$(jobs -p)
 	[[ -z $pids ]] || kill $pids 2>/dev/null
-	pkill -P $$ -x 'stream|tcpdump|frame|ping' 2>/dev/null
 	ip -all netns delete
 	for device in $(ip -d -j link show | jq -r '.[] | select(.linkinfo.info_kind |
 		IN("vlan", "macvlan", "bond", "team", "bridge", "dummy", "veth", "vrf")) | .ifname'); do

@@ -47,6 +47,7 @@ test_a_bond_cannot_move() {
 	ip netns add n1
 	ip link add b7 type bond
 	refused "netns is immutable" ip link set b7 netns n1
+	unmoved
 }
 
 test_slave_of_another_namespace() {
@@ -54,6 +55,7 @@ test_slave_of_another_namespace() {
 	ip -n n1 link add d1 type dummy
 	ip link add b7 type bond
 	refused "No such device" put +d1 $SYSFS/b7/bonding/slaves
+	unmoved
 }
 
 test_a_slave_moves_away() {

@@ -1,0 +1,298 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# modules: ours intree
+#
+# Every option: what it reads, what it takes, what it says to what it does not
+# take. The transcripts are compared with those of the in-tree driver, made by
+#
+#   scripts/guest --module intree -- /project/tests/guest/options.sh --record \
+#       >tests/guest/reference/options.txt
+
+. "${BASH_SOURCE[0]%/*}/bond.sh"
+. "${BASH_SOURCE[0]%/*}/reference.sh"
+
+setup() {
+	loaded || modprobe bonding max_bonds=0
+	ip link add b7 type bond
+}
+
+add_slaves() {
+	ip link add a0 address 02:00:00:00:00:0a type dummy
+	ip link add b0 address 02:00:00:00:00:0b type dummy
+	enslave b7 a0 b0
+}
+
+# write OPTION VALUE...: one line for each: the result, and what is read afterwards.
+# No process is started, since there are hundreds of values.
+write() {
+	local name=$1 file=$SYSFS/b7/bonding/$1 value result now
+	shift
+	for value; do
+		result=ok
+		if ! { printf '%s\n' "$value" >"$file"; } 2>"$WORK/refusal"; then
+			read -r result <"$WORK/refusal"
+		fi
+		now=
+		read -r now <"$file" || :
+		echo "$name <- '$value': ${result##*: } -> $now"
+	done
+}
+
+# netlink OPTION VALUE...: the same with ip.
+netlink() {
+	local name=$1 field=$1 value result
+	shift
+	[[ $field != num_* ]] || field=num_peer_notif
+	for value; do
+		if result=$(ip link set b7 type bond "$name" "$value" 2>&1); then
+			result=ok
+		fi
+		echo "ip $name $value: $result -> $(link_json b7 ".linkinfo.info_data.$field")"
+	done
+}
+
+# The files and their modes, but for the options that only we have.
+list_files() {
+	local name mode value
+	stat -c '%n %A' "$1"/* | while read -r name mode; do
+		value=
+		read -r value <"$name" || :
+		[[ $name == */link_events ]] || echo "${name#"$1"/} $mode: $value"
+	done
+}
+
+numbers=("0" "1" "5" "off" "maxval" "minval" "default" "" " " "7x" "-1" "+1" " 3" "3 " "4 4" "0x10" "010")
+
+transcript_files_of_a_new_bond() {
+	list_files $SYSFS/b7/bonding
+}
+
+transcript_files_in_active_backup() {
+	ip link set b7 type bond mode active-backup miimon 100 updelay 200 downdelay 100 \
+		peer_notify_delay 300
+	ip link set b7 up
+	add_slaves
+	set_option b7 primary b0
+	wait_for 10 "b0 to be up" mii_status b0 up
+	active b7 b0
+	wait_for 10 "the link state to settle" has_carrier b7
+	list_files $SYSFS/b7/bonding
+	list_files $SYSFS/a0/bonding_slave
+	list_files $SYSFS/b0/bonding_slave
+}
+
+transcript_mode() {
+	write mode 1 0 active-backup balance-rr "active-backup extra" "1 2" default "" " 1" Active-Backup 7 -1 rr
+	netlink mode active-backup balance-rr 1 0 7 fancy
+}
+
+transcript_monitor() {
+	write miimon "${numbers[@]}" 100 2147483647 2147483648 18446744073709551615 99999999999999999999
+	write miimon 100
+	write updelay "${numbers[@]}" 200 250 99 2147483647
+	write downdelay "${numbers[@]}" 100 199 300
+	write peer_notif_delay "${numbers[@]}" 100 450 300000 300001
+	write updelay 200
+	write downdelay 300
+	write peer_notif_delay 400
+	write miimon 50
+	list_files $SYSFS/b7/bonding | grep -E 'delay'
+	write miimon 0
+	list_files $SYSFS/b7/bonding | grep -E 'delay'
+	write updelay 0 100
+	write downdelay 0 100
+	write peer_notif_delay 0 100
+	netlink miimon 100 0 50
+	netlink updelay 100 75
+	netlink downdelay 100 20
+	netlink peer_notify_delay 100 300000
+	write use_carrier 1 on 0 off default 2
+	netlink use_carrier 1 0
+}
+
+transcript_active_backup_options() {
+	write mode active-backup
+	write primary_reselect 0 1 2 always better failure default 3 "" never
+	write fail_over_mac 0 1 2 none active follow default 3 "" maybe
+	write num_grat_arp "${numbers[@]}" 255 256
+	write num_unsol_na 9 255 256 default
+	write num_grat_arp 1
+	write resend_igmp "${numbers[@]}" 255 256
+	write all_slaves_active 0 1 2 on off default ""
+	write min_links "${numbers[@]}" 4
+	netlink primary_reselect always better failure 1 never
+	netlink fail_over_mac none active follow 1 maybe
+	netlink num_grat_arp 0 3 255
+	netlink num_unsol_na 0 3 255
+	netlink resend_igmp 0 3 255 256
+	netlink all_slaves_active 0 1
+	netlink min_links 0 4
+	write packets_per_slave 1 2
+}
+
+transcript_round_robin_options() {
+	write packets_per_slave "${numbers[@]}" 65535 65536
+	netlink packets_per_slave 0 1 8 65535 65536
+	write primary a0
+	write active_slave a0
+	netlink primary_reselect better
+	write fail_over_mac 1
+	write primary_reselect 1
+}
+
+transcript_primary() {
+	write mode active-backup
+	write primary later "" a0
+	add_slaves
+	write primary b0 "" nothing a0
+	ip -d -j link show b7 | jq -MS '.[0].linkinfo.info_data.primary'
+	netlink primary b0 a0
+	write primary ""
+	netlink active_slave b0 a0
+	write active_slave b0 a0 "" nothing
+	ip link set b7 up
+	write active_slave b0 a0 "" nothing b7
+	netlink active_slave b0 a0 nothing
+}
+
+transcript_slaves() {
+	write slaves +nothing a0 "" + "+a0 +b0" ++a0
+	add_slaves
+	write slaves +a0 -nothing "-a0 x" -a0 -b0
+	write queue_id a0:1
+	enslave b7 a0 b0
+	write queue_id a0:1 b0:1 b0:2 a0:16 a0:17 a0:-1 a0:x a0 ":1" "a0: 3" a0:0 b0:0
+	local value result
+	for value in 0 1 16 17; do
+		result=$(ip link set a0 type bond_slave queue_id $value 2>&1) || :
+		echo "ip queue_id $value: $result -> $(<$SYSFS/a0/bonding_slave/queue_id)"
+	done
+}
+
+transcript_prio() {
+	local value result
+	ip link set b7 type bond mode active-backup miimon 100
+	add_slaves
+	ip link set b7 up
+	for value in 5 -5 2147483647 -2147483648 0; do
+		result=$(ip link set b0 type bond_slave prio $value 2>&1) || :
+		echo "ip prio $value: $result -> $(link_json b0 .linkinfo.info_slave_data.prio)" \
+			"active $(option b7 active_slave)"
+	done
+}
+
+transcript_needs_down_or_empty() {
+	ip link set b7 type bond mode active-backup
+	ip link set b7 up
+	write mode balance-rr active-backup
+	write fail_over_mac active none
+	add_slaves
+	write mode balance-rr active-backup
+	write fail_over_mac active none
+	write miimon 100
+	write updelay 200
+	write primary_reselect failure
+	write num_grat_arp 3
+	write all_slaves_active 1
+	write min_links 1
+	write resend_igmp 2
+}
+
+# Tools such as NetworkManager write every option, most of them with its default.
+transcript_defaults_of_other_modes() {
+	local mode
+	for mode in balance-rr active-backup; do
+		write mode $mode
+		write arp_interval 0 off default
+		write arp_validate none 0
+		write arp_all_targets any 0
+		write arp_missed_max 2
+		write xmit_hash_policy layer2 0 default
+		write lp_interval 1
+		write tlb_dynamic_lb 1
+		write ad_select stable 0
+		write lacp_rate slow
+		write lacp_active on
+		write ad_actor_sys_prio 65535
+		write ad_user_port_key 0
+	done
+}
+
+transcript_link_json() {
+	ip link set b7 type bond mode active-backup miimon 100 updelay 100 primary_reselect better \
+		fail_over_mac none num_grat_arp 4 resend_igmp 2 min_links 1
+	add_slaves
+	ip link set b7 up
+	wait_for 10 "a0 to be up" mii_status a0 up
+	wait_for 10 "b0 to be up" mii_status b0 up
+	ip link set b7 type bond primary b0
+	ip link set b0 type bond_slave prio 3 queue_id 2
+	active b7 b0
+	ip -d -j link show b7 | jq -MS '.[0].linkinfo'
+	ip -d -j link show a0 | jq -MS '.[0].linkinfo | {info_slave_kind, info_slave_data}'
+	ip -d -j link show b0 | jq -MS '.[0].linkinfo | {info_slave_kind, info_slave_data}'
+	ip -d link show b7 | sed -n 's/ addrgenmode.*//; s/^ *bond /bond /p'
+	ip -d link show b0 | sed -n 's/ addrgenmode.*//; s/^ *bond_slave /bond_slave /p'
+}
+
+transcript_link_json_of_round_robin() {
+	ip link set b7 type bond packets_per_slave 3
+	add_slaves
+	ip -d -j link show b7 | jq -MS '.[0].linkinfo'
+	ip -d -j link show b0 | jq -MS '.[0].linkinfo | {info_slave_kind, info_slave_data}'
+}
+
+transcripts_are_tests
+
+# not_built MESSAGE-REGEX COMMAND...: refused with EOPNOTSUPP and a message.
+not_built() {
+	local message=$1
+	shift
+	kmsg_mark
+	refused "Operation not supported" "$@"
+	kmsg_has "$message" || fail "the kernel log does not say '$message'"
+}
+
+test_modes_that_are_not_built_are_refused() {
+	local mode
+	ours_only "has all modes"
+	for mode in balance-xor broadcast 802.3ad balance-tlb balance-alb; do
+		not_built "option mode: .*$mode" set_option b7 mode $mode
+		refused "not supported" ip link set b7 type bond mode $mode
+		refused "not supported" ip link add b8 type bond mode $mode
+	done
+	unmoved
+}
+
+test_options_that_are_not_built_are_refused() {
+	ours_only "has all options"
+	ip link set b7 type bond mode active-backup
+	not_built 'option arp_interval: ' set_option b7 arp_interval 100
+	not_built 'option arp_validate: ' set_option b7 arp_validate all
+	not_built 'option arp_all_targets: ' set_option b7 arp_all_targets all
+	not_built 'option arp_ip_target: ' set_option b7 arp_ip_target +192.0.2.2
+	not_built 'option arp_missed_max: ' set_option b7 arp_missed_max 3
+	not_built 'option xmit_hash_policy: ' set_option b7 xmit_hash_policy layer3+4
+	not_built 'option lp_interval: ' set_option b7 lp_interval 5
+	not_built 'option ad_select: ' set_option b7 ad_select bandwidth
+	refused "not supported" ip link set b7 type bond arp_interval 100 arp_ip_target 192.0.2.2
+	refused "not supported" ip link set b7 type bond xmit_hash_policy layer3+4
+	unmoved
+}
+
+test_link_events() {
+	ours_only "has no link_events"
+	is "$(option b7 link_events)" "on 1"
+	set_option b7 link_events off
+	is "$(option b7 link_events)" "off 0"
+	set_option b7 link_events 1
+	is "$(option b7 link_events)" "on 1"
+	set_option b7 link_events 0
+	set_option b7 link_events default
+	is "$(option b7 link_events)" "on 1"
+	refused "Invalid argument" set_option b7 link_events 2
+	refused "Invalid argument" set_option b7 link_events maybe
+	unmoved
+}
+
+reference_main "$@"
