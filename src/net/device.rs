@@ -50,6 +50,9 @@ pub trait Master: Sized + Send + Sync + 'static {
     /// Makes the data of a device that is being registered (`ndo_init`).
     fn new(dev: &NetDevice, rtnl: &Rtnl) -> Result<Pin<KBox<Self>>>;
 
+    /// The data were made; the device is not registered yet.
+    fn ready(dev: &Dev<Self>, rtnl: &Rtnl);
+
     /// Lets go of all lower devices (`ndo_uninit`).
     fn uninit(dev: &Dev<Self>, rtnl: &Rtnl);
 
@@ -166,6 +169,7 @@ pub struct Ops<T: Master> {
     pub(crate) link: crate::rtnetlink::LinkTable,
     pub(crate) group: *const bindings::attribute_group,
     device_type: bindings::device_type,
+    header: bindings::header_ops,
     _driver: PhantomData<fn(T)>,
 }
 
@@ -202,6 +206,11 @@ impl<T: Master> Ops<T> {
             link: crate::rtnetlink::LinkTable::new(kind),
             group: ptr::null(),
             device_type: bindings::device_type { name: kind.as_ptr().cast(), ..pin_init::zeroed() },
+            header: bindings::header_ops {
+                create: Some(header_create::<T>),
+                parse: Some(header_parse::<T>),
+                ..pin_init::zeroed()
+            },
             _driver: PhantomData,
         }
     }
@@ -394,7 +403,7 @@ impl<T: Master> Dev<T> {
         self.lowers(rtnl).find(|lower| lower.dev() == dev)
     }
 
-    /// Has [`Master::work`] run after `delay` ms, or earlier if it was to run earlier. Any context.
+    /// Has [`Master::work`] run after `delay` ms, in place of an earlier call. Any context.
     pub fn schedule(&self, delay: u32) {
         let private = self.private();
         if private.works.load(Ordering::Acquire) {
@@ -410,6 +419,47 @@ impl<T: Master> Dev<T> {
     pub fn cancel_work(&self, _rtnl: &Rtnl) {
         // SAFETY: The work was initialised by `ndo_init`.
         unsafe { bindings::cancel_delayed_work_sync(self.private().work.get()) };
+    }
+
+    /// Takes over what `lower`, which is not Ethernet, is as a link: type, address length, broadcast
+    /// address, header. The device must be down.
+    pub fn become_like(&self, lower: &NetDevice, _rtnl: &Rtnl) {
+        let Some(ops) = T::registry().ops() else { return };
+        let (dev, like) = (self.as_ptr(), lower.as_ptr());
+        // SAFETY: Both devices are allocated; RTNL protects these fields, and nobody sends through
+        // the device while it is down.
+        unsafe {
+            (*dev).header_ops =
+                if (*like).header_ops.is_null() { ptr::null() } else { &ops.header };
+            (*dev).type_ = (*like).type_;
+            (*dev).hard_header_len = (*like).hard_header_len;
+            (*dev).needed_headroom = (*like).needed_headroom;
+            (*dev).addr_len = (*like).addr_len;
+            (*dev).broadcast = (*like).broadcast;
+            if lower.is_pointopoint() {
+                (*dev).flags &= !(bindings::net_device_flags_IFF_BROADCAST
+                    | bindings::net_device_flags_IFF_MULTICAST);
+                (*dev).flags |= bindings::net_device_flags_IFF_POINTOPOINT
+                    | bindings::net_device_flags_IFF_NOARP;
+            }
+        }
+    }
+
+    /// Makes the device Ethernet again.
+    pub fn become_ethernet(&self, _rtnl: &Rtnl) {
+        let dev = self.as_ptr();
+        // SAFETY: The device is allocated and RTNL is held. `ether_setup()` sets the flags anew, and
+        // a limit of the MTU that is not ours.
+        unsafe {
+            let keep = (*dev).flags
+                & (bindings::net_device_flags_IFF_SLAVE
+                    | bindings::net_device_flags_IFF_UP
+                    | bindings::net_device_flags_IFF_MASTER);
+            bindings::ether_setup(dev);
+            (*dev).flags |= keep;
+            (*dev).max_mtu = bindings::ETH_MAX_MTU;
+        }
+        self.change_priv_flags(0, bindings::netdev_priv_flags_IFF_TX_SKB_SHARING);
     }
 
     /// Makes and registers a device in `net`; `name` may hold a `%d`. May sleep.
@@ -558,6 +608,7 @@ unsafe extern "C" fn ndo_init<T: Master>(dev: *mut bindings::net_device) -> i32 
             }
             // Nothing to carry traffic yet.
             bindings::netif_carrier_off(dev);
+            T::ready(Dev::from_raw(dev), rtnl);
         }
         Ok(0)
     })
@@ -765,6 +816,41 @@ unsafe extern "C" fn ndo_get_xmit_slave<T: Master>(
     // SAFETY: See above; callers are in an RCU read-side section.
     let (dev, rcu) = unsafe { (Dev::<T>::from_raw(dev), Rcu::assume()) };
     T::xmit_lower(dev, rcu).map_or(ptr::null_mut(), |lower| lower.dev().as_ptr())
+}
+
+/// Builds a header as the active lower device's driver would.
+unsafe extern "C" fn header_create<T: Master>(
+    skb: *mut bindings::sk_buff,
+    dev: *mut bindings::net_device,
+    proto: u16,
+    daddr: *const core::ffi::c_void,
+    saddr: *const core::ffi::c_void,
+    len: u32,
+) -> i32 {
+    let rcu = crate::rcu::read_lock();
+    // SAFETY: See above.
+    match unsafe { Dev::<T>::from_raw(dev) }.slot_rcu(&rcu, Slot::Active) {
+        // SAFETY: The arguments are passed on to the device that they are meant for.
+        Some(lower) => unsafe {
+            bindings::nh_header_create(lower.dev().as_ptr(), skb, proto, daddr, saddr, len)
+        },
+        None => 0,
+    }
+}
+
+/// Reads the sender's address as the active lower device's driver would.
+unsafe extern "C" fn header_parse<T: Master>(
+    skb: *const bindings::sk_buff,
+    dev: *const bindings::net_device,
+    haddr: *mut u8,
+) -> i32 {
+    let rcu = crate::rcu::read_lock();
+    // SAFETY: See above.
+    match unsafe { Dev::<T>::from_raw(dev.cast_mut()) }.slot_rcu(&rcu, Slot::Active) {
+        // SAFETY: As in `header_create`.
+        Some(lower) => unsafe { bindings::nh_header_parse(lower.dev().as_ptr(), skb, haddr) },
+        None => 0,
+    }
 }
 
 unsafe extern "C" fn work<T: Master>(work: *mut bindings::work_struct) {

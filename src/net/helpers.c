@@ -29,7 +29,7 @@ void nh_dev_net_set(struct net_device *dev, struct net *net)
 
 u32 nh_priv_flags(const struct net_device *dev)
 {
-	return READ_ONCE(dev->priv_flags_fast) & U32_MAX;
+	return dev->priv_flags;
 }
 
 void nh_change_priv_flags(struct net_device *dev, u32 set, u32 clear)
@@ -241,6 +241,23 @@ struct proc_dir_entry *nh_proc_net(const struct net *net)
 const struct ns_common *nh_net_ns(const struct net *net)
 {
 	return to_ns_common(net);
+}
+
+/* Header operations may be replaced at any time by a device that changes its type. */
+
+int nh_header_create(struct net_device *dev, struct sk_buff *skb, u16 type,
+		     const void *daddr, const void *saddr, unsigned int len)
+{
+	const struct header_ops *ops = READ_ONCE(dev->header_ops);
+
+	return ops && ops->create ? ops->create(skb, dev, type, daddr, saddr, len) : 0;
+}
+
+int nh_header_parse(const struct net_device *dev, const struct sk_buff *skb, u8 *haddr)
+{
+	const struct header_ops *ops = READ_ONCE(dev->header_ops);
+
+	return ops && ops->parse ? ops->parse(skb, dev, haddr) : 0;
 }
 
 /*

@@ -62,6 +62,11 @@ bool nh_net_admin(const struct net *net);
 struct proc_dir_entry *nh_proc_net(const struct net *net);
 const struct ns_common *nh_net_ns(const struct net *net);
 
+/* netdevice.h: header operations of another device */
+int nh_header_create(struct net_device *dev, struct sk_buff *skb, u16 type,
+		     const void *daddr, const void *saddr, unsigned int len);
+int nh_header_parse(const struct net_device *dev, const struct sk_buff *skb, u8 *haddr);
+
 /* neighbour.h */
 int nh_neigh_setup_from(struct net_device *dev, struct neighbour *neigh);
 

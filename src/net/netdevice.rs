@@ -21,6 +21,19 @@ pub const MAX_ADDR_LEN: usize = bindings::MAX_ADDR_LEN as usize;
 /// The size of an interface name with its NUL, in bytes (`IFNAMSIZ`).
 pub const IFNAMSIZ: usize = bindings::IFNAMSIZ as usize;
 
+const STATE_START: usize = 1usize.wrapping_shl(bindings::netdev_state_t___LINK_STATE_START);
+const STATE_NOCARRIER: usize =
+    1usize.wrapping_shl(bindings::netdev_state_t___LINK_STATE_NOCARRIER);
+
+/// The link type Ethernet.
+pub const ARPHRD_ETHER: u16 = bindings::ARPHRD_ETHER as u16;
+
+/// The link type InfiniBand.
+pub const ARPHRD_INFINIBAND: u16 = bindings::ARPHRD_INFINIBAND as u16;
+
+/// The link type Controller Area Network.
+pub const ARPHRD_CAN: u16 = bindings::ARPHRD_CAN as u16;
+
 /// A network device of any driver (`struct net_device`).
 ///
 /// # Invariants
@@ -204,11 +217,11 @@ impl NetDevice {
     }
 
     #[inline(always)]
-    fn state_bit(&self, bit: bindings::netdev_state_t) -> bool {
+    fn state(&self) -> usize {
         // SAFETY: The device is allocated; `state` is an aligned word that C changes with atomic
         // bit operations.
         let state = unsafe { AtomicUsize::from_ptr((&raw mut (*self.as_ptr()).state).cast()) };
-        state.load(Ordering::Relaxed) & (1usize.wrapping_shl(bit)) != 0
+        state.load(Ordering::Relaxed)
     }
 
     /// Returns the name. Any context.
@@ -239,19 +252,19 @@ impl NetDevice {
     /// Returns whether the device was opened (`netif_running()`). Any context.
     #[inline(always)]
     pub fn is_running(&self) -> bool {
-        self.state_bit(bindings::netdev_state_t___LINK_STATE_START)
+        self.state() & STATE_START != 0
     }
 
     /// Returns whether the driver sees a carrier (`netif_carrier_ok()`). Any context.
     #[inline(always)]
     pub fn carrier_ok(&self) -> bool {
-        !self.state_bit(bindings::netdev_state_t___LINK_STATE_NOCARRIER)
+        self.state() & STATE_NOCARRIER == 0
     }
 
     /// Returns whether the device is open and has carrier. Any context.
     #[inline(always)]
     pub fn has_link(&self) -> bool {
-        self.is_running() && self.carrier_ok()
+        self.state() & (STATE_START | STATE_NOCARRIER) == STATE_START
     }
 
     /// Returns whether a carrier change is still on its way to the notifier chain. Any context.
@@ -373,6 +386,18 @@ impl NetDevice {
             bindings::NET_ADDR_SET => AddrAssign::Set,
             _ => AddrAssign::Permanent,
         }
+    }
+
+    /// Writes how the device got its hardware address.
+    pub fn set_addr_assign(&self, _rtnl: &Rtnl, assign: AddrAssign) {
+        let value = match assign {
+            AddrAssign::Permanent => bindings::NET_ADDR_PERM,
+            AddrAssign::Random => bindings::NET_ADDR_RANDOM,
+            AddrAssign::Stolen => bindings::NET_ADDR_STOLEN,
+            AddrAssign::Set => bindings::NET_ADDR_SET,
+        };
+        // SAFETY: The device is allocated; RTNL protects the field.
+        unsafe { (*self.as_ptr()).addr_assign_type = value as u8 };
     }
 
     /// Returns whether the driver can set the hardware address at all.

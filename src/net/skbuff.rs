@@ -9,6 +9,9 @@ use crate::netdevice::NetDevice;
 use core::mem::ManuallyDrop;
 use core::ptr::NonNull;
 
+/// The transmit code for a packet that was dropped (`NET_XMIT_DROP`).
+pub const XMIT_DROP: i32 = bindings::NET_XMIT_DROP as i32;
+
 /// A packet that is ours (`struct sk_buff`).
 ///
 /// Dropping it frees the packet; transmitting consumes it.

@@ -8,7 +8,6 @@
 use crate::bindings;
 use core::cell::UnsafeCell;
 use core::ops::{Deref, DerefMut};
-use core::pin::Pin;
 use core::ptr::NonNull;
 use kernel::error::{code::ENOMEM, Result};
 use kernel::prelude::*;
@@ -40,11 +39,10 @@ impl<T> NestedLock<T> {
     /// Takes the lock. `level` is the nesting level of the device that it belongs to, 0 to 7; of two
     /// locks the one of the higher level is taken first. Any context but hard interrupts, always the
     /// same for one lock.
-    pub fn lock(self: Pin<&Self>, level: u8) -> NestedGuard<'_, T> {
-        let this = self.get_ref();
-        // SAFETY: The lock was initialised by `new`.
-        unsafe { bindings::nh_spin_lock_nested(this.lock.get(), i32::from(level.min(7))) };
-        NestedGuard { lock: this, _not_send: NotThreadSafe }
+    pub fn lock(&self, level: u8) -> NestedGuard<'_, T> {
+        // SAFETY: The lock was initialised by `new`, which is the only way to make one, and is pinned.
+        unsafe { bindings::nh_spin_lock_nested(self.lock.get(), i32::from(level.min(7))) };
+        NestedGuard { lock: self, _not_send: NotThreadSafe }
     }
 }
 

@@ -18,6 +18,12 @@ pub struct HwAddr {
 }
 
 impl HwAddr {
+    /// No address.
+    pub const EMPTY: HwAddr = HwAddr {
+        len: 0,
+        bytes: [0; MAX_ADDR_LEN],
+    };
+
     /// The address, unless it is longer than 32 bytes.
     pub fn new(address: &[u8]) -> Option<HwAddr> {
         let len = u8::try_from(address.len()).ok()?;

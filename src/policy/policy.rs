@@ -13,7 +13,7 @@
 //! Nothing here can panic, since a panic is a `BUG()` in a kernel: no operator that checks for
 //! overflow, no indexing, no `unwrap`. The lints below and the build of the module hold to that.
 
-#![no_std]
+#![cfg_attr(not(MODULE), no_std)] // Kbuild says so itself.
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 #![deny(

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! How the neighbours learn of a failover: gratuitous ARP and unsolicited neighbour advertisements
+//! (`NETDEV_NOTIFY_PEERS`, which IPv4, IPv6 and the VLANs on top answer), and IGMP reports.
+
+use super::{Bond, BondDev};
+use net::netdevice::Announce;
+use net::published::Slot;
+use net::rtnl::Rtnl;
+use net::sync::now_ms;
+use policy::notify::{Announcements, Countdown};
+use policy::Millis;
+
+/// Nothing to announce.
+pub(super) const NOTHING: Announcements =
+    Announcements { peers: Countdown::DONE, igmp: Countdown::DONE };
+
+/// Notes what a change of the active slave calls for.
+pub(super) fn after_change(dev: &BondDev, has_active: bool, rtnl: &Rtnl) {
+    let bond = dev.data();
+    let announcements =
+        Announcements::after_change(&bond.config(), has_active, dev.is_running(), now_ms());
+    set(&bond, announcements, rtnl);
+}
+
+/// Sends what is due.
+pub(super) fn step(dev: &BondDev, rtnl: &Rtnl) {
+    let bond = dev.data();
+    let announcements = bond.announcements.get(rtnl);
+    let now = now_ms();
+    let active = dev.slot(rtnl, Slot::Active);
+    let ready =
+        dev.carrier_ok() && active.is_some_and(|slave| !slave.dev().linkwatch_pending());
+    let (peers, tell_peers, _) = announcements.peers.next(now, ready);
+    let (igmp, report, _) = announcements.igmp.next(now, true);
+    set(&bond, Announcements { peers, igmp }, rtnl);
+    // Listeners may refuse events, but not these.
+    if tell_peers {
+        let _ = dev.announce(rtnl, Announce::NotifyPeers);
+    }
+    if report {
+        let _ = dev.announce(rtnl, Announce::ResendIgmp);
+    }
+}
+
+/// When [`step`] has something to do next.
+pub(super) fn due(dev: &BondDev, rtnl: &Rtnl) -> Millis {
+    let announcements = dev.data().announcements.get(rtnl);
+    let due = |countdown: Countdown| countdown.due().unwrap_or(Millis::MAX);
+    due(announcements.peers).min(due(announcements.igmp))
+}
+
+fn set(bond: &Bond, announcements: Announcements, rtnl: &Rtnl) {
+    let pending = announcements.peers.due().is_some() || announcements.igmp.due().is_some();
+    bond.announcements.set(rtnl, announcements);
+    bond.announcing.store(pending, core::sync::atomic::Ordering::Relaxed);
+}
+
+/// Whether anything is still to be announced. Any context.
+pub(super) fn is_pending(bond: &Bond) -> bool {
+    bond.announcing.load(core::sync::atomic::Ordering::Relaxed)
+}
+
+/// Forgets what was still to be announced.
+pub(super) fn cancel(dev: &BondDev, rtnl: &Rtnl) {
+    set(&dev.data(), NOTHING, rtnl);
+}

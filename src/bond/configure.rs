@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What setting an option does: the policy says what the options are then and what has to follow.
+
+use super::failover::{self, Of, Source};
+use super::slave::{Key, Slaves};
+use super::{announce, enslave, monitor, release, Bond, BondDev, SlaveDev};
+use kernel::error::Error;
+use kernel::sync::SetOnce;
+use net::netdevice::{Announce, NetDevice};
+use net::published::Slot;
+use net::rtnl::Rtnl;
+use net::{netdev_err, netdev_warn};
+use policy::options::{Excerpt, Reason};
+use policy::{select, transmit, Config, DeviceState, Effects, Event, IfName, OptionError};
+use policy::{OptionId, Port, Value};
+
+static DEFAULTS: SetOnce<Config> = SetOnce::new();
+
+/// Sets the options that new bonds have; once, when the module is loaded.
+pub(crate) fn set_defaults(config: Config) {
+    DEFAULTS.populate(config);
+}
+
+/// Returns the options that new bonds have.
+pub(crate) fn defaults() -> Config {
+    DEFAULTS.as_ref().copied().unwrap_or_default()
+}
+
+/// Why an option could not be set.
+#[derive(Clone, Copy)]
+pub(crate) enum Refused {
+    /// The policy is against it.
+    Policy(OptionError),
+    /// The command that the option stands for failed, and has said why.
+    Command(Error),
+}
+
+impl Refused {
+    /// The error for the user.
+    pub(crate) fn error(self) -> Error {
+        match self {
+            Refused::Policy(err) => Error::from_errno(0i32.wrapping_sub(err.errno())),
+            Refused::Command(err) => err,
+        }
+    }
+
+    /// The sentence for netlink.
+    pub(crate) fn extack(self) -> Option<&'static str> {
+        match self {
+            Refused::Policy(err) => Some(err.extack()),
+            Refused::Command(_) => None,
+        }
+    }
+}
+
+impl From<OptionError> for Refused {
+    fn from(err: OptionError) -> Self {
+        Refused::Policy(err)
+    }
+}
+
+fn state(dev: &BondDev, rtnl: &Rtnl) -> DeviceState {
+    DeviceState { has_slaves: dev.lowers(rtnl).next().is_some(), is_up: dev.is_up() }
+}
+
+/// Sets an option from text, as sysfs has it, and tells everybody.
+pub(crate) fn write(
+    dev: &BondDev,
+    id: OptionId,
+    text: &[u8],
+    rtnl: &Rtnl,
+) -> core::result::Result<(), Refused> {
+    let config = dev.data().config();
+    let res = config
+        .write(id, text, state(dev, rtnl))
+        .map_err(Refused::from)
+        .and_then(|(config, effects, value)| commit(dev, id, &config, effects, value, rtnl));
+    log(dev, &res);
+    if res.is_ok() && dev.is_registered(rtnl) {
+        let _ = dev.announce(rtnl, Announce::ChangeInfoData);
+    }
+    res
+}
+
+/// Sets an option from a value, as netlink has it.
+pub(crate) fn set(
+    dev: &BondDev,
+    id: OptionId,
+    value: Value,
+    rtnl: &Rtnl,
+) -> core::result::Result<(), Refused> {
+    let config = dev.data().config();
+    let res = config
+        .apply(id, value, state(dev, rtnl))
+        .map_err(Refused::from)
+        .and_then(|(config, effects)| commit(dev, id, &config, effects, value, rtnl));
+    log(dev, &res);
+    res
+}
+
+/// Sets an option of one slave: `prio` or `queue_id`.
+pub(crate) fn set_slave(
+    slave: &SlaveDev,
+    id: OptionId,
+    number: i64,
+    rtnl: &Rtnl,
+) -> core::result::Result<(), Refused> {
+    let dev = slave.master();
+    let res = dev.data().config().check(id, state(dev, rtnl)).map_err(Refused::from).and_then(|()| {
+        let invalid = OptionError { option: id, reason: Reason::InvalidNumber(number as u64) };
+        match id {
+            OptionId::Prio => {
+                set_prio(dev, slave, i32::try_from(number).map_err(|_| invalid)?, rtnl);
+                Ok(())
+            }
+            OptionId::QueueId => {
+                let queue = u16::try_from(number).map_err(|_| invalid)?;
+                Ok(set_queue(dev, slave, queue, rtnl)?)
+            }
+            _ => Err(invalid.into()),
+        }
+    });
+    log(dev, &res);
+    res
+}
+
+fn log(dev: &BondDev, res: &core::result::Result<(), Refused>) {
+    if let Err(Refused::Policy(err)) = res {
+        netdev_err!(dev, "{}", Text(err));
+    }
+}
+
+/// Prints what implements the `Display` of `core`.
+struct Text<T>(T);
+
+impl<T: core::fmt::Display> kernel::fmt::Display for Text<T> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Takes the new options over, and does what has to follow.
+fn commit(
+    dev: &BondDev,
+    id: OptionId,
+    config: &Config,
+    effects: Effects,
+    value: Value,
+    rtnl: &Rtnl,
+) -> core::result::Result<(), Refused> {
+    if effects.command {
+        return command(dev, id, value, rtnl);
+    }
+    let bond = dev.data();
+    let before = bond.config();
+    Bond::set_config(dev, *config, rtnl);
+    if let Some(notice) = effects.notice {
+        netdev_warn!(dev, "{}", Text(notice));
+    }
+    if effects.features && before.mode != config.mode {
+        announce::cancel(dev, rtnl);
+        monitor::update_features(dev, rtnl);
+    }
+    if effects.slave_flags {
+        failover::refresh_roles(dev, rtnl);
+    }
+    if effects.primary {
+        name_primary(dev, config.primary, rtnl);
+    }
+    if effects.monitor && dev.is_running() {
+        Slaves { dev, rtnl }.read_carriers();
+        monitor::restart(dev, rtnl);
+    }
+    if effects.reselect || effects.monitor {
+        failover::handle(dev, Event::OptionsChanged { effects }, Source::PLAIN, rtnl);
+    }
+    if effects.carrier {
+        let links = dev.lowers(rtnl).map(|slave| slave.data().port().link.state);
+        failover::set_carrier(dev, select::carrier(links), false, rtnl);
+    }
+    Ok(())
+}
+
+/// Finds the slave that has the name of the primary.
+fn name_primary(dev: &BondDev, name: Option<IfName>, rtnl: &Rtnl) {
+    let primary = name.and_then(|name| {
+        dev.lowers(rtnl).find(|slave| slave.dev().name().as_bytes() == name.as_bytes())
+    });
+    dev.set_slot(rtnl, Slot::Primary, primary);
+    dev.data().force_primary.set(rtnl, primary.is_some());
+}
+
+fn command(
+    dev: &BondDev,
+    id: OptionId,
+    value: Value,
+    rtnl: &Rtnl,
+) -> core::result::Result<(), Refused> {
+    let refuse = |reason| Err(Refused::Policy(OptionError { option: id, reason }));
+    match value {
+        Value::Member { add, name } => {
+            let Some(device) = find(dev, &name, rtnl) else {
+                return refuse(Reason::NoInterface(Excerpt::new(name.as_bytes())));
+            };
+            let res = if add {
+                enslave(dev, device, None, rtnl)
+            } else {
+                release(dev, device, rtnl)
+            };
+            res.map_err(Refused::Command)
+        }
+        Value::Name(None) => {
+            failover::deactivate(dev, rtnl);
+            failover::handle(dev, Event::ClearActive, Source::PLAIN, rtnl);
+            Ok(())
+        }
+        Value::Name(Some(name)) => activate(dev, id, &name, rtnl),
+        Value::Queue { slave, queue } => {
+            let excerpt = Excerpt::new(slave.as_bytes());
+            let Some(device) = find(dev, &slave, rtnl) else {
+                return refuse(Reason::NoInterface(excerpt));
+            };
+            match dev.lower_of(rtnl, device) {
+                Some(slave) => Ok(set_queue(dev, slave, queue, rtnl)?),
+                None => refuse(Reason::NotSlave(excerpt)),
+            }
+        }
+        _ => refuse(Reason::WrongKind),
+    }
+}
+
+fn find<'a>(dev: &BondDev, name: &IfName, rtnl: &'a Rtnl) -> Option<&'a NetDevice> {
+    dev.net().device_by_name(rtnl, name.as_bytes())
+}
+
+/// Makes a slave active because the user says so.
+fn activate(
+    dev: &BondDev,
+    id: OptionId,
+    name: &IfName,
+    rtnl: &Rtnl,
+) -> core::result::Result<(), Refused> {
+    let excerpt = Excerpt::new(name.as_bytes());
+    let refuse = |reason| Err(Refused::Policy(OptionError { option: id, reason }));
+    let Some(device) = find(dev, name, rtnl) else {
+        return refuse(Reason::NoInterface(excerpt));
+    };
+    let Some(slave) = dev.lower_of(rtnl, device) else {
+        return refuse(Reason::NotSlave(excerpt));
+    };
+    let slaves = Slaves { dev, rtnl };
+    slaves.read_carriers();
+    let candidate = slave.data().port().candidate(Key(slave));
+    if select::may_activate(slaves.group().active, &candidate).is_err() {
+        return refuse(Reason::NotUsable(excerpt));
+    }
+    failover::handle(dev, Event::Activate { key: Key(slave) }, Source::PLAIN, rtnl);
+    Ok(())
+}
+
+fn set_queue(
+    dev: &BondDev,
+    slave: &SlaveDev,
+    queue: u16,
+    rtnl: &Rtnl,
+) -> core::result::Result<(), OptionError> {
+    let others = dev
+        .lowers(rtnl)
+        .filter(|other| Key(other) != Key(slave))
+        .map(|other| other.data().queue_id());
+    let queues = u32::from(dev.real_num_tx_queues());
+    if let Some(name) = IfName::new(slave.dev().name().as_bytes()) {
+        transmit::check_queue_id(name, queue, queues, others)?;
+    }
+    slave.data().set_queue_id(queue);
+    Ok(())
+}
+
+fn set_prio(dev: &BondDev, slave: &SlaveDev, prio: i32, rtnl: &Rtnl) {
+    super::slave::set_port(slave, Port { prio, ..slave.data().port() }, rtnl);
+    if (Slaves { dev, rtnl }).group().ignores_prio() {
+        netdev_warn!(
+            dev,
+            "{}",
+            Of(
+                slave.dev(),
+                "prio updated, but will not affect failover re-selection as primary slave have \
+                 been set"
+            )
+        );
+    }
+    failover::handle(dev, Event::PrioChanged, Source::PLAIN, rtnl);
+}

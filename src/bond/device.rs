@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What a bond is as a network device: MTU, receive flags, address lists, VLANs, statistics, link
+//! settings.
+
+use super::failover::Of;
+use super::slave::{read_link_settings, Key};
+use super::{is_active_backup, BondDev};
+use kernel::prelude::*;
+use net::netdev_warn;
+use net::netdevice::{LinkSettings, NetDevice, Stats, Vlan};
+use net::published::Slot;
+use net::rcu::Rcu;
+use net::rtnl::Rtnl;
+use policy::{Duplex, LinkState};
+
+/// Sets the MTU of all slaves, or of none.
+pub(super) fn change_mtu(dev: &BondDev, mtu: u32, rtnl: &Rtnl) -> Result {
+    let before = dev.mtu();
+    for slave in dev.lowers(rtnl) {
+        if let Err(err) = slave.dev().set_mtu(rtnl, mtu) {
+            for done in dev.lowers(rtnl).take_while(|done| Key(done) != Key(slave)) {
+                if done.dev().set_mtu(rtnl, before).is_err() {
+                    netdev_warn!(
+                        dev,
+                        "{}",
+                        Of(done.dev(), format_args!("cannot set its MTU back to {before}"))
+                    );
+                }
+            }
+            return Err(err);
+        }
+    }
+    Ok(())
+}
+
+/// Passes the bond's promiscuous and all-multicast modes on: to the slave that has its addresses, or
+/// to all.
+pub(super) fn rx_flags_changed(dev: &BondDev, promisc: bool, allmulti: bool, rtnl: &Rtnl) {
+    let set = |slave: &NetDevice| {
+        let inc = |on: bool| if on { 1 } else { -1 };
+        let promisc =
+            if promisc { slave.add_promiscuity(rtnl, inc(dev.is_promisc())) } else { Ok(()) };
+        let allmulti =
+            if allmulti { slave.add_allmulti(rtnl, inc(dev.is_allmulti())) } else { Ok(()) };
+        if promisc.is_err() || allmulti.is_err() {
+            netdev_warn!(dev, "{}", Of(slave, "cannot change which packets it receives"));
+        }
+    };
+    if dev.data().config().mode.uses_primary() {
+        if let Some(slave) = dev.settled(rtnl) {
+            set(slave.dev());
+        }
+    } else {
+        dev.lowers(rtnl).for_each(|slave| set(slave.dev()));
+    }
+}
+
+/// Passes the bond's address lists on: to the active slave, or to all.
+pub(super) fn rx_mode(dev: &BondDev, rcu: &Rcu, sync: &mut dyn FnMut(&NetDevice, bool)) {
+    if is_active_backup(dev) {
+        if let Some(active) = dev.slot_rcu(rcu, Slot::Active) {
+            sync(active.dev(), false);
+        }
+    } else {
+        dev.lowers_rcu(rcu).for_each(|slave| sync(slave.dev(), true));
+    }
+}
+
+/// Pushes a VLAN id to all slaves, or to none.
+pub(super) fn add_vlan(dev: &BondDev, vlan: Vlan, rtnl: &Rtnl) -> Result {
+    for slave in dev.lowers(rtnl) {
+        if let Err(err) = slave.dev().add_vlan(rtnl, vlan) {
+            dev.lowers(rtnl)
+                .take_while(|done| Key(done) != Key(slave))
+                .for_each(|done| done.dev().del_vlan(rtnl, vlan));
+            return Err(err);
+        }
+    }
+    Ok(())
+}
+
+/// Adds up the statistics of the slaves, those that left included. No sleeping.
+pub(super) fn stats(dev: &BondDev, rcu: &Rcu) -> Stats {
+    let bond = dev.data();
+    let released = bond.released.lock(dev.lower_level());
+    let mut sum = *released;
+    for slave in dev.lowers_rcu(rcu) {
+        add(&mut sum, &slave.data().count(slave.dev().stats(rcu)));
+    }
+    sum
+}
+
+/// Keeps the statistics of a slave that leaves; to be called after it left the list.
+pub(super) fn keep_stats(dev: &BondDev, counted: &Stats) {
+    let bond = dev.data();
+    add(&mut bond.released.lock(dev.lower_level()), counted);
+}
+
+fn add(sum: &mut Stats, one: &Stats) {
+    sum.0.iter_mut().zip(one.0).for_each(|(sum, one)| *sum = sum.wrapping_add(one));
+}
+
+/// Returns speed and duplex of the bond for ethtool: the sum of what can send, the mode of the first.
+pub(crate) fn link_settings(dev: &BondDev, rtnl: &Rtnl) -> LinkSettings {
+    let mut speed = 0u32;
+    let mut duplex = Duplex::Unknown;
+    for slave in dev.lowers(rtnl) {
+        if slave.data().port().link.state != LinkState::Up
+            || !slave.dev().has_link()
+            || slave.is_backup()
+        {
+            continue;
+        }
+        read_link_settings(slave, false, rtnl);
+        let port = slave.data().port();
+        speed = speed.saturating_add(port.speed.unwrap_or(0));
+        if duplex == Duplex::Unknown {
+            duplex = port.duplex;
+        }
+    }
+    LinkSettings {
+        speed: if speed == 0 { u32::MAX } else { speed },
+        duplex: match duplex {
+            Duplex::Half => 0,
+            Duplex::Full => 1,
+            Duplex::Unknown => u8::MAX,
+        },
+    }
+}

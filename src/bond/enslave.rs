@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! How a device becomes a slave. Whatever fails, bond and device are as they were.
+
+use super::address::{addr_of, restore, steal_addr};
+use super::failover::{self, Of, Source};
+use super::slave::{read_link_settings, set_role, tell, Key, Slave};
+use super::{link_type, monitor, Bond, BondDev, SlaveDev};
+use core::ffi::CStr;
+use kernel::prelude::*;
+use kernel::types::ScopeGuard;
+use net::device::eopnotsupp;
+use net::lower::LagTx;
+use net::netdevice::{AddrAssign, Announce, Features, NetDevice, ARPHRD_CAN, ARPHRD_INFINIBAND};
+use net::netlink::ExtAck;
+use net::published::Slot;
+use net::rtnl::Rtnl;
+use net::sync::now_ms;
+use net::{netdev_err, netdev_info, netdev_warn};
+use policy::address::{self, Admission, AtEnslave};
+use policy::options::FailOverMac;
+use policy::receive::SlaveFlags;
+use policy::{Config, Event, Link, LinkState, Mode, Port};
+
+/// Makes `device` a slave of the bond. May sleep.
+pub(crate) fn enslave(
+    dev: &BondDev,
+    device: &NetDevice,
+    extack: Option<&ExtAck>,
+    rtnl: &Rtnl,
+) -> Result {
+    let config = dev.data().config();
+    let is_first = dev.lowers(rtnl).next().is_none();
+    let refusal = Refusal { dev, device, extack };
+    check(dev, device, &config, is_first, &refusal, rtnl)?;
+
+    let was = Before::of(dev, &config, rtnl);
+    let undo_first = ScopeGuard::new(|| {
+        if is_first {
+            was.put_back(dev, rtnl);
+        }
+    });
+    if is_first && dev.link_type() != device.link_type() {
+        link_type::take_over(dev, device, rtnl)?;
+    }
+    let config = admit(dev, device, &config, is_first, &refusal, rtnl)?;
+    let _ = device.announce(rtnl, Announce::Join);
+    if address::bond_takes_over(is_first, was.addr_assign == AddrAssign::Random) {
+        steal_addr(dev, device, rtnl)?;
+    }
+
+    let perm_addr = addr_of(device, rtnl);
+    let original_mtu = device.mtu();
+    device.set_mtu(rtnl, dev.mtu()).inspect_err(|err| refusal.log(*err, "calling dev_set_mtu"))?;
+    let undo_mtu = ScopeGuard::new(|| {
+        let _ = device.set_mtu(rtnl, original_mtu);
+    });
+
+    let new_addr = match address::at_enslave(&config, is_first, perm_addr, addr_of(dev, rtnl)) {
+        AtEnslave::Keep => None,
+        AtEnslave::SetTo(addr) => Some(addr),
+        AtEnslave::Random => Some(random_addr()),
+    };
+    if let Some(addr) = &new_addr {
+        device
+            .set_addr(rtnl, addr.as_bytes(), extack)
+            .inspect_err(|err| refusal.log(*err, "calling set_mac_address"))?;
+    }
+    let undo_addr = ScopeGuard::new(|| {
+        if new_addr.is_some() {
+            restore(dev, device, &perm_addr, rtnl);
+        }
+    });
+
+    // Before it is opened, so that IPv6 does not configure it.
+    device.set_no_addrconf(rtnl, true);
+    let undo_addrconf = ScopeGuard::new(|| device.set_no_addrconf(rtnl, false));
+    device.open(rtnl, extack).inspect_err(|err| refusal.log(*err, "opening it"))?;
+    let was_bonding = device.is_bonding();
+    device.set_bonding(rtnl, true);
+    let undo_open = ScopeGuard::new(|| {
+        device.set_bonding(rtnl, was_bonding);
+        device.close(rtnl);
+    });
+    device
+        .add_vlans_of(rtnl, dev)
+        .inspect_err(|err| refusal.log(*err, "adding the VLAN ids of the bond"))?;
+    let undo_vlans = ScopeGuard::new(|| device.del_vlans_of(rtnl, dev));
+
+    let carrier = device.has_link();
+    let link = Link::initial(carrier, config.delays(), config.is_monitored(), now_ms());
+    let stats = device.stats(&net::rcu::read_lock());
+    let data = Slave::new(Port::new(link, carrier), perm_addr, original_mtu, stats);
+    let slave = SlaveDev::new(dev, device, rtnl, data)?;
+    if !dev.features().has(Features::LRO) {
+        device.disable_lro(rtnl);
+    }
+    let slave = SlaveDev::link_up(slave, rtnl, lag_tx(config.mode), extack)?;
+    undo_first.dismiss();
+    undo_mtu.dismiss();
+    undo_addr.dismiss();
+    undo_addrconf.dismiss();
+    undo_open.dismiss();
+    undo_vlans.dismiss();
+
+    join(dev, slave, &config, rtnl);
+    Ok(())
+}
+
+/// Gives a new slave its part in the bond. Nothing can fail from here on.
+fn join(dev: &BondDev, slave: &SlaveDev, config: &Config, rtnl: &Rtnl) {
+    let device = slave.dev();
+    read_link_settings(slave, false, rtnl);
+    let port = slave.data().port();
+    super::slave::set_port(slave, port, rtnl);
+    let flags = SlaveFlags::of(config.mode, false, config.all_slaves_active);
+    set_role(dev, slave, flags, rtnl);
+    tell(dev, slave, rtnl);
+
+    if config.mode.uses_primary() {
+        if config.primary.is_some_and(|name| name.as_bytes() == device.name().as_bytes()) {
+            dev.set_slot(rtnl, Slot::Primary, Some(slave));
+            dev.data().force_primary.set(rtnl, true);
+        }
+    } else {
+        receive_as_bond(dev, device, rtnl);
+    }
+    monitor::update_features(dev, rtnl);
+    failover::handle(dev, Event::Enslaved { key: Key(slave) }, Source::PLAIN, rtnl);
+
+    if device.features().has(Features::VLAN_CHALLENGED) {
+        netdev_warn!(
+            dev,
+            "{}",
+            Of(
+                device,
+                "enslaved VLAN challenged slave. Adding VLANs will be blocked as long as it is \
+                 part of bond."
+            )
+        );
+    }
+    let role = if slave.is_backup() { "a backup" } else { "an active" };
+    let link = match slave.data().port().link.state {
+        LinkState::Down => "a down",
+        _ => "an up",
+    };
+    netdev_info!(
+        dev,
+        "{}",
+        Of(device, format_args!("Enslaving as {role} interface with {link} link"))
+    );
+}
+
+/// Has a slave of a bond that uses all alike receive what the bond wants.
+fn receive_as_bond(dev: &BondDev, device: &NetDevice, rtnl: &Rtnl) {
+    let promisc = if dev.is_promisc() { device.add_promiscuity(rtnl, 1) } else { Ok(()) };
+    let allmulti = if dev.is_allmulti() { device.add_allmulti(rtnl, 1) } else { Ok(()) };
+    if promisc.is_err() || allmulti.is_err() {
+        netdev_warn!(dev, "{}", Of(device, "cannot receive all packets that this bond wants"));
+    }
+    if dev.is_up() {
+        device.sync_addrs_from(rtnl, dev, true);
+    }
+}
+
+/// Tells the user why a device cannot join.
+struct Refusal<'a> {
+    dev: &'a BondDev,
+    device: &'a NetDevice,
+    extack: Option<&'a ExtAck>,
+}
+
+impl Refusal<'_> {
+    fn because(&self, err: Error, msg: &'static CStr) -> Error {
+        match self.extack {
+            Some(extack) => extack.set_msg(msg),
+            None => {
+                let text = msg.to_str().unwrap_or("cannot be enslaved");
+                netdev_err!(self.dev, "{}", Of(self.device, format_args!("Error: {text}")));
+            }
+        }
+        err
+    }
+
+    fn log(&self, err: Error, what: &str) {
+        let errno = err.to_errno();
+        netdev_err!(self.dev, "{}", Of(self.device, format_args!("Error {errno} {what}")));
+    }
+}
+
+/// What can be said before anything is touched; in the order of the in-tree driver.
+fn check(
+    dev: &BondDev,
+    device: &NetDevice,
+    config: &Config,
+    is_first: bool,
+    refusal: &Refusal<'_>,
+    rtnl: &Rtnl,
+) -> Result {
+    if device.link_type() == ARPHRD_CAN {
+        return Err(refusal.because(EPERM, c"CAN devices cannot be enslaved"));
+    }
+    if device.is_master() && !device.is_bond_master() {
+        return Err(refusal.because(EPERM, c"Device type (master device) cannot be enslaved"));
+    }
+    if device.is_rx_handler_busy(rtnl) {
+        return Err(refusal.because(EBUSY, c"Device is in use and cannot be enslaved"));
+    }
+    let this: &NetDevice = dev;
+    if this == device {
+        return Err(refusal.because(EPERM, c"Cannot enslave bond to itself."));
+    }
+    if device.features().has(Features::VLAN_CHALLENGED) && dev.has_vlans(rtnl) {
+        return Err(refusal
+            .because(EPERM, c"Can not enslave VLAN challenged device to VLAN enabled bond"));
+    }
+    if device.is_up() {
+        return Err(refusal.because(EPERM, c"Device can not be enslaved while up"));
+    }
+    if !is_first && dev.link_type() != device.link_type() {
+        return Err(refusal.because(EINVAL, c"Device type is different from other slaves"));
+    }
+    if device.link_type() == ARPHRD_INFINIBAND && config.mode != Mode::ActiveBackup {
+        return Err(refusal.because(
+            eopnotsupp(),
+            c"Only active-backup mode is supported for infiniband slaves",
+        ));
+    }
+    Ok(())
+}
+
+/// Chooses `fail_over_mac` for a slave whose address cannot be set, or refuses it.
+fn admit(
+    dev: &BondDev,
+    device: &NetDevice,
+    config: &Config,
+    is_first: bool,
+    refusal: &Refusal<'_>,
+    rtnl: &Rtnl,
+) -> Result<Config> {
+    let can_set_addr = device.can_set_addr() && device.link_type() != ARPHRD_INFINIBAND;
+    match address::admit(config, can_set_addr, is_first) {
+        Admission::Admit => Ok(*config),
+        Admission::AdmitAsActive => {
+            netdev_warn!(
+                dev,
+                "{}",
+                Of(device, "The slave device specified does not support setting the MAC address")
+            );
+            netdev_warn!(
+                dev,
+                "{}",
+                Of(device, "Setting fail_over_mac to active for active-backup mode")
+            );
+            let config = Config { fail_over_mac: FailOverMac::Active, ..*config };
+            Bond::set_config(dev, config, rtnl);
+            Ok(config)
+        }
+        Admission::Refuse => Err(refusal.because(
+            eopnotsupp(),
+            c"Slave device does not support setting the MAC address, but fail_over_mac is not set to active",
+        )),
+    }
+}
+
+/// What the first slave may change of a bond.
+struct Before {
+    config: Config,
+    addr: net::netdevice::Addr,
+    addr_assign: AddrAssign,
+}
+
+impl Before {
+    fn of(dev: &BondDev, config: &Config, rtnl: &Rtnl) -> Self {
+        Self { config: *config, addr: dev.addr(rtnl), addr_assign: dev.addr_assign(rtnl) }
+    }
+
+    fn put_back(&self, dev: &BondDev, rtnl: &Rtnl) {
+        Bond::set_config(dev, self.config, rtnl);
+        link_type::give_back(dev, rtnl);
+        if *dev.addr(rtnl) != *self.addr {
+            dev.assign_addr(rtnl, &self.addr);
+            let _ = dev.announce(rtnl, Announce::ChangeAddr);
+        }
+        dev.set_addr_assign(rtnl, self.addr_assign);
+    }
+}
+
+fn lag_tx(mode: Mode) -> LagTx {
+    match mode {
+        Mode::RoundRobin => LagTx::RoundRobin,
+        Mode::ActiveBackup => LagTx::ActiveBackup,
+        Mode::Broadcast => LagTx::Broadcast,
+        _ => LagTx::Unknown,
+    }
+}
+
+/// A random address for Ethernet: not a group's, locally administered (`eth_random_addr()`).
+fn random_addr() -> address::HwAddr {
+    let [a, b, c, d] = net::sync::random_u32().to_ne_bytes();
+    let [e, f, ..] = net::sync::random_u32().to_ne_bytes();
+    address::HwAddr::new(&[(a & 0xfe) | 0x02, b, c, d, e, f]).unwrap_or(address::HwAddr::EMPTY)
+}

@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What happens when links change: the policy decides, and this carries it out.
+//!
+//! A failover has two steps. [`switch`] moves the traffic: from there on packets leave through the
+//! new active slave. [`settle`] moves what belongs to the traffic: address lists, promiscuous mode,
+//! hardware addresses; and tells the neighbours. Where the event that caused it came from a device
+//! whose instance lock is held meanwhile, the second step may have to wait until that is dropped.
+
+use super::slave::{read_link_settings, set_role, set_roles, tell, Key, Slaves};
+use super::{address, announce, monitor, Bond, BondDev, SlaveDev};
+use core::fmt;
+use net::netdevice::{Announce, NetDevice};
+use net::published::Slot;
+use net::rtnl::Rtnl;
+use net::sync::{now_ms, ratelimit};
+use net::{netdev_info, netdev_warn};
+use policy::link::{Role, TransitionMessage};
+use policy::options::FailOverMac;
+use policy::receive::SlaveFlags;
+use policy::{Config, Event, Mode, Outcome, Port, Transition};
+
+/// Where an event comes from.
+#[derive(Clone, Copy)]
+pub(super) struct Source<'a> {
+    /// The slave's device of whose event this is, if it may run under its instance lock.
+    pub(super) locked: Option<&'a NetDevice>,
+    /// Whether link settings may be read without taking that lock.
+    pub(super) has_settings_lock: bool,
+}
+
+impl Source<'_> {
+    /// Nobody's lock is held but RTNL.
+    pub(super) const PLAIN: Source<'static> = Source { locked: None, has_settings_lock: false };
+
+    fn holds_lock_of(&self, dev: &NetDevice) -> bool {
+        self.locked == Some(dev)
+    }
+}
+
+/// Prints a text with a slave's name in front.
+pub(super) struct Of<'a, T>(pub(super) &'a NetDevice, pub(super) T);
+
+impl<T: fmt::Display> kernel::fmt::Display for Of<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "(slave {}): {}", self.0.name(), self.1)
+    }
+}
+
+/// Has the policy handle an event, and carries out what it decides.
+pub(super) fn handle(dev: &BondDev, event: Event<Key<'_>>, source: Source<'_>, rtnl: &Rtnl) {
+    let bond = dev.data();
+    let slaves = Slaves { dev, rtnl };
+    let outcome = policy::handle(&slaves, slaves.group(), &bond.config(), event, now_ms());
+    carry_out(dev, &outcome, source, rtnl);
+}
+
+fn carry_out(dev: &BondDev, outcome: &Outcome<Key<'_>>, source: Source<'_>, rtnl: &Rtnl) {
+    let bond = dev.data();
+    let config = bond.config();
+    bond.force_primary.set(rtnl, outcome.group.force_primary);
+    monitor::set_deadline(dev, outcome.deadline);
+
+    if outcome.links_changed {
+        for slave in dev.lowers(rtnl) {
+            report(dev, slave, &config, source, rtnl);
+        }
+    }
+    if outcome.active_changed {
+        switch(dev, outcome.group.active.map(|key| key.0), outcome.early_ms, rtnl);
+    }
+    set_carrier(dev, outcome.carrier, outcome.active_changed && config.mode.uses_primary(), rtnl);
+    if outcome.active_changed {
+        settle(dev, source, rtnl);
+    }
+    monitor::arm(dev, rtnl);
+}
+
+/// Reports what happened to a slave's link, once.
+fn report(dev: &BondDev, slave: &SlaveDev, config: &Config, source: Source<'_>, rtnl: &Rtnl) {
+    let Some(transition) = slave.data().port().pending else { return };
+    super::slave::set_port(slave, Port { pending: None, ..slave.data().port() }, rtnl);
+    if transition == Transition::WentUp {
+        let locked = source.holds_lock_of(slave.dev()) && source.has_settings_lock;
+        if locked || !source.holds_lock_of(slave.dev()) {
+            read_link_settings(slave, locked, rtnl);
+        }
+    }
+    let port = slave.data().port();
+    let role = match (config.mode.uses_primary(), slave.is_backup()) {
+        (false, _) => Role::Member,
+        (true, false) => Role::Active,
+        (true, true) => Role::Backup,
+    };
+    let message = TransitionMessage { transition, role, speed: port.speed, duplex: port.duplex };
+    let definite = matches!(transition, Transition::WentUp | Transition::WentDown);
+    if definite || ratelimit() {
+        netdev_info!(dev, "{}", Of(slave.dev(), message));
+    }
+    tell(dev, slave, rtnl);
+}
+
+/// Sets the carrier of the bond; tells of a change that a failover brought.
+pub(super) fn set_carrier(dev: &BondDev, carrier: bool, failover: bool, rtnl: &Rtnl) {
+    if dev.carrier_ok() == carrier {
+        return;
+    }
+    dev.set_carrier(rtnl, carrier);
+    if failover {
+        if carrier {
+            netdev_info!(dev, "active interface up!");
+        } else {
+            netdev_info!(dev, "now running without any active interface!");
+        }
+    }
+}
+
+/// Moves the traffic to another slave, or to none.
+fn switch(dev: &BondDev, new: Option<&SlaveDev>, early_ms: Option<u64>, rtnl: &Rtnl) {
+    let bond = dev.data();
+    let config = bond.config();
+    let old = dev.slot(rtnl, Slot::Active);
+    dev.set_slot(rtnl, Slot::Active, new);
+    if !config.mode.uses_primary() {
+        return;
+    }
+
+    if let Some(new) = new {
+        match early_ms {
+            Some(ms) => netdev_info!(
+                dev,
+                "{}",
+                Of(new.dev(), format_args!("making interface the new active one {ms} ms earlier"))
+            ),
+            None => netdev_info!(dev, "{}", Of(new.dev(), "making interface the new active one")),
+        }
+        if early_ms.is_some() {
+            tell(dev, new, rtnl);
+        }
+    }
+    for (slave, is_active) in [(old, false), (new, true)] {
+        if let Some(slave) = slave {
+            let flags = SlaveFlags::of(config.mode, is_active, config.all_slaves_active);
+            set_role(dev, slave, flags, rtnl);
+        }
+    }
+    announce::after_change(dev, new.is_some(), rtnl);
+}
+
+/// Moves what belongs to the traffic to where it is now, and tells the neighbours.
+///
+/// Does nothing if that was done already, so that it may be called at any time under RTNL.
+pub(super) fn settle(dev: &BondDev, source: Source<'_>, rtnl: &Rtnl) {
+    let config = dev.data().config();
+    if !config.mode.uses_primary() {
+        return;
+    }
+    let old = dev.settled(rtnl);
+    let new = dev.slot(rtnl, Slot::Active);
+    if old.map(Key) == new.map(Key) {
+        return;
+    }
+    // These take the instance lock of the device that they change.
+    let takes_lock = dev.is_promisc()
+        || dev.is_allmulti()
+        || config.fail_over_mac == FailOverMac::Follow;
+    let is_locked = |slave: Option<&SlaveDev>| {
+        slave.is_some_and(|slave| source.holds_lock_of(slave.dev()))
+    };
+    if takes_lock && (is_locked(old) || is_locked(new)) {
+        monitor::kick(dev);
+        return;
+    }
+
+    if let Some(old) = old {
+        leave(dev, old, rtnl);
+    }
+    if let Some(new) = new {
+        let promisc = if dev.is_promisc() { new.dev().add_promiscuity(rtnl, 1) } else { Ok(()) };
+        let allmulti = if dev.is_allmulti() { new.dev().add_allmulti(rtnl, 1) } else { Ok(()) };
+        if promisc.is_err() || allmulti.is_err() {
+            netdev_warn!(
+                dev,
+                "{}",
+                Of(new.dev(), "cannot receive all packets; some that this bond wants may be missing")
+            );
+        }
+        if dev.is_up() {
+            new.dev().sync_addrs_from(rtnl, dev, false);
+        }
+    }
+    dev.set_settled(rtnl, new);
+
+    if config.mode == Mode::ActiveBackup && new.is_some() {
+        address::fail_over(dev, new, old, rtnl);
+        let _ = dev.announce(rtnl, Announce::BondingFailover);
+        announce::step(dev, rtnl);
+    }
+}
+
+/// Takes the bond's address lists and receive flags off a slave.
+pub(super) fn leave(dev: &BondDev, slave: &SlaveDev, rtnl: &Rtnl) {
+    // Lowering the counts cannot fail but for an overflow.
+    if dev.is_promisc() {
+        let _ = slave.dev().add_promiscuity(rtnl, -1);
+    }
+    if dev.is_allmulti() {
+        let _ = slave.dev().add_allmulti(rtnl, -1);
+    }
+    if dev.is_up() {
+        slave.dev().unsync_addrs_from(rtnl, dev);
+    }
+}
+
+/// Gives up the active slave without choosing another.
+pub(super) fn deactivate(dev: &BondDev, rtnl: &Rtnl) {
+    if dev.slot(rtnl, Slot::Active).is_some() {
+        switch(dev, None, None, rtnl);
+        settle(dev, Source::PLAIN, rtnl);
+    }
+}
+
+/// Computes the roles of all slaves again.
+pub(super) fn refresh_roles(dev: &BondDev, rtnl: &Rtnl) {
+    let bond: &Bond = &dev.data();
+    set_roles(dev, bond, rtnl);
+}

@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The driver: turns the kernel's callbacks into events of the policy crate, and what that decides
+//! into calls of the kernel.
+//!
+//! | question | file |
+//! |---|---|
+//! | what is a bond, what is a slave? | `mod.rs`, `slave.rs` |
+//! | how does a device join and leave? | `enslave.rs`, `release.rs` |
+//! | who notices that a link changed? | `monitor.rs` |
+//! | what happens then? | `failover.rs` |
+//! | which way does a packet go? | `transmit.rs`, `receive.rs` |
+//! | who has which hardware address? | `address.rs` |
+//! | how do the neighbours learn of it? | `announce.rs` |
+//! | what does an option do? | `configure.rs` |
+//! | MTU, VLANs, statistics, link settings? | `device.rs` |
+//! | a bond that is not Ethernet? | `link_type.rs` |
+
+mod address;
+mod announce;
+pub(crate) mod configure;
+mod device;
+mod enslave;
+mod failover;
+mod link_type;
+mod monitor;
+mod receive;
+mod release;
+mod slave;
+mod transmit;
+
+pub(crate) use address::steal_addr;
+pub(crate) use device::link_settings;
+pub(crate) use enslave::enslave;
+pub(crate) use monitor::Events;
+pub(crate) use release::release;
+pub(crate) use slave::Slave;
+
+use core::pin::Pin;
+use core::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering};
+use kernel::new_spinlock;
+use kernel::prelude::*;
+use kernel::sync::SpinLock;
+use net::device::{Dev, Master, Registry, Rx};
+use net::lower::Lower;
+use net::netdevice::{NetDevice, Stats, Vlan};
+use net::netlink::ExtAck;
+use net::rcu::Rcu;
+use net::rtnl::{Rtnl, RtnlCell};
+use net::skbuff::{Received, SkBuff};
+use net::sync::{NestedLock, PerCpuCounter};
+use policy::notify::Announcements;
+use policy::{Config, Mode};
+
+/// A bond's device.
+pub(crate) type BondDev = Dev<Bond>;
+
+/// A slave, as its bond has it.
+pub(crate) type SlaveDev = Lower<Bond>;
+
+/// Where the driver's registration is found.
+pub(crate) static REGISTRY: Registry<Bond> = Registry::new();
+
+/// A bond.
+///
+/// What other kernel code reads of it (mode, active and primary slave) is kept in its [`BondDev`].
+#[pin_data]
+pub(crate) struct Bond {
+    /// The options. Written under RTNL; the lock is for readers without.
+    #[pin]
+    config: SpinLock<Config>,
+    /// `config.link_events`, for every packet.
+    link_events: AtomicBool,
+    /// `config.packets_per_slave`, for every packet.
+    packets_per_slave: AtomicU16,
+    /// The packets that left in turn.
+    turn: PerCpuCounter,
+    /// The statistics of slaves that left; taken for every sum, so that none counts twice.
+    #[pin]
+    released: NestedLock<Stats>,
+    /// What is still to be announced after a failover.
+    announcements: RtnlCell<Announcements>,
+    /// Whether there is something in `announcements`, for readers without RTNL.
+    announcing: AtomicBool,
+    /// Whether the primary becomes active as soon as it is up, whatever `primary_reselect` says.
+    force_primary: RtnlCell<bool>,
+    /// When the carriers are read next, and when a delay ends, in ms; `u64::MAX` for never.
+    next_poll: AtomicU64,
+    deadline: AtomicU64,
+    /// Whether there is something to do that waits for no time.
+    kicked: AtomicBool,
+    /// Whether features are being computed, which sends the event that asks for it.
+    computing_features: RtnlCell<bool>,
+}
+
+impl Bond {
+    /// Returns the options. Any context but interrupts.
+    pub(crate) fn config(&self) -> Config {
+        *self.config.lock()
+    }
+
+    /// Replaces the options, and publishes what is read elsewhere.
+    fn set_config(dev: &BondDev, config: Config, rtnl: &Rtnl) {
+        let bond = dev.data();
+        *bond.config.lock() = config;
+        bond.link_events.store(config.link_events, Ordering::Relaxed);
+        bond.packets_per_slave.store(config.packets_per_slave, Ordering::Relaxed);
+        dev.set_mode(rtnl, i32::from(config.mode.number()));
+    }
+}
+
+impl Master for Bond {
+    type Lower = Slave;
+
+    fn registry() -> &'static Registry<Self> {
+        &REGISTRY
+    }
+
+    fn new(_dev: &NetDevice, _rtnl: &Rtnl) -> Result<Pin<KBox<Self>>> {
+        let defaults = configure::defaults();
+        KBox::try_pin_init(
+            try_pin_init!(Self {
+                config <- new_spinlock!(defaults),
+                link_events: AtomicBool::new(defaults.link_events),
+                packets_per_slave: AtomicU16::new(defaults.packets_per_slave),
+                turn: PerCpuCounter::new()?,
+                released <- NestedLock::new(Stats::default()),
+                announcements: RtnlCell::new(announce::NOTHING),
+                announcing: AtomicBool::new(false),
+                force_primary: RtnlCell::new(false),
+                next_poll: AtomicU64::new(u64::MAX),
+                deadline: AtomicU64::new(u64::MAX),
+                kicked: AtomicBool::new(false),
+                computing_features: RtnlCell::new(false),
+            }? Error),
+            GFP_KERNEL,
+        )
+    }
+
+    fn ready(dev: &BondDev, rtnl: &Rtnl) {
+        dev.set_mode(rtnl, i32::from(dev.data().config().mode.number()));
+    }
+
+    fn uninit(dev: &BondDev, rtnl: &Rtnl) {
+        release::release_all(dev, rtnl);
+    }
+
+    fn open(dev: &BondDev, rtnl: &Rtnl) -> Result {
+        monitor::open(dev, rtnl);
+        Ok(())
+    }
+
+    fn stop(dev: &BondDev, rtnl: &Rtnl) {
+        monitor::stop(dev, rtnl);
+    }
+
+    #[inline]
+    fn start_xmit(dev: &BondDev, skb: SkBuff, rcu: &Rcu) -> i32 {
+        transmit::start_xmit(dev, skb, rcu)
+    }
+
+    fn xmit_lower<'a>(dev: &'a BondDev, rcu: &'a Rcu) -> Option<&'a SlaveDev> {
+        transmit::next_slave(dev, rcu)
+    }
+
+    #[inline]
+    fn receive(lower: &SlaveDev, packet: &Received, _rcu: &Rcu) -> Rx {
+        receive::receive(lower, packet)
+    }
+
+    fn stats(dev: &BondDev, rcu: &Rcu) -> Stats {
+        device::stats(dev, rcu)
+    }
+
+    fn rx_flags_changed(dev: &BondDev, promisc: bool, allmulti: bool, rtnl: &Rtnl) {
+        device::rx_flags_changed(dev, promisc, allmulti, rtnl);
+    }
+
+    fn rx_mode(dev: &BondDev, rcu: &Rcu, sync: &mut dyn FnMut(&NetDevice, bool)) {
+        device::rx_mode(dev, rcu, sync);
+    }
+
+    fn change_mtu(dev: &BondDev, mtu: u32, rtnl: &Rtnl) -> Result {
+        device::change_mtu(dev, mtu, rtnl)
+    }
+
+    fn set_addr(dev: &BondDev, addr: &[u8], rtnl: &Rtnl) -> Result {
+        address::set_addr(dev, addr, rtnl)
+    }
+
+    fn add_vlan(dev: &BondDev, vlan: Vlan, rtnl: &Rtnl) -> Result {
+        device::add_vlan(dev, vlan, rtnl)
+    }
+
+    fn del_vlan(dev: &BondDev, vlan: Vlan, rtnl: &Rtnl) {
+        dev.lowers(rtnl).for_each(|slave| slave.dev().del_vlan(rtnl, vlan));
+    }
+
+    fn add_lower(
+        dev: &BondDev,
+        lower: &NetDevice,
+        extack: Option<&ExtAck>,
+        rtnl: &Rtnl,
+    ) -> Result {
+        enslave(dev, lower, extack, rtnl)
+    }
+
+    fn del_lower(dev: &BondDev, lower: &NetDevice, rtnl: &Rtnl) -> Result {
+        release(dev, lower, rtnl)
+    }
+
+    fn work(dev: &BondDev) {
+        monitor::work(dev);
+    }
+}
+
+/// Returns the published mode without taking a lock; for every packet.
+#[inline(always)]
+fn is_active_backup(dev: &BondDev) -> bool {
+    dev.mode() == Mode::ActiveBackup as i32
+}

@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Who notices that a link changed: the kernel's events at once, and the poll every `miimon` ms for
+//! drivers that report late or not at all.
+//!
+//! One work item per bond does all that waits: polls, ends of delays, repeated announcements, what a
+//! failover had to leave for later. It never waits for RTNL, since closing a bond waits for it under
+//! RTNL. A poll that finds nothing new does not even try to get it.
+
+use super::failover::{self, Source};
+use super::slave::{read_link_settings, Key, Slaves};
+use super::{announce, release, Bond, BondDev, SlaveDev};
+use core::sync::atomic::Ordering;
+use net::device::Dev;
+use net::netdevice::{Announce, BondingInfo, NetDevice};
+use net::netdev_info;
+use net::notifier::{self, Listener};
+use net::published::Slot;
+use net::rtnl::{self, Rtnl};
+use net::sync::now_ms;
+use policy::{Event, Millis};
+
+const NEVER: Millis = u64::MAX;
+
+/// How long to wait for RTNL before the next try, in ms; the shortest time that there is.
+const RETRY_MS: u32 = 1;
+
+/// Starts the monitor of a bond that goes up.
+pub(super) fn open(dev: &BondDev, rtnl: &Rtnl) {
+    failover::refresh_roles(dev, rtnl);
+    restart(dev, rtnl);
+}
+
+/// Looks at all links now, and goes on from there. Without effect while the bond is down.
+pub(super) fn restart(dev: &BondDev, rtnl: &Rtnl) {
+    let bond = dev.data();
+    let config = bond.config();
+    bond.deadline.store(NEVER, Ordering::Relaxed);
+    if config.is_monitored() {
+        bond.next_poll.store(now_ms(), Ordering::Relaxed);
+    } else {
+        bond.next_poll.store(NEVER, Ordering::Relaxed);
+    }
+    arm(dev, rtnl);
+}
+
+/// Stops the monitor of a bond that goes down.
+pub(super) fn stop(dev: &BondDev, rtnl: &Rtnl) {
+    let bond = dev.data();
+    dev.cancel_work(rtnl);
+    bond.next_poll.store(NEVER, Ordering::Relaxed);
+    bond.deadline.store(NEVER, Ordering::Relaxed);
+    announce::cancel(dev, rtnl);
+    failover::settle(dev, Source::PLAIN, rtnl);
+    if bond.config().mode.uses_primary() {
+        if let Some(slave) = dev.settled(rtnl) {
+            slave.dev().unsync_addrs_from(rtnl, dev);
+        }
+    } else {
+        dev.lowers(rtnl).for_each(|slave| slave.dev().unsync_addrs_from(rtnl, dev));
+    }
+    // Listeners that were not told yet are told while the bond is down.
+    arm(dev, rtnl);
+}
+
+/// Notes when the next delay ends.
+pub(super) fn set_deadline(dev: &BondDev, deadline: Option<Millis>) {
+    dev.data().deadline.store(deadline.unwrap_or(NEVER), Ordering::Relaxed);
+}
+
+/// Has the work run as soon as possible.
+pub(super) fn kick(dev: &BondDev) {
+    dev.data().kicked.store(true, Ordering::Release);
+    dev.schedule(0);
+}
+
+/// Has the work run when the next thing is due.
+pub(super) fn arm(dev: &BondDev, rtnl: &Rtnl) {
+    let due = announce::due(dev, rtnl).min(next_due(dev));
+    schedule_for(dev, due);
+}
+
+fn next_due(dev: &BondDev) -> Millis {
+    let bond = dev.data();
+    bond.next_poll.load(Ordering::Relaxed).min(bond.deadline.load(Ordering::Relaxed))
+}
+
+fn schedule_for(dev: &BondDev, due: Millis) {
+    if dev.data().kicked.load(Ordering::Acquire) {
+        dev.schedule(0);
+    } else if due != NEVER {
+        let delay = due.saturating_sub(now_ms());
+        dev.schedule(u32::try_from(delay).unwrap_or(u32::MAX));
+    }
+}
+
+/// The work of a bond.
+pub(super) fn work(dev: &BondDev) {
+    let bond = dev.data();
+    if is_idle_poll(dev) {
+        bond.next_poll.store(next_poll(&bond), Ordering::Relaxed);
+        return schedule_for(dev, next_due(dev));
+    }
+    let Some(rtnl) = rtnl::try_lock() else {
+        return dev.schedule(RETRY_MS);
+    };
+    let rtnl: &Rtnl = &rtnl;
+    bond.kicked.store(false, Ordering::Release);
+    failover::settle(dev, Source::PLAIN, rtnl);
+
+    let now = now_ms();
+    if dev.is_running() {
+        let slaves = Slaves { dev, rtnl };
+        if bond.next_poll.load(Ordering::Relaxed) <= now {
+            bond.next_poll.store(next_poll(&bond), Ordering::Relaxed);
+            slaves.read_carriers();
+            failover::handle(dev, Event::Poll, Source::PLAIN, rtnl);
+        } else if bond.deadline.load(Ordering::Relaxed) <= now {
+            slaves.read_carriers();
+            failover::handle(dev, Event::Tick, Source::PLAIN, rtnl);
+        }
+        announce::step(dev, rtnl);
+    }
+    tell_info(dev, rtnl);
+    arm(dev, rtnl);
+}
+
+/// Returns whether the only thing to do is a poll, and that would find nothing.
+fn is_idle_poll(dev: &BondDev) -> bool {
+    let bond = dev.data();
+    if bond.kicked.load(Ordering::Acquire) || bond.deadline.load(Ordering::Relaxed) != NEVER {
+        return false;
+    }
+    let rcu = net::rcu::read_lock();
+    !announce::is_pending(&bond)
+        && bond.next_poll.load(Ordering::Relaxed) != NEVER
+        && dev.lowers_rcu(&rcu).all(|slave| {
+            let port = slave.data().port();
+            port.carrier == slave.dev().has_link() && port.link.deadline.is_none()
+                && port.carrier == (port.link.state == policy::LinkState::Up)
+        })
+}
+
+fn next_poll(bond: &Bond) -> Millis {
+    match bond.config().miimon {
+        0 => NEVER,
+        miimon => now_ms().saturating_add(u64::from(miimon)),
+    }
+}
+
+/// Tells listeners about slaves whose state has changed (`NETDEV_BONDING_INFO`).
+fn tell_info(dev: &BondDev, rtnl: &Rtnl) {
+    let config = dev.data().config();
+    for slave in dev.lowers(rtnl) {
+        if slave.data().tell.swap(false, Ordering::Relaxed) {
+            let port = slave.data().port();
+            slave.dev().bonding_info_changed(
+                rtnl,
+                &BondingInfo {
+                    mode: i32::from(config.mode.number()),
+                    miimon: i32::try_from(config.miimon).unwrap_or(i32::MAX),
+                    num_slaves: i32::try_from(dev.lower_count()).unwrap_or(i32::MAX),
+                    link: port.link.state as i8,
+                    state: i8::from(slave.is_backup()),
+                    link_failure_count: port.failures,
+                },
+            );
+        }
+    }
+}
+
+/// Listens to the events of all devices.
+pub(crate) struct Events;
+
+impl Listener for Events {
+    fn event(device: &NetDevice, event: notifier::Event, rtnl: &Rtnl) {
+        if !device.is_bonding() || !device.is_slave() {
+            return;
+        }
+        let Some(dev) = device.master(rtnl).and_then(Dev::<Bond>::from_netdev) else { return };
+        let Some(slave) = dev.lower_of(rtnl, device) else { return };
+        slave_event(dev, slave, event, rtnl);
+    }
+}
+
+fn slave_event(dev: &BondDev, slave: &SlaveDev, event: notifier::Event, rtnl: &Rtnl) {
+    use notifier::Event::*;
+    match event {
+        Unregister => release::release_unregistered(dev, slave, rtnl),
+        Up | Change | Down => {
+            // Of a device with an instance lock, link settings may be read in these events only
+            // with the lock that is held already.
+            let has_settings_lock = event != Down;
+            if has_settings_lock {
+                read_link_settings(slave, true, rtnl);
+            }
+            if dev.is_running() && dev.data().link_events.load(Ordering::Relaxed) {
+                let locked = slave.dev().needs_ops_lock().then(|| slave.dev());
+                let up = slave.dev().has_link();
+                let source = Source { locked, has_settings_lock };
+                failover::handle(dev, Event::Carrier { key: Key(slave), up }, source, rtnl);
+            }
+        }
+        ChangeName => renamed(dev, slave, rtnl),
+        FeatChange => update_features(dev, rtnl),
+        ResendIgmp => {
+            let _ = dev.announce(rtnl, Announce::ResendIgmp);
+        }
+        Register => {}
+    }
+}
+
+/// A slave has another name: is it the primary now, or not any more?
+fn renamed(dev: &BondDev, slave: &SlaveDev, rtnl: &Rtnl) {
+    let config = dev.data().config();
+    let Some(primary) = config.primary.filter(|_| config.mode.uses_primary()) else { return };
+    let was = dev.slot(rtnl, Slot::Primary);
+    if was.map(Key) == Some(Key(slave)) {
+        dev.set_slot(rtnl, Slot::Primary, None);
+        netdev_info!(dev, "Primary slave changed to none, reselecting active slave");
+    } else if primary.as_bytes() == slave.dev().name().as_bytes() {
+        dev.set_slot(rtnl, Slot::Primary, Some(slave));
+        netdev_info!(dev, "Primary slave changed to {}, reselecting active slave", slave.dev().name());
+    } else {
+        return;
+    }
+    let locked = slave.dev().needs_ops_lock().then(|| slave.dev());
+    let source = Source { locked, has_settings_lock: true };
+    failover::handle(dev, Event::PrimaryRenamed, source, rtnl);
+}
+
+
+/// Computes the bond's features from those of its slaves.
+pub(super) fn update_features(dev: &BondDev, rtnl: &Rtnl) {
+    let computing = &dev.data().computing_features;
+    if !computing.get(rtnl) {
+        computing.set(rtnl, true);
+        dev.update_master_features(rtnl);
+        computing.set(rtnl, false);
+    }
+}

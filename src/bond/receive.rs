@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What becomes of a packet that a slave has received.
+
+use super::SlaveDev;
+use net::device::Rx;
+use net::netdevice::ARPHRD_ETHER;
+use net::skbuff::Received;
+use policy::receive::{classify, Receive};
+use policy::Mode;
+
+/// Classifies a packet. Softirq; no lock, no allocation, no shared cache line written.
+#[inline]
+pub(super) fn receive(slave: &SlaveDev, packet: &Received) -> Rx {
+    if !slave.is_inactive() {
+        return Rx::Another;
+    }
+    on_inactive(slave, packet)
+}
+
+#[cold]
+fn on_inactive(slave: &SlaveDev, packet: &Received) -> Rx {
+    let link_local = slave.dev().link_type() == ARPHRD_ETHER && packet.is_link_local();
+    // Only balance-alb asks whether the packet is unicast, and is not built.
+    match classify(Mode::ActiveBackup, true, false, link_local) {
+        Receive::Deliver => Rx::Another,
+        Receive::Exact => Rx::Exact,
+        Receive::Pass => Rx::Pass,
+    }
+}

@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A slave: its data, and the slaves of a bond as the policy sees them.
+
+use super::{Bond, BondDev, SlaveDev};
+use core::sync::atomic::{AtomicBool, AtomicU16, Ordering};
+use kernel::new_spinlock;
+use kernel::prelude::*;
+use kernel::sync::SpinLock;
+use net::netdevice::{LinkSettings, Stats};
+use net::published::Slot;
+use net::rtnl::Rtnl;
+use policy::address::HwAddr;
+use policy::receive::SlaveFlags;
+use policy::{Duplex, Group, Port, Ports};
+
+/// The statistics of a slave since it joined.
+#[derive(Clone, Copy)]
+pub(super) struct Counted {
+    /// What its device said last.
+    last: Stats,
+    /// What has been added up.
+    sum: Stats,
+}
+
+impl Counted {
+    /// Adds what has come since the last time.
+    ///
+    /// Devices whose counters have 32 bits wrap; some start at zero again when they are reset, which
+    /// counts as nothing.
+    pub(super) fn update(&mut self, now: Stats) -> Stats {
+        for ((sum, last), now) in self.sum.0.iter_mut().zip(&mut self.last.0).zip(now.0) {
+            let narrow = (now | *last) >> 32 == 0;
+            let delta = now.wrapping_sub(*last) as i64;
+            let delta = if narrow { i64::from(delta as i32) } else { delta };
+            if let Ok(more) = u64::try_from(delta) {
+                *sum = sum.wrapping_add(more);
+            }
+            *last = now;
+        }
+        self.sum
+    }
+}
+
+/// The data of one slave.
+///
+/// What other kernel code reads of it (link, backup, inactive) is kept in its [`SlaveDev`].
+#[pin_data]
+pub(crate) struct Slave {
+    /// What the policy knows of it. Written under RTNL; the lock is for readers without.
+    #[pin]
+    port: SpinLock<Port>,
+    /// Its statistics. Taken inside the bond's lock.
+    #[pin]
+    counted: SpinLock<Counted>,
+    /// The address that it had before it joined.
+    perm_addr: HwAddr,
+    /// The MTU that it had before it joined, in bytes.
+    pub(super) original_mtu: u32,
+    queue_id: AtomicU16,
+    /// Whether listeners shall be told of its state (`NETDEV_BONDING_INFO`).
+    pub(super) tell: AtomicBool,
+}
+
+impl Slave {
+    /// Makes the data of a device that joins.
+    pub(super) fn new(
+        port: Port,
+        perm_addr: HwAddr,
+        original_mtu: u32,
+        stats: Stats,
+    ) -> impl PinInit<Self> {
+        let counted = Counted { last: stats, sum: Stats::default() };
+        pin_init!(Self {
+            port <- new_spinlock!(port),
+            counted <- new_spinlock!(counted),
+            perm_addr,
+            original_mtu,
+            queue_id: AtomicU16::new(0),
+            tell: AtomicBool::new(false),
+        })
+    }
+
+    /// Returns what the policy knows of the slave. Any context but interrupts.
+    pub(crate) fn port(&self) -> Port {
+        *self.port.lock()
+    }
+
+    /// Returns the address that the device had before it joined.
+    pub(crate) fn perm_addr(&self) -> &HwAddr {
+        &self.perm_addr
+    }
+
+    /// Returns the transmit queue of the bond that is this slave's; 0 for none. Any context.
+    pub(crate) fn queue_id(&self) -> u16 {
+        self.queue_id.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_queue_id(&self, queue: u16) {
+        self.queue_id.store(queue, Ordering::Relaxed);
+    }
+
+    pub(super) fn count(&self, now: Stats) -> Stats {
+        self.counted.lock().update(now)
+    }
+}
+
+/// Replaces what the policy knows of a slave, and publishes its link state.
+pub(super) fn set_port(slave: &SlaveDev, port: Port, rtnl: &Rtnl) {
+    *slave.data().port.lock() = port;
+    slave.set_link(rtnl, port.link.state as i8);
+}
+
+/// Names a slave to the policy.
+#[derive(Clone, Copy)]
+pub(super) struct Key<'a>(pub(super) &'a SlaveDev);
+
+impl PartialEq for Key<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        core::ptr::eq(self.0, other.0)
+    }
+}
+
+impl Eq for Key<'_> {}
+
+/// The slaves of a bond, under RTNL.
+pub(super) struct Slaves<'a> {
+    pub(super) dev: &'a BondDev,
+    pub(super) rtnl: &'a Rtnl,
+}
+
+impl<'a> Ports for Slaves<'a> {
+    type Key = Key<'a>;
+
+    fn keys(&self) -> impl Iterator<Item = Key<'a>> + Clone {
+        self.dev.lowers(self.rtnl).map(Key)
+    }
+
+    fn get(&self, key: Key<'a>) -> Port {
+        key.0.data().port()
+    }
+
+    fn set(&self, key: Key<'a>, port: Port) {
+        set_port(key.0, port, self.rtnl);
+    }
+}
+
+impl<'a> Slaves<'a> {
+    /// Returns what the bond knows of its slaves as a group.
+    pub(super) fn group(&self) -> Group<Key<'a>> {
+        Group {
+            active: self.dev.slot(self.rtnl, Slot::Active).map(Key),
+            primary: self.dev.slot(self.rtnl, Slot::Primary).map(Key),
+            force_primary: self.dev.data().force_primary.get(self.rtnl),
+        }
+    }
+
+    /// Reads the carriers of all slaves.
+    pub(super) fn read_carriers(&self) {
+        for slave in self.dev.lowers(self.rtnl) {
+            let port = slave.data().port();
+            let carrier = slave.dev().has_link();
+            if port.carrier != carrier {
+                set_port(slave, Port { carrier, ..port }, self.rtnl);
+            }
+        }
+    }
+}
+
+/// Asks a slave's driver for speed and duplex; `locked` as in
+/// [`link_settings`](net::netdevice::NetDevice::link_settings).
+pub(super) fn read_link_settings(slave: &SlaveDev, locked: bool, rtnl: &Rtnl) {
+    let unknown = LinkSettings { speed: u32::MAX, duplex: u8::MAX };
+    let settings = slave.dev().link_settings(rtnl, locked).unwrap_or(unknown);
+    let duplex = match settings.duplex {
+        0 => Duplex::Half,
+        1 => Duplex::Full,
+        _ => Duplex::Unknown,
+    };
+    let known = settings.speed != 0 && settings.speed != u32::MAX && duplex != Duplex::Unknown;
+    let port = slave.data().port();
+    let port = Port {
+        speed: known.then_some(settings.speed),
+        duplex: if known { duplex } else { Duplex::Unknown },
+        ..port
+    };
+    set_port(slave, port, rtnl);
+}
+
+/// Gives a slave the role that it has now, and tells of a change.
+pub(super) fn set_role(dev: &BondDev, slave: &SlaveDev, flags: SlaveFlags, rtnl: &Rtnl) {
+    let was_backup = slave.is_backup();
+    slave.set_role(rtnl, flags.backup, flags.inactive);
+    if was_backup != flags.backup {
+        tell(dev, slave, rtnl);
+    }
+}
+
+/// Tells listeners of the state of a slave: switch drivers at once, the others soon.
+pub(super) fn tell(dev: &BondDev, slave: &SlaveDev, rtnl: &Rtnl) {
+    use policy::LinkState::{Fail, Up};
+    let link_up = matches!(slave.data().port().link.state, Up | Fail);
+    slave.dev().lower_state_changed(rtnl, link_up, !slave.is_backup());
+    slave.data().tell.store(true, Ordering::Relaxed);
+    super::monitor::kick(dev);
+}
+
+/// Gives all slaves of a bond the roles that they have now.
+pub(super) fn set_roles(dev: &BondDev, bond: &Bond, rtnl: &Rtnl) {
+    let config = bond.config();
+    let active = dev.slot(rtnl, Slot::Active).map(Key);
+    for slave in dev.lowers(rtnl) {
+        let is_active = active == Some(Key(slave));
+        let flags = SlaveFlags::of(config.mode, is_active, config.all_slaves_active);
+        set_role(dev, slave, flags, rtnl);
+    }
+}
