@@ -346,7 +346,10 @@ impl<P: Ports> Round<'_, P> {
     }
 
     fn finish(mut self, before: Option<P::Key>) -> Outcome<P::Key> {
-        if self.select || self.group.active.is_none() {
+        // A bond that uses all its slaves and has no link left takes one that is going up, as it
+        // would if that one came back now.
+        let stranded = !self.config.mode.uses_primary() && !self.carrier();
+        if self.select || stranded || self.group.active.is_none() {
             let choice = select::choose(
                 self.listed().map(|key| self.candidate(key)),
                 self.group.active,

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Host tests of the policy crate: one module for each of its files, and the properties that must
+//! hold whatever happens.
+
+mod address;
+mod documentation;
+mod group;
+mod link;
+mod markdown;
+mod name;
+mod notify;
+mod options;
+mod params;
+mod properties;
+mod properties_of_options;
+mod receive;
+mod select;
+mod table;
+mod transmit;
+mod world;

@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What must hold for options whatever is written to them.
+
+use policy::options::{parse, OptionDesc, RawParams, Values, OPTIONS};
+use policy::{Config, DeviceState, HwAddr, IfName, Mode, OptionId, Value};
+use proptest::prelude::*;
+
+use crate::world::config;
+
+fn option() -> impl Strategy<Value = &'static OptionDesc> {
+    (0..OPTIONS.len()).prop_map(|place| &OPTIONS[place])
+}
+
+fn state() -> impl Strategy<Value = DeviceState> {
+    any::<(bool, bool)>().prop_map(|(has_slaves, is_up)| DeviceState { has_slaves, is_up })
+}
+
+/// Anything, but often something that has a meaning.
+fn text() -> impl Strategy<Value = Vec<u8>> {
+    let words: Vec<&'static str> = OPTIONS
+        .iter()
+        .flat_map(|desc| match desc.values {
+            Values::Choice(names) => names,
+            Values::Range { named, .. } => named,
+            _ => &[],
+        })
+        .map(|it| it.text)
+        .chain(["default", "+eth0", "-eth0", "eth0", "eth0:1", "", "\n"])
+        .collect();
+    prop_oneof![
+        proptest::collection::vec(any::<u8>(), 0..64),
+        (0u64..70_000).prop_map(|number| format!("{number}\n").into_bytes()),
+        any::<u64>().prop_map(|number| number.to_string().into_bytes()),
+        proptest::sample::select(words).prop_map(|word| word.as_bytes().to_vec()),
+        "[ -~\n]{0,40}".prop_map(String::into_bytes),
+    ]
+}
+
+fn value() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        any::<u64>().prop_map(Value::Number),
+        (0u64..300).prop_map(Value::Number),
+        any::<i32>().prop_map(Value::Prio),
+        (0usize..20).prop_map(|count| Value::Addresses { count }),
+        Just(Value::Name(None)),
+        Just(Value::Name(IfName::new(b"eth0"))),
+    ]
+}
+
+/// A bond that has had some options set.
+fn some_config() -> impl Strategy<Value = Config> {
+    let writes = proptest::collection::vec((option(), value()), 0..20);
+    (any::<bool>(), writes).prop_map(|(active_backup, writes)| {
+        let mode = if active_backup {
+            Mode::ActiveBackup
+        } else {
+            Mode::RoundRobin
+        };
+        writes
+            .into_iter()
+            .fold(config(mode, &[]), |config, (desc, value)| {
+                config
+                    .apply(desc.id, value, DeviceState::default())
+                    .map_or(config, |done| done.0)
+            })
+    })
+}
+
+/// Whether setting one option may change what another one reads.
+fn is_tied(set: OptionId, read: OptionId) -> bool {
+    use OptionId::{Downdelay, Miimon, NumGratArp, NumUnsolNa, PeerNotifDelay, Updelay};
+    set == read
+        || (set == Miimon && matches!(read, Updelay | Downdelay | PeerNotifDelay))
+        || matches!(
+            (set, read),
+            (NumGratArp, NumUnsolNa) | (NumUnsolNa, NumGratArp)
+        )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 4000,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn anything_can_be_parsed_and_a_refusal_is_one_sentence(desc in option(), text in text()) {
+        if let Err(error) = parse(desc.id, &text) {
+            let sentence = error.to_string();
+            prop_assert!(sentence.chars().all(|it| !it.is_control()), "{sentence:?}");
+            prop_assert!((10..300).contains(&sentence.len()), "{sentence:?}");
+            prop_assert!(error.errno() > 0 && !error.extack().is_empty());
+        }
+    }
+
+    #[test]
+    fn a_number_is_taken_if_and_only_if_the_table_says_so(desc in option(), number: u64) {
+        for number in [number, number % 400, number % 3] {
+            let parsed = parse(desc.id, number.to_string().as_bytes());
+            if matches!(desc.values, Values::Choice(_) | Values::Range { .. }) {
+                prop_assert_eq!(parsed == Ok(Value::Number(number)), desc.takes(number));
+            }
+        }
+    }
+
+    #[test]
+    fn setting_an_option_changes_that_option_alone(
+        config in some_config(), desc in option(), value in value(), state in state(),
+    ) {
+        let before = config;
+        let Ok((after, effects)) = config.apply(desc.id, value, state) else {
+            prop_assert_eq!(config, before, "a refusal leaves everything as it was");
+            return Ok(());
+        };
+        for other in OPTIONS.iter().filter(|other| !is_tied(desc.id, other.id)) {
+            prop_assert_eq!(before.number(other.id), after.number(other.id), "{}", other.name);
+        }
+        if desc.id != OptionId::Primary {
+            prop_assert_eq!(before.primary, after.primary);
+        }
+        if let (Value::Number(asked), Some(now)) = (value, after.number(desc.id)) {
+            // Only a delay may differ from what was asked for, and then somebody is told.
+            prop_assert!(now == asked || (effects.notice.is_some() && now < asked));
+        }
+    }
+
+    #[test]
+    fn what_may_not_be_set_now_is_refused(
+        config in some_config(), desc in option(), value in value(), state in state(),
+    ) {
+        let refused = config.apply(desc.id, value, state).is_err();
+        let must = desc.unsupported.contains(config.mode)
+            || (desc.no_slaves && state.has_slaves)
+            || (desc.if_down && state.is_up);
+        prop_assert!(!must || refused, "{}", desc.name);
+    }
+
+    #[test]
+    fn only_the_default_of_what_is_not_built_is_taken(
+        config in some_config(), desc in option(), value in value(), state in state(),
+    ) {
+        if !desc.built {
+            if let Ok((after, _)) = config.apply(desc.id, value, state) {
+                prop_assert_eq!(after, config);
+                let nothing = Value::Addresses { count: 0 };
+                prop_assert!(value == Value::Number(desc.default) || value == nothing);
+            }
+        }
+        prop_assert!(config.mode.is_built());
+    }
+
+    #[test]
+    fn values_stay_in_their_range(config in some_config()) {
+        for desc in OPTIONS.iter() {
+            let delay = matches!(
+                desc.id,
+                OptionId::Updelay | OptionId::Downdelay | OptionId::PeerNotifDelay
+            );
+            if let Some(number) = config.number(desc.id).filter(|_| !delay) {
+                prop_assert!(desc.takes(number), "{} {number}", desc.name);
+            }
+            let miimon = u64::from(config.miimon);
+            if delay && miimon > 0 {
+                prop_assert_eq!(config.number(desc.id).unwrap() % miimon, 0);
+            }
+        }
+    }
+
+    #[test]
+    fn what_sysfs_shows_can_be_written_back(config in some_config(), desc in option()) {
+        let shown = config.show(desc.id).to_string();
+        let state = DeviceState::default();
+        if let (false, Ok((after, ..))) =
+            (shown.is_empty(), config.write(desc.id, shown.as_bytes(), state))
+        {
+            prop_assert_eq!(after, config);
+        }
+    }
+
+    #[test]
+    fn a_write_is_a_check_a_parse_and_an_apply(
+        config in some_config(), desc in option(), text in text(), state in state(),
+    ) {
+        let written = config.write(desc.id, &text, state).map(|(config, effects, _)| (config, effects));
+        let steps = config
+            .check(desc.id, state)
+            .and_then(|()| parse(desc.id, &text))
+            .and_then(|value| config.apply(desc.id, value, state));
+        prop_assert_eq!(written, steps);
+    }
+
+    #[test]
+    fn names_are_valid_for_the_kernel(bytes in proptest::collection::vec(any::<u8>(), 0..20)) {
+        let valid = (1..16).contains(&bytes.len())
+            && bytes != b"."
+            && bytes != b".."
+            && !bytes.iter().any(|byte| b"\0/: \t\n\x0b\x0c\r\xa0".contains(byte));
+        let name = IfName::new(&bytes);
+        prop_assert_eq!(name.is_some(), valid);
+        if let Some(name) = name {
+            prop_assert_eq!(name.as_bytes(), &bytes[..]);
+        }
+    }
+
+    #[test]
+    fn addresses_keep_their_bytes(bytes in proptest::collection::vec(any::<u8>(), 0..40)) {
+        let address = HwAddr::new(&bytes);
+        prop_assert_eq!(address.is_some(), bytes.len() <= 32);
+        if let Some(address) = address {
+            prop_assert_eq!(address.as_bytes(), &bytes[..]);
+            prop_assert_eq!(address.to_string().len(), (bytes.len() * 3).saturating_sub(1));
+        }
+    }
+
+    #[test]
+    fn any_parameters_load_or_are_refused_with_a_sentence(
+        numbers in proptest::array::uniform12(prop_oneof![any::<i32>(), -1..400]),
+        texts in proptest::array::uniform9(proptest::option::of(text())),
+        lp_interval: u32,
+    ) {
+        let [mode, primary, reselect, fom, events, hash, lacp, select, validate] = &texts;
+        let raw = RawParams {
+            max_bonds: numbers[0],
+            tx_queues: numbers[1],
+            num_peer_notif: numbers[2],
+            miimon: numbers[3],
+            updelay: numbers[4],
+            downdelay: numbers[5],
+            use_carrier: if numbers[6] % 8 == 0 { numbers[6] } else { 1 },
+            mode: mode.as_deref(),
+            primary: primary.as_deref(),
+            primary_reselect: reselect.as_deref(),
+            lacp_rate: lacp.as_deref(),
+            ad_select: select.as_deref().filter(|_| numbers[6] % 4 == 0),
+            min_links: numbers[7],
+            xmit_hash_policy: hash.as_deref(),
+            arp_interval: numbers[8],
+            arp_ip_target: &[],
+            arp_validate: validate.as_deref().filter(|_| numbers[6] % 4 == 1),
+            arp_all_targets: validate.as_deref(),
+            fail_over_mac: fom.as_deref().filter(|_| numbers[6] % 4 == 2),
+            all_slaves_active: numbers[9],
+            resend_igmp: numbers[10],
+            packets_per_slave: numbers[11],
+            lp_interval,
+            link_events: events.as_deref().filter(|_| numbers[6] % 4 == 3),
+        };
+        let mut said = Vec::new();
+        match Config::from_module_params(&raw, &mut |warning| said.push(warning.to_string())) {
+            Ok(config) => {
+                prop_assert!(config.mode.is_built() && config.tx_queues > 0);
+                prop_assert!(u64::from(config.miimon) <= i32::MAX as u64);
+            }
+            Err(error) => {
+                prop_assert!(error.errno() > 0);
+                said.push(error.to_string());
+            }
+        }
+        for sentence in said {
+            prop_assert!(sentence.chars().all(|it| !it.is_control()), "{sentence:?}");
+            prop_assert!((10..300).contains(&sentence.len()), "{sentence:?}");
+        }
+    }
+}

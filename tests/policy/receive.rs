@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Received frames.
+
+use policy::receive::{classify, is_link_local, Receive, SlaveFlags};
+use policy::Mode;
+
+#[test]
+fn the_bond_gets_what_arrives_on_an_active_slave() {
+    for mode in Mode::ALL {
+        for unicast in [false, true] {
+            for link_local in [false, true] {
+                assert_eq!(classify(mode, false, unicast, link_local), Receive::Deliver);
+            }
+        }
+    }
+}
+
+#[test]
+fn frames_on_inactive_slaves_are_for_those_who_listen_there() {
+    for mode in [Mode::RoundRobin, Mode::ActiveBackup, Mode::Tlb] {
+        for unicast in [false, true] {
+            assert_eq!(classify(mode, true, unicast, false), Receive::Exact);
+            assert_eq!(classify(mode, true, unicast, true), Receive::Pass);
+        }
+    }
+    assert_eq!(classify(Mode::Alb, true, true, false), Receive::Deliver);
+    assert_eq!(classify(Mode::Alb, true, false, false), Receive::Exact);
+    assert_eq!(classify(Mode::Alb, true, false, true), Receive::Pass);
+}
+
+#[test]
+fn link_local_addresses_are_sixteen() {
+    assert!(is_link_local(&[0x01, 0x80, 0xc2, 0, 0, 0x00]));
+    assert!(is_link_local(&[0x01, 0x80, 0xc2, 0, 0, 0x0e]), "LLDP");
+    assert!(is_link_local(&[0x01, 0x80, 0xc2, 0, 0, 0x0f]));
+    assert!(!is_link_local(&[0x01, 0x80, 0xc2, 0, 0, 0x10]));
+    assert!(!is_link_local(&[0x01, 0x80, 0xc2, 0, 1, 0x00]));
+    assert!(!is_link_local(&[0xff; 6]));
+}
+
+#[test]
+fn backups_are_inactive_unless_all_slaves_are_active() {
+    let flags = |mode, is_active, all| {
+        let flags = SlaveFlags::of(mode, is_active, all);
+        (flags.backup, flags.inactive)
+    };
+    assert_eq!(flags(Mode::ActiveBackup, true, false), (false, false));
+    assert_eq!(flags(Mode::ActiveBackup, false, false), (true, true));
+    assert_eq!(flags(Mode::ActiveBackup, false, true), (true, false));
+    assert_eq!(flags(Mode::RoundRobin, false, false), (false, false));
+}
