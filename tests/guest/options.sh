@@ -9,7 +9,7 @@
 #       >tests/guest/reference/options.txt
 
 . "${BASH_SOURCE[0]%/*}/bond.sh"
-. "${BASH_SOURCE[0]%/*}/reference.sh"
+. "${BASH_SOURCE[0]%/*}/reference/compare.sh"
 
 setup() {
 	loaded || modprobe bonding max_bonds=0
