@@ -8,7 +8,6 @@ use super::slave::{read_link_settings, set_role, tell, Key, Slave};
 use super::{link_type, monitor, Bond, BondDev, SlaveDev};
 use core::ffi::CStr;
 use kernel::prelude::*;
-use kernel::types::ScopeGuard;
 use net::device::eopnotsupp;
 use net::lower::LagTx;
 use net::netdevice::{AddrAssign, Announce, Features, NetDevice, ARPHRD_CAN, ARPHRD_INFINIBAND};
@@ -35,7 +34,7 @@ pub(crate) fn enslave(
     check(dev, device, &config, is_first, &refusal, rtnl)?;
 
     let was = Before::of(dev, &config, rtnl);
-    let undo_first = ScopeGuard::new(|| {
+    let undo_first = Undo::new(|| {
         if is_first {
             was.put_back(dev, rtnl);
         }
@@ -52,7 +51,7 @@ pub(crate) fn enslave(
     let perm_addr = addr_of(device, rtnl);
     let original_mtu = device.mtu();
     device.set_mtu(rtnl, dev.mtu()).inspect_err(|err| refusal.log(*err, "calling dev_set_mtu"))?;
-    let undo_mtu = ScopeGuard::new(|| {
+    let undo_mtu = Undo::new(|| {
         let _ = device.set_mtu(rtnl, original_mtu);
     });
 
@@ -66,7 +65,7 @@ pub(crate) fn enslave(
             .set_addr(rtnl, addr.as_bytes(), extack)
             .inspect_err(|err| refusal.log(*err, "calling set_mac_address"))?;
     }
-    let undo_addr = ScopeGuard::new(|| {
+    let undo_addr = Undo::new(|| {
         if new_addr.is_some() {
             restore(dev, device, &perm_addr, rtnl);
         }
@@ -74,18 +73,18 @@ pub(crate) fn enslave(
 
     // Before it is opened, so that IPv6 does not configure it.
     device.set_no_addrconf(rtnl, true);
-    let undo_addrconf = ScopeGuard::new(|| device.set_no_addrconf(rtnl, false));
+    let undo_addrconf = Undo::new(|| device.set_no_addrconf(rtnl, false));
     device.open(rtnl, extack).inspect_err(|err| refusal.log(*err, "opening it"))?;
     let was_bonding = device.is_bonding();
     device.set_bonding(rtnl, true);
-    let undo_open = ScopeGuard::new(|| {
+    let undo_open = Undo::new(|| {
         device.set_bonding(rtnl, was_bonding);
         device.close(rtnl);
     });
     device
         .add_vlans_of(rtnl, dev)
         .inspect_err(|err| refusal.log(*err, "adding the VLAN ids of the bond"))?;
-    let undo_vlans = ScopeGuard::new(|| device.del_vlans_of(rtnl, dev));
+    let undo_vlans = Undo::new(|| device.del_vlans_of(rtnl, dev));
 
     let carrier = device.has_link();
     let link = Link::initial(carrier, config.delays(), config.is_monitored(), now_ms());
@@ -111,8 +110,6 @@ pub(crate) fn enslave(
 fn join(dev: &BondDev, slave: &SlaveDev, config: &Config, rtnl: &Rtnl) {
     let device = slave.dev();
     read_link_settings(slave, false, rtnl);
-    let port = slave.data().port();
-    super::slave::set_port(slave, port, rtnl);
     let flags = SlaveFlags::of(config.mode, false, config.all_slaves_active);
     set_role(dev, slave, flags, rtnl);
     tell(dev, slave, rtnl);
@@ -160,6 +157,30 @@ fn receive_as_bond(dev: &BondDev, device: &NetDevice, rtnl: &Rtnl) {
     }
     if dev.is_up() {
         device.sync_addrs_from(rtnl, dev, true);
+    }
+}
+
+/// Undoes a step unless it is told that all went well. (The kernel crate's `ScopeGuard` may panic.)
+struct Undo<F: Fn()> {
+    undo: F,
+    armed: bool,
+}
+
+impl<F: Fn()> Undo<F> {
+    fn new(undo: F) -> Self {
+        Self { undo, armed: true }
+    }
+
+    fn dismiss(mut self) {
+        self.armed = false;
+    }
+}
+
+impl<F: Fn()> Drop for Undo<F> {
+    fn drop(&mut self) {
+        if self.armed {
+            (self.undo)();
+        }
     }
 }
 

@@ -25,10 +25,16 @@ const LOWER_WORDS: usize = offset_of!(bindings::slave, original_mtu).div_ceil(8)
 const BACKUP: u8 = 1 << 0;
 const INACTIVE: u8 = 1 << 1;
 
-// The C side is checked by static_assert() in helpers.c; here, that the words are aligned.
-const _: () = assert!(offset_of!(bindings::bonding, dev) == 0);
-const _: () = assert!(offset_of!(bindings::slave, dev) == 0);
-const _: () = assert!(align_of::<MasterHead>() >= align_of::<*mut u8>());
+const _: () = {
+    assert!(offset_of!(bindings::bonding, dev) == 0);
+    assert!(offset_of!(bindings::slave, dev) == 0);
+    assert!(align_of::<MasterHead>() >= align_of::<bindings::bonding>().min(8));
+    // The bits are one byte, of which C compilers for little-endian machines fill the lowest first.
+    assert!(
+        offset_of!(bindings::slave, duplex) == offset_of!(bindings::slave, _bitfield_1) + 1
+    );
+    assert!(cfg!(target_endian = "little"));
+};
 
 /// The beginning of `struct bonding`, up to and with `params.mode`.
 #[repr(C, align(8))]
