@@ -28,7 +28,8 @@ const INACTIVE: u8 = 1 << 1;
 const _: () = {
     assert!(offset_of!(bindings::bonding, dev) == 0);
     assert!(offset_of!(bindings::slave, dev) == 0);
-    assert!(align_of::<MasterHead>() >= align_of::<bindings::bonding>().min(8));
+    assert!(align_of::<MasterHead>() == align_of::<bindings::bonding>());
+    assert!(align_of::<LowerHead>() == align_of::<bindings::slave>());
     // The bits are one byte, of which C compilers for little-endian machines fill the lowest first.
     assert!(
         offset_of!(bindings::slave, duplex) == offset_of!(bindings::slave, _bitfield_1) + 1
