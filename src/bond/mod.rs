@@ -94,7 +94,7 @@ pub(crate) struct Bond {
 }
 
 impl Bond {
-    /// Returns the options. Any context but interrupts.
+    /// Returns the options. Process context.
     pub(crate) fn config(&self) -> Config {
         *self.config.lock()
     }

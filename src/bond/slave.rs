@@ -3,7 +3,7 @@
 //! A slave: its data, and the slaves of a bond as the policy sees them.
 
 use super::{Bond, BondDev, SlaveDev};
-use core::sync::atomic::{AtomicBool, AtomicU16, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU16, Ordering};
 use kernel::new_spinlock;
 use kernel::prelude::*;
 use kernel::sync::SpinLock;
@@ -57,6 +57,8 @@ pub(crate) struct Slave {
     perm_addr: HwAddr,
     /// The MTU that it had before it joined, in bytes.
     pub(super) original_mtu: u32,
+    /// The port's `prio`, for the transmit path: the lock is not for softirqs.
+    prio: AtomicI32,
     queue_id: AtomicU16,
     /// Whether listeners shall be told of its state (`NETDEV_BONDING_INFO`).
     pub(super) tell: AtomicBool,
@@ -76,14 +78,20 @@ impl Slave {
             counted <- new_spinlock!(counted),
             perm_addr,
             original_mtu,
+            prio: AtomicI32::new(0),
             queue_id: AtomicU16::new(0),
             tell: AtomicBool::new(false),
         })
     }
 
-    /// Returns what the policy knows of the slave. Any context but interrupts.
+    /// Returns what the policy knows of the slave. Process context.
     pub(crate) fn port(&self) -> Port {
         *self.port.lock()
+    }
+
+    /// Returns the slave's `prio`. Any context.
+    pub(super) fn prio(&self) -> i32 {
+        self.prio.load(Ordering::Relaxed)
     }
 
     /// Returns the address that the device had before it joined.
@@ -108,6 +116,7 @@ impl Slave {
 /// Replaces what the policy knows of a slave, and publishes its link state.
 pub(super) fn set_port(slave: &SlaveDev, port: Port, rtnl: &Rtnl) {
     *slave.data().port.lock() = port;
+    slave.data().prio.store(port.prio, Ordering::Relaxed);
     slave.set_link(rtnl, port.link.state as i8);
 }
 

@@ -61,7 +61,7 @@ fn stand_in<'a>(dev: &'a BondDev, rcu: &'a Rcu) -> Option<&'a SlaveDev> {
         key: slave,
         carrier: slave.dev().has_link(),
         link: link_state(slave),
-        prio: slave.data().port().prio,
+        prio: slave.data().prio(),
     }))
 }
 
