@@ -168,6 +168,7 @@ pub struct Ops<T: Master> {
     pub(crate) ethtool: bindings::ethtool_ops,
     pub(crate) link: crate::rtnetlink::LinkTable,
     pub(crate) group: *const bindings::attribute_group,
+    pub(crate) lower_dir: Option<crate::sysfs::LowerDirRef>,
     device_type: bindings::device_type,
     header: bindings::header_ops,
     _driver: PhantomData<fn(T)>,
@@ -205,6 +206,7 @@ impl<T: Master> Ops<T> {
             ethtool: pin_init::zeroed(),
             link: crate::rtnetlink::LinkTable::new(kind),
             group: ptr::null(),
+            lower_dir: None,
             device_type: bindings::device_type { name: kind.as_ptr().cast(), ..pin_init::zeroed() },
             header: bindings::header_ops {
                 create: Some(header_create::<T>),
@@ -230,6 +232,8 @@ pub(crate) struct Private<T: Master> {
     pub(crate) first: AtomicPtr<Lower<T>>,
     /// The lower device that has the master's addresses; see [`Dev::settled`].
     pub(crate) settled: AtomicPtr<Lower<T>>,
+    /// The file in `/proc/net`; see [`crate::procfs`].
+    pub(crate) proc_file: AtomicPtr<bindings::proc_dir_entry>,
     work: Opaque<bindings::delayed_work>,
     /// Whether work may be scheduled: between `ndo_init` and the end of `ndo_uninit`.
     works: AtomicBool,
@@ -554,6 +558,7 @@ pub(crate) unsafe extern "C" fn setup<T: Master>(dev: *mut bindings::net_device)
         (*dev).max_mtu = bindings::ETH_MAX_MTU;
         (*dev).netdev_ops = &ops.netdev;
         (*dev).ethtool_ops = &ops.ethtool;
+        (*dev).sysfs_groups[0] = ops.group;
         (*dev).needs_free_netdev = true;
         (*dev).priv_destructor = Some(destructor::<T>);
         (*dev).flags |= bindings::net_device_flags_IFF_MASTER;
@@ -617,6 +622,7 @@ unsafe extern "C" fn ndo_init<T: Master>(dev: *mut bindings::net_device) -> i32 
 unsafe extern "C" fn ndo_uninit<T: Master>(dev: *mut bindings::net_device) {
     // SAFETY: See above; RTNL is held.
     let (dev, rtnl) = unsafe { (Dev::<T>::from_raw(dev), Rtnl::assume()) };
+    crate::procfs::unpublish(dev, rtnl);
     T::uninit(dev, rtnl);
     dev.private().works.store(false, Ordering::Release);
     dev.cancel_work(rtnl);

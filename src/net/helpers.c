@@ -8,6 +8,8 @@
 #include <linux/netdev_features.h>
 #include <linux/percpu.h>
 #include <linux/random.h>
+#include <linux/sched/signal.h>
+#include <linux/sysfs.h>
 #include <net/bonding.h>
 #include <net/neighbour.h>
 #include <net/netdev_lock.h>
@@ -258,6 +260,19 @@ int nh_header_parse(const struct net_device *dev, const struct sk_buff *skb, u8 
 	const struct header_ops *ops = READ_ONCE(dev->header_ops);
 
 	return ops && ops->parse ? ops->parse(skb, dev, haddr) : 0;
+}
+
+/* sysfs */
+
+int nh_restart_syscall(void)
+{
+	return restart_syscall();
+}
+
+/* For attributes that are not static: all of them are of one lock class. */
+void nh_sysfs_attr_init(struct attribute *attr)
+{
+	sysfs_attr_init(attr);
 }
 
 /*

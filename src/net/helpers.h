@@ -67,6 +67,10 @@ int nh_header_create(struct net_device *dev, struct sk_buff *skb, u16 type,
 		     const void *daddr, const void *saddr, unsigned int len);
 int nh_header_parse(const struct net_device *dev, const struct sk_buff *skb, u8 *haddr);
 
+/* linux/sysfs.h, linux/sched/signal.h */
+int nh_restart_syscall(void);
+void nh_sysfs_attr_init(struct attribute *attr);
+
 /* neighbour.h */
 int nh_neigh_setup_from(struct net_device *dev, struct neighbour *neigh);
 

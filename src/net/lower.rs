@@ -209,6 +209,10 @@ impl<T: Master> Lower<T> {
         lower.linked.store(true, Ordering::Relaxed);
         tail.store(raw, Ordering::Release);
         master.add_to_count(1);
+        if let Err(err) = crate::sysfs::add_lower_dir(lower, &lower.dir) {
+            lower.unlink(rtnl);
+            return Err(err);
+        }
         Ok(lower)
     }
 

@@ -16,11 +16,16 @@
 
 mod bindings;
 pub mod device;
+pub mod ethtool;
+pub mod ioctl;
 pub mod lower;
+pub mod moduleparam;
 pub mod namespace;
 pub mod netdevice;
 pub mod netlink;
 pub mod notifier;
+pub mod pernet;
+pub mod procfs;
 pub mod published;
 pub mod rcu;
 pub mod rtnetlink;

@@ -7,7 +7,9 @@
 
 use crate::bindings;
 use core::ffi::CStr;
+use core::marker::PhantomData;
 use core::ptr;
+use kernel::error::{to_result, Result};
 use kernel::types::Opaque;
 
 /// Where a request's answer takes a sentence for the user (`struct netlink_ext_ack`).
@@ -20,7 +22,9 @@ impl ExtAck {
     /// # Safety
     ///
     /// `extack` must be NULL, or point to an object that nobody else uses during `'a`.
-    pub(crate) unsafe fn from_raw<'a>(extack: *mut bindings::netlink_ext_ack) -> Option<&'a ExtAck> {
+    pub(crate) unsafe fn from_raw<'a>(
+        extack: *mut bindings::netlink_ext_ack,
+    ) -> Option<&'a ExtAck> {
         // SAFETY: By the caller's promise; the type is transparent.
         unsafe { extack.cast::<ExtAck>().as_ref() }
     }
@@ -35,4 +39,291 @@ impl ExtAck {
         // message lives for ever.
         unsafe { (*self.0.get())._msg = msg.as_ptr().cast() };
     }
+
+    /// Sets the message, cut to the 80 bytes that it may have, and points to the attribute that it
+    /// is about (`NL_SET_ERR_MSG_ATTR_FMT()`).
+    pub fn set_msg_attr(&self, msg: &str, attr: Attr<'_>) {
+        // SAFETY: The object is ours for the lifetime of the reference (see `from_raw`). The message
+        // is copied into its own buffer, with a NUL behind it. The attribute is part of the request,
+        // to which the answer is made before it goes.
+        unsafe {
+            let extack = self.0.get();
+            let buf = &raw mut (*extack)._msg_buf;
+            let (last, rest) = (*buf)
+                .split_last_mut()
+                .map_or((None, None), |(l, r)| (Some(l), Some(r)));
+            if let (Some(last), Some(rest)) = (last, rest) {
+                rest.fill(0);
+                *last = 0;
+                for (to, from) in rest.iter_mut().zip(msg.as_bytes()) {
+                    *to = *from as _;
+                }
+            }
+            (*extack)._msg = buf.cast();
+            (*extack).bad_attr = attr.raw;
+            (*extack).policy = ptr::null();
+        }
+    }
+}
+
+/// An attribute of a request (`struct nlattr`).
+///
+/// # Invariants
+///
+/// `raw` points to a valid attribute, with its payload, for all of `'a`.
+#[derive(Clone, Copy)]
+pub struct Attr<'a> {
+    raw: *const bindings::nlattr,
+    _message: PhantomData<&'a [u8]>,
+}
+
+impl<'a> Attr<'a> {
+    /// The length of an attribute's header, in bytes (`NLA_HDRLEN`).
+    const HEADER: usize = size_of::<bindings::nlattr>();
+
+    /// Returns the payload (`nla_data()`, `nla_len()`).
+    pub fn payload(self) -> &'a [u8] {
+        // SAFETY: By the type invariant, `nla_len` bytes from the header's start are valid, of which
+        // the header takes the first.
+        unsafe {
+            let len = usize::from((*self.raw).nla_len).saturating_sub(Self::HEADER);
+            core::slice::from_raw_parts(self.raw.add(1).cast(), len)
+        }
+    }
+
+    /// Returns the payload as an unsigned number of the host's byte order, of 1, 2 or 4 bytes; zero
+    /// if it is too short, which a [`Policy`] rules out.
+    pub fn number(self, ty: NumberType) -> u32 {
+        let payload = self.payload();
+        let number = match ty {
+            NumberType::U8 => payload.first().map(|byte| u32::from(*byte)),
+            NumberType::U16 => payload
+                .first_chunk()
+                .map(|it| u32::from(u16::from_ne_bytes(*it))),
+            NumberType::U32 => payload.first_chunk().map(|it| u32::from_ne_bytes(*it)),
+        };
+        number.unwrap_or(0)
+    }
+
+    /// Returns how many attributes are nested in this one.
+    pub fn nested_count(self) -> usize {
+        let (mut rest, mut count) = (self.payload(), 0usize);
+        while let Some(len) = rest
+            .first_chunk()
+            .map(|it| usize::from(u16::from_ne_bytes(*it)))
+        {
+            if len < Self::HEADER || len > rest.len() {
+                break;
+            }
+            count = count.saturating_add(1);
+            // NLA_ALIGN()
+            let aligned = len.saturating_add(3) & !3;
+            rest = rest.get(aligned..).unwrap_or(&[]);
+        }
+        count
+    }
+}
+
+/// The width of a number in an attribute.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum NumberType {
+    /// 8 bits.
+    U8,
+    /// 16 bits.
+    U16,
+    /// 32 bits.
+    U32,
+}
+
+/// The attributes of a request, by their numbers.
+///
+/// # Invariants
+///
+/// `raw` points to `max + 1` pointers to attributes or NULL, all valid for `'a`.
+#[derive(Clone, Copy)]
+pub struct Attrs<'a> {
+    raw: *const *mut bindings::nlattr,
+    max: u16,
+    _message: PhantomData<&'a [u8]>,
+}
+
+impl<'a> Attrs<'a> {
+    /// Makes it from a C array; NULL for no attributes.
+    ///
+    /// # Safety
+    ///
+    /// `raw` must be NULL, or point to `max + 1` pointers to attributes or NULL, which stay valid
+    /// for all of `'a`.
+    pub(crate) unsafe fn from_raw(raw: *const *mut bindings::nlattr, max: u16) -> Option<Self> {
+        // INVARIANT: By the caller's promise.
+        (!raw.is_null()).then_some(Attrs {
+            raw,
+            max,
+            _message: PhantomData,
+        })
+    }
+
+    /// Returns the attribute of this number, if the request has it.
+    pub fn get(&self, attr: u16) -> Option<Attr<'a>> {
+        if attr > self.max {
+            return None;
+        }
+        // SAFETY: Within the array, by the type invariant.
+        let raw = unsafe { *self.raw.add(usize::from(attr)) };
+        // INVARIANT: By that of this type.
+        (!raw.is_null()).then_some(Attr {
+            raw,
+            _message: PhantomData,
+        })
+    }
+}
+
+/// The payload that an attribute must have.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PayloadType {
+    /// `NLA_U8`
+    U8,
+    /// `NLA_U16`
+    U16,
+    /// `NLA_U32`
+    U32,
+    /// `NLA_U32`, from zero to the number that the range gives (`NLA_POLICY_FULL_RANGE()`).
+    U32UpTo(&'static Range),
+    /// `NLA_S32`
+    S32,
+    /// `NLA_NESTED`
+    Nested,
+    /// `NLA_BINARY`, of at most so many bytes.
+    BinaryUpTo(u16),
+}
+
+/// The largest number that an attribute may have.
+pub struct Range(bindings::netlink_range_validation);
+
+impl Range {
+    /// From zero to `max`.
+    pub const fn up_to(max: u64) -> Self {
+        Range(bindings::netlink_range_validation { min: 0, max })
+    }
+}
+
+impl PartialEq for Range {
+    fn eq(&self, other: &Range) -> bool {
+        self.0.max == other.0.max
+    }
+}
+
+impl Eq for Range {}
+
+impl core::fmt::Debug for Range {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "0..={}", self.0.max)
+    }
+}
+
+/// What the attributes of a request, numbered from 0 to `N - 1`, must look like
+/// (`struct nla_policy`).
+///
+/// Those that are not in it are ignored.
+#[repr(transparent)]
+pub struct Policy<const N: usize>([bindings::nla_policy; N]);
+
+// SAFETY: Constant, and its pointers point to constants.
+unsafe impl<const N: usize> Sync for Policy<N> {}
+
+impl<const N: usize> Policy<N> {
+    /// Makes a policy of no attributes.
+    #[allow(clippy::new_without_default)]
+    pub const fn new() -> Self {
+        Policy([NO_POLICY; N])
+    }
+
+    /// Adds an attribute. For constants: panics if `attr` is not below `N`.
+    // Runs in the compiler, where a panic is an error message.
+    #[allow(clippy::indexing_slicing)]
+    pub const fn with(mut self, attr: u16, ty: PayloadType) -> Self {
+        let mut policy = NO_POLICY;
+        policy.type_ = match ty {
+            PayloadType::U8 => bindings::NLA_U8,
+            PayloadType::U16 => bindings::NLA_U16,
+            PayloadType::U32 | PayloadType::U32UpTo(_) => bindings::NLA_U32,
+            PayloadType::S32 => bindings::NLA_S32,
+            PayloadType::Nested => bindings::NLA_NESTED,
+            PayloadType::BinaryUpTo(_) => bindings::NLA_BINARY,
+        } as u8;
+        match ty {
+            PayloadType::BinaryUpTo(len) => policy.len = len,
+            PayloadType::U32UpTo(range) => {
+                policy.validation_type =
+                    bindings::nla_policy_validation_NLA_VALIDATE_RANGE_PTR as u8;
+                policy.__bindgen_anon_1.range = &raw const range.0;
+            }
+            _ => {}
+        }
+        self.0[attr as usize] = policy;
+        self
+    }
+
+    /// The largest number of an attribute.
+    pub(crate) const MAX: u16 = {
+        assert!(
+            N > 0 && N <= 51,
+            "rtnetlink takes at most 50 attributes (RTNL_MAX_TYPE)"
+        );
+        (N - 1) as u16
+    };
+
+    pub(crate) const fn as_ptr(&'static self) -> *const bindings::nla_policy {
+        (&raw const self.0).cast()
+    }
+}
+
+const NO_POLICY: bindings::nla_policy = pin_init::zeroed();
+
+/// A message that is being written (a `struct sk_buff` of netlink).
+pub struct Message<'a>(&'a mut bindings::sk_buff);
+
+impl<'a> Message<'a> {
+    /// Makes a view of a message.
+    ///
+    /// # Safety
+    ///
+    /// `skb` must be a netlink message that only the caller uses during `'a`.
+    pub(crate) unsafe fn from_raw(skb: *mut bindings::sk_buff) -> Self {
+        // SAFETY: By the caller's promise.
+        Message(unsafe { &mut *skb })
+    }
+
+    /// Appends an attribute (`nla_put()`).
+    ///
+    /// # Errors
+    ///
+    /// `EMSGSIZE` if there is no room.
+    pub fn put(&mut self, attr: u16, payload: &[u8]) -> Result {
+        let len = i32::try_from(payload.len()).map_err(|_| kernel::error::code::EINVAL)?;
+        // SAFETY: The message is valid, and `len` bytes of payload are.
+        to_result(unsafe {
+            bindings::nla_put(self.0, i32::from(attr), len, payload.as_ptr().cast())
+        })
+    }
+
+    /// Appends an attribute of one byte.
+    pub fn put_u8(&mut self, attr: u16, number: u8) -> Result {
+        self.put(attr, &[number])
+    }
+
+    /// Appends an attribute of 16 bits.
+    pub fn put_u16(&mut self, attr: u16, number: u16) -> Result {
+        self.put(attr, &number.to_ne_bytes())
+    }
+
+    /// Appends an attribute of 32 bits.
+    pub fn put_u32(&mut self, attr: u16, number: u32) -> Result {
+        self.put(attr, &number.to_ne_bytes())
+    }
+}
+
+/// Returns what an attribute with `payload` bytes takes in a message (`nla_total_size()`).
+pub const fn total_size(payload: usize) -> usize {
+    payload.saturating_add(Attr::HEADER + 3) & !3
 }

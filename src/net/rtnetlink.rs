@@ -5,8 +5,57 @@
 //! C header: [`include/net/rtnetlink.h`](srctree/include/net/rtnetlink.h)
 
 use crate::bindings;
+use crate::device::{self, Dev, Master, Ops, Private};
+use crate::lower::Lower;
+use crate::netlink::{Attr, Attrs, ExtAck, Message, Policy};
+use crate::rtnl::Rtnl;
 use core::cell::UnsafeCell;
 use core::ffi::CStr;
+use core::marker::PhantomData;
+use kernel::error::{code::*, from_result, to_result, Result};
+
+/// The link operations of a driver: what users ask of its devices by netlink.
+///
+/// All functions run under RTNL and may sleep, but for those that fill messages.
+pub trait LinkOps<T: Master>: 'static {
+    /// How many attributes a device has, with number 0, which is none.
+    const ATTRS: usize;
+    /// How many attributes a lower device has, likewise.
+    const LOWER_ATTRS: usize;
+
+    /// Returns how many queues a new device has.
+    fn queues() -> u32;
+
+    /// Checks a request to add or change a device before it is carried out; `address` is the
+    /// hardware address that it asks for.
+    fn validate(address: Option<Attr<'_>>, extack: Option<&ExtAck>) -> Result;
+
+    /// Sets the attributes of a device. After an error of a new device it goes away again.
+    fn change(dev: &Dev<T>, attrs: &Attrs<'_>, extack: Option<&ExtAck>, rtnl: &Rtnl) -> Result;
+
+    /// Returns the room in bytes that the attributes of a device take at most.
+    fn size() -> usize;
+
+    /// Writes the attributes of a device.
+    fn fill(dev: &Dev<T>, message: &mut Message<'_>, rtnl: &Rtnl) -> Result;
+
+    /// Sets the attributes of a lower device.
+    fn change_lower(
+        lower: &Lower<T>,
+        attrs: &Attrs<'_>,
+        extack: Option<&ExtAck>,
+        rtnl: &Rtnl,
+    ) -> Result;
+
+    /// Returns the room in bytes that the attributes of a lower device take at most.
+    fn lower_size() -> usize;
+
+    /// Writes the attributes of a lower device.
+    fn fill_lower(lower: &Lower<T>, message: &mut Message<'_>, rtnl: &Rtnl) -> Result;
+
+    /// The nest of the extended statistics (`LINK_XSTATS_TYPE_*`).
+    const XSTATS: u16;
+}
 
 /// The link operations of a driver, which the kernel chains into a list while they are registered.
 pub struct LinkTable(UnsafeCell<bindings::rtnl_link_ops>);
@@ -19,7 +68,287 @@ impl LinkTable {
         }))
     }
 
+    const fn of<T: Master, L: LinkOps<T>, const N: usize, const M: usize>(
+        kind: *const kernel::ffi::c_char,
+        policy: &'static Policy<N>,
+        lower_policy: &'static Policy<M>,
+    ) -> Self {
+        assert!(N == L::ATTRS && M == L::LOWER_ATTRS);
+        LinkTable(UnsafeCell::new(bindings::rtnl_link_ops {
+            kind,
+            priv_size: Private::<T>::SIZE,
+            setup: Some(device::setup::<T>),
+            maxtype: Policy::<N>::MAX as u32,
+            policy: policy.as_ptr(),
+            validate: Some(validate::<T, L>),
+            newlink: Some(newlink::<T, L>),
+            changelink: Some(changelink::<T, L>),
+            get_size: Some(get_size::<T, L>),
+            fill_info: Some(fill_info::<T, L>),
+            get_num_tx_queues: Some(get_num_queues::<T, L>),
+            get_num_rx_queues: Some(get_num_queues::<T, L>),
+            slave_maxtype: Policy::<M>::MAX as u32,
+            slave_policy: lower_policy.as_ptr(),
+            slave_changelink: Some(slave_changelink::<T, L>),
+            get_slave_size: Some(get_slave_size::<T, L>),
+            fill_slave_info: Some(fill_slave_info::<T, L>),
+            get_linkxstats_size: Some(get_linkxstats_size),
+            fill_linkxstats: Some(fill_linkxstats::<T, L>),
+            ..pin_init::zeroed()
+        }))
+    }
+
     pub(crate) fn as_ptr(&self) -> *mut bindings::rtnl_link_ops {
         self.0.get()
     }
+}
+
+impl<T: Master> Ops<T> {
+    /// Adds the link operations.
+    pub const fn with_link<L: LinkOps<T>, const N: usize, const M: usize>(
+        mut self,
+        kind: &'static CStr,
+        policy: &'static Policy<N>,
+        lower_policy: &'static Policy<M>,
+    ) -> Self {
+        self.link = LinkTable::of::<T, L, N, M>(kind.as_ptr().cast(), policy, lower_policy);
+        self
+    }
+}
+
+/// A link type that is registered. Dropping it deletes all its devices in all namespaces.
+pub struct Registration<T: Master>(PhantomData<fn(T)>);
+
+impl<T: Master> Registration<T> {
+    /// Registers the link type of a driver that is registered. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// `EEXIST` if there is such a link type already, `ENODEV` if the driver is not registered or
+    /// has no link operations.
+    pub fn new() -> Result<Self> {
+        let link = &T::registry().ops().ok_or(ENODEV)?.link;
+        // SAFETY: The table is static and nobody writes it before it is registered.
+        if unsafe { (*link.as_ptr()).setup.is_none() } {
+            return Err(ENODEV);
+        }
+        // SAFETY: The table is static, complete, and not registered: `Registry` allows one
+        // registration of the driver at a time, and the kernel refuses a second link type of the
+        // same name before it touches the table.
+        to_result(unsafe { bindings::rtnl_link_register(link.as_ptr()) })?;
+        Ok(Self(PhantomData))
+    }
+}
+
+impl<T: Master> Drop for Registration<T> {
+    fn drop(&mut self) {
+        if let Some(ops) = T::registry().ops() {
+            // SAFETY: Registered by `new`.
+            unsafe { bindings::rtnl_link_unregister(ops.link.as_ptr()) };
+        }
+    }
+}
+
+// The callbacks. For all of them: RTNL is held (`validate` is called without, and does not need it);
+// `dev` is a device of driver `T` and, but for `newlink`, registered; arrays of attributes have the
+// sizes that the table gives.
+
+unsafe extern "C" fn validate<T: Master, L: LinkOps<T>>(
+    tb: *mut *mut bindings::nlattr,
+    _data: *mut *mut bindings::nlattr,
+    extack: *mut bindings::netlink_ext_ack,
+) -> i32 {
+    from_result(|| {
+        // SAFETY: The kernel's array has an entry for every `IFLA_*`; all of it is valid during the
+        // call.
+        let (tb, extack) = unsafe {
+            (
+                Attrs::from_raw(tb, bindings::IFLA_ADDRESS as u16),
+                ExtAck::from_raw(extack),
+            )
+        };
+        let address = tb.and_then(|tb| tb.get(bindings::IFLA_ADDRESS as u16));
+        L::validate(address, extack).map(|()| 0)
+    })
+}
+
+unsafe extern "C" fn newlink<T: Master, L: LinkOps<T>>(
+    dev: *mut bindings::net_device,
+    params: *mut bindings::rtnl_newlink_params,
+    extack: *mut bindings::netlink_ext_ack,
+) -> i32 {
+    from_result(|| {
+        // SAFETY: The device was allocated and set up with our `setup`; RTNL is held.
+        to_result(unsafe { bindings::register_netdevice(dev) })?;
+        // SAFETY: `ndo_init` has succeeded.
+        let (dev, rtnl) = unsafe { (Dev::<T>::from_raw(dev), Rtnl::assume()) };
+        // SAFETY: See above; all of it is valid during the call.
+        let (attrs, extack) = unsafe {
+            (
+                Attrs::from_raw((*params).data, max::<T, L>()),
+                ExtAck::from_raw(extack),
+            )
+        };
+        if let Some(attrs) = attrs {
+            if let Err(err) = L::change(dev, &attrs, extack, rtnl) {
+                dev.unregister(rtnl);
+                return Err(err);
+            }
+        }
+        Ok(0)
+    })
+}
+
+fn max<T: Master, L: LinkOps<T>>() -> u16 {
+    L::ATTRS.saturating_sub(1) as u16
+}
+
+unsafe extern "C" fn changelink<T: Master, L: LinkOps<T>>(
+    dev: *mut bindings::net_device,
+    _tb: *mut *mut bindings::nlattr,
+    data: *mut *mut bindings::nlattr,
+    extack: *mut bindings::netlink_ext_ack,
+) -> i32 {
+    from_result(|| {
+        // SAFETY: See above; all of it is valid during the call.
+        unsafe {
+            match Attrs::from_raw(data, max::<T, L>()) {
+                Some(attrs) => L::change(
+                    Dev::from_raw(dev),
+                    &attrs,
+                    ExtAck::from_raw(extack),
+                    Rtnl::assume(),
+                ),
+                None => Ok(()),
+            }
+        }
+        .map(|()| 0)
+    })
+}
+
+unsafe extern "C" fn get_size<T: Master, L: LinkOps<T>>(
+    _dev: *const bindings::net_device,
+) -> usize {
+    L::size()
+}
+
+unsafe extern "C" fn fill_info<T: Master, L: LinkOps<T>>(
+    skb: *mut bindings::sk_buff,
+    dev: *const bindings::net_device,
+) -> i32 {
+    from_result(|| {
+        // SAFETY: See above; the message is ours during the call.
+        unsafe {
+            L::fill(
+                Dev::from_raw(dev.cast_mut()),
+                &mut Message::from_raw(skb),
+                Rtnl::assume(),
+            )
+        }
+        .map(|()| 0)
+    })
+}
+
+unsafe extern "C" fn get_num_queues<T: Master, L: LinkOps<T>>() -> u32 {
+    L::queues()
+}
+
+/// Finds the lower device for which a callback was called.
+///
+/// # Safety
+///
+/// As for all callbacks; `'a` must end before the callback returns.
+unsafe fn lower_of<'a, T: Master>(
+    dev: *const bindings::net_device,
+    lower: *const bindings::net_device,
+) -> Option<&'a Lower<T>> {
+    // SAFETY: Both devices are valid and RTNL is held. What the core keeps for a lower device of a
+    // device of driver `T` is what `Lower::link_up` gave it, which stays valid under RTNL.
+    unsafe {
+        bindings::netdev_lower_dev_get_private(dev.cast_mut(), lower.cast_mut())
+            .cast::<Lower<T>>()
+            .as_ref()
+    }
+}
+
+unsafe extern "C" fn slave_changelink<T: Master, L: LinkOps<T>>(
+    dev: *mut bindings::net_device,
+    lower: *mut bindings::net_device,
+    _tb: *mut *mut bindings::nlattr,
+    data: *mut *mut bindings::nlattr,
+    extack: *mut bindings::netlink_ext_ack,
+) -> i32 {
+    from_result(|| {
+        // SAFETY: See above; all of it is valid during the call.
+        let (lower, attrs, extack, rtnl) = unsafe {
+            (
+                lower_of::<T>(dev, lower),
+                Attrs::from_raw(data, L::LOWER_ATTRS.saturating_sub(1) as u16),
+                ExtAck::from_raw(extack),
+                Rtnl::assume(),
+            )
+        };
+        let Some(attrs) = attrs else { return Ok(0) };
+        L::change_lower(lower.ok_or(EINVAL)?, &attrs, extack, rtnl).map(|()| 0)
+    })
+}
+
+unsafe extern "C" fn get_slave_size<T: Master, L: LinkOps<T>>(
+    _dev: *const bindings::net_device,
+    _lower: *const bindings::net_device,
+) -> usize {
+    L::lower_size()
+}
+
+unsafe extern "C" fn fill_slave_info<T: Master, L: LinkOps<T>>(
+    skb: *mut bindings::sk_buff,
+    dev: *const bindings::net_device,
+    lower: *const bindings::net_device,
+) -> i32 {
+    from_result(|| {
+        // SAFETY: See above; the message is ours during the call.
+        let (lower, mut message, rtnl) = unsafe {
+            (
+                lower_of::<T>(dev, lower),
+                Message::from_raw(skb),
+                Rtnl::assume(),
+            )
+        };
+        match lower {
+            Some(lower) => L::fill_lower(lower, &mut message, rtnl).map(|()| 0),
+            // Nothing to tell.
+            None => Ok(0),
+        }
+    })
+}
+
+fn is_xstats(attr: i32) -> bool {
+    let attr = attr.unsigned_abs();
+    attr == bindings::IFLA_STATS_LINK_XSTATS || attr == bindings::IFLA_STATS_LINK_XSTATS_SLAVE
+}
+
+unsafe extern "C" fn get_linkxstats_size(_dev: *const bindings::net_device, attr: i32) -> usize {
+    if is_xstats(attr) {
+        crate::netlink::total_size(0)
+    } else {
+        0
+    }
+}
+
+/// The driver's nest is there, without anything in it.
+unsafe extern "C" fn fill_linkxstats<T: Master, L: LinkOps<T>>(
+    skb: *mut bindings::sk_buff,
+    _dev: *const bindings::net_device,
+    _prividx: *mut i32,
+    attr: i32,
+) -> i32 {
+    from_result(|| {
+        if !is_xstats(attr) {
+            return Err(EINVAL);
+        }
+        // SAFETY: The message is ours during the call.
+        unsafe { Message::from_raw(skb) }
+            .put(L::XSTATS, &[])
+            .map(|()| 0)
+    })
 }

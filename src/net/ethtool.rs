@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What ethtool asks of a device.
+//!
+//! C header: [`include/linux/ethtool.h`](srctree/include/linux/ethtool.h)
+
+use crate::bindings;
+use crate::device::{Dev, Master, Ops};
+use crate::netdevice::LinkSettings;
+use crate::rtnl::Rtnl;
+
+/// The answers of a driver.
+pub trait Ethtool<T: Master>: 'static {
+    /// The name of the driver, cut to 31 bytes.
+    const DRIVER: &'static str;
+    /// What stands in the place of a firmware version, cut to 31 bytes.
+    const FIRMWARE: &'static str;
+
+    /// Returns speed and duplex of the link. May sleep.
+    fn link_settings(dev: &Dev<T>, rtnl: &Rtnl) -> LinkSettings;
+}
+
+impl<T: Master> Ops<T> {
+    /// Adds the answers to ethtool.
+    pub const fn with_ethtool<E: Ethtool<T>>(mut self) -> Self {
+        self.ethtool.get_drvinfo = Some(get_drvinfo::<T, E>);
+        self.ethtool.get_link = Some(bindings::ethtool_op_get_link);
+        self.ethtool.get_link_ksettings = Some(get_link_ksettings::<T, E>);
+        self
+    }
+}
+
+unsafe extern "C" fn get_drvinfo<T: Master, E: Ethtool<T>>(
+    _dev: *mut bindings::net_device,
+    info: *mut bindings::ethtool_drvinfo,
+) {
+    // SAFETY: The caller gives us a zeroed structure.
+    let info = unsafe { &mut *info };
+    // The last byte stays zero.
+    for (to, from) in info.driver.iter_mut().take(31).zip(E::DRIVER.bytes()) {
+        *to = from as _;
+    }
+    for (to, from) in info.fw_version.iter_mut().take(31).zip(E::FIRMWARE.bytes()) {
+        *to = from as _;
+    }
+}
+
+unsafe extern "C" fn get_link_ksettings<T: Master, E: Ethtool<T>>(
+    dev: *mut bindings::net_device,
+    settings: *mut bindings::ethtool_link_ksettings,
+) -> i32 {
+    // SAFETY: The device is of driver `T` (only its `setup` installs these operations) and
+    // registered; RTNL is held.
+    let link = unsafe { E::link_settings(Dev::from_raw(dev), Rtnl::assume()) };
+    // SAFETY: The caller gives us a zeroed structure.
+    let base = unsafe { &mut (*settings).base };
+    base.speed = link.speed;
+    base.duplex = link.duplex;
+    base.port = bindings::PORT_OTHER as u8;
+    0
+}

@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The old ioctls of devices: those of ifenslave, and of mii-tool.
+//!
+//! C headers: [`include/uapi/linux/sockios.h`](srctree/include/uapi/linux/sockios.h),
+//! [`include/uapi/linux/if_bonding.h`](srctree/include/uapi/linux/if_bonding.h),
+//! [`include/uapi/linux/mii.h`](srctree/include/uapi/linux/mii.h)
+
+use crate::bindings;
+use crate::device::{eopnotsupp, Dev, Master, Ops};
+use crate::lower::Lower;
+use crate::netdevice::{NetDevice, IFNAMSIZ};
+use crate::rtnl::Rtnl;
+use core::ffi::c_void;
+use core::mem::offset_of;
+use kernel::error::{code::*, from_result, Result};
+use kernel::transmute::{AsBytes, FromBytes};
+use kernel::uaccess::{UserPtr, UserSlice};
+
+/// What is to be done with another device.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Command {
+    /// Make it a lower device (`SIOCBONDENSLAVE`).
+    Enslave,
+    /// Let it go (`SIOCBONDRELEASE`).
+    Release,
+    /// Take over its hardware address (`SIOCBONDSETHWADDR`).
+    SetHwAddr,
+    /// Make it the active one (`SIOCBONDCHANGEACTIVE`).
+    ChangeActive,
+}
+
+/// What is told of a device (`struct ifbond`).
+#[derive(Clone, Copy, Debug)]
+pub struct Info {
+    /// `BOND_MODE_*`
+    pub mode: i32,
+    /// How many lower devices there are.
+    pub lowers: i32,
+    /// The interval of the link monitor in ms.
+    pub miimon: i32,
+}
+
+/// What is told of a lower device (`struct ifslave`).
+#[derive(Clone, Copy, Debug)]
+pub struct LowerInfo {
+    /// `BOND_LINK_*`
+    pub link: i8,
+    /// `BOND_STATE_ACTIVE` (0) or `BOND_STATE_BACKUP` (1).
+    pub state: i8,
+    /// How often the link went down.
+    pub failures: u32,
+}
+
+/// The ioctls of a driver. All under RTNL; may sleep.
+pub trait Ioctl<T: Master>: 'static {
+    /// Tells about a device.
+    fn info(dev: &Dev<T>, rtnl: &Rtnl) -> Info;
+
+    /// Tells about a lower device.
+    fn lower_info(lower: &Lower<T>, rtnl: &Rtnl) -> LowerInfo;
+
+    /// Carries out a command, which the user was allowed to give (`CAP_NET_ADMIN`).
+    fn command(dev: &Dev<T>, command: Command, other: &NetDevice, rtnl: &Rtnl) -> Result;
+}
+
+impl<T: Master> Ops<T> {
+    /// Adds the ioctls.
+    pub const fn with_ioctl<I: Ioctl<T>>(mut self) -> Self {
+        let netdev = self.netdev_mut();
+        netdev.ndo_siocbond = Some(ndo_siocbond::<T, I>);
+        netdev.ndo_siocdevprivate = Some(ndo_siocdevprivate::<T, I>);
+        netdev.ndo_eth_ioctl = Some(ndo_eth_ioctl::<T>);
+        self
+    }
+}
+
+/// `struct ifbond`
+#[repr(C)]
+struct IfBond {
+    mode: i32,
+    num_slaves: i32,
+    miimon: i32,
+}
+
+/// `struct ifslave`, with its padding, which must not show what the kernel's stack had there.
+#[repr(C)]
+struct IfSlave {
+    id: i32,
+    name: [u8; IFNAMSIZ],
+    link: i8,
+    state: i8,
+    padding: [u8; 2],
+    failures: u32,
+}
+
+const _: () = {
+    assert!(size_of::<IfBond>() == size_of::<bindings::ifbond>());
+    assert!(size_of::<IfSlave>() == size_of::<bindings::ifslave>());
+    assert!(offset_of!(IfSlave, link) == offset_of!(bindings::ifslave, link));
+    assert!(offset_of!(IfSlave, failures) == offset_of!(bindings::ifslave, link_failure_count));
+};
+
+// SAFETY: Integers without anything between them.
+unsafe impl AsBytes for IfBond {}
+// SAFETY: As above.
+unsafe impl AsBytes for IfSlave {}
+// SAFETY: Integers only: any bytes will do.
+unsafe impl FromBytes for IfSlave {}
+
+fn query<T: Master, I: Ioctl<T>>(dev: &Dev<T>, data: *mut c_void, rtnl: &Rtnl) -> Result {
+    let info = I::info(dev, rtnl);
+    let answer = IfBond {
+        mode: info.mode,
+        num_slaves: info.lowers,
+        miimon: info.miimon,
+    };
+    UserSlice::new(UserPtr::from_ptr(data), size_of::<IfBond>())
+        .writer()
+        .write(&answer)
+}
+
+fn query_lower<T: Master, I: Ioctl<T>>(dev: &Dev<T>, data: *mut c_void, rtnl: &Rtnl) -> Result {
+    let (mut reader, mut writer) =
+        UserSlice::new(UserPtr::from_ptr(data), size_of::<IfSlave>()).reader_writer();
+    let asked: IfSlave = reader.read()?;
+    let index = usize::try_from(asked.id).map_err(|_| ENODEV)?;
+    let lower = dev.lowers(rtnl).nth(index).ok_or(ENODEV)?;
+    let info = I::lower_info(lower, rtnl);
+    writer.write(&IfSlave {
+        id: asked.id,
+        name: *lower.dev().name().as_array(),
+        link: info.link,
+        state: info.state,
+        padding: [0; 2],
+        failures: info.failures,
+    })
+}
+
+/// Carries out a command for the device that the request names.
+///
+/// # Safety
+///
+/// `ifr` must be valid.
+unsafe fn command<T: Master, I: Ioctl<T>>(
+    dev: &Dev<T>,
+    ifr: *mut bindings::ifreq,
+    command: Option<Command>,
+    rtnl: &Rtnl,
+) -> Result {
+    if !dev.net().is_admin() {
+        return Err(EPERM);
+    }
+    // SAFETY: Valid by the caller's promise; every bit pattern is a valid array of bytes.
+    let name = unsafe { (*ifr).ifr_ifru.ifru_slave }.map(|byte| byte as u8);
+    let name = name.split(|byte| *byte == 0).next().unwrap_or(&[]);
+    let other = dev.net().device_by_name(rtnl, name).ok_or(ENODEV)?;
+    I::command(dev, command.ok_or(eopnotsupp())?, other, rtnl)
+}
+
+// The callbacks. For all of them: `dev` is a device of driver `T`, as only its `setup` installs
+// them, and registered; RTNL is held; `ifr` is a copy of the request in the kernel.
+
+unsafe extern "C" fn ndo_siocbond<T: Master, I: Ioctl<T>>(
+    dev: *mut bindings::net_device,
+    ifr: *mut bindings::ifreq,
+    cmd: i32,
+) -> i32 {
+    from_result(|| {
+        // SAFETY: See above; every bit pattern is a valid pointer.
+        let (dev, rtnl, data) = unsafe {
+            (
+                Dev::<T>::from_raw(dev),
+                Rtnl::assume(),
+                (*ifr).ifr_ifru.ifru_data,
+            )
+        };
+        let cmd = match cmd.unsigned_abs() {
+            bindings::SIOCBONDINFOQUERY => return query::<T, I>(dev, data, rtnl).map(|()| 0),
+            bindings::SIOCBONDSLAVEINFOQUERY => {
+                return query_lower::<T, I>(dev, data, rtnl).map(|()| 0)
+            }
+            bindings::SIOCBONDENSLAVE => Some(Command::Enslave),
+            bindings::SIOCBONDRELEASE => Some(Command::Release),
+            bindings::SIOCBONDSETHWADDR => Some(Command::SetHwAddr),
+            bindings::SIOCBONDCHANGEACTIVE => Some(Command::ChangeActive),
+            _ => None,
+        };
+        // SAFETY: See above.
+        unsafe { command::<T, I>(dev, ifr, cmd, rtnl) }.map(|()| 0)
+    })
+}
+
+/// The same, with the numbers that they had before Linux 2.4.
+unsafe extern "C" fn ndo_siocdevprivate<T: Master, I: Ioctl<T>>(
+    dev: *mut bindings::net_device,
+    ifr: *mut bindings::ifreq,
+    data: *mut c_void,
+    cmd: i32,
+) -> i32 {
+    from_result(|| {
+        // SAFETY: See above.
+        let (dev, rtnl) = unsafe { (Dev::<T>::from_raw(dev), Rtnl::assume()) };
+        let cmd = match cmd.unsigned_abs() {
+            bindings::BOND_INFO_QUERY_OLD => return query::<T, I>(dev, data, rtnl).map(|()| 0),
+            bindings::BOND_SLAVE_INFO_QUERY_OLD => {
+                return query_lower::<T, I>(dev, data, rtnl).map(|()| 0)
+            }
+            bindings::BOND_ENSLAVE_OLD => Command::Enslave,
+            bindings::BOND_RELEASE_OLD => Command::Release,
+            bindings::BOND_SETHWADDR_OLD => Command::SetHwAddr,
+            bindings::BOND_CHANGE_ACTIVE_OLD => Command::ChangeActive,
+            _ => return Err(eopnotsupp()),
+        };
+        // SAFETY: See above.
+        unsafe { command::<T, I>(dev, ifr, Some(cmd), rtnl) }.map(|()| 0)
+    })
+}
+
+/// A PHY whose status register tells the carrier.
+unsafe extern "C" fn ndo_eth_ioctl<T: Master>(
+    dev: *mut bindings::net_device,
+    ifr: *mut bindings::ifreq,
+    cmd: i32,
+) -> i32 {
+    from_result(|| {
+        // SAFETY: See above. The request's union has the room for the MII data, whose alignment is
+        // less than its own (`if_mii()`).
+        let (dev, mii) = unsafe {
+            (
+                Dev::<T>::from_raw(dev),
+                &mut *(&raw mut (*ifr).ifr_ifru).cast::<bindings::mii_ioctl_data>(),
+            )
+        };
+        match cmd.unsigned_abs() {
+            bindings::SIOCGMIIPHY => mii.phy_id = 0,
+            bindings::SIOCGMIIREG => {}
+            _ => return Err(eopnotsupp()),
+        }
+        // The status register, whose bits other than the link's do not apply.
+        if mii.reg_num == bindings::MII_BMSR as u16 {
+            mii.val_out = if dev.carrier_ok() {
+                bindings::BMSR_LSTATUS as u16
+            } else {
+                0
+            };
+        }
+        Ok(0)
+    })
+}
