@@ -49,7 +49,13 @@ pub(super) fn restore(dev: &BondDev, device: &NetDevice, addr: &HwAddr, rtnl: &R
         netdev_err!(
             dev,
             "{}",
-            Of(device, format_args!("Error {} setting its address back to {addr}", err.to_errno()))
+            Of(
+                device,
+                format_args!(
+                    "Error {} setting its address back to {addr}",
+                    err.to_errno()
+                )
+            )
         );
     }
 }
@@ -83,7 +89,11 @@ pub(super) fn fail_over(
                 say(dev, new.dev(), err, "setting MAC of new active slave");
             }
         }
-        AtFailover::Swap { new: theirs, other, old: ours } => {
+        AtFailover::Swap {
+            new: theirs,
+            other,
+            old: ours,
+        } => {
             if let Err(err) = new.dev().set_addr(rtnl, theirs.as_bytes(), None) {
                 say(dev, new.dev(), err, "setting MAC of new active slave");
             } else if let Err(err) = other.0.dev().set_addr(rtnl, ours.as_bytes(), None) {

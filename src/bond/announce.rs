@@ -12,8 +12,10 @@ use policy::notify::{Announcements, Countdown};
 use policy::Millis;
 
 /// Nothing to announce.
-pub(super) const NOTHING: Announcements =
-    Announcements { peers: Countdown::DONE, igmp: Countdown::DONE };
+pub(super) const NOTHING: Announcements = Announcements {
+    peers: Countdown::DONE,
+    igmp: Countdown::DONE,
+};
 
 /// Notes what a change of the active slave calls for.
 pub(super) fn after_change(dev: &BondDev, has_active: bool, rtnl: &Rtnl) {
@@ -29,8 +31,7 @@ pub(super) fn step(dev: &BondDev, rtnl: &Rtnl) {
     let announcements = bond.announcements.get(rtnl);
     let now = now_ms();
     let active = dev.slot(rtnl, Slot::Active);
-    let ready =
-        dev.carrier_ok() && active.is_some_and(|slave| !slave.dev().linkwatch_pending());
+    let ready = dev.carrier_ok() && active.is_some_and(|slave| !slave.dev().linkwatch_pending());
     let (peers, tell_peers, _) = announcements.peers.next(now, ready);
     let (igmp, report, _) = announcements.igmp.next(now, true);
     set(&bond, Announcements { peers, igmp }, rtnl);
@@ -53,7 +54,8 @@ pub(super) fn due(dev: &BondDev, rtnl: &Rtnl) -> Millis {
 fn set(bond: &Bond, announcements: Announcements, rtnl: &Rtnl) {
     let pending = announcements.peers.due().is_some() || announcements.igmp.due().is_some();
     bond.announcements.set(rtnl, announcements);
-    bond.announcing.store(pending, core::sync::atomic::Ordering::Relaxed);
+    bond.announcing
+        .store(pending, core::sync::atomic::Ordering::Relaxed);
 }
 
 /// Whether anything is still to be announced. Any context.

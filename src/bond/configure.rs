@@ -61,7 +61,10 @@ impl From<OptionError> for Refused {
 }
 
 fn state(dev: &BondDev, rtnl: &Rtnl) -> DeviceState {
-    DeviceState { has_slaves: dev.lowers(rtnl).next().is_some(), is_up: dev.is_up() }
+    DeviceState {
+        has_slaves: dev.lowers(rtnl).next().is_some(),
+        is_up: dev.is_up(),
+    }
 }
 
 /// Sets an option from text, as sysfs has it, and tells everybody.
@@ -107,20 +110,33 @@ pub(crate) fn set_slave(
     rtnl: &Rtnl,
 ) -> core::result::Result<(), Refused> {
     let dev = slave.master();
-    let res = dev.data().config().check(id, state(dev, rtnl)).map_err(Refused::from).and_then(|()| {
-        let invalid = OptionError { option: id, reason: Reason::InvalidNumber(number as u64) };
-        match id {
-            OptionId::Prio => {
-                set_prio(dev, slave, i32::try_from(number).map_err(|_| invalid)?, rtnl);
-                Ok(())
+    let res = dev
+        .data()
+        .config()
+        .check(id, state(dev, rtnl))
+        .map_err(Refused::from)
+        .and_then(|()| {
+            let invalid = OptionError {
+                option: id,
+                reason: Reason::InvalidNumber(number as u64),
+            };
+            match id {
+                OptionId::Prio => {
+                    set_prio(
+                        dev,
+                        slave,
+                        i32::try_from(number).map_err(|_| invalid)?,
+                        rtnl,
+                    );
+                    Ok(())
+                }
+                OptionId::QueueId => {
+                    let queue = u16::try_from(number).map_err(|_| invalid)?;
+                    Ok(set_queue(dev, slave, queue, rtnl)?)
+                }
+                _ => Err(invalid.into()),
             }
-            OptionId::QueueId => {
-                let queue = u16::try_from(number).map_err(|_| invalid)?;
-                Ok(set_queue(dev, slave, queue, rtnl)?)
-            }
-            _ => Err(invalid.into()),
-        }
-    });
+        });
     log(dev, &res);
     res
 }
@@ -185,7 +201,8 @@ fn commit(
 /// Finds the slave that has the name of the primary.
 fn name_primary(dev: &BondDev, name: Option<IfName>, rtnl: &Rtnl) {
     let primary = name.and_then(|name| {
-        dev.lowers(rtnl).find(|slave| slave.dev().name().as_bytes() == name.as_bytes())
+        dev.lowers(rtnl)
+            .find(|slave| slave.dev().name().as_bytes() == name.as_bytes())
     });
     dev.set_slot(rtnl, Slot::Primary, primary);
     dev.data().force_primary.set(rtnl, primary.is_some());
@@ -255,7 +272,12 @@ fn activate(
     if select::may_activate(slaves.group().active, &candidate).is_err() {
         return refuse(Reason::NotUsable(excerpt));
     }
-    failover::handle(dev, Event::Activate { key: Key(slave) }, Source::PLAIN, rtnl);
+    failover::handle(
+        dev,
+        Event::Activate { key: Key(slave) },
+        Source::PLAIN,
+        rtnl,
+    );
     Ok(())
 }
 
@@ -278,7 +300,14 @@ fn set_queue(
 }
 
 fn set_prio(dev: &BondDev, slave: &SlaveDev, prio: i32, rtnl: &Rtnl) {
-    super::slave::set_port(slave, Port { prio, ..slave.data().port() }, rtnl);
+    super::slave::set_port(
+        slave,
+        Port {
+            prio,
+            ..slave.data().port()
+        },
+        rtnl,
+    );
     if (Slaves { dev, rtnl }).group().ignores_prio() {
         netdev_warn!(
             dev,

@@ -24,7 +24,10 @@ pub(super) fn change_mtu(dev: &BondDev, mtu: u32, rtnl: &Rtnl) -> Result {
                     netdev_warn!(
                         dev,
                         "{}",
-                        Of(done.dev(), format_args!("cannot set its MTU back to {before}"))
+                        Of(
+                            done.dev(),
+                            format_args!("cannot set its MTU back to {before}")
+                        )
                     );
                 }
             }
@@ -39,12 +42,22 @@ pub(super) fn change_mtu(dev: &BondDev, mtu: u32, rtnl: &Rtnl) -> Result {
 pub(super) fn rx_flags_changed(dev: &BondDev, promisc: bool, allmulti: bool, rtnl: &Rtnl) {
     let set = |slave: &NetDevice| {
         let inc = |on: bool| if on { 1 } else { -1 };
-        let promisc =
-            if promisc { slave.add_promiscuity(rtnl, inc(dev.is_promisc())) } else { Ok(()) };
-        let allmulti =
-            if allmulti { slave.add_allmulti(rtnl, inc(dev.is_allmulti())) } else { Ok(()) };
+        let promisc = if promisc {
+            slave.add_promiscuity(rtnl, inc(dev.is_promisc()))
+        } else {
+            Ok(())
+        };
+        let allmulti = if allmulti {
+            slave.add_allmulti(rtnl, inc(dev.is_allmulti()))
+        } else {
+            Ok(())
+        };
         if promisc.is_err() || allmulti.is_err() {
-            netdev_warn!(dev, "{}", Of(slave, "cannot change which packets it receives"));
+            netdev_warn!(
+                dev,
+                "{}",
+                Of(slave, "cannot change which packets it receives")
+            );
         }
     };
     if dev.data().config().mode.uses_primary() {
@@ -63,7 +76,8 @@ pub(super) fn rx_mode(dev: &BondDev, rcu: &Rcu, sync: &mut dyn FnMut(&NetDevice,
             sync(active.dev(), false);
         }
     } else {
-        dev.lowers_rcu(rcu).for_each(|slave| sync(slave.dev(), true));
+        dev.lowers_rcu(rcu)
+            .for_each(|slave| sync(slave.dev(), true));
     }
 }
 
@@ -98,7 +112,10 @@ pub(super) fn keep_stats(dev: &BondDev, counted: &Stats) {
 }
 
 fn add(sum: &mut Stats, one: &Stats) {
-    sum.0.iter_mut().zip(one.0).for_each(|(sum, one)| *sum = sum.wrapping_add(one));
+    sum.0
+        .iter_mut()
+        .zip(one.0)
+        .for_each(|(sum, one)| *sum = sum.wrapping_add(one));
 }
 
 /// Returns speed and duplex of the bond for ethtool: the sum of what can send, the mode of the first.

@@ -30,7 +30,11 @@ pub(crate) fn enslave(
 ) -> Result {
     let config = dev.data().config();
     let is_first = dev.lowers(rtnl).next().is_none();
-    let refusal = Refusal { dev, device, extack };
+    let refusal = Refusal {
+        dev,
+        device,
+        extack,
+    };
     check(dev, device, &config, is_first, &refusal, rtnl)?;
 
     let was = Before::of(dev, &config, rtnl);
@@ -50,7 +54,9 @@ pub(crate) fn enslave(
 
     let perm_addr = addr_of(device, rtnl);
     let original_mtu = device.mtu();
-    device.set_mtu(rtnl, dev.mtu()).inspect_err(|err| refusal.log(*err, "calling dev_set_mtu"))?;
+    device
+        .set_mtu(rtnl, dev.mtu())
+        .inspect_err(|err| refusal.log(*err, "calling dev_set_mtu"))?;
     let undo_mtu = Undo::new(|| {
         let _ = device.set_mtu(rtnl, original_mtu);
     });
@@ -74,7 +80,9 @@ pub(crate) fn enslave(
     // Before it is opened, so that IPv6 does not configure it.
     device.set_no_addrconf(rtnl, true);
     let undo_addrconf = Undo::new(|| device.set_no_addrconf(rtnl, false));
-    device.open(rtnl, extack).inspect_err(|err| refusal.log(*err, "opening it"))?;
+    device
+        .open(rtnl, extack)
+        .inspect_err(|err| refusal.log(*err, "opening it"))?;
     let was_bonding = device.is_bonding();
     device.set_bonding(rtnl, true);
     let undo_open = Undo::new(|| {
@@ -115,7 +123,10 @@ fn join(dev: &BondDev, slave: &SlaveDev, config: &Config, rtnl: &Rtnl) {
     tell(dev, slave, rtnl);
 
     if config.mode.uses_primary() {
-        if config.primary.is_some_and(|name| name.as_bytes() == device.name().as_bytes()) {
+        if config
+            .primary
+            .is_some_and(|name| name.as_bytes() == device.name().as_bytes())
+        {
             dev.set_slot(rtnl, Slot::Primary, Some(slave));
             dev.data().force_primary.set(rtnl, true);
         }
@@ -123,7 +134,12 @@ fn join(dev: &BondDev, slave: &SlaveDev, config: &Config, rtnl: &Rtnl) {
         receive_as_bond(dev, device, rtnl);
     }
     monitor::update_features(dev, rtnl);
-    failover::handle(dev, Event::Enslaved { key: Key(slave) }, Source::PLAIN, rtnl);
+    failover::handle(
+        dev,
+        Event::Enslaved { key: Key(slave) },
+        Source::PLAIN,
+        rtnl,
+    );
 
     if device.features().has(Features::VLAN_CHALLENGED) {
         netdev_warn!(
@@ -136,7 +152,11 @@ fn join(dev: &BondDev, slave: &SlaveDev, config: &Config, rtnl: &Rtnl) {
             )
         );
     }
-    let role = if slave.is_backup() { "a backup" } else { "an active" };
+    let role = if slave.is_backup() {
+        "a backup"
+    } else {
+        "an active"
+    };
     let link = match slave.data().port().link.state {
         LinkState::Down => "a down",
         _ => "an up",
@@ -144,16 +164,31 @@ fn join(dev: &BondDev, slave: &SlaveDev, config: &Config, rtnl: &Rtnl) {
     netdev_info!(
         dev,
         "{}",
-        Of(device, format_args!("Enslaving as {role} interface with {link} link"))
+        Of(
+            device,
+            format_args!("Enslaving as {role} interface with {link} link")
+        )
     );
 }
 
 /// Has a slave of a bond that uses all alike receive what the bond wants.
 fn receive_as_bond(dev: &BondDev, device: &NetDevice, rtnl: &Rtnl) {
-    let promisc = if dev.is_promisc() { device.add_promiscuity(rtnl, 1) } else { Ok(()) };
-    let allmulti = if dev.is_allmulti() { device.add_allmulti(rtnl, 1) } else { Ok(()) };
+    let promisc = if dev.is_promisc() {
+        device.add_promiscuity(rtnl, 1)
+    } else {
+        Ok(())
+    };
+    let allmulti = if dev.is_allmulti() {
+        device.add_allmulti(rtnl, 1)
+    } else {
+        Ok(())
+    };
     if promisc.is_err() || allmulti.is_err() {
-        netdev_warn!(dev, "{}", Of(device, "cannot receive all packets that this bond wants"));
+        netdev_warn!(
+            dev,
+            "{}",
+            Of(device, "cannot receive all packets that this bond wants")
+        );
     }
     if dev.is_up() {
         device.sync_addrs_from(rtnl, dev, true);
@@ -197,7 +232,11 @@ impl Refusal<'_> {
             Some(extack) => extack.set_msg(msg),
             None => {
                 let text = msg.to_str().unwrap_or("cannot be enslaved");
-                netdev_err!(self.dev, "{}", Of(self.device, format_args!("Error: {text}")));
+                netdev_err!(
+                    self.dev,
+                    "{}",
+                    Of(self.device, format_args!("Error: {text}"))
+                );
             }
         }
         err
@@ -205,7 +244,11 @@ impl Refusal<'_> {
 
     fn log(&self, err: Error, what: &str) {
         let errno = err.to_errno();
-        netdev_err!(self.dev, "{}", Of(self.device, format_args!("Error {errno} {what}")));
+        netdev_err!(
+            self.dev,
+            "{}",
+            Of(self.device, format_args!("Error {errno} {what}"))
+        );
     }
 }
 
@@ -232,8 +275,10 @@ fn check(
         return Err(refusal.because(EPERM, c"Cannot enslave bond to itself."));
     }
     if device.features().has(Features::VLAN_CHALLENGED) && dev.has_vlans(rtnl) {
-        return Err(refusal
-            .because(EPERM, c"Can not enslave VLAN challenged device to VLAN enabled bond"));
+        return Err(refusal.because(
+            EPERM,
+            c"Can not enslave VLAN challenged device to VLAN enabled bond",
+        ));
     }
     if device.is_up() {
         return Err(refusal.because(EPERM, c"Device can not be enslaved while up"));
@@ -293,7 +338,11 @@ struct Before {
 
 impl Before {
     fn of(dev: &BondDev, config: &Config, rtnl: &Rtnl) -> Self {
-        Self { config: *config, addr: dev.addr(rtnl), addr_assign: dev.addr_assign(rtnl) }
+        Self {
+            config: *config,
+            addr: dev.addr(rtnl),
+            addr_assign: dev.addr_assign(rtnl),
+        }
     }
 
     fn put_back(&self, dev: &BondDev, rtnl: &Rtnl) {

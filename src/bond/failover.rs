@@ -31,7 +31,10 @@ pub(super) struct Source<'a> {
 
 impl Source<'_> {
     /// Nobody's lock is held but RTNL.
-    pub(super) const PLAIN: Source<'static> = Source { locked: None, has_settings_lock: false };
+    pub(super) const PLAIN: Source<'static> = Source {
+        locked: None,
+        has_settings_lock: false,
+    };
 
     fn holds_lock_of(&self, dev: &NetDevice) -> bool {
         self.locked == Some(dev)
@@ -67,9 +70,19 @@ fn carry_out(dev: &BondDev, outcome: &Outcome<Key<'_>>, source: Source<'_>, rtnl
         }
     }
     if outcome.active_changed {
-        switch(dev, outcome.group.active.map(|key| key.0), outcome.early_ms, rtnl);
+        switch(
+            dev,
+            outcome.group.active.map(|key| key.0),
+            outcome.early_ms,
+            rtnl,
+        );
     }
-    set_carrier(dev, outcome.carrier, outcome.active_changed && config.mode.uses_primary(), rtnl);
+    set_carrier(
+        dev,
+        outcome.carrier,
+        outcome.active_changed && config.mode.uses_primary(),
+        rtnl,
+    );
     if outcome.active_changed {
         settle(dev, source, rtnl);
     }
@@ -78,8 +91,17 @@ fn carry_out(dev: &BondDev, outcome: &Outcome<Key<'_>>, source: Source<'_>, rtnl
 
 /// Reports what happened to a slave's link, once.
 fn report(dev: &BondDev, slave: &SlaveDev, config: &Config, source: Source<'_>, rtnl: &Rtnl) {
-    let Some(transition) = slave.data().port().pending else { return };
-    super::slave::set_port(slave, Port { pending: None, ..slave.data().port() }, rtnl);
+    let Some(transition) = slave.data().port().pending else {
+        return;
+    };
+    super::slave::set_port(
+        slave,
+        Port {
+            pending: None,
+            ..slave.data().port()
+        },
+        rtnl,
+    );
     if transition == Transition::WentUp {
         let locked = source.holds_lock_of(slave.dev()) && source.has_settings_lock;
         if locked || !source.holds_lock_of(slave.dev()) {
@@ -92,7 +114,12 @@ fn report(dev: &BondDev, slave: &SlaveDev, config: &Config, source: Source<'_>, 
         (true, false) => Role::Active,
         (true, true) => Role::Backup,
     };
-    let message = TransitionMessage { transition, role, speed: port.speed, duplex: port.duplex };
+    let message = TransitionMessage {
+        transition,
+        role,
+        speed: port.speed,
+        duplex: port.duplex,
+    };
     let definite = matches!(transition, Transition::WentUp | Transition::WentDown);
     if definite || ratelimit() {
         netdev_info!(dev, "{}", Of(slave.dev(), message));
@@ -130,9 +157,16 @@ fn switch(dev: &BondDev, new: Option<&SlaveDev>, early_ms: Option<u64>, rtnl: &R
             Some(ms) => netdev_info!(
                 dev,
                 "{}",
-                Of(new.dev(), format_args!("making interface the new active one {ms} ms earlier"))
+                Of(
+                    new.dev(),
+                    format_args!("making interface the new active one {ms} ms earlier")
+                )
             ),
-            None => netdev_info!(dev, "{}", Of(new.dev(), "making interface the new active one")),
+            None => netdev_info!(
+                dev,
+                "{}",
+                Of(new.dev(), "making interface the new active one")
+            ),
         }
         if early_ms.is_some() {
             tell(dev, new, rtnl);
@@ -161,12 +195,10 @@ pub(super) fn settle(dev: &BondDev, source: Source<'_>, rtnl: &Rtnl) {
         return;
     }
     // These take the instance lock of the device that they change.
-    let takes_lock = dev.is_promisc()
-        || dev.is_allmulti()
-        || config.fail_over_mac == FailOverMac::Follow;
-    let is_locked = |slave: Option<&SlaveDev>| {
-        slave.is_some_and(|slave| source.holds_lock_of(slave.dev()))
-    };
+    let takes_lock =
+        dev.is_promisc() || dev.is_allmulti() || config.fail_over_mac == FailOverMac::Follow;
+    let is_locked =
+        |slave: Option<&SlaveDev>| slave.is_some_and(|slave| source.holds_lock_of(slave.dev()));
     if takes_lock && (is_locked(old) || is_locked(new)) {
         monitor::kick(dev);
         return;
@@ -176,13 +208,24 @@ pub(super) fn settle(dev: &BondDev, source: Source<'_>, rtnl: &Rtnl) {
         leave(dev, old, rtnl);
     }
     if let Some(new) = new {
-        let promisc = if dev.is_promisc() { new.dev().add_promiscuity(rtnl, 1) } else { Ok(()) };
-        let allmulti = if dev.is_allmulti() { new.dev().add_allmulti(rtnl, 1) } else { Ok(()) };
+        let promisc = if dev.is_promisc() {
+            new.dev().add_promiscuity(rtnl, 1)
+        } else {
+            Ok(())
+        };
+        let allmulti = if dev.is_allmulti() {
+            new.dev().add_allmulti(rtnl, 1)
+        } else {
+            Ok(())
+        };
         if promisc.is_err() || allmulti.is_err() {
             netdev_warn!(
                 dev,
                 "{}",
-                Of(new.dev(), "cannot receive all packets; some that this bond wants may be missing")
+                Of(
+                    new.dev(),
+                    "cannot receive all packets; some that this bond wants may be missing"
+                )
             );
         }
         if dev.is_up() {

@@ -103,8 +103,10 @@ impl Bond {
     fn set_config(dev: &BondDev, config: Config, rtnl: &Rtnl) {
         let bond = dev.data();
         *bond.config.lock() = config;
-        bond.link_events.store(config.link_events, Ordering::Relaxed);
-        bond.packets_per_slave.store(config.packets_per_slave, Ordering::Relaxed);
+        bond.link_events
+            .store(config.link_events, Ordering::Relaxed);
+        bond.packets_per_slave
+            .store(config.packets_per_slave, Ordering::Relaxed);
         dev.set_mode(rtnl, i32::from(config.mode.number()));
     }
 }
@@ -193,15 +195,11 @@ impl Master for Bond {
     }
 
     fn del_vlan(dev: &BondDev, vlan: Vlan, rtnl: &Rtnl) {
-        dev.lowers(rtnl).for_each(|slave| slave.dev().del_vlan(rtnl, vlan));
+        dev.lowers(rtnl)
+            .for_each(|slave| slave.dev().del_vlan(rtnl, vlan));
     }
 
-    fn add_lower(
-        dev: &BondDev,
-        lower: &NetDevice,
-        extack: Option<&ExtAck>,
-        rtnl: &Rtnl,
-    ) -> Result {
+    fn add_lower(dev: &BondDev, lower: &NetDevice, extack: Option<&ExtAck>, rtnl: &Rtnl) -> Result {
         enslave(dev, lower, extack, rtnl)
     }
 

@@ -12,8 +12,8 @@ use super::slave::{read_link_settings, Key, Slaves};
 use super::{announce, release, Bond, BondDev, SlaveDev};
 use core::sync::atomic::Ordering;
 use net::device::Dev;
-use net::netdevice::{Announce, BondingInfo, NetDevice};
 use net::netdev_info;
+use net::netdevice::{Announce, BondingInfo, NetDevice};
 use net::notifier::{self, Listener};
 use net::published::Slot;
 use net::rtnl::{self, Rtnl};
@@ -57,7 +57,8 @@ pub(super) fn stop(dev: &BondDev, rtnl: &Rtnl) {
             slave.dev().unsync_addrs_from(rtnl, dev);
         }
     } else {
-        dev.lowers(rtnl).for_each(|slave| slave.dev().unsync_addrs_from(rtnl, dev));
+        dev.lowers(rtnl)
+            .for_each(|slave| slave.dev().unsync_addrs_from(rtnl, dev));
     }
     // Listeners that were not told yet are told while the bond is down.
     arm(dev, rtnl);
@@ -65,7 +66,9 @@ pub(super) fn stop(dev: &BondDev, rtnl: &Rtnl) {
 
 /// Notes when the next delay ends.
 pub(super) fn set_deadline(dev: &BondDev, deadline: Option<Millis>) {
-    dev.data().deadline.store(deadline.unwrap_or(NEVER), Ordering::Relaxed);
+    dev.data()
+        .deadline
+        .store(deadline.unwrap_or(NEVER), Ordering::Relaxed);
 }
 
 /// Has the work run as soon as possible.
@@ -82,7 +85,9 @@ pub(super) fn arm(dev: &BondDev, rtnl: &Rtnl) {
 
 fn next_due(dev: &BondDev) -> Millis {
     let bond = dev.data();
-    bond.next_poll.load(Ordering::Relaxed).min(bond.deadline.load(Ordering::Relaxed))
+    bond.next_poll
+        .load(Ordering::Relaxed)
+        .min(bond.deadline.load(Ordering::Relaxed))
 }
 
 fn schedule_for(dev: &BondDev, due: Millis) {
@@ -136,7 +141,8 @@ fn is_idle_poll(dev: &BondDev) -> bool {
         && bond.next_poll.load(Ordering::Relaxed) != NEVER
         && dev.lowers_rcu(&rcu).all(|slave| {
             let port = slave.data().port();
-            port.carrier == slave.dev().has_link() && port.link.deadline.is_none()
+            port.carrier == slave.dev().has_link()
+                && port.link.deadline.is_none()
                 && port.carrier == (port.link.state == policy::LinkState::Up)
         })
 }
@@ -177,8 +183,12 @@ impl Listener for Events {
         if !device.is_bonding() || !device.is_slave() {
             return;
         }
-        let Some(dev) = device.master(rtnl).and_then(Dev::<Bond>::from_netdev) else { return };
-        let Some(slave) = dev.lower_of(rtnl, device) else { return };
+        let Some(dev) = device.master(rtnl).and_then(Dev::<Bond>::from_netdev) else {
+            return;
+        };
+        let Some(slave) = dev.lower_of(rtnl, device) else {
+            return;
+        };
         slave_event(dev, slave, event, rtnl);
     }
 }
@@ -197,8 +207,19 @@ fn slave_event(dev: &BondDev, slave: &SlaveDev, event: notifier::Event, rtnl: &R
             if dev.is_running() && dev.data().link_events.load(Ordering::Relaxed) {
                 let locked = slave.dev().needs_ops_lock().then(|| slave.dev());
                 let up = slave.dev().has_link();
-                let source = Source { locked, has_settings_lock };
-                failover::handle(dev, Event::Carrier { key: Key(slave), up }, source, rtnl);
+                let source = Source {
+                    locked,
+                    has_settings_lock,
+                };
+                failover::handle(
+                    dev,
+                    Event::Carrier {
+                        key: Key(slave),
+                        up,
+                    },
+                    source,
+                    rtnl,
+                );
             }
         }
         ChangeName => renamed(dev, slave, rtnl),
@@ -213,22 +234,33 @@ fn slave_event(dev: &BondDev, slave: &SlaveDev, event: notifier::Event, rtnl: &R
 /// A slave has another name: is it the primary now, or not any more?
 fn renamed(dev: &BondDev, slave: &SlaveDev, rtnl: &Rtnl) {
     let config = dev.data().config();
-    let Some(primary) = config.primary.filter(|_| config.mode.uses_primary()) else { return };
+    let Some(primary) = config.primary.filter(|_| config.mode.uses_primary()) else {
+        return;
+    };
     let was = dev.slot(rtnl, Slot::Primary);
     if was.map(Key) == Some(Key(slave)) {
         dev.set_slot(rtnl, Slot::Primary, None);
-        netdev_info!(dev, "Primary slave changed to none, reselecting active slave");
+        netdev_info!(
+            dev,
+            "Primary slave changed to none, reselecting active slave"
+        );
     } else if primary.as_bytes() == slave.dev().name().as_bytes() {
         dev.set_slot(rtnl, Slot::Primary, Some(slave));
-        netdev_info!(dev, "Primary slave changed to {}, reselecting active slave", slave.dev().name());
+        netdev_info!(
+            dev,
+            "Primary slave changed to {}, reselecting active slave",
+            slave.dev().name()
+        );
     } else {
         return;
     }
     let locked = slave.dev().needs_ops_lock().then(|| slave.dev());
-    let source = Source { locked, has_settings_lock: true };
+    let source = Source {
+        locked,
+        has_settings_lock: true,
+    };
     failover::handle(dev, Event::PrimaryRenamed, source, rtnl);
 }
-
 
 /// Computes the bond's features from those of its slaves.
 pub(super) fn update_features(dev: &BondDev, rtnl: &Rtnl) {

@@ -28,7 +28,11 @@ enum Why {
 /// Releases a slave. May sleep.
 pub(crate) fn release(dev: &BondDev, device: &NetDevice, rtnl: &Rtnl) -> Result {
     let Some(slave) = dev.lower_of(rtnl, device) else {
-        netdev_err!(dev, "{}", Of(device, "cannot release: it is not a slave of this bond"));
+        netdev_err!(
+            dev,
+            "{}",
+            Of(device, "cannot release: it is not a slave of this bond")
+        );
         return Err(EINVAL);
     };
     leave(dev, slave, Why::Asked, rtnl);
@@ -57,13 +61,30 @@ fn leave(dev: &BondDev, slave: &SlaveDev, why: Why, rtnl: &Rtnl) {
     // The events below may change these, but not what this slave was given.
     let (promisc, allmulti, up) = (dev.is_promisc(), dev.is_allmulti(), dev.is_up());
 
-    set_role(dev, slave, SlaveFlags { backup: config.mode.uses_primary(), inactive: true }, rtnl);
+    set_role(
+        dev,
+        slave,
+        SlaveFlags {
+            backup: config.mode.uses_primary(),
+            inactive: true,
+        },
+        rtnl,
+    );
     let role = if was_backup { "backup" } else { "active" };
-    netdev_info!(dev, "{}", Of(device, format_args!("Releasing {role} interface")));
+    netdev_info!(
+        dev,
+        "{}",
+        Of(device, format_args!("Releasing {role} interface"))
+    );
 
     // Traffic goes elsewhere before the wait for those packets that are on their way.
     if why != Why::BondGoes {
-        failover::handle(dev, Event::Released { key: Key(slave) }, Source::PLAIN, rtnl);
+        failover::handle(
+            dev,
+            Event::Released { key: Key(slave) },
+            Source::PLAIN,
+            rtnl,
+        );
         failover::settle(dev, Source::PLAIN, rtnl);
     }
     let counted = slave.data().count(device.stats(&net::rcu::read_lock()));
@@ -103,7 +124,10 @@ fn leave(dev: &BondDev, slave: &SlaveDev, why: Why, rtnl: &Rtnl) {
         netdev_info!(
             dev,
             "{}",
-            Of(device, "last VLAN challenged slave left bond - VLAN blocking is removed")
+            Of(
+                device,
+                "last VLAN challenged slave left bond - VLAN blocking is removed"
+            )
         );
     }
     device.del_vlans_of(rtnl, dev);
@@ -129,7 +153,11 @@ fn leave(dev: &BondDev, slave: &SlaveDev, why: Why, rtnl: &Rtnl) {
     let mtu = slave.data().original_mtu;
     if why == Why::Asked {
         if device.set_mtu(rtnl, mtu).is_err() {
-            netdev_warn!(dev, "{}", Of(device, format_args!("cannot set its MTU back to {mtu}")));
+            netdev_warn!(
+                dev,
+                "{}",
+                Of(device, format_args!("cannot set its MTU back to {mtu}"))
+            );
         }
     } else {
         device.restore_mtu(rtnl, mtu);

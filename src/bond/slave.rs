@@ -32,7 +32,11 @@ impl Counted {
         for ((sum, last), now) in self.sum.0.iter_mut().zip(&mut self.last.0).zip(now.0) {
             let narrow = (now | *last) >> 32 == 0;
             let delta = now.wrapping_sub(*last) as i64;
-            let delta = if narrow { i64::from(delta as i32) } else { delta };
+            let delta = if narrow {
+                i64::from(delta as i32)
+            } else {
+                delta
+            };
             if let Ok(more) = u64::try_from(delta) {
                 *sum = sum.wrapping_add(more);
             }
@@ -72,7 +76,10 @@ impl Slave {
         original_mtu: u32,
         stats: Stats,
     ) -> impl PinInit<Self> {
-        let counted = Counted { last: stats, sum: Stats::default() };
+        let counted = Counted {
+            last: stats,
+            sum: Stats::default(),
+        };
         pin_init!(Self {
             port <- new_spinlock!(port),
             counted <- new_spinlock!(counted),
@@ -179,7 +186,10 @@ impl<'a> Slaves<'a> {
 /// Asks a slave's driver for speed and duplex; `locked` as in
 /// [`link_settings`](net::netdevice::NetDevice::link_settings).
 pub(super) fn read_link_settings(slave: &SlaveDev, locked: bool, rtnl: &Rtnl) {
-    let unknown = LinkSettings { speed: u32::MAX, duplex: u8::MAX };
+    let unknown = LinkSettings {
+        speed: u32::MAX,
+        duplex: u8::MAX,
+    };
     let settings = slave.dev().link_settings(rtnl, locked).unwrap_or(unknown);
     let duplex = match settings.duplex {
         0 => Duplex::Half,
@@ -209,7 +219,9 @@ pub(super) fn set_role(dev: &BondDev, slave: &SlaveDev, flags: SlaveFlags, rtnl:
 pub(super) fn tell(dev: &BondDev, slave: &SlaveDev, rtnl: &Rtnl) {
     use policy::LinkState::{Fail, Up};
     let link_up = matches!(slave.data().port().link.state, Up | Fail);
-    slave.dev().lower_state_changed(rtnl, link_up, !slave.is_backup());
+    slave
+        .dev()
+        .lower_state_changed(rtnl, link_up, !slave.is_backup());
     slave.data().tell.store(true, Ordering::Relaxed);
     super::monitor::kick(dev);
 }

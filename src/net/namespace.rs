@@ -77,7 +77,11 @@ impl Net {
     pub fn devices<'a>(&self, _rcu: &'a Rcu) -> Devices<'a> {
         // SAFETY: The namespace is alive.
         let head = unsafe { &raw mut (*self.as_ptr()).dev_base_head };
-        Devices { head, at: head, _section: PhantomData }
+        Devices {
+            head,
+            at: head,
+            _section: PhantomData,
+        }
     }
 }
 

@@ -22,8 +22,7 @@ pub const MAX_ADDR_LEN: usize = bindings::MAX_ADDR_LEN as usize;
 pub const IFNAMSIZ: usize = bindings::IFNAMSIZ as usize;
 
 const STATE_START: usize = 1usize.wrapping_shl(bindings::netdev_state_t___LINK_STATE_START);
-const STATE_NOCARRIER: usize =
-    1usize.wrapping_shl(bindings::netdev_state_t___LINK_STATE_NOCARRIER);
+const STATE_NOCARRIER: usize = 1usize.wrapping_shl(bindings::netdev_state_t___LINK_STATE_NOCARRIER);
 
 /// The link type Ethernet.
 pub const ARPHRD_ETHER: u16 = bindings::ARPHRD_ETHER as u16;
@@ -92,7 +91,9 @@ impl core::ops::Deref for Addr {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        self.bytes.get(..usize::from(self.len)).unwrap_or(&self.bytes)
+        self.bytes
+            .get(..usize::from(self.len))
+            .unwrap_or(&self.bytes)
     }
 }
 
@@ -374,7 +375,10 @@ impl NetDevice {
         // SAFETY: `dev_addr` points to `MAX_ADDR_LEN` bytes which change under RTNL only; `len` is
         // not more than either side has.
         unsafe { ptr::copy_nonoverlapping((*self.as_ptr()).dev_addr, bytes.as_mut_ptr(), len) };
-        Addr { bytes, len: len as u8 }
+        Addr {
+            bytes,
+            len: len as u8,
+        }
     }
 
     /// Returns how the device got its hardware address.
@@ -439,7 +443,10 @@ impl NetDevice {
     /// `locked` tells that the caller runs under the instance lock of the device, as the events
     /// `NETDEV_CHANGE` and `NETDEV_UP` do. May sleep.
     pub fn link_settings(&self, _rtnl: &Rtnl, locked: bool) -> Result<LinkSettings> {
-        let mut settings = LinkSettings { speed: u32::MAX, duplex: u8::MAX };
+        let mut settings = LinkSettings {
+            speed: u32::MAX,
+            duplex: u8::MAX,
+        };
         // SAFETY: The device is allocated, RTNL is held, and the out arguments are valid.
         to_result(unsafe {
             bindings::nh_link_settings(
@@ -503,7 +510,10 @@ impl NetDevice {
         // SAFETY: The device is allocated, RTNL is held, and the address has as many bytes as the
         // device uses, or is padded below.
         let mut bytes = [0u8; MAX_ADDR_LEN];
-        bytes.iter_mut().zip(addr).for_each(|(to, from)| *to = *from);
+        bytes
+            .iter_mut()
+            .zip(addr)
+            .for_each(|(to, from)| *to = *from);
         // SAFETY: The device is allocated and RTNL is held; `bytes` holds an address of any length.
         to_result(unsafe {
             bindings::netif_pre_changeaddr_notify(
@@ -594,12 +604,15 @@ impl NetDevice {
     /// Sends an event of this device along the notifier chain. May sleep.
     pub fn announce(&self, _rtnl: &Rtnl, event: Announce) -> Result {
         // SAFETY: The device is allocated and RTNL is held.
-        let ret = unsafe {
-            bindings::call_netdevice_notifiers(event.event() as usize, self.as_ptr())
-        };
+        let ret =
+            unsafe { bindings::call_netdevice_notifiers(event.event() as usize, self.as_ptr()) };
         // notifier_to_errno()
         let stop = i32::try_from(bindings::NOTIFY_OK).unwrap_or(1);
-        to_result(if ret > stop { stop.wrapping_sub(ret & 0x7fff) } else { 0 })
+        to_result(if ret > stop {
+            stop.wrapping_sub(ret & 0x7fff)
+        } else {
+            0
+        })
     }
 
     /// Tells that the state of this device as a lower device changed
@@ -619,7 +632,11 @@ impl NetDevice {
         raw.master.miimon = info.miimon;
         raw.master.num_slaves = info.num_slaves;
         let name = self.name();
-        raw.slave.slave_name.iter_mut().zip(name.as_array()).for_each(|(to, from)| *to = *from);
+        raw.slave
+            .slave_name
+            .iter_mut()
+            .zip(name.as_array())
+            .for_each(|(to, from)| *to = *from);
         raw.slave.link = info.link;
         raw.slave.state = info.state;
         raw.slave.link_failure_count = info.link_failure_count;
@@ -721,7 +738,11 @@ impl NetDevice {
         // SAFETY: The device is allocated; `%pA` prints a `fmt::Arguments`, which is valid for the
         // call, and the format is NUL-terminated.
         unsafe {
-            print(self.as_ptr(), c"%pA\n".as_ptr().cast(), (&raw const args).cast::<core::ffi::c_void>());
+            print(
+                self.as_ptr(),
+                c"%pA\n".as_ptr().cast(),
+                (&raw const args).cast::<core::ffi::c_void>(),
+            );
         }
     }
 }

@@ -31,9 +31,7 @@ const _: () = {
     assert!(align_of::<MasterHead>() == align_of::<bindings::bonding>());
     assert!(align_of::<LowerHead>() == align_of::<bindings::slave>());
     // The bits are one byte, of which C compilers for little-endian machines fill the lowest first.
-    assert!(
-        offset_of!(bindings::slave, duplex) == offset_of!(bindings::slave, _bitfield_1) + 1
-    );
+    assert!(offset_of!(bindings::slave, duplex) == offset_of!(bindings::slave, _bitfield_1) + 1);
     assert!(cfg!(target_endian = "little"));
 };
 
@@ -67,7 +65,12 @@ pub enum Slot {
 impl MasterHead {
     /// The device that the head belongs to.
     pub(crate) fn dev(&self) -> &AtomicPtr<bindings::net_device> {
-        field!(self, bindings::bonding, AtomicPtr<bindings::net_device>, dev)
+        field!(
+            self,
+            bindings::bonding,
+            AtomicPtr<bindings::net_device>,
+            dev
+        )
     }
 
     /// One of the pointers to a `struct slave`.
@@ -93,16 +96,14 @@ impl MasterHead {
 
 impl LowerHead {
     /// Makes the head of a lower device that is a backup and inactive, with its link down.
-    pub(crate) fn new(
-        dev: *mut bindings::net_device,
-        bond: *mut bindings::bonding,
-    ) -> Self {
+    pub(crate) fn new(dev: *mut bindings::net_device, bond: *mut bindings::bonding) -> Self {
         let head = LowerHead([0; LOWER_WORDS]);
         field!(&head, bindings::slave, AtomicPtr<bindings::net_device>, dev)
             .store(dev, Ordering::Relaxed);
         field!(&head, bindings::slave, AtomicPtr<bindings::bonding>, bond)
             .store(bond, Ordering::Relaxed);
-        head.link().store(bindings::BOND_LINK_DOWN as i8, Ordering::Relaxed);
+        head.link()
+            .store(bindings::BOND_LINK_DOWN as i8, Ordering::Relaxed);
         head.bits().store(BACKUP | INACTIVE, Ordering::Relaxed);
         head
     }
@@ -143,6 +144,7 @@ impl LowerHead {
         let others = self.bits().load(Ordering::Relaxed) & !(BACKUP | INACTIVE);
         let backup = if backup { BACKUP } else { 0 };
         let inactive = if inactive { INACTIVE } else { 0 };
-        self.bits().store(others | backup | inactive, Ordering::Relaxed);
+        self.bits()
+            .store(others | backup | inactive, Ordering::Relaxed);
     }
 }

@@ -50,5 +50,8 @@ impl Deref for RcuGuard {
 
 /// Enters an RCU read-side section. Any context; no sleeping until the guard is dropped.
 pub fn read_lock() -> RcuGuard {
-    RcuGuard { _guard: kernel::sync::rcu::read_lock(), proof: Rcu(NotThreadSafe) }
+    RcuGuard {
+        _guard: kernel::sync::rcu::read_lock(),
+        proof: Rcu(NotThreadSafe),
+    }
 }

@@ -27,7 +27,13 @@ unsafe impl Send for SkBuff {}
 /// The place of `skb->dev`.
 pub(crate) fn dev_of(skb: *mut bindings::sk_buff) -> *mut *mut bindings::net_device {
     // SAFETY: Only computes an address within the packet, which the caller has.
-    unsafe { &raw mut (*skb).__bindgen_anon_1.__bindgen_anon_1.__bindgen_anon_1.dev }
+    unsafe {
+        &raw mut (*skb)
+            .__bindgen_anon_1
+            .__bindgen_anon_1
+            .__bindgen_anon_1
+            .dev
+    }
 }
 
 /// `qdisc_skb_cb(skb)->slave_dev_queue_mapping`: where a master keeps the queue mapping that its
@@ -62,7 +68,12 @@ impl SkBuff {
     pub fn protocol(&self) -> u16 {
         // SAFETY: The packet is valid (type invariant); every bit pattern is a valid protocol.
         u16::from_be(unsafe {
-            self.0.as_ref().__bindgen_anon_4.__bindgen_anon_1.as_ref().protocol
+            self.0
+                .as_ref()
+                .__bindgen_anon_4
+                .__bindgen_anon_1
+                .as_ref()
+                .protocol
         })
     }
 

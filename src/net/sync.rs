@@ -42,7 +42,10 @@ impl<T> NestedLock<T> {
     pub fn lock(&self, level: u8) -> NestedGuard<'_, T> {
         // SAFETY: The lock was initialised by `new`, which is the only way to make one, and is pinned.
         unsafe { bindings::nh_spin_lock_nested(self.lock.get(), i32::from(level.min(7))) };
-        NestedGuard { lock: self, _not_send: NotThreadSafe }
+        NestedGuard {
+            lock: self,
+            _not_send: NotThreadSafe,
+        }
     }
 }
 
@@ -87,7 +90,9 @@ impl PerCpuCounter {
     /// Allocates the counters, all zero. May sleep.
     pub fn new() -> Result<Self> {
         // SAFETY: Allocation only.
-        NonNull::new(unsafe { bindings::nh_alloc_counter() }).map(Self).ok_or(ENOMEM)
+        NonNull::new(unsafe { bindings::nh_alloc_counter() })
+            .map(Self)
+            .ok_or(ENOMEM)
     }
 
     /// Counts this CPU's counter up, wrapping, and returns its new value. Any context.
