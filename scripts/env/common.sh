@@ -48,8 +48,7 @@ become_root() {
 	[ "$(id -u)" -eq 0 ] && return
 	command -v sudo >/dev/null ||
 		die "root is needed to $why, and sudo is not installed: run this as root, or install sudo."
-	exec sudo env "XDG_CACHE_HOME=${CACHE%/*}" "HOME=$HOME" "PATH=$PATH" "$@" ||
-		die "sudo refused to $why: run this as root, or ask for the right to use sudo."
+	exec sudo env "XDG_CACHE_HOME=${CACHE%/*}" "HOME=$HOME" "PATH=$PATH" "$@"
 }
 
 # Hold the lock of the cache on descriptor 9 until this process and its children end.
@@ -90,7 +89,7 @@ step() {
 	pid=$!
 	set +m
 	# shellcheck disable=SC2064
-	trap "kill -TERM -- -$pid 2>/dev/null; wait $pid; say 'Interrupted: nothing unfinished is kept, run it again.'; exit 130" INT TERM HUP
+	trap "kill -TERM -- -$pid 2>/dev/null; wait $pid || :; say 'Interrupted: nothing unfinished is kept, run it again.'; exit 130" INT TERM HUP
 	while kill -0 "$pid" 2>/dev/null; do
 		sleep 0.2
 		now=$(($(date +%s) - start))

@@ -17,23 +17,25 @@ SPLAT = re.compile("|".join((
     r"unable to handle (kernel|page fault)", r"invalid opcode: ", r"stack guard page was hit",
     r"Objects remaining (in|on) ", r"Slab .* still has objects", r"nobody cared",
 )))
-# A splat goes on until the kernel talks of something else; a few lines show it.
-LINES_SHOWN = 60
+# The message of a warning stands before its "WARNING: " line, after this one.
+CUT_HERE = "[ cut here ]"
+LINES_BEFORE, LINES_SHOWN = 8, 60
 
 
 def find(text):
     """The lines of each splat in the log, ready to print; empty when the kernel is content."""
     lines = text.splitlines()
     shown = []
-    index = 0
+    done = index = 0
     while index < len(lines):
         if not SPLAT.search(lines[index]):
             index += 1
             continue
+        first = max(index - LINES_BEFORE, done)
+        first = next((number for number in range(first, index) if CUT_HERE in lines[number]), index)
         last = index
-        for last in range(index, min(index + LINES_SHOWN, len(lines))):
-            if last > index and "---[ end" in lines[last]:
-                break
-        shown += lines[index:last + 1]
-        index = last + 1
+        while last + 1 < min(index + LINES_SHOWN, len(lines)) and "---[ end" not in lines[last]:
+            last += 1
+        shown += lines[first:last + 1]
+        done = index = last + 1
     return shown

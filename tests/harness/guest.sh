@@ -1,0 +1,169 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# scripts/guest keeps its promises: exit status, output, time-out, splats, cables, modules.
+# needs the module
+
+. "${BASH_SOURCE[0]%/*}/../ktap.sh"
+cd "${BASH_SOURCE[0]%/*}/../.." || exit 1
+
+setup() {
+	DIR=$(mktemp -d)
+	# Twice what a start takes on a busy machine; a hang is what this is for.
+	GUEST=(scripts/guest --module none --timeout 120 --log "$DIR/log")
+}
+
+teardown() {
+	rm -rf "$DIR"
+}
+
+# guest EXPECTED-STATUS ARGUMENT...: run a guest; output in $DIR/out and $DIR/err.
+guest() {
+	local expected=$1 status=0
+	shift
+	"${GUEST[@]}" "$@" >"$DIR/out" 2>"$DIR/err" || status=$?
+	((status == expected)) || {
+		cat "$DIR/out" "$DIR/err" >&2
+		fail "exit status $status instead of $expected"
+	}
+}
+
+splat_module() {
+	mkdir -p build/harness
+	scripts/env/in-tree make -s -C /usr/src/kdir M=/project/tests/harness/splat MO=/project/build/harness/splat \
+		CC="$(sed -nE 's/^CONFIG_CC_VERSION_TEXT="([^ "]+).*/\1/p' "${XDG_CACHE_HOME:-$HOME/.cache}/bonding-rs/kernel/kdir/.config")"
+	SPLAT=/project/build/harness/splat/splat.ko
+}
+
+test_status_and_separate_outputs() {
+	guest 7 -- sh -c 'echo to out; echo to err >&2; echo again >/dev/stderr; exit 7'
+	[[ $(<"$DIR/out") == "to out" ]]
+	[[ $(<"$DIR/err") == $'to err\nagain' ]]
+	grep -q 'Run /init' "$DIR/log"
+}
+
+test_script_on_standard_input() {
+	guest 3 <<-'END'
+		for word in one two; do echo "$word"; done
+		exit 3
+	END
+	[[ $(<"$DIR/out") == $'one\ntwo' ]]
+}
+
+test_output_is_binary_clean() {
+	guest 0 -- sh -c 'head -c 3000000 /dev/urandom >/tmp/data; sha256sum </tmp/data >&2; cat /tmp/data'
+	[[ $(sha256sum <"$DIR/out") == "$(<"$DIR/err")" ]]
+}
+
+test_merged_outputs_keep_their_order() {
+	"${GUEST[@]}" -- sh -c 'for i in 1 2 3 4 5 6 7 8; do echo $i; echo $i >&2; done' >"$DIR/both" 2>&1
+	[[ $(uniq -c "$DIR/both" | awk '{ print $1 $2 }' | tr '\n' ' ') == "21 22 23 24 25 26 27 28 " ]]
+}
+
+test_leftover_processes_do_not_hold_the_end() {
+	guest 0 -- sh -c 'sleep 1000 & setsid sleep 1000 & echo done'
+	[[ $(<"$DIR/out") == "done" ]]
+}
+
+test_time_out() {
+	local started=$SECONDS
+	GUEST=(scripts/guest --module none --timeout 12)
+	guest 124 -- sh -c 'echo before; exec sleep 1000'
+	((SECONDS - started < 60))
+	grep -q before "$DIR/out"
+	grep -q 'no end after 12 s' "$DIR/err"
+}
+
+test_a_warning_fails_the_run() {
+	splat_module
+	guest 70 -- sh -c "insmod $SPLAT kind=warn; echo survived"
+	[[ $(<"$DIR/out") == "survived" ]]
+	grep -q 'splat: asked for' "$DIR/err"
+	grep -q 'WARNING: ' "$DIR/err"
+}
+
+test_a_bug_fails_the_run() {
+	splat_module
+	guest 70 -- insmod $SPLAT kind=bug
+	grep -q 'kernel BUG at ' "$DIR/err"
+}
+
+test_an_oops_fails_the_run() {
+	splat_module
+	guest 70 -- insmod $SPLAT kind=oops
+	grep -q 'BUG: kernel NULL pointer dereference' "$DIR/err"
+}
+
+test_the_same_module_without_a_fault_passes() {
+	splat_module
+	guest 0 -- insmod $SPLAT
+	[[ ! -s $DIR/err ]]
+}
+
+test_a_guest_that_switches_itself_off_is_a_failure() {
+	guest 70 -- sh -c 'echo o >/proc/sysrq-trigger; sleep 100'
+	grep -q 'ended before the command did' "$DIR/err"
+}
+
+test_cables() {
+	guest 0 --nic 2 <<-'END'
+		set -e
+		carrier() { cat /sys/class/net/"$1"/carrier; }
+		for card in nic0 peer0 nic1 peer1; do ip link set $card up; done
+		set_link nic0 off; [ "$(carrier nic0) $(carrier peer0)" = "0 1" ]
+		set_link nic0 on; [ "$(carrier nic0) $(carrier peer0)" = "1 1" ]
+		set_link cable1 off; [ "$(carrier nic1) $(carrier peer1) $(carrier nic0)" = "0 0 1" ]
+		if set_link nic7 off 2>/tmp/said; then exit 1; fi
+		grep -q 'no card or cable "nic7"' /tmp/said
+		ip netns add far
+		ip link set peer0 netns far
+		ip addr add 192.0.2.1/24 dev nic0
+		ip -n far addr add 192.0.2.2/24 dev peer0
+		ip -n far link set peer0 up
+		ping -q -c 1 -w 20 192.0.2.2
+	END
+}
+
+test_modprobe_finds_the_module_that_was_asked_for() {
+	GUEST=(scripts/guest --timeout 120)
+	guest 0 --module ours -- sh -c 'modinfo -n bonding; modprobe bonding; lsmod'
+	grep -q '^/project/build/.*/bonding\.ko$' "$DIR/out"
+	grep -q '^bonding ' "$DIR/out"
+	guest 0 --module intree --params "max_bonds=2" -- sh -c 'modinfo -n bonding; cat /sys/class/net/bonding_masters'
+	grep -q '/kernel/drivers/net/bonding/bonding\.ko' "$DIR/out"
+	grep -q '^bond0 bond1$' "$DIR/out"
+	guest 0 --module none -- sh -c 'modinfo -n bonding; lsmod'
+	grep -q '^/project/build/.*/bonding\.ko$' "$DIR/out"
+	if grep -q '^bonding ' "$DIR/out"; then fail "the module is loaded"; fi
+}
+
+test_modules_that_the_distribution_lacks() {
+	guest 0 -- sh -c 'modprobe netdevsim && modprobe siw && lsmod'
+	grep -q '^netdevsim ' "$DIR/out"
+	grep -q '^siw ' "$DIR/out"
+}
+
+test_what_is_shared_cannot_be_written() {
+	guest 0 -- sh -c '! touch /project/x && ! touch /usr/src/linux/x && touch /tmp/x /etc/x && rm /bin/true'
+	[[ ! -e x && -e ${XDG_CACHE_HOME:-$HOME/.cache}/bonding-rs/tree/bin/true ]]
+}
+
+test_counted_instructions_are_a_clock_that_skips_idle_time() {
+	local started=$SECONDS
+	guest 0 --icount -- sh -c 'sleep 600; cat /proc/uptime'
+	((SECONDS - started < 100))
+	(($(cut -d . -f 1 "$DIR/out") >= 600))
+}
+
+test_wrong_usage_is_one_sentence() {
+	guest 2 --frobnicate
+	[[ $(wc -l <"$DIR/err") == 1 ]]
+	grep -q -- '--frobnicate' "$DIR/err"
+	guest 2 --cpus 0 -- true
+	grep -q -- '--cpus 0 is out of range' "$DIR/err"
+	guest 2 --kernel other -- true
+	guest 2 --params mode=1 -- true
+	grep -q -- '--params needs a module' "$DIR/err"
+}
+
+ktap_main "$@"

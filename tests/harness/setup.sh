@@ -1,0 +1,238 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# The set-up of the build environment says in one sentence what is wrong, and leaves nothing behind
+# that a later run takes for finished. Nothing here uses the network or the real cache.
+
+. "${BASH_SOURCE[0]%/*}/../ktap.sh"
+cd "${BASH_SOURCE[0]%/*}/../.." || exit 1
+SETUP=$PWD/scripts/env/setup
+
+setup() {
+	DIR=$(mktemp -d)
+	chmod 755 "$DIR"
+	export XDG_CACHE_HOME=$DIR/cache
+}
+
+teardown() {
+	rm -rf "$DIR"
+}
+
+root_only() {
+	[[ $(id -u) == 0 ]] || skip "only root can ${1}"
+}
+
+# refused SENTENCE-PART COMMAND...: fails, and its last line is a sentence that says so.
+refused() {
+	local part=$1 status=0
+	shift
+	"$@" &>"$DIR/said" </dev/null || status=$?
+	((status != 0)) || fail "succeeded and should not have: $*"
+	tail -n 1 "$DIR/said" | grep -F -- "$part" | grep -q '\.$' ||
+		fail "the last line is no sentence with \"$part\": $(tail -n 5 "$DIR/said")"
+}
+
+nothing_finished() {
+	local left
+	left=$(find "$DIR/cache" -mindepth 2 -maxdepth 2 \( -name 'tree*' -o -name 'kernel*' \) ! -name '*.partial' 2>/dev/null || :)
+	[[ -z $left ]] || fail "a later run would take this for finished: $left"
+}
+
+test_unknown_distribution() {
+	printf 'ID=plan9\nVERSION_ID=4\n' >"$DIR/os-release"
+	refused 'this machine runs "plan9 4"' env BONDING_OS_RELEASE="$DIR/os-release" "$SETUP"
+	nothing_finished
+}
+
+test_unknown_option() {
+	refused 'unknown option "--fast"' "$SETUP" --fast
+}
+
+# The programs of this machine but sudo, or with a sudo that refuses.
+path_without_sudo() {
+	mkdir "$DIR/bin"
+	find /usr/bin /bin -maxdepth 1 ! -type d ! -name sudo -exec ln -sf -t "$DIR/bin" {} +
+}
+
+as_nobody() {
+	if [[ $(id -u) == 0 ]]; then
+		setpriv --reuid=65534 --regid=65534 --clear-groups "$@"
+	else
+		"$@"
+	fi
+}
+
+test_neither_root_nor_sudo() {
+	path_without_sudo
+	refused 'sudo is not installed' as_nobody env PATH="$DIR/bin" "$SETUP"
+	nothing_finished
+}
+
+test_sudo_that_refuses() {
+	path_without_sudo
+	printf '#!/bin/sh\nexit 1\n' >"$DIR/bin/sudo"
+	chmod 755 "$DIR/bin/sudo"
+	local status=0
+	as_nobody env PATH="$DIR/bin" "$SETUP" &>"$DIR/said" || status=$?
+	((status != 0)) || fail "succeeded without root"
+	nothing_finished
+}
+
+test_disk_full() {
+	root_only "mount a small disk"
+	refused 'GB free and the build environment needs' unshare --mount --propagation private sh -c \
+		"mkdir -p '$DIR/cache' && mount -t tmpfs -o size=10m small '$DIR/cache' && exec '$SETUP'"
+}
+
+test_cache_that_cannot_be_written() {
+	root_only "put a file in the way of the cache"
+	touch "$DIR/cache"
+	refused 'cannot make the cache folder' "$SETUP"
+}
+
+test_no_network() {
+	root_only "take the network away"
+	[[ -x $(command -v mmdebstrap) ]] || skip "mmdebstrap is not installed here"
+	refused 'the Debian mirror cannot be reached' env BONDING_NEED_GB=1 unshare --net "$SETUP"
+	nothing_finished
+}
+
+test_second_run_waits_for_the_first() {
+	root_only "take the network away"
+	mkdir -p "$DIR/cache/bonding-rs"
+	exec 5>"$DIR/cache/bonding-rs/lock"
+	flock 5
+	BONDING_NEED_GB=1 unshare --net "$SETUP" &>"$DIR/said" 5>&- &
+	wait_for 20 "the second run says that it waits" grep -q 'Another set-up .* is running' "$DIR/said"
+	if grep -q '^\[1/' "$DIR/said"; then fail "it did not wait"; fi
+	exec 5>&-
+	wait_for 60 "the second run goes on" grep -q '^\[1/' "$DIR/said"
+	wait $! || :
+}
+
+# A mmdebstrap that takes for ever, having made something.
+test_interrupted_run_leaves_nothing() {
+	root_only "make the tree"
+	mkdir "$DIR/bin"
+	cat >"$DIR/bin/mmdebstrap" <<-'END'
+		#!/bin/bash
+		for last; do case $last in */tree-*) mkdir -p "$last/usr/bin"; esac; done
+		exec sleep 1000
+	END
+	chmod +x "$DIR/bin/mmdebstrap"
+	PATH=$DIR/bin:$PATH BONDING_NEED_GB=1 "$SETUP" &>"$DIR/said" &
+	local pid=$!
+	wait_for 30 "the tree is begun" compgen -G "$DIR/cache/bonding-rs/tree-*.partial/usr/bin"
+	kill -TERM $pid
+	local status=0
+	wait $pid || status=$?
+	((status == 130)) || fail "exit status $status: $(<"$DIR/said")"
+	grep -q 'Interrupted' "$DIR/said"
+	nothing_finished
+	# Nothing of it still runs, so the lock is free.
+	flock -n "$DIR/cache/bonding-rs/lock" true
+}
+
+test_a_failing_step_shows_its_log() {
+	root_only "make the tree"
+	mkdir "$DIR/bin"
+	printf '#!/bin/sh\necho "the reason of the failure"\nexit 3\n' >"$DIR/bin/mmdebstrap"
+	chmod +x "$DIR/bin/mmdebstrap"
+	refused 'failed: ' env PATH="$DIR/bin:$PATH" BONDING_NEED_GB=1 "$SETUP"
+	grep -q 'the reason of the failure' "$DIR/said"
+	nothing_finished
+}
+
+# -- the choice of the kernel, from an archive that exists only here ------------------------
+
+# archive: lines "image VERSION RELEASE yes|no" and "source VERSION SERIES" on standard input.
+archive() {
+	mkdir -p "$DIR/bin" "$DIR/out/debs" "$DIR/pool"
+	local kind version name rust
+	: >"$DIR/available" >"$DIR/madison"
+	while read -r kind version name rust; do
+		case $kind in
+		image)
+			printf 'Package: linux-image-%s\nVersion: %s\n\n' "$name" "$version" >>"$DIR/available"
+			mkdir -p "$DIR/deb/DEBIAN" "$DIR/deb/usr/src/linux-headers-$name"
+			printf 'Package: linux-headers-%s\nVersion: %s\nArchitecture: all\nMaintainer: test\nDescription: test\n' \
+				"$name" "$version" >"$DIR/deb/DEBIAN/control"
+			printf 'CONFIG_CC_VERSION_TEXT="some-gcc-14 (Debian)"\n%s\n' \
+				"$([[ $rust == yes ]] && echo CONFIG_RUST=y || echo '# CONFIG_RUST is not set')" \
+				>"$DIR/deb/usr/src/linux-headers-$name/.config"
+			dpkg-deb --build "$DIR/deb" "$DIR/pool/linux-headers-$name.deb" >/dev/null
+			rm -r "$DIR/deb"
+			;;
+		source)
+			printf 'Package: linux-source-%s\nVersion: %s\n\n' "$name" "$version" >>"$DIR/available"
+			printf 'linux-source-%s | %s | somewhere\n' "$name" "$version" >>"$DIR/madison"
+			;;
+		esac
+	done
+	cat >"$DIR/bin/apt-cache" <<-END
+		#!/bin/bash
+		case \$1 in dumpavail) cat "$DIR/available" ;; madison) cat "$DIR/madison" ;; esac
+	END
+	cat >"$DIR/bin/apt-get" <<-END
+		#!/bin/bash
+		for last; do :; done
+		cp "$DIR/pool/\${last%%=*}.deb" .
+	END
+	chmod +x "$DIR/bin/"*
+}
+
+choose() {
+	PATH=$DIR/bin:$PATH scripts/env/kernel-choice "$DIR/out"
+}
+
+test_newest_kernel_with_rust_and_source() {
+	archive <<-'END'
+		image 6.12.9-1 6.12.9+deb13-amd64 no
+		image 7.2.9-1 7.2.9+deb13-amd64 yes
+		image 7.2.12-1 7.2.12+deb13-amd64 yes
+		image 7.2.12-1 7.2.12+deb13-cloud-amd64 yes
+		source 7.2.9-1 7.2
+		source 7.2.12-1 7.2
+		source 7.3.4-1 7.3
+	END
+	choose
+	. "$DIR/out/choice"
+	[[ $RELEASE == 7.2.12+deb13-amd64 && $VERSION == 7.2.12-1 && $COMPILER == some-gcc-14 ]]
+	[[ $PACKAGES == *" linux-source-7.2=7.2.12-1"* ]]
+}
+
+test_kernel_whose_source_is_gone_is_passed_over() {
+	archive <<-'END'
+		image 7.2.9-1 7.2.9+deb13-amd64 yes
+		image 7.3.4-1 7.3.4+deb13-amd64 yes
+		source 7.2.9-1 7.2
+		source 7.3.3-1 7.3
+	END
+	choose
+	. "$DIR/out/choice"
+	[[ $RELEASE == 7.2.9+deb13-amd64 ]]
+}
+
+test_kernel_without_rust_is_passed_over() {
+	archive <<-'END'
+		image 7.2.9-1 7.2.9+deb13-amd64 yes
+		image 7.2.12-1 7.2.12+deb13-amd64 no
+		source 7.2.9-1 7.2
+		source 7.2.12-1 7.2
+	END
+	choose
+	. "$DIR/out/choice"
+	[[ $RELEASE == 7.2.9+deb13-amd64 ]]
+	[[ $(find "$DIR/out/debs" -name '*.deb' | wc -l) == 1 ]]
+}
+
+test_no_kernel_with_rust() {
+	archive <<-'END'
+		image 7.2.12-1 7.2.12+deb13-amd64 no
+		source 7.2.12-1 7.2
+	END
+	refused 'No kernel that Debian offers now is built with CONFIG_RUST=y' choose
+	[[ ! -e $DIR/out/choice ]]
+}
+
+ktap_main "$@"

@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+#
+# Test cases in bash, reported in KTAP: on the host (tests/harness) and in a guest (tests/guest).
+# A test file sources this, defines functions test_*, and ends with: ktap_main "$@".
+# A case is run in its own process, with errexit really on; setup and teardown, if they are defined,
+# are called before and after each.
+
+KTAP_SKIP=4 # exit status of a skipped case, as in the kernel's selftests
+
+# -- ending a case -----------------------------------------------------------------
+
+# fail REASON: the case has failed.
+fail() {
+	printf 'failed: %s\n' "$*" >&2
+	exit 1
+}
+
+# skip REASON: the case does not apply here.
+skip() {
+	printf '%s\n' "$*" >"$KTAP_DIR/skip"
+	exit $KTAP_SKIP
+}
+
+# -- waiting -------------------------------------------------------------------------
+
+# A pause without a process: read from a pipe into which nobody writes.
+exec {KTAP_PAUSE}<> <(:)
+pause() {
+	read -rt "$1" -u "$KTAP_PAUSE" || :
+}
+
+# wait_for SECONDS DESCRIPTION COMMAND...: until COMMAND succeeds; the case fails when it does not in time.
+wait_for() {
+	local seconds=$1 description=$2 deadline
+	shift 2
+	deadline=$((${EPOCHREALTIME/[.,]/} + $(ktap_microseconds "$seconds")))
+	while ! "$@" &>"$KTAP_DIR/wait"; do
+		if ((${EPOCHREALTIME/[.,]/} > deadline)); then
+			cat "$KTAP_DIR/wait" >&2
+			fail "timed out after $seconds s: $description"
+		fi
+		pause 0.05
+	done
+}
+
+ktap_microseconds() {
+	local whole=${1%%.*} part=
+	[[ $1 != *.* ]] || part=${1#*.}
+	part=${part}000000
+	echo $((10#${whole:-0} * 1000000 + 10#${part:0:6}))
+}
+
+# -- commands that must fail -----------------------------------------------------------
+
+# fails_with TEXT COMMAND...: COMMAND fails, and says TEXT on standard error.
+fails_with() {
+	local text=$1 status=0
+	shift
+	"$@" 2>"$KTAP_DIR/stderr" || status=$?
+	((status != 0)) || fail "succeeded and should not have: $*"
+	grep -qF -- "$text" "$KTAP_DIR/stderr" ||
+		fail "\"$*\" failed without \"$text\"; it said: $(<"$KTAP_DIR/stderr")"
+}
+
+# -- KTAP ------------------------------------------------------------------------------
+
+# What a library on top of this one does before each case, and has to say after one that failed.
+ktap_before_case() { :; }
+ktap_after_failure() { :; }
+
+ktap_functions() { # the test_* functions, in the order of the file
+	local name
+	shopt -s extdebug
+	while read -r _ _ name; do
+		[[ $name != test_* ]] || declare -F "$name"
+	done < <(declare -F) | sort -k2n | cut -d ' ' -f 1
+	shopt -u extdebug
+}
+
+# The end of a case, in its own process: its variables are still known to teardown.
+ktap_leave() {
+	local status=$?
+	trap - ERR EXIT
+	set +eu
+	if declare -F teardown >/dev/null; then
+		teardown || echo "teardown failed with status $?"
+	fi
+	# shellcheck disable=SC2046
+	kill $(jobs -p) 2>/dev/null
+	exit "$status"
+}
+
+ktap_case() {
+	set -eEuo pipefail
+	trap 'echo "${BASH_SOURCE[0]##*/}:$LINENO: \"$BASH_COMMAND\" failed with status $?" >&2' ERR
+	trap ktap_leave EXIT
+	if declare -F setup >/dev/null; then
+		setup
+	fi
+	"$1"
+}
+
+# ktap_main [CASE...]: run all cases or those named, with or without "test_", and report in KTAP.
+ktap_main() {
+	local all cases=() name number=0 status failed=0
+	mapfile -t all < <(ktap_functions)
+	for name; do
+		name=test_${name#test_}
+		[[ " ${all[*]} " == *" $name "* ]] || {
+			echo "Bail out! there is no case \"${name#test_}\"; there are: ${all[*]#test_}"
+			exit 2
+		}
+		cases+=("$name")
+	done
+	((${#cases[@]})) || cases=("${all[@]}")
+
+	KTAP_DIR=$(mktemp -d)
+	echo "KTAP version 1"
+	echo "1..${#cases[@]}"
+	for name in "${cases[@]}"; do
+		number=$((number + 1))
+		# The runner names this one if no result follows.
+		echo "# case ${name#test_}"
+		rm -f "$KTAP_DIR/skip"
+		ktap_before_case
+		# Not in a condition: that would switch "set -e" off for the whole case.
+		(ktap_case "$name") &>"$KTAP_DIR/output" </dev/null
+		status=$?
+		case $status in
+		0) echo "ok $number ${name#test_}" ;;
+		"$KTAP_SKIP") echo "ok $number ${name#test_} # SKIP $(cat "$KTAP_DIR/skip" 2>/dev/null)" ;;
+		*)
+			failed=1
+			sed 's/^/# /' "$KTAP_DIR/output"
+			echo "# exit status $status"
+			ktap_after_failure | sed 's/^/# /'
+			echo "not ok $number ${name#test_}"
+			;;
+		esac
+	done
+	rm -rf "$KTAP_DIR"
+	exit $failed
+}
