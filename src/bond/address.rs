@@ -6,7 +6,7 @@ use super::failover::Of;
 use super::slave::Key;
 use super::{BondDev, SlaveDev};
 use kernel::prelude::*;
-use net::device::eaddrnotavail;
+use net::errno::eaddrnotavail;
 use net::netdev_err;
 use net::netdevice::{NetDevice, ARPHRD_ETHER};
 use net::rtnl::Rtnl;

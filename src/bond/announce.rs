@@ -4,7 +4,7 @@
 //! (`NETDEV_NOTIFY_PEERS`, which IPv4, IPv6 and the VLANs on top answer), and IGMP reports.
 
 use super::{Bond, BondDev};
-use net::netdevice::Announce;
+use net::notifier::Announce;
 use net::published::Slot;
 use net::rtnl::Rtnl;
 use net::sync::now_ms;

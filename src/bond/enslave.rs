@@ -8,10 +8,13 @@ use super::slave::{read_link_settings, set_role, tell, Key, Slave};
 use super::{link_type, monitor, Bond, BondDev, SlaveDev};
 use core::ffi::CStr;
 use kernel::prelude::*;
-use net::device::eopnotsupp;
+use net::dev_addr::AddrAssign;
+use net::errno::eopnotsupp;
 use net::lower::LagTx;
-use net::netdevice::{AddrAssign, Announce, Features, NetDevice, ARPHRD_CAN, ARPHRD_INFINIBAND};
+use net::netdev_features::Features;
+use net::netdevice::{NetDevice, ARPHRD_CAN, ARPHRD_INFINIBAND};
 use net::netlink::ExtAck;
+use net::notifier::Announce;
 use net::published::Slot;
 use net::rtnl::Rtnl;
 use net::sync::now_ms;
@@ -332,7 +335,7 @@ fn admit(
 /// What the first slave may change of a bond.
 struct Before {
     config: Config,
-    addr: net::netdevice::Addr,
+    addr: net::dev_addr::Addr,
     addr_assign: AddrAssign,
 }
 

@@ -10,7 +10,8 @@
 use super::slave::{read_link_settings, set_role, set_roles, tell, Key, Slaves};
 use super::{address, announce, monitor, Bond, BondDev, SlaveDev};
 use core::fmt;
-use net::netdevice::{Announce, NetDevice};
+use net::netdevice::NetDevice;
+use net::notifier::Announce;
 use net::published::Slot;
 use net::rtnl::Rtnl;
 use net::sync::{now_ms, ratelimit};

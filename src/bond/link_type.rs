@@ -6,7 +6,8 @@ use super::failover::Of;
 use super::BondDev;
 use kernel::prelude::*;
 use net::netdev_err;
-use net::netdevice::{Announce, NetDevice, ARPHRD_ETHER};
+use net::netdevice::{NetDevice, ARPHRD_ETHER};
+use net::notifier::Announce;
 use net::rtnl::Rtnl;
 
 /// Makes the bond what its first slave is. Listeners may refuse.

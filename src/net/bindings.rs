@@ -17,7 +17,6 @@
     unreachable_pub,
     unsafe_op_in_unsafe_fn
 )]
-
 #![cfg_attr(not(CONFIG_RUSTC_HAS_UNNECESSARY_TRANSMUTES), allow(unknown_lints))]
 #![allow(unnecessary_transmutes)]
 

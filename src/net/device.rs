@@ -11,7 +11,8 @@
 use crate::bindings;
 use crate::lower::{Lower, Lowers};
 use crate::namespace::Net;
-use crate::netdevice::{Features, NetDevice, Stats, Vlan, IFNAMSIZ};
+use crate::ndo;
+use crate::netdevice::{NetDevice, Stats, Vlan, IFNAMSIZ};
 use crate::netlink::ExtAck;
 use crate::published::{MasterHead, Slot};
 use crate::rcu::Rcu;
@@ -21,7 +22,7 @@ use core::marker::PhantomData;
 use core::ops::Deref;
 use core::ptr;
 use core::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
-use kernel::error::{code::*, from_result, to_result, Error, Result};
+use kernel::error::{code::*, to_result, Result};
 use kernel::prelude::*;
 use kernel::types::Opaque;
 
@@ -95,8 +96,12 @@ pub trait Master: Sized + Send + Sync + 'static {
     fn del_vlan(dev: &Dev<Self>, vlan: Vlan, rtnl: &Rtnl);
 
     /// Another device shall become a lower device (`ndo_add_slave`).
-    fn add_lower(dev: &Dev<Self>, lower: &NetDevice, extack: Option<&ExtAck>, rtnl: &Rtnl)
-        -> Result;
+    fn add_lower(
+        dev: &Dev<Self>,
+        lower: &NetDevice,
+        extack: Option<&ExtAck>,
+        rtnl: &Rtnl,
+    ) -> Result;
 
     /// A lower device shall leave (`ndo_del_slave`).
     fn del_lower(dev: &Dev<Self>, lower: &NetDevice, rtnl: &Rtnl) -> Result;
@@ -115,7 +120,10 @@ impl<T: Master> Registry<T> {
     /// Makes an empty place.
     #[allow(clippy::new_without_default)]
     pub const fn new() -> Self {
-        Self { ops: AtomicPtr::new(ptr::null_mut()), wq: AtomicPtr::new(ptr::null_mut()) }
+        Self {
+            ops: AtomicPtr::new(ptr::null_mut()),
+            wq: AtomicPtr::new(ptr::null_mut()),
+        }
     }
 
     pub(crate) fn ops(&self) -> Option<&'static Ops<T>> {
@@ -145,7 +153,9 @@ impl<T: Master> Registration<T> {
             return Err(ENOMEM);
         }
         registry.wq.store(wq, Ordering::Release);
-        registry.ops.store(ptr::from_ref(ops).cast_mut(), Ordering::Release);
+        registry
+            .ops
+            .store(ptr::from_ref(ops).cast_mut(), Ordering::Release);
         Ok(Self(PhantomData))
     }
 }
@@ -182,35 +192,38 @@ impl<T: Master> Ops<T> {
     pub const fn new(kind: &'static CStr) -> Self {
         Self {
             netdev: bindings::net_device_ops {
-                ndo_init: Some(ndo_init::<T>),
-                ndo_uninit: Some(ndo_uninit::<T>),
-                ndo_open: Some(ndo_open::<T>),
-                ndo_stop: Some(ndo_stop::<T>),
-                ndo_start_xmit: Some(ndo_start_xmit::<T>),
-                ndo_select_queue: Some(ndo_select_queue),
-                ndo_get_stats64: Some(ndo_get_stats64::<T>),
-                ndo_change_rx_flags: Some(ndo_change_rx_flags::<T>),
-                ndo_set_rx_mode: Some(ndo_set_rx_mode::<T>),
-                ndo_change_mtu: Some(ndo_change_mtu::<T>),
-                ndo_set_mac_address: Some(ndo_set_mac_address::<T>),
-                ndo_neigh_setup: Some(ndo_neigh_setup::<T>),
-                ndo_vlan_rx_add_vid: Some(ndo_vlan_rx_add_vid::<T>),
-                ndo_vlan_rx_kill_vid: Some(ndo_vlan_rx_kill_vid::<T>),
-                ndo_add_slave: Some(ndo_add_slave::<T>),
-                ndo_del_slave: Some(ndo_del_slave::<T>),
-                ndo_fix_features: Some(ndo_fix_features::<T>),
+                ndo_init: Some(ndo::ndo_init::<T>),
+                ndo_uninit: Some(ndo::ndo_uninit::<T>),
+                ndo_open: Some(ndo::ndo_open::<T>),
+                ndo_stop: Some(ndo::ndo_stop::<T>),
+                ndo_start_xmit: Some(ndo::ndo_start_xmit::<T>),
+                ndo_select_queue: Some(ndo::ndo_select_queue),
+                ndo_get_stats64: Some(ndo::ndo_get_stats64::<T>),
+                ndo_change_rx_flags: Some(ndo::ndo_change_rx_flags::<T>),
+                ndo_set_rx_mode: Some(ndo::ndo_set_rx_mode::<T>),
+                ndo_change_mtu: Some(ndo::ndo_change_mtu::<T>),
+                ndo_set_mac_address: Some(ndo::ndo_set_mac_address::<T>),
+                ndo_neigh_setup: Some(ndo::ndo_neigh_setup::<T>),
+                ndo_vlan_rx_add_vid: Some(ndo::ndo_vlan_rx_add_vid::<T>),
+                ndo_vlan_rx_kill_vid: Some(ndo::ndo_vlan_rx_kill_vid::<T>),
+                ndo_add_slave: Some(ndo::ndo_add_slave::<T>),
+                ndo_del_slave: Some(ndo::ndo_del_slave::<T>),
+                ndo_fix_features: Some(ndo::ndo_fix_features::<T>),
                 ndo_features_check: Some(bindings::passthru_features_check),
-                ndo_get_xmit_slave: Some(ndo_get_xmit_slave::<T>),
+                ndo_get_xmit_slave: Some(ndo::ndo_get_xmit_slave::<T>),
                 ..pin_init::zeroed()
             },
             ethtool: pin_init::zeroed(),
             link: crate::rtnetlink::LinkTable::new(kind),
             group: ptr::null(),
             lower_dir: None,
-            device_type: bindings::device_type { name: kind.as_ptr().cast(), ..pin_init::zeroed() },
+            device_type: bindings::device_type {
+                name: kind.as_ptr().cast(),
+                ..pin_init::zeroed()
+            },
             header: bindings::header_ops {
-                create: Some(header_create::<T>),
-                parse: Some(header_parse::<T>),
+                create: Some(ndo::header_create::<T>),
+                parse: Some(ndo::header_parse::<T>),
                 ..pin_init::zeroed()
             },
             _driver: PhantomData,
@@ -225,18 +238,18 @@ impl<T: Master> Ops<T> {
 /// What stands at `netdev_priv()` of a device.
 #[repr(C)]
 pub(crate) struct Private<T: Master> {
-    head: MasterHead,
+    pub(crate) head: MasterHead,
     /// The data; NULL before `ndo_init` and after the destructor.
-    data: AtomicPtr<T>,
+    pub(crate) data: AtomicPtr<T>,
     /// The first lower device; see [`Lower`].
     pub(crate) first: AtomicPtr<Lower<T>>,
     /// The lower device that has the master's addresses; see [`Dev::settled`].
     pub(crate) settled: AtomicPtr<Lower<T>>,
     /// The file in `/proc/net`; see [`crate::procfs`].
     pub(crate) proc_file: AtomicPtr<bindings::proc_dir_entry>,
-    work: Opaque<bindings::delayed_work>,
+    pub(crate) work: Opaque<bindings::delayed_work>,
     /// Whether work may be scheduled: between `ndo_init` and the end of `ndo_uninit`.
-    works: AtomicBool,
+    pub(crate) works: AtomicBool,
 }
 
 impl<T: Master> Private<T> {
@@ -335,19 +348,32 @@ impl<T: Master> Dev<T> {
     /// Returns how many lower devices there are. Any context.
     #[inline(always)]
     pub fn lower_count(&self) -> u32 {
-        self.private().head.count().load(Ordering::Relaxed).unsigned_abs()
+        self.private()
+            .head
+            .count()
+            .load(Ordering::Relaxed)
+            .unsigned_abs()
     }
 
     pub(crate) fn add_to_count(&self, change: i32) {
         let count = self.private().head.count();
-        count.store(count.load(Ordering::Relaxed).wrapping_add(change), Ordering::Relaxed);
+        count.store(
+            count.load(Ordering::Relaxed).wrapping_add(change),
+            Ordering::Relaxed,
+        );
     }
 
     /// Returns the lower device in `slot`.
     pub fn slot<'a>(&'a self, _rtnl: &'a Rtnl, slot: Slot) -> Option<&'a Lower<T>> {
         // SAFETY: Slots hold linked lower devices only (`set_slot`, `Lower::unlink`), and these stay
         // allocated as long as RTNL is held.
-        unsafe { self.private().head.slot::<Lower<T>>(slot).load(Ordering::Relaxed).as_ref() }
+        unsafe {
+            self.private()
+                .head
+                .slot::<Lower<T>>(slot)
+                .load(Ordering::Relaxed)
+                .as_ref()
+        }
     }
 
     /// As [`Self::slot`], in an RCU read-side section.
@@ -355,7 +381,13 @@ impl<T: Master> Dev<T> {
     pub fn slot_rcu<'a>(&'a self, _rcu: &'a Rcu, slot: Slot) -> Option<&'a Lower<T>> {
         // SAFETY: Slots hold linked lower devices only; these are freed a grace period after they
         // left their slots.
-        unsafe { self.private().head.slot::<Lower<T>>(slot).load(Ordering::Acquire).as_ref() }
+        unsafe {
+            self.private()
+                .head
+                .slot::<Lower<T>>(slot)
+                .load(Ordering::Acquire)
+                .as_ref()
+        }
     }
 
     /// Puts a lower device into `slot`, where the rest of the kernel sees it.
@@ -428,13 +460,18 @@ impl<T: Master> Dev<T> {
     /// Takes over what `lower`, which is not Ethernet, is as a link: type, address length, broadcast
     /// address, header. The device must be down.
     pub fn become_like(&self, lower: &NetDevice, _rtnl: &Rtnl) {
-        let Some(ops) = T::registry().ops() else { return };
+        let Some(ops) = T::registry().ops() else {
+            return;
+        };
         let (dev, like) = (self.as_ptr(), lower.as_ptr());
         // SAFETY: Both devices are allocated; RTNL protects these fields, and nobody sends through
         // the device while it is down.
         unsafe {
-            (*dev).header_ops =
-                if (*like).header_ops.is_null() { ptr::null() } else { &ops.header };
+            (*dev).header_ops = if (*like).header_ops.is_null() {
+                ptr::null()
+            } else {
+                &ops.header
+            };
             (*dev).type_ = (*like).type_;
             (*dev).hard_header_len = (*like).hard_header_len;
             (*dev).needed_headroom = (*like).needed_headroom;
@@ -508,8 +545,7 @@ impl<T: Master> Dev<T> {
     pub fn unregister(&self, _rtnl: &Rtnl) {
         // SAFETY: RTNL is held; a device that is not registered (any more) is left alone.
         unsafe {
-            if u32::from((*self.as_ptr()).reg_state)
-                == bindings::netdev_reg_state_NETREG_REGISTERED
+            if u32::from((*self.as_ptr()).reg_state) == bindings::netdev_reg_state_NETREG_REGISTERED
             {
                 bindings::nh_unregister_netdevice(self.as_ptr());
             }
@@ -539,7 +575,7 @@ pub(crate) unsafe fn unregister_all<T: Master>(
 
 /// Gives the private area of a device.
 #[inline(always)]
-fn private<T: Master>(dev: *mut bindings::net_device) -> *mut Private<T> {
+pub(crate) fn private<T: Master>(dev: *mut bindings::net_device) -> *mut Private<T> {
     // netdev_priv(): the area follows the structure, which ends with a flexible array.
     // SAFETY: Only computes an address.
     unsafe { (&raw mut (*dev).priv_).cast() }
@@ -551,7 +587,9 @@ fn private<T: Master>(dev: *mut bindings::net_device) -> *mut Private<T> {
 ///
 /// `dev` must be zeroed memory of a device with a private area of [`Private::SIZE`] bytes.
 pub(crate) unsafe extern "C" fn setup<T: Master>(dev: *mut bindings::net_device) {
-    let Some(ops) = T::registry().ops() else { return };
+    let Some(ops) = T::registry().ops() else {
+        return;
+    };
     // SAFETY: The device is ours alone during set-up; all tables are static.
     unsafe {
         bindings::ether_setup(dev);
@@ -564,7 +602,10 @@ pub(crate) unsafe extern "C" fn setup<T: Master>(dev: *mut bindings::net_device)
         (*dev).flags |= bindings::net_device_flags_IFF_MASTER;
         bindings::nh_setup_software_device(dev, &ops.device_type);
         bindings::nh_set_master_features(dev);
-        (*private::<T>(dev)).head.dev().store(dev, Ordering::Relaxed);
+        (*private::<T>(dev))
+            .head
+            .dev()
+            .store(dev, Ordering::Relaxed);
     }
     // SAFETY: As above.
     let dev = unsafe { NetDevice::from_raw(dev) };
@@ -581,305 +622,13 @@ pub(crate) unsafe extern "C" fn setup<T: Master>(dev: *mut bindings::net_device)
 /// Frees the data of a device (`priv_destructor`).
 unsafe extern "C" fn destructor<T: Master>(dev: *mut bindings::net_device) {
     // SAFETY: Called once, for a device that `setup` set up and that nobody uses any more.
-    let data = unsafe { (*private::<T>(dev)).data.swap(ptr::null_mut(), Ordering::AcqRel) };
+    let data = unsafe {
+        (*private::<T>(dev))
+            .data
+            .swap(ptr::null_mut(), Ordering::AcqRel)
+    };
     if !data.is_null() {
         // SAFETY: `ndo_init` made the pointer from such a box.
         drop(unsafe { Pin::new_unchecked(KBox::from_raw(data)) });
     }
 }
-
-// The callbacks. For all of them: `dev` is a device of driver `T`, as only `setup::<T>` installs
-// them, and its data are valid, as they run between `ndo_init` and the destructor.
-
-unsafe extern "C" fn ndo_init<T: Master>(dev: *mut bindings::net_device) -> i32 {
-    from_result(|| {
-        // SAFETY: The device is allocated, and RTNL is held during registration.
-        let (netdev, rtnl) = unsafe { (NetDevice::from_raw(dev), Rtnl::assume()) };
-        let data = T::new(netdev, rtnl)?;
-        // SAFETY: The data stay pinned until the destructor drops the box.
-        let data = KBox::into_raw(unsafe { Pin::into_inner_unchecked(data) });
-        // SAFETY: The private area belongs to the device; the work is initialised before it may be
-        // scheduled.
-        unsafe {
-            let private = private::<T>(dev);
-            bindings::nh_init_delayed_work((*private).work.get(), Some(work::<T>));
-            (*private).data.store(data, Ordering::Release);
-            (*private).works.store(true, Ordering::Release);
-            bindings::nh_lockdep_set_classes(dev);
-            if u32::from((*dev).addr_assign_type) == bindings::NET_ADDR_PERM
-                && netdev.addr(rtnl).iter().all(|byte| *byte == 0)
-            {
-                bindings::nh_eth_hw_addr_random(dev);
-            }
-            // Nothing to carry traffic yet.
-            bindings::netif_carrier_off(dev);
-            T::ready(Dev::from_raw(dev), rtnl);
-        }
-        Ok(0)
-    })
-}
-
-unsafe extern "C" fn ndo_uninit<T: Master>(dev: *mut bindings::net_device) {
-    // SAFETY: See above; RTNL is held.
-    let (dev, rtnl) = unsafe { (Dev::<T>::from_raw(dev), Rtnl::assume()) };
-    crate::procfs::unpublish(dev, rtnl);
-    T::uninit(dev, rtnl);
-    dev.private().works.store(false, Ordering::Release);
-    dev.cancel_work(rtnl);
-}
-
-unsafe extern "C" fn ndo_open<T: Master>(dev: *mut bindings::net_device) -> i32 {
-    // SAFETY: See above; RTNL is held.
-    from_result(|| unsafe { T::open(Dev::from_raw(dev), Rtnl::assume()) }.map(|()| 0))
-}
-
-unsafe extern "C" fn ndo_stop<T: Master>(dev: *mut bindings::net_device) -> i32 {
-    // SAFETY: See above; RTNL is held.
-    unsafe { T::stop(Dev::from_raw(dev), Rtnl::assume()) };
-    0
-}
-
-unsafe extern "C" fn ndo_start_xmit<T: Master>(
-    skb: *mut bindings::sk_buff,
-    dev: *mut bindings::net_device,
-) -> bindings::netdev_tx_t {
-    // SAFETY: See above. The packet is given to us. The stack calls this with bottom halves off,
-    // which is an RCU read-side section.
-    unsafe { T::start_xmit(Dev::from_raw(dev), SkBuff::from_raw(skb), Rcu::assume()) }
-}
-
-/// Keeps the stack's queue mapping for the lower device, and gives the packet a queue of ours.
-unsafe extern "C" fn ndo_select_queue(
-    dev: *mut bindings::net_device,
-    skb: *mut bindings::sk_buff,
-    _sb_dev: *mut bindings::net_device,
-) -> u16 {
-    // SAFETY: Packet and device are valid during the call; `cb` is ours until the packet is queued.
-    let (recorded, queues) = unsafe {
-        let recorded = (*skb).queue_mapping;
-        *crate::skbuff::lower_queue_mapping(skb) = recorded;
-        (recorded, NetDevice::from_raw(dev).real_num_tx_queues())
-    };
-    // skb_get_rx_queue(): the mapping is one more than the queue that received the packet.
-    recorded.saturating_sub(1).checked_rem(queues).unwrap_or(0)
-}
-
-unsafe extern "C" fn ndo_get_stats64<T: Master>(
-    dev: *mut bindings::net_device,
-    storage: *mut bindings::rtnl_link_stats64,
-) {
-    let rcu = crate::rcu::read_lock();
-    // SAFETY: See above; `Stats` has the layout of the C struct, which is valid for writes.
-    unsafe { storage.cast::<Stats>().write(T::stats(Dev::from_raw(dev), &rcu)) };
-}
-
-unsafe extern "C" fn ndo_change_rx_flags<T: Master>(dev: *mut bindings::net_device, change: i32) {
-    let change = change as u32;
-    // SAFETY: See above; RTNL is held.
-    unsafe {
-        T::rx_flags_changed(
-            Dev::from_raw(dev),
-            change & bindings::net_device_flags_IFF_PROMISC != 0,
-            change & bindings::net_device_flags_IFF_ALLMULTI != 0,
-            Rtnl::assume(),
-        )
-    };
-}
-
-unsafe extern "C" fn ndo_set_rx_mode<T: Master>(dev: *mut bindings::net_device) {
-    let rcu = crate::rcu::read_lock();
-    // SAFETY: See above.
-    let dev = unsafe { Dev::<T>::from_raw(dev) };
-    // The caller holds the address lock of `dev`, bottom halves off.
-    T::rx_mode(dev, &rcu, &mut |lower, multiple| lower.sync_addrs_locked(dev, multiple));
-}
-
-unsafe extern "C" fn ndo_change_mtu<T: Master>(dev: *mut bindings::net_device, mtu: i32) -> i32 {
-    from_result(|| {
-        let bytes = u32::try_from(mtu).map_err(|_| EINVAL)?;
-        // SAFETY: See above; RTNL is held.
-        unsafe { T::change_mtu(Dev::from_raw(dev), bytes, Rtnl::assume())? };
-        // SAFETY: The core reads the field as a whole word; RTNL protects writes.
-        unsafe { ptr::write_volatile(&raw mut (*dev).mtu, bytes) };
-        Ok(0)
-    })
-}
-
-unsafe extern "C" fn ndo_set_mac_address<T: Master>(
-    dev: *mut bindings::net_device,
-    addr: *mut core::ffi::c_void,
-) -> i32 {
-    from_result(|| {
-        // SAFETY: See above; RTNL is held.
-        let (dev, rtnl) = unsafe { (Dev::<T>::from_raw(dev), Rtnl::assume()) };
-        let len = dev.addr_len().min(crate::netdevice::MAX_ADDR_LEN);
-        // SAFETY: The argument is a `struct sockaddr_storage` (or a `struct sockaddr` for an address
-        // of up to 14 bytes), whose address follows the 16 bits of the family.
-        let bytes = unsafe { core::slice::from_raw_parts(addr.cast::<u8>().add(2), len) };
-        T::set_addr(dev, bytes, rtnl).map(|()| 0)
-    })
-}
-
-unsafe extern "C" fn ndo_neigh_setup<T: Master>(
-    dev: *mut bindings::net_device,
-    parms: *mut bindings::neigh_parms,
-) -> i32 {
-    // Devices on top, such as VLANs, call this with parameters of their own: not ours to change.
-    // SAFETY: Both are valid during the call.
-    unsafe {
-        if (*parms).dev == dev {
-            (*parms).neigh_setup = Some(neigh_setup::<T>);
-        }
-    }
-    0
-}
-
-/// Sets up a neighbour of the master as the first lower device's driver would.
-unsafe extern "C" fn neigh_setup<T: Master>(neigh: *mut bindings::neighbour) -> i32 {
-    let rcu = crate::rcu::read_lock();
-    // SAFETY: The neighbour is new and belongs to a device of driver `T`, which it keeps.
-    let dev = unsafe { Dev::<T>::from_raw((*neigh).dev) };
-    match dev.lowers_rcu(&rcu).next() {
-        // SAFETY: Both are valid during the call.
-        Some(lower) => unsafe {
-            bindings::nh_neigh_setup_from(lower.dev().as_ptr(), neigh)
-        },
-        None => 0,
-    }
-}
-
-unsafe extern "C" fn ndo_vlan_rx_add_vid<T: Master>(
-    dev: *mut bindings::net_device,
-    proto: u16,
-    id: u16,
-) -> i32 {
-    from_result(|| {
-        // SAFETY: See above; RTNL is held.
-        unsafe { T::add_vlan(Dev::from_raw(dev), Vlan { proto, id }, Rtnl::assume()) }.map(|()| 0)
-    })
-}
-
-unsafe extern "C" fn ndo_vlan_rx_kill_vid<T: Master>(
-    dev: *mut bindings::net_device,
-    proto: u16,
-    id: u16,
-) -> i32 {
-    // SAFETY: See above; RTNL is held.
-    unsafe { T::del_vlan(Dev::from_raw(dev), Vlan { proto, id }, Rtnl::assume()) };
-    0
-}
-
-unsafe extern "C" fn ndo_add_slave<T: Master>(
-    dev: *mut bindings::net_device,
-    lower: *mut bindings::net_device,
-    extack: *mut bindings::netlink_ext_ack,
-) -> i32 {
-    from_result(|| {
-        // SAFETY: See above; RTNL is held, and the other arguments are valid during the call.
-        unsafe {
-            T::add_lower(
-                Dev::from_raw(dev),
-                NetDevice::from_raw(lower),
-                ExtAck::from_raw(extack),
-                Rtnl::assume(),
-            )
-        }
-        .map(|()| 0)
-    })
-}
-
-unsafe extern "C" fn ndo_del_slave<T: Master>(
-    dev: *mut bindings::net_device,
-    lower: *mut bindings::net_device,
-) -> i32 {
-    from_result(|| {
-        // SAFETY: See above; RTNL is held, and `lower` is valid during the call.
-        unsafe { T::del_lower(Dev::from_raw(dev), NetDevice::from_raw(lower), Rtnl::assume()) }
-            .map(|()| 0)
-    })
-}
-
-/// What all lower devices can do, as far as the user wants it.
-unsafe extern "C" fn ndo_fix_features<T: Master>(
-    dev: *mut bindings::net_device,
-    wanted: bindings::netdev_features_t,
-) -> bindings::netdev_features_t {
-    // SAFETY: See above; RTNL is held.
-    let (dev, rtnl) = unsafe { (Dev::<T>::from_raw(dev), Rtnl::assume()) };
-    let mask = Features(wanted);
-    let mut features = mask.base();
-    for lower in dev.lowers(rtnl) {
-        features = features.increment(lower.dev().features(), mask);
-    }
-    features.add_tso(mask).0
-}
-
-unsafe extern "C" fn ndo_get_xmit_slave<T: Master>(
-    dev: *mut bindings::net_device,
-    _skb: *mut bindings::sk_buff,
-    _all: bool,
-) -> *mut bindings::net_device {
-    // SAFETY: See above; callers are in an RCU read-side section.
-    let (dev, rcu) = unsafe { (Dev::<T>::from_raw(dev), Rcu::assume()) };
-    T::xmit_lower(dev, rcu).map_or(ptr::null_mut(), |lower| lower.dev().as_ptr())
-}
-
-/// Builds a header as the active lower device's driver would.
-unsafe extern "C" fn header_create<T: Master>(
-    skb: *mut bindings::sk_buff,
-    dev: *mut bindings::net_device,
-    proto: u16,
-    daddr: *const core::ffi::c_void,
-    saddr: *const core::ffi::c_void,
-    len: u32,
-) -> i32 {
-    let rcu = crate::rcu::read_lock();
-    // SAFETY: See above.
-    match unsafe { Dev::<T>::from_raw(dev) }.slot_rcu(&rcu, Slot::Active) {
-        // SAFETY: The arguments are passed on to the device that they are meant for.
-        Some(lower) => unsafe {
-            bindings::nh_header_create(lower.dev().as_ptr(), skb, proto, daddr, saddr, len)
-        },
-        None => 0,
-    }
-}
-
-/// Reads the sender's address as the active lower device's driver would.
-unsafe extern "C" fn header_parse<T: Master>(
-    skb: *const bindings::sk_buff,
-    dev: *const bindings::net_device,
-    haddr: *mut u8,
-) -> i32 {
-    let rcu = crate::rcu::read_lock();
-    // SAFETY: See above.
-    match unsafe { Dev::<T>::from_raw(dev.cast_mut()) }.slot_rcu(&rcu, Slot::Active) {
-        // SAFETY: As in `header_create`.
-        Some(lower) => unsafe { bindings::nh_header_parse(lower.dev().as_ptr(), skb, haddr) },
-        None => 0,
-    }
-}
-
-unsafe extern "C" fn work<T: Master>(work: *mut bindings::work_struct) {
-    // SAFETY: The work is the first field of the `delayed_work` in a `Private<T>`, which is in use:
-    // the work is cancelled before the device goes.
-    let dev = unsafe {
-        let private = kernel::container_of!(
-            work.cast::<Opaque<bindings::delayed_work>>(),
-            Private<T>,
-            work
-        );
-        Dev::<T>::from_raw((*private).head.dev().load(Ordering::Relaxed))
-    };
-    T::work(dev);
-}
-
-/// Returns `EOPNOTSUPP`, which the kernel crate lacks.
-pub fn eopnotsupp() -> Error {
-    Error::from_errno(-95)
-}
-
-/// Returns `EADDRNOTAVAIL`, which the kernel crate lacks.
-pub fn eaddrnotavail() -> Error {
-    Error::from_errno(-99)
-}
-

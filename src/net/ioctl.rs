@@ -7,7 +7,8 @@
 //! [`include/uapi/linux/mii.h`](srctree/include/uapi/linux/mii.h)
 
 use crate::bindings;
-use crate::device::{eopnotsupp, Dev, Master, Ops};
+use crate::device::{Dev, Master, Ops};
+use crate::errno::eopnotsupp;
 use crate::lower::Lower;
 use crate::netdevice::{NetDevice, IFNAMSIZ};
 use crate::rtnl::Rtnl;

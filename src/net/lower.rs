@@ -164,11 +164,7 @@ impl<T: Master> Lower<T> {
 
         // SAFETY: RTNL is held; the data outlive the handler, which `unlink` takes away.
         let res = to_result(unsafe {
-            bindings::netdev_rx_handler_register(
-                dev.as_ptr(),
-                Some(rx_handler::<T>),
-                raw.cast(),
-            )
+            bindings::netdev_rx_handler_register(dev.as_ptr(), Some(rx_handler::<T>), raw.cast())
         });
         if let Err(err) = res {
             lower.dispose();
@@ -258,9 +254,8 @@ impl<T: Master> Lower<T> {
 unsafe extern "C" fn free<T: Master>(work: *mut bindings::work_struct) {
     // SAFETY: The work is the first field of the `rcu_work` in a `Lower<T>`, and `Opaque` is
     // transparent.
-    let lower = unsafe {
-        kernel::container_of!(work.cast::<Opaque<bindings::rcu_work>>(), Lower<T>, free)
-    };
+    let lower =
+        unsafe { kernel::container_of!(work.cast::<Opaque<bindings::rcu_work>>(), Lower<T>, free) };
     // Whoever held RTNL when the object was disposed of has dropped it now.
     drop(rtnl::lock());
     // SAFETY: Made from a pinned box by `link_up`; nobody has a reference any more.
@@ -283,13 +278,19 @@ pub struct Lowers<'a, T: Master> {
 impl<'a, T: Master> Lowers<'a, T> {
     #[inline(always)]
     pub(crate) fn new(first: &'a AtomicPtr<Lower<T>>) -> Self {
-        Self { next: next_of(first), _section: PhantomData }
+        Self {
+            next: next_of(first),
+            _section: PhantomData,
+        }
     }
 }
 
 impl<T: Master> Clone for Lowers<'_, T> {
     fn clone(&self) -> Self {
-        Self { next: self.next, _section: PhantomData }
+        Self {
+            next: self.next,
+            _section: PhantomData,
+        }
     }
 }
 

@@ -12,15 +12,23 @@
 //! - [`skbuff::SkBuff`] is owned: dropping it frees the packet, transmitting consumes it;
 //! - a registration is a value: dropping it unregisters.
 
-#![deny(missing_docs, unsafe_op_in_unsafe_fn, clippy::undocumented_unsafe_blocks)]
+#![deny(
+    missing_docs,
+    unsafe_op_in_unsafe_fn,
+    clippy::undocumented_unsafe_blocks
+)]
 
 mod bindings;
+pub mod dev_addr;
 pub mod device;
+pub mod errno;
 pub mod ethtool;
 pub mod ioctl;
 pub mod lower;
 pub mod moduleparam;
 pub mod namespace;
+mod ndo;
+pub mod netdev_features;
 pub mod netdevice;
 pub mod netlink;
 pub mod notifier;

@@ -6,6 +6,7 @@
 
 use crate::bindings;
 use crate::namespace::Net;
+use crate::netdev_features::Features;
 use crate::netlink::ExtAck;
 use crate::rcu::Rcu;
 use crate::rtnl::Rtnl;
@@ -80,36 +81,6 @@ impl kernel::fmt::Display for Name {
     }
 }
 
-/// A hardware address at the time when it was read.
-#[derive(Clone, Copy)]
-pub struct Addr {
-    bytes: [u8; MAX_ADDR_LEN],
-    len: u8,
-}
-
-impl core::ops::Deref for Addr {
-    type Target = [u8];
-
-    fn deref(&self) -> &[u8] {
-        self.bytes
-            .get(..usize::from(self.len))
-            .unwrap_or(&self.bytes)
-    }
-}
-
-/// How a device got its hardware address (`dev->addr_assign_type`).
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum AddrAssign {
-    /// The device's own (`NET_ADDR_PERM`).
-    Permanent,
-    /// Made at random (`NET_ADDR_RANDOM`).
-    Random,
-    /// Taken from another device (`NET_ADDR_STOLEN`).
-    Stolen,
-    /// Set by the user (`NET_ADDR_SET`).
-    Set,
-}
-
 /// What a device says of its link through ethtool.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct LinkSettings {
@@ -128,62 +99,6 @@ pub enum Level {
     Warn,
     /// `KERN_INFO`
     Info,
-}
-
-/// Events that a driver itself sends along the notifier chain.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Announce {
-    /// The hardware address changed (`NETDEV_CHANGEADDR`).
-    ChangeAddr,
-    /// The link type is about to change (`NETDEV_PRE_TYPE_CHANGE`).
-    PreTypeChange,
-    /// The link type has changed (`NETDEV_POST_TYPE_CHANGE`).
-    PostTypeChange,
-    /// A device is about to become a lower device (`NETDEV_JOIN`).
-    Join,
-    /// The last lower device has left (`NETDEV_RELEASE`).
-    Release,
-    /// Another lower device is active (`NETDEV_BONDING_FAILOVER`).
-    BondingFailover,
-    /// Tell the neighbours our addresses again (`NETDEV_NOTIFY_PEERS`).
-    NotifyPeers,
-    /// Report multicast memberships again (`NETDEV_RESEND_IGMP`).
-    ResendIgmp,
-    /// The driver's link attributes changed (`NETDEV_CHANGEINFODATA`).
-    ChangeInfoData,
-}
-
-impl Announce {
-    fn event(self) -> bindings::netdev_cmd {
-        match self {
-            Announce::ChangeAddr => bindings::netdev_cmd_NETDEV_CHANGEADDR,
-            Announce::PreTypeChange => bindings::netdev_cmd_NETDEV_PRE_TYPE_CHANGE,
-            Announce::PostTypeChange => bindings::netdev_cmd_NETDEV_POST_TYPE_CHANGE,
-            Announce::Join => bindings::netdev_cmd_NETDEV_JOIN,
-            Announce::Release => bindings::netdev_cmd_NETDEV_RELEASE,
-            Announce::BondingFailover => bindings::netdev_cmd_NETDEV_BONDING_FAILOVER,
-            Announce::NotifyPeers => bindings::netdev_cmd_NETDEV_NOTIFY_PEERS,
-            Announce::ResendIgmp => bindings::netdev_cmd_NETDEV_RESEND_IGMP,
-            Announce::ChangeInfoData => bindings::netdev_cmd_NETDEV_CHANGEINFODATA,
-        }
-    }
-}
-
-/// What `NETDEV_BONDING_INFO` tells of a bond and one of its slaves (`struct netdev_bonding_info`).
-#[derive(Clone, Copy, Debug)]
-pub struct BondingInfo {
-    /// `BOND_MODE_*`
-    pub mode: i32,
-    /// In ms.
-    pub miimon: i32,
-    /// How many slaves the bond has.
-    pub num_slaves: i32,
-    /// `BOND_LINK_*`
-    pub link: i8,
-    /// `BOND_STATE_ACTIVE` (0) or `BOND_STATE_BACKUP` (1).
-    pub state: i8,
-    /// How often the link went down.
-    pub link_failure_count: u32,
 }
 
 impl NetDevice {
@@ -368,48 +283,6 @@ impl NetDevice {
         usize::from(unsafe { (*self.as_ptr()).addr_len })
     }
 
-    /// Returns the hardware address.
-    pub fn addr(&self, _rtnl: &Rtnl) -> Addr {
-        let mut bytes = [0; MAX_ADDR_LEN];
-        let len = self.addr_len().min(MAX_ADDR_LEN);
-        // SAFETY: `dev_addr` points to `MAX_ADDR_LEN` bytes which change under RTNL only; `len` is
-        // not more than either side has.
-        unsafe { ptr::copy_nonoverlapping((*self.as_ptr()).dev_addr, bytes.as_mut_ptr(), len) };
-        Addr {
-            bytes,
-            len: len as u8,
-        }
-    }
-
-    /// Returns how the device got its hardware address.
-    pub fn addr_assign(&self, _rtnl: &Rtnl) -> AddrAssign {
-        // SAFETY: The device is allocated; RTNL protects the field.
-        match u32::from(unsafe { (*self.as_ptr()).addr_assign_type }) {
-            bindings::NET_ADDR_RANDOM => AddrAssign::Random,
-            bindings::NET_ADDR_STOLEN => AddrAssign::Stolen,
-            bindings::NET_ADDR_SET => AddrAssign::Set,
-            _ => AddrAssign::Permanent,
-        }
-    }
-
-    /// Writes how the device got its hardware address.
-    pub fn set_addr_assign(&self, _rtnl: &Rtnl, assign: AddrAssign) {
-        let value = match assign {
-            AddrAssign::Permanent => bindings::NET_ADDR_PERM,
-            AddrAssign::Random => bindings::NET_ADDR_RANDOM,
-            AddrAssign::Stolen => bindings::NET_ADDR_STOLEN,
-            AddrAssign::Set => bindings::NET_ADDR_SET,
-        };
-        // SAFETY: The device is allocated; RTNL protects the field.
-        unsafe { (*self.as_ptr()).addr_assign_type = value as u8 };
-    }
-
-    /// Returns whether the driver can set the hardware address at all.
-    pub fn can_set_addr(&self) -> bool {
-        // SAFETY: The device is allocated; its operations are static.
-        unsafe { (*(*self.as_ptr()).netdev_ops).ndo_set_mac_address.is_some() }
-    }
-
     /// Returns the features in use (`NETIF_F_*`).
     pub fn features(&self) -> Features {
         // SAFETY: The device is allocated; an aligned word.
@@ -484,63 +357,6 @@ impl NetDevice {
         unsafe { bindings::nh_restore_mtu(self.as_ptr(), i32::try_from(mtu).unwrap_or(i32::MAX)) };
     }
 
-    /// Asks the driver to use another hardware address (`dev_set_mac_address()`).
-    ///
-    /// May sleep; takes the instance lock. `addr` is cut to `MAX_ADDR_LEN`.
-    pub fn set_addr(&self, _rtnl: &Rtnl, addr: &[u8], extack: Option<&ExtAck>) -> Result {
-        let mut ss: bindings::__kernel_sockaddr_storage = pin_init::zeroed();
-        let len = addr.len().min(MAX_ADDR_LEN);
-        ss.__bindgen_anon_1.__bindgen_anon_1.ss_family = self.link_type();
-        // SAFETY: Writing plain bytes within the union's array of more than `MAX_ADDR_LEN` bytes,
-        // from a slice of at least `len` bytes.
-        unsafe {
-            let data = &raw mut ss.__bindgen_anon_1.__bindgen_anon_1.__data;
-            ptr::copy_nonoverlapping(addr.as_ptr(), data.cast::<u8>(), len);
-        }
-        // SAFETY: The device is allocated, RTNL is held, and the address is valid for the call.
-        to_result(unsafe {
-            bindings::dev_set_mac_address(self.as_ptr(), &mut ss, ExtAck::as_ptr(extack))
-        })
-    }
-
-    /// Takes over `addr` as the device's own, having asked those who may object. May sleep.
-    ///
-    /// For devices that have no hardware. Tells everybody (`NETDEV_CHANGEADDR`).
-    pub fn steal_addr(&self, rtnl: &Rtnl, addr: &[u8]) -> Result {
-        // SAFETY: The device is allocated, RTNL is held, and the address has as many bytes as the
-        // device uses, or is padded below.
-        let mut bytes = [0u8; MAX_ADDR_LEN];
-        bytes
-            .iter_mut()
-            .zip(addr)
-            .for_each(|(to, from)| *to = *from);
-        // SAFETY: The device is allocated and RTNL is held; `bytes` holds an address of any length.
-        to_result(unsafe {
-            bindings::netif_pre_changeaddr_notify(
-                self.as_ptr(),
-                bytes.as_ptr().cast(),
-                ptr::null_mut(),
-            )
-        })?;
-        self.assign_addr(rtnl, &bytes);
-        // SAFETY: The device is allocated; RTNL protects the field.
-        unsafe { (*self.as_ptr()).addr_assign_type = bindings::NET_ADDR_STOLEN as u8 };
-        self.announce(rtnl, Announce::ChangeAddr)
-    }
-
-    /// Writes the device's hardware address and tells nobody.
-    pub fn assign_addr(&self, _rtnl: &Rtnl, addr: &[u8]) {
-        let len = addr.len().min(self.addr_len());
-        // SAFETY: The device is allocated, RTNL is held; `len` bytes are valid on both sides.
-        unsafe { bindings::dev_addr_mod(self.as_ptr(), 0, addr.as_ptr().cast(), len) };
-    }
-
-    /// Gives the device a random Ethernet address (`eth_hw_addr_random()`) and tells nobody.
-    pub fn randomize_addr(&self, _rtnl: &Rtnl) {
-        // SAFETY: The device is allocated and RTNL is held.
-        unsafe { bindings::nh_eth_hw_addr_random(self.as_ptr()) };
-    }
-
     /// Counts one more or one less who wants promiscuous mode. May sleep; takes the instance lock.
     pub fn add_promiscuity(&self, _rtnl: &Rtnl, inc: i32) -> Result {
         // SAFETY: The device is allocated and RTNL is held.
@@ -557,91 +373,6 @@ impl NetDevice {
     pub fn disable_lro(&self, _rtnl: &Rtnl) {
         // SAFETY: The device is allocated and RTNL is held.
         unsafe { bindings::dev_disable_lro(self.as_ptr()) };
-    }
-
-    /// Puts `from`'s unicast and multicast addresses on this device.
-    ///
-    /// `multiple` tells that other devices get them as well. Takes both address locks.
-    pub fn sync_addrs_from(&self, _rtnl: &Rtnl, from: &NetDevice, multiple: bool) {
-        // SAFETY: Both devices are allocated and RTNL is held.
-        unsafe { bindings::nh_sync_addresses(self.as_ptr(), from.as_ptr(), multiple) };
-    }
-
-    /// As [`Self::sync_addrs_from`], for `ndo_set_rx_mode`, whose caller holds `from`'s address
-    /// lock with bottom halves off.
-    pub(crate) fn sync_addrs_locked(&self, from: &NetDevice, multiple: bool) {
-        let (to, from) = (self.as_ptr(), from.as_ptr());
-        // SAFETY: Both devices are allocated and `from`'s address lock is held by the caller.
-        unsafe {
-            if multiple {
-                bindings::dev_uc_sync_multiple(to, from);
-                bindings::dev_mc_sync_multiple(to, from);
-            } else {
-                bindings::dev_uc_sync(to, from);
-                bindings::dev_mc_sync(to, from);
-            }
-        }
-    }
-
-    /// Takes the addresses off this device that came from `from`. Takes both address locks.
-    pub fn unsync_addrs_from(&self, _rtnl: &Rtnl, from: &NetDevice) {
-        // SAFETY: Both devices are allocated.
-        unsafe {
-            bindings::dev_uc_unsync(self.as_ptr(), from.as_ptr());
-            bindings::dev_mc_unsync(self.as_ptr(), from.as_ptr());
-        }
-    }
-
-    /// Drops all additional unicast and multicast addresses of this device.
-    pub fn flush_addrs(&self, _rtnl: &Rtnl) {
-        // SAFETY: The device is allocated.
-        unsafe {
-            bindings::dev_uc_flush(self.as_ptr());
-            bindings::dev_mc_flush(self.as_ptr());
-        }
-    }
-
-    /// Sends an event of this device along the notifier chain. May sleep.
-    pub fn announce(&self, _rtnl: &Rtnl, event: Announce) -> Result {
-        // SAFETY: The device is allocated and RTNL is held.
-        let ret =
-            unsafe { bindings::call_netdevice_notifiers(event.event() as usize, self.as_ptr()) };
-        // notifier_to_errno()
-        let stop = i32::try_from(bindings::NOTIFY_OK).unwrap_or(1);
-        to_result(if ret > stop {
-            stop.wrapping_sub(ret & 0x7fff)
-        } else {
-            0
-        })
-    }
-
-    /// Tells that the state of this device as a lower device changed
-    /// (`NETDEV_CHANGELOWERSTATE` with a `struct netdev_lag_lower_state_info`).
-    pub fn lower_state_changed(&self, _rtnl: &Rtnl, link_up: bool, tx_enabled: bool) {
-        let mut info: bindings::netdev_lag_lower_state_info = pin_init::zeroed();
-        info.set_link_up(link_up.into());
-        info.set_tx_enabled(tx_enabled.into());
-        // SAFETY: The device is allocated, RTNL is held, and the info is valid for the call.
-        unsafe { bindings::netdev_lower_state_changed(self.as_ptr(), (&raw mut info).cast()) };
-    }
-
-    /// Tells the state of this slave and its bond (`NETDEV_BONDING_INFO`). May sleep.
-    pub fn bonding_info_changed(&self, _rtnl: &Rtnl, info: &BondingInfo) {
-        let mut raw: bindings::netdev_bonding_info = pin_init::zeroed();
-        raw.master.bond_mode = info.mode;
-        raw.master.miimon = info.miimon;
-        raw.master.num_slaves = info.num_slaves;
-        let name = self.name();
-        raw.slave
-            .slave_name
-            .iter_mut()
-            .zip(name.as_array())
-            .for_each(|(to, from)| *to = *from);
-        raw.slave.link = info.link;
-        raw.slave.state = info.state;
-        raw.slave.link_failure_count = info.link_failure_count;
-        // SAFETY: The device is allocated, RTNL is held, and the info is valid for the call.
-        unsafe { bindings::netdev_bonding_info_change(self.as_ptr(), &mut raw) };
     }
 
     /// Recomputes a master's features from those of its lower devices. May sleep.
@@ -755,44 +486,6 @@ impl PartialEq for NetDevice {
 }
 
 impl Eq for NetDevice {}
-
-/// Offload features of a device (`netdev_features_t`).
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Features(pub(crate) u64);
-
-impl Features {
-    /// Large receive offload.
-    pub const LRO: Features = Features::bit(bindings::NETIF_F_LRO_BIT);
-    /// The device cannot carry VLANs.
-    pub const VLAN_CHALLENGED: Features = Features::bit(bindings::NETIF_F_VLAN_CHALLENGED_BIT);
-
-    const fn bit(bit: u32) -> Features {
-        Features(1u64.wrapping_shl(bit))
-    }
-
-    /// Returns whether all features of `other` are there.
-    pub fn has(self, other: Features) -> bool {
-        self.0 & other.0 == other.0
-    }
-
-    /// Starts the computation of a master's features (`netdev_base_features()`).
-    pub fn base(self) -> Features {
-        // SAFETY: A computation.
-        Features(unsafe { bindings::nh_base_features(self.0) })
-    }
-
-    /// Adds what a lower device can (`netdev_increment_features()`).
-    pub fn increment(self, one: Features, mask: Features) -> Features {
-        // SAFETY: A computation.
-        Features(unsafe { bindings::netdev_increment_features(self.0, one.0, mask.0) })
-    }
-
-    /// Adds segmentation, which the core does for devices without it.
-    pub fn add_tso(self, mask: Features) -> Features {
-        // SAFETY: A computation.
-        Features(unsafe { bindings::nh_add_tso_features(self.0, mask.0) })
-    }
-}
 
 /// A VLAN as drivers filter it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

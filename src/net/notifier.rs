@@ -110,3 +110,104 @@ unsafe extern "C" fn call<L: Listener>(
     }
     bindings::NOTIFY_DONE as i32
 }
+
+/// Events that a driver itself sends along the notifier chain.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Announce {
+    /// The hardware address changed (`NETDEV_CHANGEADDR`).
+    ChangeAddr,
+    /// The link type is about to change (`NETDEV_PRE_TYPE_CHANGE`).
+    PreTypeChange,
+    /// The link type has changed (`NETDEV_POST_TYPE_CHANGE`).
+    PostTypeChange,
+    /// A device is about to become a lower device (`NETDEV_JOIN`).
+    Join,
+    /// The last lower device has left (`NETDEV_RELEASE`).
+    Release,
+    /// Another lower device is active (`NETDEV_BONDING_FAILOVER`).
+    BondingFailover,
+    /// Tell the neighbours our addresses again (`NETDEV_NOTIFY_PEERS`).
+    NotifyPeers,
+    /// Report multicast memberships again (`NETDEV_RESEND_IGMP`).
+    ResendIgmp,
+    /// The driver's link attributes changed (`NETDEV_CHANGEINFODATA`).
+    ChangeInfoData,
+}
+
+impl Announce {
+    fn event(self) -> bindings::netdev_cmd {
+        match self {
+            Announce::ChangeAddr => bindings::netdev_cmd_NETDEV_CHANGEADDR,
+            Announce::PreTypeChange => bindings::netdev_cmd_NETDEV_PRE_TYPE_CHANGE,
+            Announce::PostTypeChange => bindings::netdev_cmd_NETDEV_POST_TYPE_CHANGE,
+            Announce::Join => bindings::netdev_cmd_NETDEV_JOIN,
+            Announce::Release => bindings::netdev_cmd_NETDEV_RELEASE,
+            Announce::BondingFailover => bindings::netdev_cmd_NETDEV_BONDING_FAILOVER,
+            Announce::NotifyPeers => bindings::netdev_cmd_NETDEV_NOTIFY_PEERS,
+            Announce::ResendIgmp => bindings::netdev_cmd_NETDEV_RESEND_IGMP,
+            Announce::ChangeInfoData => bindings::netdev_cmd_NETDEV_CHANGEINFODATA,
+        }
+    }
+}
+
+/// What `NETDEV_BONDING_INFO` tells of a bond and one of its slaves (`struct netdev_bonding_info`).
+#[derive(Clone, Copy, Debug)]
+pub struct BondingInfo {
+    /// `BOND_MODE_*`
+    pub mode: i32,
+    /// In ms.
+    pub miimon: i32,
+    /// How many slaves the bond has.
+    pub num_slaves: i32,
+    /// `BOND_LINK_*`
+    pub link: i8,
+    /// `BOND_STATE_ACTIVE` (0) or `BOND_STATE_BACKUP` (1).
+    pub state: i8,
+    /// How often the link went down.
+    pub link_failure_count: u32,
+}
+
+impl NetDevice {
+    /// Sends an event of this device along the notifier chain. May sleep.
+    pub fn announce(&self, _rtnl: &Rtnl, event: Announce) -> Result {
+        // SAFETY: The device is allocated and RTNL is held.
+        let ret =
+            unsafe { bindings::call_netdevice_notifiers(event.event() as usize, self.as_ptr()) };
+        // notifier_to_errno()
+        let stop = i32::try_from(bindings::NOTIFY_OK).unwrap_or(1);
+        to_result(if ret > stop {
+            stop.wrapping_sub(ret & 0x7fff)
+        } else {
+            0
+        })
+    }
+
+    /// Tells that the state of this device as a lower device changed
+    /// (`NETDEV_CHANGELOWERSTATE` with a `struct netdev_lag_lower_state_info`).
+    pub fn lower_state_changed(&self, _rtnl: &Rtnl, link_up: bool, tx_enabled: bool) {
+        let mut info: bindings::netdev_lag_lower_state_info = pin_init::zeroed();
+        info.set_link_up(link_up.into());
+        info.set_tx_enabled(tx_enabled.into());
+        // SAFETY: The device is allocated, RTNL is held, and the info is valid for the call.
+        unsafe { bindings::netdev_lower_state_changed(self.as_ptr(), (&raw mut info).cast()) };
+    }
+
+    /// Tells the state of this slave and its bond (`NETDEV_BONDING_INFO`). May sleep.
+    pub fn bonding_info_changed(&self, _rtnl: &Rtnl, info: &BondingInfo) {
+        let mut raw: bindings::netdev_bonding_info = pin_init::zeroed();
+        raw.master.bond_mode = info.mode;
+        raw.master.miimon = info.miimon;
+        raw.master.num_slaves = info.num_slaves;
+        let name = self.name();
+        raw.slave
+            .slave_name
+            .iter_mut()
+            .zip(name.as_array())
+            .for_each(|(to, from)| *to = *from);
+        raw.slave.link = info.link;
+        raw.slave.state = info.state;
+        raw.slave.link_failure_count = info.link_failure_count;
+        // SAFETY: The device is allocated, RTNL is held, and the info is valid for the call.
+        unsafe { bindings::netdev_bonding_info_change(self.as_ptr(), &mut raw) };
+    }
+}

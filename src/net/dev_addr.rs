@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Hardware addresses of devices, and lists of further addresses that they receive.
+//!
+//! C header: [`include/linux/netdevice.h`](srctree/include/linux/netdevice.h)
+//! (`net/core/dev_addr_lists.c`)
+
+use crate::bindings;
+use crate::netdevice::{NetDevice, MAX_ADDR_LEN};
+use crate::netlink::ExtAck;
+use crate::notifier::Announce;
+use crate::rtnl::Rtnl;
+use core::ptr;
+use kernel::error::{to_result, Result};
+
+/// A hardware address at the time when it was read.
+#[derive(Clone, Copy)]
+pub struct Addr {
+    bytes: [u8; MAX_ADDR_LEN],
+    len: u8,
+}
+
+impl core::ops::Deref for Addr {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        self.bytes
+            .get(..usize::from(self.len))
+            .unwrap_or(&self.bytes)
+    }
+}
+
+/// How a device got its hardware address (`dev->addr_assign_type`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum AddrAssign {
+    /// The device's own (`NET_ADDR_PERM`).
+    Permanent,
+    /// Made at random (`NET_ADDR_RANDOM`).
+    Random,
+    /// Taken from another device (`NET_ADDR_STOLEN`).
+    Stolen,
+    /// Set by the user (`NET_ADDR_SET`).
+    Set,
+}
+
+impl NetDevice {
+    /// Returns the hardware address.
+    pub fn addr(&self, _rtnl: &Rtnl) -> Addr {
+        let mut bytes = [0; MAX_ADDR_LEN];
+        let len = self.addr_len().min(MAX_ADDR_LEN);
+        // SAFETY: `dev_addr` points to `MAX_ADDR_LEN` bytes which change under RTNL only; `len` is
+        // not more than either side has.
+        unsafe { ptr::copy_nonoverlapping((*self.as_ptr()).dev_addr, bytes.as_mut_ptr(), len) };
+        Addr {
+            bytes,
+            len: len as u8,
+        }
+    }
+
+    /// Returns how the device got its hardware address.
+    pub fn addr_assign(&self, _rtnl: &Rtnl) -> AddrAssign {
+        // SAFETY: The device is allocated; RTNL protects the field.
+        match u32::from(unsafe { (*self.as_ptr()).addr_assign_type }) {
+            bindings::NET_ADDR_RANDOM => AddrAssign::Random,
+            bindings::NET_ADDR_STOLEN => AddrAssign::Stolen,
+            bindings::NET_ADDR_SET => AddrAssign::Set,
+            _ => AddrAssign::Permanent,
+        }
+    }
+
+    /// Writes how the device got its hardware address.
+    pub fn set_addr_assign(&self, _rtnl: &Rtnl, assign: AddrAssign) {
+        let value = match assign {
+            AddrAssign::Permanent => bindings::NET_ADDR_PERM,
+            AddrAssign::Random => bindings::NET_ADDR_RANDOM,
+            AddrAssign::Stolen => bindings::NET_ADDR_STOLEN,
+            AddrAssign::Set => bindings::NET_ADDR_SET,
+        };
+        // SAFETY: The device is allocated; RTNL protects the field.
+        unsafe { (*self.as_ptr()).addr_assign_type = value as u8 };
+    }
+
+    /// Returns whether the driver can set the hardware address at all.
+    pub fn can_set_addr(&self) -> bool {
+        // SAFETY: The device is allocated; its operations are static.
+        unsafe { (*(*self.as_ptr()).netdev_ops).ndo_set_mac_address.is_some() }
+    }
+
+    /// Asks the driver to use another hardware address (`dev_set_mac_address()`).
+    ///
+    /// May sleep; takes the instance lock. `addr` is cut to `MAX_ADDR_LEN`.
+    pub fn set_addr(&self, _rtnl: &Rtnl, addr: &[u8], extack: Option<&ExtAck>) -> Result {
+        let mut ss: bindings::__kernel_sockaddr_storage = pin_init::zeroed();
+        let len = addr.len().min(MAX_ADDR_LEN);
+        ss.__bindgen_anon_1.__bindgen_anon_1.ss_family = self.link_type();
+        // SAFETY: Writing plain bytes within the union's array of more than `MAX_ADDR_LEN` bytes,
+        // from a slice of at least `len` bytes.
+        unsafe {
+            let data = &raw mut ss.__bindgen_anon_1.__bindgen_anon_1.__data;
+            ptr::copy_nonoverlapping(addr.as_ptr(), data.cast::<u8>(), len);
+        }
+        // SAFETY: The device is allocated, RTNL is held, and the address is valid for the call.
+        to_result(unsafe {
+            bindings::dev_set_mac_address(self.as_ptr(), &mut ss, ExtAck::as_ptr(extack))
+        })
+    }
+
+    /// Takes over `addr` as the device's own, having asked those who may object. May sleep.
+    ///
+    /// For devices that have no hardware. Tells everybody (`NETDEV_CHANGEADDR`).
+    pub fn steal_addr(&self, rtnl: &Rtnl, addr: &[u8]) -> Result {
+        // SAFETY: The device is allocated, RTNL is held, and the address has as many bytes as the
+        // device uses, or is padded below.
+        let mut bytes = [0u8; MAX_ADDR_LEN];
+        bytes
+            .iter_mut()
+            .zip(addr)
+            .for_each(|(to, from)| *to = *from);
+        // SAFETY: The device is allocated and RTNL is held; `bytes` holds an address of any length.
+        to_result(unsafe {
+            bindings::netif_pre_changeaddr_notify(
+                self.as_ptr(),
+                bytes.as_ptr().cast(),
+                ptr::null_mut(),
+            )
+        })?;
+        self.assign_addr(rtnl, &bytes);
+        // SAFETY: The device is allocated; RTNL protects the field.
+        unsafe { (*self.as_ptr()).addr_assign_type = bindings::NET_ADDR_STOLEN as u8 };
+        self.announce(rtnl, Announce::ChangeAddr)
+    }
+
+    /// Writes the device's hardware address and tells nobody.
+    pub fn assign_addr(&self, _rtnl: &Rtnl, addr: &[u8]) {
+        let len = addr.len().min(self.addr_len());
+        // SAFETY: The device is allocated, RTNL is held; `len` bytes are valid on both sides.
+        unsafe { bindings::dev_addr_mod(self.as_ptr(), 0, addr.as_ptr().cast(), len) };
+    }
+
+    /// Gives the device a random Ethernet address (`eth_hw_addr_random()`) and tells nobody.
+    pub fn randomize_addr(&self, _rtnl: &Rtnl) {
+        // SAFETY: The device is allocated and RTNL is held.
+        unsafe { bindings::nh_eth_hw_addr_random(self.as_ptr()) };
+    }
+
+    /// Puts `from`'s unicast and multicast addresses on this device.
+    ///
+    /// `multiple` tells that other devices get them as well. Takes both address locks.
+    pub fn sync_addrs_from(&self, _rtnl: &Rtnl, from: &NetDevice, multiple: bool) {
+        // SAFETY: Both devices are allocated and RTNL is held.
+        unsafe { bindings::nh_sync_addresses(self.as_ptr(), from.as_ptr(), multiple) };
+    }
+
+    /// As [`Self::sync_addrs_from`], for `ndo_set_rx_mode`, whose caller holds `from`'s address
+    /// lock with bottom halves off.
+    pub(crate) fn sync_addrs_locked(&self, from: &NetDevice, multiple: bool) {
+        let (to, from) = (self.as_ptr(), from.as_ptr());
+        // SAFETY: Both devices are allocated and `from`'s address lock is held by the caller.
+        unsafe {
+            if multiple {
+                bindings::dev_uc_sync_multiple(to, from);
+                bindings::dev_mc_sync_multiple(to, from);
+            } else {
+                bindings::dev_uc_sync(to, from);
+                bindings::dev_mc_sync(to, from);
+            }
+        }
+    }
+
+    /// Takes the addresses off this device that came from `from`. Takes both address locks.
+    pub fn unsync_addrs_from(&self, _rtnl: &Rtnl, from: &NetDevice) {
+        // SAFETY: Both devices are allocated.
+        unsafe {
+            bindings::dev_uc_unsync(self.as_ptr(), from.as_ptr());
+            bindings::dev_mc_unsync(self.as_ptr(), from.as_ptr());
+        }
+    }
+
+    /// Drops all additional unicast and multicast addresses of this device.
+    pub fn flush_addrs(&self, _rtnl: &Rtnl) {
+        // SAFETY: The device is allocated.
+        unsafe {
+            bindings::dev_uc_flush(self.as_ptr());
+            bindings::dev_mc_flush(self.as_ptr());
+        }
+    }
+}

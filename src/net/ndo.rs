@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The C side of [`Master`]: `struct net_device_ops`, `struct header_ops`, and the work.
+//!
+//! C header: [`include/linux/netdevice.h`](srctree/include/linux/netdevice.h)
+//!
+//! For all functions: `dev` is a device of driver `T`, as only `setup::<T>` installs them, and its
+//! data are valid, as they run between `ndo_init` and the destructor.
+
+use crate::bindings;
+use crate::device::{private, Dev, Master, Private};
+use crate::netdev_features::Features;
+use crate::netdevice::{NetDevice, Stats, Vlan, MAX_ADDR_LEN};
+use crate::netlink::ExtAck;
+use crate::published::Slot;
+use crate::rcu::Rcu;
+use crate::rtnl::Rtnl;
+use crate::skbuff::SkBuff;
+use core::ptr;
+use core::sync::atomic::Ordering;
+use kernel::error::{code::*, from_result};
+use kernel::prelude::*;
+use kernel::types::Opaque;
+
+pub(crate) unsafe extern "C" fn ndo_init<T: Master>(dev: *mut bindings::net_device) -> i32 {
+    from_result(|| {
+        // SAFETY: The device is allocated, and RTNL is held during registration.
+        let (netdev, rtnl) = unsafe { (NetDevice::from_raw(dev), Rtnl::assume()) };
+        let data = T::new(netdev, rtnl)?;
+        // SAFETY: The data stay pinned until the destructor drops the box.
+        let data = KBox::into_raw(unsafe { Pin::into_inner_unchecked(data) });
+        // SAFETY: The private area belongs to the device; the work is initialised before it may be
+        // scheduled.
+        unsafe {
+            let private = private::<T>(dev);
+            bindings::nh_init_delayed_work((*private).work.get(), Some(work::<T>));
+            (*private).data.store(data, Ordering::Release);
+            (*private).works.store(true, Ordering::Release);
+            bindings::nh_lockdep_set_classes(dev);
+            if u32::from((*dev).addr_assign_type) == bindings::NET_ADDR_PERM
+                && netdev.addr(rtnl).iter().all(|byte| *byte == 0)
+            {
+                bindings::nh_eth_hw_addr_random(dev);
+            }
+            // Nothing to carry traffic yet.
+            bindings::netif_carrier_off(dev);
+            T::ready(Dev::from_raw(dev), rtnl);
+        }
+        Ok(0)
+    })
+}
+
+pub(crate) unsafe extern "C" fn ndo_uninit<T: Master>(dev: *mut bindings::net_device) {
+    // SAFETY: See above; RTNL is held.
+    let (dev, rtnl) = unsafe { (Dev::<T>::from_raw(dev), Rtnl::assume()) };
+    crate::procfs::unpublish(dev, rtnl);
+    T::uninit(dev, rtnl);
+    dev.private().works.store(false, Ordering::Release);
+    dev.cancel_work(rtnl);
+}
+
+pub(crate) unsafe extern "C" fn ndo_open<T: Master>(dev: *mut bindings::net_device) -> i32 {
+    // SAFETY: See above; RTNL is held.
+    from_result(|| unsafe { T::open(Dev::from_raw(dev), Rtnl::assume()) }.map(|()| 0))
+}
+
+pub(crate) unsafe extern "C" fn ndo_stop<T: Master>(dev: *mut bindings::net_device) -> i32 {
+    // SAFETY: See above; RTNL is held.
+    unsafe { T::stop(Dev::from_raw(dev), Rtnl::assume()) };
+    0
+}
+
+pub(crate) unsafe extern "C" fn ndo_start_xmit<T: Master>(
+    skb: *mut bindings::sk_buff,
+    dev: *mut bindings::net_device,
+) -> bindings::netdev_tx_t {
+    // SAFETY: See above. The packet is given to us. The stack calls this with bottom halves off,
+    // which is an RCU read-side section.
+    unsafe { T::start_xmit(Dev::from_raw(dev), SkBuff::from_raw(skb), Rcu::assume()) }
+}
+
+/// Keeps the stack's queue mapping for the lower device, and gives the packet a queue of ours.
+pub(crate) unsafe extern "C" fn ndo_select_queue(
+    dev: *mut bindings::net_device,
+    skb: *mut bindings::sk_buff,
+    _sb_dev: *mut bindings::net_device,
+) -> u16 {
+    // SAFETY: Packet and device are valid during the call; `cb` is ours until the packet is queued.
+    let (recorded, queues) = unsafe {
+        let recorded = (*skb).queue_mapping;
+        *crate::skbuff::lower_queue_mapping(skb) = recorded;
+        (recorded, NetDevice::from_raw(dev).real_num_tx_queues())
+    };
+    // skb_get_rx_queue(): the mapping is one more than the queue that received the packet.
+    recorded.saturating_sub(1).checked_rem(queues).unwrap_or(0)
+}
+
+pub(crate) unsafe extern "C" fn ndo_get_stats64<T: Master>(
+    dev: *mut bindings::net_device,
+    storage: *mut bindings::rtnl_link_stats64,
+) {
+    let rcu = crate::rcu::read_lock();
+    // SAFETY: See above; `Stats` has the layout of the C struct, which is valid for writes.
+    unsafe {
+        storage
+            .cast::<Stats>()
+            .write(T::stats(Dev::from_raw(dev), &rcu))
+    };
+}
+
+pub(crate) unsafe extern "C" fn ndo_change_rx_flags<T: Master>(
+    dev: *mut bindings::net_device,
+    change: i32,
+) {
+    let change = change as u32;
+    // SAFETY: See above; RTNL is held.
+    unsafe {
+        T::rx_flags_changed(
+            Dev::from_raw(dev),
+            change & bindings::net_device_flags_IFF_PROMISC != 0,
+            change & bindings::net_device_flags_IFF_ALLMULTI != 0,
+            Rtnl::assume(),
+        )
+    };
+}
+
+pub(crate) unsafe extern "C" fn ndo_set_rx_mode<T: Master>(dev: *mut bindings::net_device) {
+    let rcu = crate::rcu::read_lock();
+    // SAFETY: See above.
+    let dev = unsafe { Dev::<T>::from_raw(dev) };
+    // The caller holds the address lock of `dev`, bottom halves off.
+    T::rx_mode(dev, &rcu, &mut |lower, multiple| {
+        lower.sync_addrs_locked(dev, multiple)
+    });
+}
+
+pub(crate) unsafe extern "C" fn ndo_change_mtu<T: Master>(
+    dev: *mut bindings::net_device,
+    mtu: i32,
+) -> i32 {
+    from_result(|| {
+        let bytes = u32::try_from(mtu).map_err(|_| EINVAL)?;
+        // SAFETY: See above; RTNL is held.
+        unsafe { T::change_mtu(Dev::from_raw(dev), bytes, Rtnl::assume())? };
+        // SAFETY: The core reads the field as a whole word; RTNL protects writes.
+        unsafe { ptr::write_volatile(&raw mut (*dev).mtu, bytes) };
+        Ok(0)
+    })
+}
+
+pub(crate) unsafe extern "C" fn ndo_set_mac_address<T: Master>(
+    dev: *mut bindings::net_device,
+    addr: *mut core::ffi::c_void,
+) -> i32 {
+    from_result(|| {
+        // SAFETY: See above; RTNL is held.
+        let (dev, rtnl) = unsafe { (Dev::<T>::from_raw(dev), Rtnl::assume()) };
+        let len = dev.addr_len().min(MAX_ADDR_LEN);
+        // SAFETY: The argument is a `struct sockaddr_storage` (or a `struct sockaddr` for an address
+        // of up to 14 bytes), whose address follows the 16 bits of the family.
+        let bytes = unsafe { core::slice::from_raw_parts(addr.cast::<u8>().add(2), len) };
+        T::set_addr(dev, bytes, rtnl).map(|()| 0)
+    })
+}
+
+pub(crate) unsafe extern "C" fn ndo_neigh_setup<T: Master>(
+    dev: *mut bindings::net_device,
+    parms: *mut bindings::neigh_parms,
+) -> i32 {
+    // Devices on top, such as VLANs, call this with parameters of their own: not ours to change.
+    // SAFETY: Both are valid during the call.
+    unsafe {
+        if (*parms).dev == dev {
+            (*parms).neigh_setup = Some(neigh_setup::<T>);
+        }
+    }
+    0
+}
+
+/// Sets up a neighbour of the master as the first lower device's driver would.
+unsafe extern "C" fn neigh_setup<T: Master>(neigh: *mut bindings::neighbour) -> i32 {
+    let rcu = crate::rcu::read_lock();
+    // SAFETY: The neighbour is new and belongs to a device of driver `T`, which it keeps.
+    let dev = unsafe { Dev::<T>::from_raw((*neigh).dev) };
+    match dev.lowers_rcu(&rcu).next() {
+        // SAFETY: Both are valid during the call.
+        Some(lower) => unsafe { bindings::nh_neigh_setup_from(lower.dev().as_ptr(), neigh) },
+        None => 0,
+    }
+}
+
+pub(crate) unsafe extern "C" fn ndo_vlan_rx_add_vid<T: Master>(
+    dev: *mut bindings::net_device,
+    proto: u16,
+    id: u16,
+) -> i32 {
+    from_result(|| {
+        // SAFETY: See above; RTNL is held.
+        unsafe { T::add_vlan(Dev::from_raw(dev), Vlan { proto, id }, Rtnl::assume()) }.map(|()| 0)
+    })
+}
+
+pub(crate) unsafe extern "C" fn ndo_vlan_rx_kill_vid<T: Master>(
+    dev: *mut bindings::net_device,
+    proto: u16,
+    id: u16,
+) -> i32 {
+    // SAFETY: See above; RTNL is held.
+    unsafe { T::del_vlan(Dev::from_raw(dev), Vlan { proto, id }, Rtnl::assume()) };
+    0
+}
+
+pub(crate) unsafe extern "C" fn ndo_add_slave<T: Master>(
+    dev: *mut bindings::net_device,
+    lower: *mut bindings::net_device,
+    extack: *mut bindings::netlink_ext_ack,
+) -> i32 {
+    from_result(|| {
+        // SAFETY: See above; RTNL is held, and the other arguments are valid during the call.
+        unsafe {
+            T::add_lower(
+                Dev::from_raw(dev),
+                NetDevice::from_raw(lower),
+                ExtAck::from_raw(extack),
+                Rtnl::assume(),
+            )
+        }
+        .map(|()| 0)
+    })
+}
+
+pub(crate) unsafe extern "C" fn ndo_del_slave<T: Master>(
+    dev: *mut bindings::net_device,
+    lower: *mut bindings::net_device,
+) -> i32 {
+    from_result(|| {
+        // SAFETY: See above; RTNL is held, and `lower` is valid during the call.
+        unsafe {
+            T::del_lower(
+                Dev::from_raw(dev),
+                NetDevice::from_raw(lower),
+                Rtnl::assume(),
+            )
+        }
+        .map(|()| 0)
+    })
+}
+
+/// What all lower devices can do, as far as the user wants it.
+pub(crate) unsafe extern "C" fn ndo_fix_features<T: Master>(
+    dev: *mut bindings::net_device,
+    wanted: bindings::netdev_features_t,
+) -> bindings::netdev_features_t {
+    // SAFETY: See above; RTNL is held.
+    let (dev, rtnl) = unsafe { (Dev::<T>::from_raw(dev), Rtnl::assume()) };
+    let mask = Features(wanted);
+    let mut features = mask.base();
+    for lower in dev.lowers(rtnl) {
+        features = features.increment(lower.dev().features(), mask);
+    }
+    features.add_tso(mask).0
+}
+
+pub(crate) unsafe extern "C" fn ndo_get_xmit_slave<T: Master>(
+    dev: *mut bindings::net_device,
+    _skb: *mut bindings::sk_buff,
+    _all: bool,
+) -> *mut bindings::net_device {
+    // SAFETY: See above; callers are in an RCU read-side section.
+    let (dev, rcu) = unsafe { (Dev::<T>::from_raw(dev), Rcu::assume()) };
+    T::xmit_lower(dev, rcu).map_or(ptr::null_mut(), |lower| lower.dev().as_ptr())
+}
+
+/// Builds a header as the active lower device's driver would.
+pub(crate) unsafe extern "C" fn header_create<T: Master>(
+    skb: *mut bindings::sk_buff,
+    dev: *mut bindings::net_device,
+    proto: u16,
+    daddr: *const core::ffi::c_void,
+    saddr: *const core::ffi::c_void,
+    len: u32,
+) -> i32 {
+    let rcu = crate::rcu::read_lock();
+    // SAFETY: See above.
+    match unsafe { Dev::<T>::from_raw(dev) }.slot_rcu(&rcu, Slot::Active) {
+        // SAFETY: The arguments are passed on to the device that they are meant for.
+        Some(lower) => unsafe {
+            bindings::nh_header_create(lower.dev().as_ptr(), skb, proto, daddr, saddr, len)
+        },
+        None => 0,
+    }
+}
+
+/// Reads the sender's address as the active lower device's driver would.
+pub(crate) unsafe extern "C" fn header_parse<T: Master>(
+    skb: *const bindings::sk_buff,
+    dev: *const bindings::net_device,
+    haddr: *mut u8,
+) -> i32 {
+    let rcu = crate::rcu::read_lock();
+    // SAFETY: See above.
+    match unsafe { Dev::<T>::from_raw(dev.cast_mut()) }.slot_rcu(&rcu, Slot::Active) {
+        // SAFETY: As in `header_create`.
+        Some(lower) => unsafe { bindings::nh_header_parse(lower.dev().as_ptr(), skb, haddr) },
+        None => 0,
+    }
+}
+
+unsafe extern "C" fn work<T: Master>(work: *mut bindings::work_struct) {
+    // SAFETY: The work is the first field of the `delayed_work` in a `Private<T>`, which is in use:
+    // the work is cancelled before the device goes.
+    let dev = unsafe {
+        let private = kernel::container_of!(
+            work.cast::<Opaque<bindings::delayed_work>>(),
+            Private<T>,
+            work
+        );
+        Dev::<T>::from_raw((*private).head.dev().load(Ordering::Relaxed))
+    };
+    T::work(dev);
+}
