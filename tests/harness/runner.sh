@@ -1,0 +1,174 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# The test runner counts right, and takes a crash, a splat, a missing result or a wrong plan for the
+# failure that it is. The guests here are scripts that print what a guest would.
+
+. "${BASH_SOURCE[0]%/*}/../ktap.sh"
+cd "${BASH_SOURCE[0]%/*}/../.." || exit 1
+REAL=$PWD
+
+setup() {
+	DIR=$(mktemp -d)
+	mkdir -p "$DIR/tests/guest" "$DIR/scripts"
+	cp -r "$REAL/tests/run" "$REAL/tests/runner" "$DIR/tests/"
+	printf '#!/bin/sh\nexit 0\n' >"$DIR/scripts/build"
+	# The test file itself says what its guest prints, and how that ends.
+	cat >"$DIR/scripts/guest" <<-'END'
+		#!/bin/bash
+		echo "$@" >>arguments
+		while [ "$1" != -- ]; do shift; done
+		exec bash ".${3#/project}" "${@:4}"
+	END
+	chmod +x "$DIR/scripts/"*
+	cd "$DIR"
+}
+
+teardown() {
+	rm -rf "$DIR"
+}
+
+# suite NAME: a guest test, from standard input.
+suite() {
+	cat >"tests/guest/$1.sh"
+}
+
+# run STATUS LAST-LINE ARGUMENT...
+run() {
+	local expected=$1 last=$2 status=0
+	shift 2
+	tests/run "$@" >said 2>&1 || status=$?
+	[[ $(tail -n 1 said) == "$last" ]] || fail "the last line is \"$(tail -n 1 said)\" instead of \"$last\": $(<said)"
+	((status == expected)) || fail "exit status $status instead of $expected"
+}
+
+test_all_pass() {
+	suite good <<<'printf "KTAP version 1\n1..2\nok 1 a\nok 2 b\n"'
+	run 0 "3 passed, 0 failed" good # the build counts
+}
+
+test_one_fails() {
+	suite bad <<<'printf "KTAP version 1\n1..2\nok 1 a\n# case b\n# why it failed\nnot ok 2 b\n"; exit 1'
+	run 1 "2 passed, 1 failed" bad
+	grep -q '^FAIL  bad: b ' said
+	grep -q 'why it failed' said
+	grep -q 'again: make test T=bad:b$' said
+}
+
+test_skipped_cases_are_counted_apart() {
+	suite some <<<'printf "KTAP version 1\n1..2\nok 1 a\nok 2 b # SKIP not here\n"'
+	run 0 "2 passed, 0 failed, 1 skipped" some
+	grep -q '^skip  some: b: not here$' said
+}
+
+test_a_splat_fails_although_all_cases_pass() {
+	suite splat <<<'printf "KTAP version 1\n1..1\nok 1 a\n"; echo "WARNING: at"; exit 70'
+	run 1 "2 passed, 1 failed" splat
+	grep -q 'WARNING: at' said
+}
+
+test_a_dead_guest_names_the_case() {
+	suite dead <<<'printf "KTAP version 1\n1..2\nok 1 a\n# case b\n"; exit 70'
+	run 1 "2 passed, 1 failed" dead
+	grep -q '^FAIL  dead: b ' said
+}
+
+test_time_is_up() {
+	suite slow <<<'printf "KTAP version 1\n1..1\n# case a\n"; exit 124'
+	run 1 "1 passed, 1 failed" slow
+	grep -q 'time is up' said
+}
+
+test_a_missing_result() {
+	suite short <<<'printf "KTAP version 1\n1..3\nok 1 a\nok 2 b\n"'
+	run 1 "3 passed, 1 failed" short
+	grep -q '2 results of 3 planned' said
+}
+
+test_no_plan() {
+	suite none <<<'echo hello'
+	run 1 "1 passed, 1 failed" none
+}
+
+test_status_without_a_failed_case() {
+	suite odd <<<'printf "KTAP version 1\n1..1\nok 1 a\n"; exit 5'
+	run 1 "2 passed, 1 failed" odd
+}
+
+test_results_out_of_order() {
+	suite order <<<'printf "KTAP version 1\n1..2\nok 2 b\nok 2 b\n"'
+	run 1 "2 passed, 1 failed" order
+}
+
+test_bail_out() {
+	suite bail <<<'echo "Bail out! no such case"; exit 2'
+	run 1 "1 passed, 1 failed" bail
+	grep -q 'no such case' said
+}
+
+test_the_head_of_a_file_says_how_it_is_run() {
+	suite head <<-'END'
+		# guest: --cpus 2 --params "mode=1 miimon=100"
+		# modules: ours intree
+		# timeout: 77
+		printf "KTAP version 1\n1..1\nok 1 a\n"
+	END
+	run 0 "3 passed, 0 failed" head
+	grep -q -- '--module ours --timeout 77 .* --cpus 2 --params mode=1 miimon=100 -- ' arguments
+	grep -q -- '--module intree ' arguments
+	grep -q '^ok    head@intree: a ' said
+	run 0 "2 passed, 0 failed" head@intree
+}
+
+test_one_case_alone() {
+	suite one <<<'printf "KTAP version 1\n1..1\nok 1 %s\n" "$1"'
+	run 0 "2 passed, 0 failed" one:special
+	grep -q '^ok    one: special ' said
+}
+
+test_unknown_test() {
+	local status=0
+	tests/run nonsense >said 2>&1 || status=$?
+	((status != 0))
+	grep -q 'there is no test "nonsense"' said
+}
+
+test_a_broken_build_fails_and_starts_no_guest() {
+	suite good <<<'printf "KTAP version 1\n1..1\nok 1 a\n"'
+	printf '#!/bin/sh\nexit 1\n' >scripts/build
+	run 1 "0 passed, 1 failed" good
+	[[ ! -e arguments ]]
+}
+
+test_guests_run_two_at_a_time_but_not_those_alone() {
+	local name
+	for name in a b c d; do
+		suite $name <<-'END'
+			echo "+$(date +%s%N)" >>times
+			for i in 1 2 3 4 5 6; do read -rt 0.1 <> <(:); done
+			echo "-" >>times
+			printf "KTAP version 1\n1..1\nok 1 a\n"
+		END
+	done
+	sed -i '1i # alone' tests/guest/c.sh tests/guest/d.sh
+	run 0 "5 passed, 0 failed" --jobs 2 a b c d
+	# Two begin before one has ended; then, one by one.
+	[[ $(cut -c 1 times | tr -d '\n') == "++--+-+-" ]]
+}
+
+test_cargo_results_are_counted_one_by_one() {
+	cat >scripts/cargo <<-'END'
+		#!/bin/sh
+		printf 'running 3 tests\ntest link::up ... ok\ntest prop ... FAILED\ntest slow ... ignored\n\n'
+		printf 'failures:\n\n---- prop stdout ----\nminimal input: 7\n\nfailures:\n    prop\n\ntest result: FAILED.\n'
+		exit 101
+	END
+	chmod +x scripts/cargo
+	run 1 "1 passed, 1 failed, 1 skipped" policy
+	grep -q 'minimal input: 7' said
+	printf '#!/bin/sh\necho "error: could not compile"\nexit 101\n' >scripts/cargo
+	run 1 "0 passed, 1 failed" policy
+	grep -q 'could not compile' said
+}
+
+ktap_main "$@"
