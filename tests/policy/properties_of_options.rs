@@ -31,7 +31,7 @@ fn text() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
         proptest::collection::vec(any::<u8>(), 0..64),
         (0u64..70_000).prop_map(|number| format!("{number}\n").into_bytes()),
-        any::<u64>().prop_map(|number| number.to_string().into_bytes()),
+        "[0-9]{1,30}".prop_map(String::into_bytes),
         proptest::sample::select(words).prop_map(|word| word.as_bytes().to_vec()),
         "[ -~\n]{0,40}".prop_map(String::into_bytes),
     ]
@@ -41,6 +41,7 @@ fn value() -> impl Strategy<Value = Value> {
     prop_oneof![
         any::<u64>().prop_map(Value::Number),
         (0u64..300).prop_map(Value::Number),
+        (0u64..3).prop_map(Value::Number),
         any::<i32>().prop_map(Value::Prio),
         (0usize..20).prop_map(|count| Value::Addresses { count }),
         Just(Value::Name(None)),
@@ -172,10 +173,12 @@ proptest! {
     fn what_sysfs_shows_can_be_written_back(config in some_config(), desc in option()) {
         let shown = config.show(desc.id).to_string();
         let state = DeviceState::default();
-        if let (false, Ok((after, ..))) =
-            (shown.is_empty(), config.write(desc.id, shown.as_bytes(), state))
-        {
-            prop_assert_eq!(after, config);
+        // A delay may have outgrown its range with miimon, and none can be set without.
+        let delay = !desc.takes(config.number(desc.id).unwrap_or_default())
+            || (config.miimon == 0 && is_tied(OptionId::Miimon, desc.id) && desc.name != "miimon");
+        if !shown.is_empty() && !delay && config.check(desc.id, state).is_ok() {
+            let written = config.write(desc.id, shown.as_bytes(), state);
+            prop_assert_eq!(written.map(|(after, ..)| after), Ok(config), "{}", shown);
         }
     }
 

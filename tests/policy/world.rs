@@ -204,7 +204,12 @@ impl World {
             .filter(|&due| due <= end)
         {
             self.now = self.now.max(due);
-            self.event(Event::Tick);
+            let again = self.event(Event::Tick).deadline;
+            assert!(
+                again.is_none_or(|it| it > self.now),
+                "{again:?} is over at {}",
+                self.now
+            );
         }
         self.now = end;
         self.last
