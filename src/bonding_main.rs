@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! bonding.ko: the bonding driver.
+
+#![forbid(unsafe_code)]
+
+mod bond;
+mod interface;
+
+use bond::{configure, Bond};
+use core::pin::Pin;
+use kernel::prelude::*;
+use net::{device, notifier, pernet, rtnetlink};
+
+module! {
+    type: Bonding,
+    name: "bonding",
+    authors: ["The authors of bonding.ko in Rust"],
+    description: "Ethernet Channel Bonding Driver",
+    license: "GPL",
+    alias: ["rtnl-link-bond"],
+    imports_ns: ["NETDEV_INTERNAL"],
+}
+
+/// What the module has registered, in the order in which it is undone.
+struct Bonding {
+    _events: Pin<KBox<notifier::Registration<bond::Events>>>,
+    _proc_files: Pin<KBox<notifier::Registration<interface::Files>>>,
+    _link: rtnetlink::Registration<Bond>,
+    _namespaces: Pin<KBox<pernet::Registration<interface::Namespaces>>>,
+    _driver: device::Registration<Bond>,
+}
+
+impl kernel::Module for Bonding {
+    fn init(_module: &'static ThisModule) -> Result<Self> {
+        let defaults = interface::params::read()?;
+        configure::set_defaults(defaults);
+        let driver = device::Registration::new(c"bonding", &interface::OPS)?;
+        let namespaces = pernet::Registration::new()?;
+        let link = rtnetlink::Registration::new()?;
+        interface::create_bonds(defaults.max_bonds)?;
+        let proc_files = notifier::Registration::new()?;
+        let events = notifier::Registration::new()?;
+        Ok(Bonding {
+            _events: events,
+            _proc_files: proc_files,
+            _link: link,
+            _namespaces: namespaces,
+            _driver: driver,
+        })
+    }
+}

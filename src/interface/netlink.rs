@@ -1,0 +1,392 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! `ip link add|set|show ... type bond` and `... type bond_slave`.
+
+use super::Text;
+use crate::bond::configure::{self, Refused};
+use crate::bond::{Bond, BondDev, SlaveDev};
+use core::fmt::Write;
+use kernel::error::{code::*, Error, Result};
+use net::errno::eaddrnotavail;
+use net::netdev_err;
+use net::netlink::{
+    total_size, Attr, Attrs, ExtAck, Message, NumberType, PayloadType, Policy, Range,
+};
+use net::published::Slot;
+use net::rtnetlink::LinkOps;
+use net::rtnl::Rtnl;
+use policy::options::{Excerpt, Netlink, NetlinkKind, Reason, Scope, Show, Values, OPTIONS};
+use policy::{DeviceState, IfName, OptionError, OptionId, Value};
+
+/// The options of a bond in the order in which a request sets them, and a message has them: the mode
+/// first, since it decides what else may be set, and `miimon` before the delays, its multiples.
+const ORDER: [OptionId; 33] = complete(
+    Scope::Bond,
+    [
+        OptionId::Mode,
+        OptionId::ActiveSlave,
+        OptionId::Miimon,
+        OptionId::Updelay,
+        OptionId::Downdelay,
+        OptionId::PeerNotifDelay,
+        OptionId::UseCarrier,
+        OptionId::ArpInterval,
+        OptionId::ArpIpTarget,
+        OptionId::NsIp6Target,
+        OptionId::ArpValidate,
+        OptionId::ArpAllTargets,
+        OptionId::Primary,
+        OptionId::PrimaryReselect,
+        OptionId::FailOverMac,
+        OptionId::XmitHashPolicy,
+        OptionId::ResendIgmp,
+        OptionId::NumUnsolNa,
+        OptionId::AllSlavesActive,
+        OptionId::MinLinks,
+        OptionId::LpInterval,
+        OptionId::PacketsPerSlave,
+        OptionId::LacpActive,
+        OptionId::LacpRate,
+        OptionId::AdSelect,
+        OptionId::AdActorSysPrio,
+        OptionId::AdUserPortKey,
+        OptionId::AdActorSystem,
+        OptionId::TlbDynamicLb,
+        OptionId::ArpMissedMax,
+        OptionId::CoupledControl,
+        OptionId::BroadcastNeighbor,
+        OptionId::LacpStrict,
+    ],
+);
+
+/// The options of a slave, likewise.
+const SLAVE_ORDER: [OptionId; 3] = complete(
+    Scope::Slave,
+    [OptionId::QueueId, OptionId::Prio, OptionId::ActorPortPrio],
+);
+
+// These run in the compiler only.
+
+/// Checks that `order` has all options of a scope that have an attribute, and each once.
+const fn complete<const N: usize>(scope: Scope, order: [OptionId; N]) -> [OptionId; N] {
+    let (mut seen, mut place) = (0u64, 0);
+    while place < order.len() {
+        seen ^= 1 << order[place] as u32;
+        place += 1;
+    }
+    let (mut wanted, mut place) = (0u64, 0);
+    while place < OPTIONS.len() {
+        if OPTIONS[place].netlink.is_some() && OPTIONS[place].scope as u8 == scope as u8 {
+            wanted |= 1 << place;
+        }
+        place += 1;
+    }
+    assert!(seen == wanted);
+    order
+}
+
+/// One more than the largest attribute of a scope.
+const fn attrs(scope: Scope) -> usize {
+    let (mut attrs, mut place) = (0, 0);
+    while place < OPTIONS.len() {
+        if let (Some(Netlink { attribute, .. }), true) = (
+            OPTIONS[place].netlink,
+            OPTIONS[place].scope as u8 == scope as u8,
+        ) {
+            if attrs <= attribute as usize {
+                attrs = attribute as usize + 1;
+            }
+        }
+        place += 1;
+    }
+    attrs
+}
+
+const fn policy<const N: usize>(scope: Scope) -> Policy<N> {
+    let (mut policy, mut place) = (Policy::new(), 0);
+    while place < OPTIONS.len() {
+        let desc = &OPTIONS[place];
+        if let (Some(netlink), true) = (desc.netlink, desc.scope as u8 == scope as u8) {
+            let payload = match netlink.kind {
+                NetlinkKind::U8 => PayloadType::U8,
+                NetlinkKind::U16 => PayloadType::U16,
+                NetlinkKind::U32 if matches!(desc.id, OptionId::PeerNotifDelay) => {
+                    PayloadType::U32UpTo(&PEER_NOTIF_DELAY)
+                }
+                NetlinkKind::U32 | NetlinkKind::Ifindex => PayloadType::U32,
+                NetlinkKind::S32 => PayloadType::S32,
+                NetlinkKind::Nested => PayloadType::Nested,
+                NetlinkKind::EthAddr => PayloadType::BinaryUpTo(ETH_ALEN as u16),
+            };
+            policy = policy.with(netlink.attribute, payload);
+        }
+        place += 1;
+    }
+    policy
+}
+
+/// The only range that the in-tree driver leaves to the policy, which says `ERANGE`.
+static PEER_NOTIF_DELAY: Range =
+    Range::up_to(match OPTIONS[OptionId::PeerNotifDelay as usize].values {
+        Values::Range { max, .. } => max,
+        _ => panic!("a range"),
+    });
+
+const ETH_ALEN: usize = 6;
+
+/// `IFLA_BOND_AD_INFO`, of which the policy knows although it cannot be set.
+const AD_INFO: u16 = 23;
+
+// `IFLA_BOND_SLAVE_*` of what is told of a slave and cannot be set.
+const SLAVE_STATE: u16 = 1;
+const SLAVE_MII_STATUS: u16 = 2;
+const SLAVE_LINK_FAILURE_COUNT: u16 = 3;
+const SLAVE_PERM_HWADDR: u16 = 4;
+
+/// `LINK_XSTATS_TYPE_BOND`
+const XSTATS_BOND: u16 = 2;
+
+/// `MAX_ADDR_LEN`
+const MAX_ADDR_LEN: usize = net::netdevice::MAX_ADDR_LEN;
+
+pub(super) const ATTRS: usize = attrs(Scope::Bond);
+pub(super) const SLAVE_ATTRS: usize = attrs(Scope::Slave);
+pub(super) static POLICY: Policy<ATTRS> =
+    policy::<ATTRS>(Scope::Bond).with(AD_INFO, PayloadType::Nested);
+pub(super) static SLAVE_POLICY: Policy<SLAVE_ATTRS> = policy(Scope::Slave);
+
+/// The link operations.
+pub(super) struct Link;
+
+impl LinkOps<Bond> for Link {
+    const ATTRS: usize = ATTRS;
+    const LOWER_ATTRS: usize = SLAVE_ATTRS;
+    const XSTATS: u16 = XSTATS_BOND;
+
+    fn queues() -> u32 {
+        u32::from(configure::defaults().tx_queues)
+    }
+
+    fn validate(address: Option<Attr<'_>>, _extack: Option<&ExtAck>) -> Result {
+        let Some(address) = address else {
+            return Ok(());
+        };
+        let address: &[u8; ETH_ALEN] = address.payload().try_into().map_err(|_| EINVAL)?;
+        let is_multicast = address.first().is_some_and(|byte| byte & 1 != 0);
+        if is_multicast || *address == [0; ETH_ALEN] {
+            return Err(eaddrnotavail());
+        }
+        Ok(())
+    }
+
+    fn change(dev: &BondDev, attrs: &Attrs<'_>, extack: Option<&ExtAck>, rtnl: &Rtnl) -> Result {
+        // First all of it is checked, one upon the other, so that a bad value changes nothing.
+        let state = DeviceState {
+            has_slaves: dev.lower_count() > 0,
+            is_up: dev.is_up(),
+        };
+        let mut config = dev.data().config();
+        for (id, attr) in given(&ORDER, attrs) {
+            let checked =
+                read(dev, id, attr, rtnl)?.and_then(|value| config.apply(id, value, state));
+            match checked {
+                Ok((next, _)) => config = next,
+                Err(err) => {
+                    netdev_err!(dev, "{}", Text(err));
+                    return Err(answer(extack, attr, err.into()));
+                }
+            }
+        }
+        for (id, attr) in given(&ORDER, attrs) {
+            let value = read(dev, id, attr, rtnl)?;
+            value
+                .map_err(Refused::from)
+                .and_then(|value| configure::set(dev, id, value, rtnl))
+                .map_err(|refused| answer(extack, attr, refused))?;
+        }
+        Ok(())
+    }
+
+    fn size() -> usize {
+        room(&ORDER)
+    }
+
+    fn fill(dev: &BondDev, message: &mut Message<'_>, rtnl: &Rtnl) -> Result {
+        let config = dev.data().config();
+        for (id, netlink) in ORDER.into_iter().filter_map(with_attribute) {
+            let slot = match id {
+                OptionId::ActiveSlave if config.mode.uses_primary() => Some(Slot::Active),
+                OptionId::Primary => Some(Slot::Primary),
+                // Those of 802.3ad are told in that mode only.
+                _ if id
+                    .desc()
+                    .sysfs
+                    .is_some_and(|sysfs| sysfs.show == Show::AdOnly) =>
+                {
+                    continue
+                }
+                _ => None,
+            };
+            if let Some(slave) = slot.and_then(|slot| dev.slot(rtnl, slot)) {
+                message.put_u32(netlink.attribute, slave.dev().ifindex().unsigned_abs())?;
+            }
+            if let Some(number) = config.number(id) {
+                put(message, netlink, number)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn change_lower(
+        slave: &SlaveDev,
+        attrs: &Attrs<'_>,
+        extack: Option<&ExtAck>,
+        rtnl: &Rtnl,
+    ) -> Result {
+        let dev = slave.master();
+        let state = DeviceState {
+            has_slaves: true,
+            is_up: dev.is_up(),
+        };
+        let config = dev.data().config();
+        // One that may not be set now is set first, to no effect but the message.
+        let refused = given(&SLAVE_ORDER, attrs).find(|(id, _)| config.check(*id, state).is_err());
+        for (id, attr) in refused.into_iter().chain(given(&SLAVE_ORDER, attrs)) {
+            let number = match id.desc().netlink.map(|netlink| netlink.kind) {
+                Some(NetlinkKind::S32) => i64::from(attr.number(NumberType::U32) as i32),
+                _ => i64::from(attr.number(NumberType::U16)),
+            };
+            configure::set_slave(slave, id, number, rtnl)
+                .map_err(|refused| answer(extack, attr, refused))?;
+        }
+        Ok(())
+    }
+
+    fn lower_size() -> usize {
+        [1, 1, 4, MAX_ADDR_LEN]
+            .into_iter()
+            .fold(room(&SLAVE_ORDER), |sum, len| {
+                sum.saturating_add(total_size(len))
+            })
+    }
+
+    fn fill_lower(slave: &SlaveDev, message: &mut Message<'_>, _rtnl: &Rtnl) -> Result {
+        let port = slave.data().port();
+        message.put_u8(SLAVE_STATE, slave.is_backup().into())?;
+        message.put_u8(SLAVE_MII_STATUS, port.link.state as u8)?;
+        message.put_u32(SLAVE_LINK_FAILURE_COUNT, port.failures)?;
+        message.put(SLAVE_PERM_HWADDR, slave.data().perm_addr().as_bytes())?;
+        for (id, netlink) in SLAVE_ORDER.into_iter().filter_map(with_attribute) {
+            match id {
+                OptionId::QueueId => message.put_u16(netlink.attribute, slave.data().queue_id())?,
+                OptionId::Prio => message.put_u32(netlink.attribute, port.prio as u32)?,
+                // 802.3ad's is told in that mode only.
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+fn with_attribute(id: OptionId) -> Option<(OptionId, Netlink)> {
+    Some((id, id.desc().netlink?))
+}
+
+/// The options of `order` that a request has.
+fn given<'a>(
+    order: &'static [OptionId],
+    attrs: &'a Attrs<'a>,
+) -> impl Iterator<Item = (OptionId, Attr<'a>)> {
+    order
+        .iter()
+        .filter_map(|id| with_attribute(*id))
+        .filter_map(|(id, netlink)| Some((id, attrs.get(netlink.attribute)?)))
+}
+
+/// Reads the value that an attribute gives to an option. The outer error is for what is no value at
+/// all.
+fn read(
+    dev: &BondDev,
+    id: OptionId,
+    attr: Attr<'_>,
+    rtnl: &Rtnl,
+) -> Result<core::result::Result<Value, OptionError>> {
+    let kind = id
+        .desc()
+        .netlink
+        .map(|netlink| netlink.kind)
+        .ok_or(EINVAL)?;
+    let number = match kind {
+        NetlinkKind::U8 => attr.number(NumberType::U8),
+        NetlinkKind::U16 => attr.number(NumberType::U16),
+        NetlinkKind::U32 | NetlinkKind::S32 => attr.number(NumberType::U32),
+        NetlinkKind::Ifindex => return Ok(interface(dev, id, attr, rtnl)),
+        NetlinkKind::Nested => {
+            return Ok(Ok(Value::Addresses {
+                count: attr.nested_count(),
+            }))
+        }
+        NetlinkKind::EthAddr if attr.payload().len() != ETH_ALEN => return Err(EINVAL),
+        NetlinkKind::EthAddr => 0,
+    };
+    Ok(Ok(Value::Number(number.into())))
+}
+
+/// Reads the index of an interface. Zero stands for none, and so does, for `primary`, the index of
+/// an interface that does not exist.
+fn interface(
+    dev: &BondDev,
+    id: OptionId,
+    attr: Attr<'_>,
+    rtnl: &Rtnl,
+) -> core::result::Result<Value, OptionError> {
+    let number = attr.number(NumberType::U32);
+    let device = i32::try_from(number)
+        .ok()
+        .filter(|index| *index != 0)
+        .and_then(|index| dev.net().device_by_index(rtnl, index));
+    match device {
+        Some(device) => Ok(Value::Name(IfName::new(device.name().as_bytes()))),
+        None if number == 0 || id == OptionId::Primary => Ok(Value::Name(None)),
+        None => {
+            let mut index = Excerpt::new(b"");
+            let _ = write!(index, "{number}");
+            Err(OptionError {
+                option: id,
+                reason: Reason::NoInterface(index),
+            })
+        }
+    }
+}
+
+/// Tells the user why an attribute was refused.
+fn answer(extack: Option<&ExtAck>, attr: Attr<'_>, refused: Refused) -> Error {
+    if let (Some(extack), Some(message)) = (extack, refused.extack()) {
+        extack.set_msg_attr(message, attr);
+    }
+    refused.error()
+}
+
+fn put(message: &mut Message<'_>, netlink: Netlink, number: u64) -> Result {
+    match netlink.kind {
+        NetlinkKind::U8 => message.put_u8(netlink.attribute, number as u8),
+        NetlinkKind::U16 => message.put_u16(netlink.attribute, number as u16),
+        // A product of two numbers of 31 bits is cut, as in the in-tree driver.
+        _ => message.put_u32(netlink.attribute, number as u32),
+    }
+}
+
+/// The room in bytes that the attributes of these options take at most.
+fn room(order: &[OptionId]) -> usize {
+    let sizes = order.iter().filter_map(|id| {
+        Some(match id.desc().netlink?.kind {
+            NetlinkKind::U8 => 1,
+            NetlinkKind::U16 => 2,
+            NetlinkKind::U32 | NetlinkKind::S32 | NetlinkKind::Ifindex => 4,
+            // Nothing is in it.
+            NetlinkKind::Nested => 0,
+            NetlinkKind::EthAddr => ETH_ALEN,
+        })
+    });
+    sizes.fold(0, |sum: usize, size| sum.saturating_add(total_size(size)))
+}

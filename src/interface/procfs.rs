@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! `/proc/net/bonding/BOND`: a bond and its slaves, for people and for the scripts that read it.
+
+use super::masters::Namespaces;
+use crate::bond::{Bond, BondDev, SlaveDev};
+use core::fmt::{Result, Write};
+use kernel::error::code::ENOENT;
+use net::netdev_warn;
+use net::netdevice::NetDevice;
+use net::notifier::{Event, Listener};
+use net::procfs::{self, DeviceFile, Seq};
+use net::published::Slot;
+use net::rcu::{self, Rcu};
+use net::rtnl::Rtnl;
+use net::utsrelease::RELEASE;
+use policy::options::{FailOverMac, OPTIONS};
+use policy::{Duplex, Mode, OptionId};
+
+/// The files, which come, go and are renamed with their bonds.
+pub(crate) struct Files;
+
+impl Listener for Files {
+    fn event(dev: &NetDevice, event: Event, rtnl: &Rtnl) {
+        let Some(bond) = BondDev::from_netdev(dev) else {
+            return;
+        };
+        match event {
+            Event::Register | Event::ChangeName => {
+                match procfs::publish::<Namespaces, Files>(bond, rtnl) {
+                    // Without the directory, of which the user was told when it could not be made.
+                    Ok(()) => {}
+                    Err(err) if err == ENOENT => {}
+                    Err(_) => {
+                        netdev_warn!(dev, "Cannot create /proc/net/bonding/{}", dev.name());
+                    }
+                }
+            }
+            Event::Unregister => procfs::unpublish(bond, rtnl),
+            _ => {}
+        }
+    }
+}
+
+impl DeviceFile<Bond> for Files {
+    fn show(dev: &BondDev, seq: &mut Seq<'_>) {
+        let rcu = rcu::read_lock();
+        // A file takes all that is written.
+        let _ = show_bond(dev, seq, &rcu);
+        for slave in dev.lowers_rcu(&rcu) {
+            let _ = show_slave(slave, seq);
+        }
+    }
+}
+
+fn show_bond(dev: &BondDev, seq: &mut Seq<'_>, rcu: &Rcu) -> Result {
+    let config = dev.data().config();
+    write!(seq, "Ethernet Channel Bonding Driver: v{RELEASE}\n\n")?;
+
+    write!(seq, "Bonding Mode: {}", config.mode.description())?;
+    if config.mode == Mode::ActiveBackup && config.fail_over_mac != FailOverMac::None {
+        let fail_over_mac = config.text(OptionId::FailOverMac).unwrap_or_default();
+        write!(seq, " (fail_over_mac {fail_over_mac})")?;
+    }
+    seq.write_str("\n")?;
+
+    if config.mode.uses_primary() {
+        seq.write_str("Primary Slave: ")?;
+        let primary = dev.slot_rcu(rcu, Slot::Primary);
+        show_name(primary, seq);
+        if primary.is_some() {
+            let reselect = config.text(OptionId::PrimaryReselect).unwrap_or_default();
+            write!(seq, " (primary_reselect {reselect})")?;
+        }
+        seq.write_str("\nCurrently Active Slave: ")?;
+        show_name(dev.slot_rcu(rcu, Slot::Active), seq);
+        seq.write_str("\n")?;
+    }
+
+    writeln!(
+        seq,
+        "MII Status: {}",
+        if dev.carrier_ok() { "up" } else { "down" }
+    )?;
+    for (id, label) in OPTIONS
+        .iter()
+        .filter_map(|desc| Some((desc.id, desc.proc_label?)))
+    {
+        writeln!(seq, "{label}: {}", config.number(id).unwrap_or_default())?;
+    }
+    Ok(())
+}
+
+fn show_slave(slave: &SlaveDev, seq: &mut Seq<'_>) -> Result {
+    let port = slave.data().port();
+    seq.write_str("\nSlave Interface: ")?;
+    show_name(Some(slave), seq);
+    writeln!(seq, "\nMII Status: {}", port.link.state.text())?;
+    match port.speed {
+        Some(speed) => writeln!(seq, "Speed: {speed} Mbps")?,
+        None => seq.write_str("Speed: Unknown\n")?,
+    }
+    let duplex = match port.duplex {
+        Duplex::Half => "half",
+        Duplex::Full => "full",
+        Duplex::Unknown => "Unknown",
+    };
+    writeln!(seq, "Duplex: {duplex}")?;
+    writeln!(seq, "Link Failure Count: {}", port.failures)?;
+    writeln!(seq, "Permanent HW addr: {}", slave.data().perm_addr())?;
+    writeln!(seq, "Slave queue ID: {}", slave.data().queue_id())
+}
+
+/// Writes the name of a slave as it is, or `None`.
+fn show_name(slave: Option<&SlaveDev>, seq: &mut Seq<'_>) {
+    match slave {
+        Some(slave) => seq.bytes(slave.dev().name().as_bytes()),
+        None => seq.bytes(b"None"),
+    }
+}

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! `/sys/class/net/BOND/bonding/`: a file for each option, and a few that tell the state.
+
+use crate::bond::{configure, Bond, BondDev, SlaveDev};
+use core::fmt::Write;
+use kernel::error::Result;
+use net::netdevice::IFNAMSIZ;
+use net::published::Slot;
+use net::rcu;
+use net::sysfs::{self, DeviceDir, DeviceFiles, File, Page};
+use policy::options::OPTIONS;
+use policy::OptionId;
+
+/// The name of the directory.
+const NAME: &str = "bonding";
+
+/// The longest `:65535`, in bytes.
+const QUEUE_LEN: usize = 6;
+
+/// What a file is about.
+#[derive(Clone, Copy)]
+pub(super) enum Id {
+    Option(OptionId),
+    MiiStatus,
+    /// What 802.3ad mode tells; empty in the others.
+    Ad,
+}
+
+const READ_ONLY: [(&str, Id); 6] = [
+    ("mii_status", Id::MiiStatus),
+    ("ad_aggregator", Id::Ad),
+    ("ad_num_ports", Id::Ad),
+    ("ad_actor_key", Id::Ad),
+    ("ad_partner_key", Id::Ad),
+    ("ad_partner_mac", Id::Ad),
+];
+
+// These run in the compiler only.
+
+const fn count() -> usize {
+    let (mut count, mut place) = (READ_ONLY.len(), 0);
+    while place < OPTIONS.len() {
+        if OPTIONS[place].sysfs.is_some() {
+            count += 1;
+        }
+        place += 1;
+    }
+    count
+}
+
+const fn files() -> [File<Id>; count()] {
+    let mut files = [File {
+        name: "",
+        mode: 0o444,
+        id: Id::Ad,
+    }; count()];
+    let (mut file, mut place) = (0, 0);
+    while place < READ_ONLY.len() {
+        files[file].name = READ_ONLY[place].0;
+        files[file].id = READ_ONLY[place].1;
+        file += 1;
+        place += 1;
+    }
+    place = 0;
+    while place < OPTIONS.len() {
+        let desc = &OPTIONS[place];
+        if let Some(sysfs) = desc.sysfs {
+            files[file] = File {
+                name: desc.name,
+                mode: sysfs.mode,
+                id: Id::Option(desc.id),
+            };
+            file += 1;
+        }
+        place += 1;
+    }
+    files
+}
+
+/// The directory.
+pub(super) static DIR: DeviceDir<Bond, Files, { count() }> = DeviceDir::new(&DIR, NAME, &files());
+
+/// The files.
+pub(super) struct Files;
+
+impl DeviceFiles<Bond> for Files {
+    type Id = Id;
+
+    fn show(dev: &BondDev, id: Id, page: &mut Page<'_>) {
+        match id {
+            Id::Option(id) => show_option(dev, id, page),
+            Id::MiiStatus => {
+                page.bytes(if dev.carrier_ok() { b"up\n" } else { b"down\n" });
+            }
+            Id::Ad => {}
+        }
+    }
+
+    fn store(dev: &BondDev, id: Id, text: &[u8]) -> Result {
+        let Id::Option(id) = id else { return Ok(()) };
+        let rtnl = sysfs::lock_rtnl()?;
+        configure::write(dev, id, text, &rtnl).map_err(|refused| refused.error())
+    }
+}
+
+fn show_option(dev: &BondDev, id: OptionId, page: &mut Page<'_>) {
+    let config = dev.data().config();
+    match id {
+        OptionId::Slaves => list(dev, page, IFNAMSIZ, |_, _| {}),
+        OptionId::QueueId => list(dev, page, IFNAMSIZ + QUEUE_LEN, |slave, page| {
+            let _ = write!(page, ":{}", slave.data().queue_id());
+        }),
+        OptionId::ActiveSlave if config.mode.uses_primary() => interface(dev, Slot::Active, page),
+        OptionId::Primary => interface(dev, Slot::Primary, page),
+        _ => {
+            let _ = write!(page, "{}", config.show(id));
+        }
+    }
+}
+
+/// Shows the name of the slave in `slot`, if there is one.
+fn interface(dev: &BondDev, slot: Slot, page: &mut Page<'_>) {
+    let rcu = rcu::read_lock();
+    if let Some(slave) = dev.slot_rcu(&rcu, slot) {
+        page.bytes(slave.dev().name().as_bytes());
+        page.bytes(b"\n");
+    }
+}
+
+/// Shows the names of the slaves, with what `more` adds to each; `room` is the longest item.
+fn list(dev: &BondDev, page: &mut Page<'_>, room: usize, more: impl Fn(&SlaveDev, &mut Page<'_>)) {
+    let rcu = rcu::read_lock();
+    for slave in dev.lowers_rcu(&rcu) {
+        let fits = page.item(room, |page| {
+            page.bytes(slave.dev().name().as_bytes());
+            more(slave, page);
+        });
+        if !fits {
+            break;
+        }
+    }
+    page.end_list();
+}
