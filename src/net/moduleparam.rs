@@ -28,6 +28,8 @@ pub struct Descriptor(bindings::kernel_param);
 unsafe impl Sync for Descriptor {}
 
 impl Descriptor {
+    // Inline, as all that only the compiler calls: nothing of it comes into the object.
+    #[inline]
     const fn new(
         name: &'static [u8],
         module: *const kernel::bindings::module,
@@ -87,6 +89,7 @@ impl Int {
     }
 
     #[doc(hidden)]
+    #[inline]
     pub const fn descriptor(
         &'static self,
         name: &'static [u8],
@@ -116,6 +119,7 @@ impl Uint {
     }
 
     #[doc(hidden)]
+    #[inline]
     pub const fn descriptor(
         &'static self,
         name: &'static [u8],
@@ -166,6 +170,7 @@ impl Charp {
     }
 
     #[doc(hidden)]
+    #[inline]
     pub const fn descriptor(
         &'static self,
         name: &'static [u8],
@@ -223,6 +228,7 @@ impl<const N: usize> CharpArray<N> {
     }
 
     #[doc(hidden)]
+    #[inline]
     pub const fn descriptor(
         &'static self,
         name: &'static [u8],

@@ -112,6 +112,7 @@ const NAME_SIZE: usize = 32;
 /// For constants: panics if the name is too long.
 // Runs in the compiler, where a panic is an error message.
 #[allow(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+#[inline]
 const fn padded(name: &str) -> [u8; NAME_SIZE] {
     let (name, mut padded, mut i) = (name.as_bytes(), [0; NAME_SIZE], 0);
     assert!(name.len() < NAME_SIZE);
