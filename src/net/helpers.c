@@ -235,6 +235,11 @@ bool nh_net_admin(const struct net *net)
 	return ns_capable(net->user_ns, CAP_NET_ADMIN);
 }
 
+struct list_head *nh_net_devices(struct net *net)
+{
+	return &net->dev_base_head;
+}
+
 struct proc_dir_entry *nh_proc_net(const struct net *net)
 {
 	return net->proc_net;

@@ -59,6 +59,7 @@ u64 nh_monotonic_ms(void);
 /* net/netns/generic.h, linux/capability.h */
 void *nh_net_generic(const struct net *net, unsigned int id);
 bool nh_net_admin(const struct net *net);
+struct list_head *nh_net_devices(struct net *net);
 struct proc_dir_entry *nh_proc_net(const struct net *net);
 const struct ns_common *nh_net_ns(const struct net *net);
 

@@ -76,7 +76,7 @@ impl Net {
     /// Goes over all devices of the namespace, in the order of their registration.
     pub fn devices<'a>(&self, _rcu: &'a Rcu) -> Devices<'a> {
         // SAFETY: The namespace is alive.
-        let head = unsafe { &raw mut (*self.as_ptr()).dev_base_head };
+        let head = unsafe { bindings::nh_net_devices(self.as_ptr()) };
         Devices {
             head,
             at: head,
