@@ -219,17 +219,49 @@ make_link_netdevsim() {
 	exec {our_ns}<&- {peer_ns}<&-
 }
 
+# The cards of `scripts/guest --nic`, which are there from the start: a0 is nic0,
+# whose cable leads to peer0, and so on in the order of the alphabet.
+make_link_virtio() {
+	local number
+	number=$(virtio_number "$1")
+	modprobe virtio_net
+	set_link "cable$number" on
+	ip link set "nic$number" down
+	ip link set "nic$number" name "$1" address "$(link_address "$1")"
+	ip link set "peer$number" down
+	ip link set "peer$number" name "$1p" netns peer
+}
+
+virtio_number() {
+	case $1 in
+	a*) echo 0 ;;
+	b*) echo 1 ;;
+	c*) echo 2 ;;
+	esac
+}
+
+# Cards cannot be deleted: back to their names, in the first namespace.
+return_virtio_cards() {
+	local name number
+	for name in a0 b0 c0; do
+		number=$(virtio_number $name)
+		! exists $name || ip link set $name down name "nic$number"
+		[[ ! -e /run/netns/peer ]] ||
+			ip -n peer link set "${name}p" down name "peer$number" netns 1
+	done 2>/dev/null
+}
+
 # cut_link NAME, mend_link NAME: the cable to the peer.
 cut_link() {
 	case $LINK_KIND in
-	virtio) set_link "$(virtio_card "$1")" off ;;
+	virtio) set_link "cable$(virtio_number "$1")" off ;;
 	*) ip -n peer link set "$1p" down ;;
 	esac
 }
 
 mend_link() {
 	case $LINK_KIND in
-	virtio) set_link "$(virtio_card "$1")" on ;;
+	virtio) set_link "cable$(virtio_number "$1")" on ;;
 	*) ip -n peer link set "$1p" up ;;
 	esac
 }
@@ -336,6 +368,7 @@ teardown() {
 	local device id pids
 	pids=$(jobs -p)
 	[[ -z $pids ]] || kill $pids 2>/dev/null
+	[[ ${LINK_KIND-} != virtio ]] || return_virtio_cards
 	ip -all netns delete
 	for device in $(ip -d -j link show | jq -r '.[] | select(.linkinfo.info_kind |
 		IN("vlan", "macvlan", "bond", "team", "bridge", "dummy", "veth", "vrf")) | .ifname'); do

@@ -1,0 +1,13 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# guest: --cpus 2
+# alone
+#
+# Failover over netdevsim, whose devices take the instance lock, and whose link
+# events are not urgent by themselves: a driver that forgets to mark its slaves as
+# ports hears of a lost link up to a second late.
+
+LINKS=netdevsim
+. "${BASH_SOURCE[0]%/*}/failover/cases.sh"
+
+ktap_main "$@"
