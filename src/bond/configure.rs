@@ -185,9 +185,11 @@ fn commit(
     if effects.primary {
         name_primary(dev, config.primary, rtnl);
     }
-    if effects.monitor && dev.is_running() {
+    if effects.monitor {
         Slaves { dev, rtnl }.read_carriers();
-        monitor::restart(dev, rtnl);
+        if dev.is_running() {
+            monitor::restart(dev, rtnl);
+        }
     }
     if effects.reselect || effects.monitor {
         failover::handle(dev, Event::OptionsChanged { effects }, Source::PLAIN, rtnl);
@@ -235,13 +237,10 @@ fn command(
         }
         Value::Name(Some(name)) => activate(dev, id, &name, rtnl),
         Value::Queue { slave, queue } => {
-            let excerpt = Excerpt::new(slave.as_bytes());
-            let Some(device) = find(dev, &slave, rtnl) else {
-                return refuse(Reason::NoInterface(excerpt));
-            };
-            match dev.lower_of(rtnl, device) {
+            let named = find(dev, &slave, rtnl).and_then(|device| dev.lower_of(rtnl, device));
+            match named {
                 Some(slave) => Ok(set_queue(dev, slave, queue, rtnl)?),
-                None => refuse(Reason::NotSlave(excerpt)),
+                None => refuse(Reason::InvalidQueue(Excerpt::new(slave.as_bytes()))),
             }
         }
         _ => refuse(Reason::WrongKind),

@@ -103,7 +103,9 @@ fn report(dev: &BondDev, slave: &SlaveDev, config: &Config, source: Source<'_>, 
         },
         rtnl,
     );
-    if transition == Transition::WentUp {
+    let settled = transition.settled();
+    let is_up = |transition| transition == Transition::WentUp;
+    if is_up(transition) || settled.is_some_and(is_up) {
         let locked = source.holds_lock_of(slave.dev()) && source.has_settings_lock;
         if locked || !source.holds_lock_of(slave.dev()) {
             read_link_settings(slave, locked, rtnl);
@@ -115,15 +117,17 @@ fn report(dev: &BondDev, slave: &SlaveDev, config: &Config, source: Source<'_>, 
         (true, false) => Role::Active,
         (true, true) => Role::Backup,
     };
-    let message = TransitionMessage {
-        transition,
-        role,
-        speed: port.speed,
-        duplex: port.duplex,
-    };
-    let definite = matches!(transition, Transition::WentUp | Transition::WentDown);
-    if definite || ratelimit() {
-        netdev_info!(dev, "{}", Of(slave.dev(), message));
+    for transition in [Some(transition), settled].into_iter().flatten() {
+        let message = TransitionMessage {
+            transition,
+            role,
+            speed: port.speed,
+            duplex: port.duplex,
+        };
+        let is_final = matches!(transition, Transition::WentUp | Transition::WentDown);
+        if is_final || ratelimit() {
+            netdev_info!(dev, "{}", Of(slave.dev(), message));
+        }
     }
     tell(dev, slave, rtnl);
 }
@@ -149,6 +153,7 @@ fn switch(dev: &BondDev, new: Option<&SlaveDev>, early_ms: Option<u64>, rtnl: &R
     let config = bond.config();
     let old = dev.slot(rtnl, Slot::Active);
     dev.set_slot(rtnl, Slot::Active, new);
+    announce::after_change(dev, new.is_some(), rtnl);
     if !config.mode.uses_primary() {
         return;
     }
@@ -179,7 +184,6 @@ fn switch(dev: &BondDev, new: Option<&SlaveDev>, early_ms: Option<u64>, rtnl: &R
             set_role(dev, slave, flags, rtnl);
         }
     }
-    announce::after_change(dev, new.is_some(), rtnl);
 }
 
 /// Moves what belongs to the traffic to where it is now, and tells the neighbours.

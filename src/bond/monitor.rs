@@ -64,8 +64,9 @@ pub(super) fn stop(dev: &BondDev, rtnl: &Rtnl) {
     arm(dev, rtnl);
 }
 
-/// Notes when the next delay ends.
+/// Notes when the next delay ends. A bond that is down does not wait: it looks when it goes up.
 pub(super) fn set_deadline(dev: &BondDev, deadline: Option<Millis>) {
+    let deadline = deadline.filter(|_| dev.is_running());
     dev.data()
         .deadline
         .store(deadline.unwrap_or(NEVER), Ordering::Relaxed);
