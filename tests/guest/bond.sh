@@ -186,9 +186,12 @@ make_links() {
 	done
 }
 
-# The last byte of the address is the name's first letter: a0 is ...:0a, b0 is ...:0b.
+# The last byte of the address tells the link: a0 has ...:0a, eth1 has ...:01.
 link_address() {
-	printf '02:00:00:00:00:%s' "0${1:0:1}"
+	case $1 in
+	eth*) printf '02:00:00:00:00:%02d' "${1#eth}" ;;
+	*) printf '02:00:00:00:00:0%s' "${1:0:1}" ;;
+	esac
 }
 
 make_link_veth() {
@@ -295,13 +298,13 @@ ping_peer() {
 # stream_start: one packet a millisecond from the bond to the peer.
 stream_start() {
 	build stream
-	ping_peer
+	ping_peer >/dev/null
 	in_peer stream recv 5001 "$WORK/progress" >"$WORK/report" 2>"$WORK/stream.err" &
 	stream_receiver=$!
 	wait_for 5 "the receiver to listen" test -s "$WORK/progress"
 	stream send "${1-$PEER4}" 5001 1000 &
 	stream_sender=$!
-	stream_more 200
+	stream_more 100
 }
 
 stream_received() {
@@ -319,13 +322,13 @@ stream_more() {
 	wait_for 20 "$1 more packets of the stream" stream_passed $(($(stream_received) + $1))
 }
 
-# stream_stop: ends the stream; sets sent, lost, duplicated and gap_ms.
+# stream_stop: ends the stream; sets sent, received, lost, duplicated and gap_ms.
 stream_stop() {
 	kill "$stream_sender"
 	wait "$stream_sender" || :
 	wait "$stream_receiver" || fail "the stream ended badly: $(cat "$WORK/stream.err")"
 	echo "stream: $(cat "$WORK/report")"
-	sent=$(report_field sent) lost=$(report_field lost)
+	sent=$(report_field sent) received=$(report_field received) lost=$(report_field lost)
 	duplicated=$(report_field duplicated) gap_ms=$(report_field gap_ms)
 }
 
