@@ -4,6 +4,7 @@
 
 ENV_DIR=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 PROJECT=$(readlink -f "$ENV_DIR/../..")
+PATH=$PATH:/usr/sbin:/sbin # not in everybody's
 CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/bonding-rs
 
 # One sentence for a person, on standard error, and out.
