@@ -24,10 +24,11 @@ module! {
 
 /// What the module has registered, in the order in which it is undone.
 struct Bonding {
-    _events: Pin<KBox<notifier::Registration<bond::Events>>>,
-    _proc_files: Pin<KBox<notifier::Registration<interface::Files>>>,
     _link: rtnetlink::Registration<Bond>,
     _namespaces: Pin<KBox<pernet::Registration<interface::Namespaces>>>,
+    // The listeners hear of every slave that goes, from before the first bond to after the last.
+    _proc_files: Pin<KBox<notifier::Registration<interface::Files>>>,
+    _events: Pin<KBox<notifier::Registration<bond::Events>>>,
     _driver: device::Registration<Bond>,
 }
 
@@ -36,16 +37,16 @@ impl kernel::Module for Bonding {
         let defaults = interface::params::read()?;
         configure::set_defaults(defaults);
         let driver = device::Registration::new(c"bonding", &interface::OPS)?;
+        let events = notifier::Registration::new()?;
+        let proc_files = notifier::Registration::new()?;
         let namespaces = pernet::Registration::new()?;
         let link = rtnetlink::Registration::new()?;
         interface::create_bonds(defaults.max_bonds)?;
-        let proc_files = notifier::Registration::new()?;
-        let events = notifier::Registration::new()?;
         Ok(Bonding {
-            _events: events,
-            _proc_files: proc_files,
             _link: link,
             _namespaces: namespaces,
+            _proc_files: proc_files,
+            _events: events,
             _driver: driver,
         })
     }

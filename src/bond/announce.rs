@@ -31,9 +31,11 @@ pub(super) fn step(dev: &BondDev, rtnl: &Rtnl) {
     let announcements = bond.announcements.get(rtnl);
     let now = now_ms();
     let active = dev.slot(rtnl, Slot::Active);
-    let ready = dev.carrier_ok() && active.is_some_and(|slave| !slave.dev().linkwatch_pending());
+    // While a carrier change of the bond is on its way, its queues may still swallow packets.
+    let on_air = dev.carrier_ok() && !dev.linkwatch_pending();
+    let ready = on_air && active.is_some_and(|slave| !slave.dev().linkwatch_pending());
     let (peers, tell_peers, _) = announcements.peers.next(now, ready);
-    let (igmp, report, _) = announcements.igmp.next(now, true);
+    let (igmp, report, _) = announcements.igmp.next(now, on_air);
     set(&bond, Announcements { peers, igmp }, rtnl);
     // Listeners may refuse events, but not these.
     if tell_peers {

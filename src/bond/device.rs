@@ -5,11 +5,10 @@
 
 use super::failover::Of;
 use super::slave::{read_link_settings, Key};
-use super::{is_active_backup, BondDev};
+use super::{is_active_backup, BondDev, SlaveDev};
 use kernel::prelude::*;
 use net::netdev_warn;
 use net::netdevice::{LinkSettings, NetDevice, Stats, Vlan};
-use net::published::Slot;
 use net::rcu::Rcu;
 use net::rtnl::Rtnl;
 use policy::{Duplex, LinkState};
@@ -69,15 +68,14 @@ pub(super) fn rx_flags_changed(dev: &BondDev, promisc: bool, allmulti: bool, rtn
     }
 }
 
-/// Passes the bond's address lists on: to the active slave, or to all.
-pub(super) fn rx_mode(dev: &BondDev, rcu: &Rcu, sync: &mut dyn FnMut(&NetDevice, bool)) {
+/// Passes the bond's address lists on: to the slave that has its addresses, or to all.
+pub(super) fn rx_mode(dev: &BondDev, rtnl: &Rtnl, sync: &mut dyn FnMut(&NetDevice, bool)) {
     if is_active_backup(dev) {
-        if let Some(active) = dev.slot_rcu(rcu, Slot::Active) {
-            sync(active.dev(), false);
+        if let Some(slave) = dev.settled(rtnl) {
+            sync(slave.dev(), false);
         }
     } else {
-        dev.lowers_rcu(rcu)
-            .for_each(|slave| sync(slave.dev(), true));
+        dev.lowers(rtnl).for_each(|slave| sync(slave.dev(), true));
     }
 }
 
@@ -105,10 +103,14 @@ pub(super) fn stats(dev: &BondDev, rcu: &Rcu) -> Stats {
     sum
 }
 
-/// Keeps the statistics of a slave that leaves; to be called after it left the list.
-pub(super) fn keep_stats(dev: &BondDev, counted: &Stats) {
+/// Keeps the statistics of a slave that leaves; from here on it counts for nothing, so that the sum
+/// neither jumps when it leaves the list nor counts it twice before.
+pub(super) fn keep_stats(dev: &BondDev, slave: &SlaveDev) {
+    let now = slave.dev().stats(&net::rcu::read_lock());
     let bond = dev.data();
-    add(&mut bond.released.lock(dev.lower_level()), counted);
+    let mut released = bond.released.lock(dev.lower_level());
+    slave.data().count(now);
+    add(&mut released, &slave.data().take_count());
 }
 
 fn add(sum: &mut Stats, one: &Stats) {

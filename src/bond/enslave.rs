@@ -101,11 +101,10 @@ pub(crate) fn enslave(
     let link = Link::initial(carrier, config.delays(), config.is_monitored(), now_ms());
     let stats = device.stats(&net::rcu::read_lock());
     let data = Slave::new(Port::new(link, carrier), perm_addr, original_mtu, stats);
-    let slave = SlaveDev::new(dev, device, rtnl, data)?;
     if !dev.features().has(Features::LRO) {
         device.disable_lro(rtnl);
     }
-    let slave = SlaveDev::link_up(slave, rtnl, lag_tx(config.mode), extack)?;
+    let slave = SlaveDev::link_up(dev, device, data, lag_tx(config.mode), extack, rtnl)?;
     undo_first.dismiss();
     undo_mtu.dismiss();
     undo_addr.dismiss();
@@ -289,6 +288,9 @@ fn check(
     if !is_first && dev.link_type() != device.link_type() {
         return Err(refusal.because(EINVAL, c"Device type is different from other slaves"));
     }
+    if dev.has_upper(rtnl, device) {
+        return Err(refusal.because(EBUSY, c"Cannot enslave a device that is above this bond"));
+    }
     if device.link_type() == ARPHRD_INFINIBAND && config.mode != Mode::ActiveBackup {
         return Err(refusal.because(
             eopnotsupp(),
@@ -335,6 +337,8 @@ fn admit(
 /// What the first slave may change of a bond.
 struct Before {
     config: Config,
+    mtu: u32,
+    was_up: bool,
     addr: net::dev_addr::Addr,
     addr_assign: AddrAssign,
 }
@@ -343,6 +347,8 @@ impl Before {
     fn of(dev: &BondDev, config: &Config, rtnl: &Rtnl) -> Self {
         Self {
             config: *config,
+            mtu: dev.mtu(),
+            was_up: dev.is_up(),
             addr: dev.addr(rtnl),
             addr_assign: dev.addr_assign(rtnl),
         }
@@ -350,7 +356,7 @@ impl Before {
 
     fn put_back(&self, dev: &BondDev, rtnl: &Rtnl) {
         Bond::set_config(dev, self.config, rtnl);
-        link_type::give_back(dev, rtnl);
+        link_type::give_back(dev, self.was_up, self.mtu, rtnl);
         if *dev.addr(rtnl) != *self.addr {
             dev.assign_addr(rtnl, &self.addr);
             let _ = dev.announce(rtnl, Announce::ChangeAddr);

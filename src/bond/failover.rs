@@ -158,6 +158,13 @@ fn switch(dev: &BondDev, new: Option<&SlaveDev>, early_ms: Option<u64>, rtnl: &R
         return;
     }
 
+    // The new one first: it has traffic already, and must not drop what it receives.
+    for (slave, is_active) in [(new, true), (old, false)] {
+        if let Some(slave) = slave {
+            let flags = SlaveFlags::of(config.mode, is_active, config.all_slaves_active);
+            set_role(dev, slave, flags, rtnl);
+        }
+    }
     if let Some(new) = new {
         match early_ms {
             Some(ms) => netdev_info!(
@@ -178,12 +185,6 @@ fn switch(dev: &BondDev, new: Option<&SlaveDev>, early_ms: Option<u64>, rtnl: &R
             tell(dev, new, rtnl);
         }
     }
-    for (slave, is_active) in [(old, false), (new, true)] {
-        if let Some(slave) = slave {
-            let flags = SlaveFlags::of(config.mode, is_active, config.all_slaves_active);
-            set_role(dev, slave, flags, rtnl);
-        }
-    }
 }
 
 /// Moves what belongs to the traffic to where it is now, and tells the neighbours.
@@ -200,11 +201,13 @@ pub(super) fn settle(dev: &BondDev, source: Source<'_>, rtnl: &Rtnl) {
         return;
     }
     // These take the instance lock of the device that they change.
-    let takes_lock =
-        dev.is_promisc() || dev.is_allmulti() || config.fail_over_mac == FailOverMac::Follow;
+    let follows = config.fail_over_mac == FailOverMac::Follow;
+    let takes_lock = dev.is_promisc() || dev.is_allmulti();
     let is_locked =
         |slave: Option<&SlaveDev>| slave.is_some_and(|slave| source.holds_lock_of(slave.dev()));
-    if takes_lock && (is_locked(old) || is_locked(new)) {
+    // Which slaves swap their addresses is not known yet.
+    let conflict = follows && source.locked.is_some();
+    if conflict || (takes_lock && (is_locked(old) || is_locked(new))) {
         monitor::kick(dev);
         return;
     }
@@ -264,8 +267,8 @@ pub(super) fn leave(dev: &BondDev, slave: &SlaveDev, rtnl: &Rtnl) {
 pub(super) fn deactivate(dev: &BondDev, rtnl: &Rtnl) {
     if dev.slot(rtnl, Slot::Active).is_some() {
         switch(dev, None, None, rtnl);
-        settle(dev, Source::PLAIN, rtnl);
     }
+    settle(dev, Source::PLAIN, rtnl);
 }
 
 /// Computes the roles of all slaves again.

@@ -33,9 +33,15 @@ pub(super) fn take_over(dev: &BondDev, slave: &NetDevice, rtnl: &Rtnl) -> Result
 }
 
 /// Makes a bond without slaves Ethernet again, after its first slave was refused.
-pub(super) fn give_back(dev: &BondDev, rtnl: &Rtnl) {
-    if dev.link_type() != ARPHRD_ETHER {
-        dev.close(rtnl);
-        dev.become_ethernet(rtnl);
+pub(super) fn give_back(dev: &BondDev, was_up: bool, mtu: u32, rtnl: &Rtnl) {
+    if dev.link_type() == ARPHRD_ETHER {
+        return;
+    }
+    dev.close(rtnl);
+    dev.become_ethernet(rtnl);
+    // It has no slaves, so that neither can fail but for a listener's veto.
+    let _ = dev.set_mtu(rtnl, mtu);
+    if was_up {
+        let _ = dev.open(rtnl, None);
     }
 }

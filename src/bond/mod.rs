@@ -178,8 +178,8 @@ impl Master for Bond {
         device::rx_flags_changed(dev, promisc, allmulti, rtnl);
     }
 
-    fn rx_mode(dev: &BondDev, rcu: &Rcu, sync: &mut dyn FnMut(&NetDevice, bool)) {
-        device::rx_mode(dev, rcu, sync);
+    fn rx_mode(dev: &BondDev, rtnl: &Rtnl, sync: &mut dyn FnMut(&NetDevice, bool)) {
+        device::rx_mode(dev, rtnl, sync);
     }
 
     fn change_mtu(dev: &BondDev, mtu: u32, rtnl: &Rtnl) -> Result {

@@ -95,17 +95,22 @@ fn schedule_for(dev: &BondDev, due: Millis) {
     if dev.data().kicked.load(Ordering::Acquire) {
         dev.schedule(0);
     } else if due != NEVER {
-        let delay = due.saturating_sub(now_ms());
-        dev.schedule(u32::try_from(delay).unwrap_or(u32::MAX));
+        dev.schedule(delay_until(due));
     }
+}
+
+fn delay_until(due: Millis) -> u32 {
+    u32::try_from(due.saturating_sub(now_ms())).unwrap_or(u32::MAX)
 }
 
 /// The work of a bond.
 pub(super) fn work(dev: &BondDev) {
     let bond = dev.data();
     if is_idle_poll(dev) {
-        bond.next_poll.store(next_poll(&bond), Ordering::Relaxed);
-        return schedule_for(dev, next_due(dev));
+        // Whoever asked for something meanwhile has scheduled the work for an earlier time.
+        let next = next_poll(&bond);
+        bond.next_poll.store(next, Ordering::Relaxed);
+        return dev.schedule_if_idle(delay_until(next));
     }
     let Some(rtnl) = rtnl::try_lock() else {
         return dev.schedule(RETRY_MS);
@@ -181,7 +186,17 @@ pub(crate) struct Events;
 
 impl Listener for Events {
     fn event(device: &NetDevice, event: notifier::Event, rtnl: &Rtnl) {
-        if !device.is_bonding() || !device.is_slave() {
+        if !device.is_bonding() {
+            return;
+        }
+        if event == notifier::Event::Change {
+            if let Some(dev) = Dev::<Bond>::from_netdev(device) {
+                // Its carrier came back, and with it a way for what waits to be announced.
+                announce::step(dev, rtnl);
+                arm(dev, rtnl);
+            }
+        }
+        if !device.is_slave() {
             return;
         }
         let Some(dev) = device.master(rtnl).and_then(Dev::<Bond>::from_netdev) else {

@@ -5,7 +5,7 @@
 use super::address::{addr_of, restore};
 use super::failover::{self, Of, Source};
 use super::slave::{set_role, Key};
-use super::{device, monitor, BondDev, SlaveDev};
+use super::{monitor, BondDev, SlaveDev};
 use kernel::prelude::*;
 use net::netdev_features::Features;
 use net::netdevice::NetDevice;
@@ -89,9 +89,8 @@ fn leave(dev: &BondDev, slave: &SlaveDev, why: Why, rtnl: &Rtnl) {
         );
         failover::settle(dev, Source::PLAIN, rtnl);
     }
-    let counted = slave.data().count(device.stats(&net::rcu::read_lock()));
+    super::device::keep_stats(dev, slave);
     slave.unlink(rtnl);
-    device::keep_stats(dev, &counted);
 
     let is_last = dev.lowers(rtnl).next().is_none();
     let addresses = address::at_release(

@@ -115,8 +115,14 @@ impl Slave {
         self.queue_id.store(queue, Ordering::Relaxed);
     }
 
+    /// Adds up what the device has counted, and returns the sum.
     pub(super) fn count(&self, now: Stats) -> Stats {
         self.counted.lock().update(now)
+    }
+
+    /// Returns the sum, and starts again with zero.
+    pub(super) fn take_count(&self) -> Stats {
+        core::mem::take(&mut self.counted.lock().sum)
     }
 }
 

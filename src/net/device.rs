@@ -21,7 +21,7 @@ use crate::skbuff::{Received, SkBuff};
 use core::marker::PhantomData;
 use core::ops::Deref;
 use core::ptr;
-use core::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
+use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 use kernel::error::{code::*, to_result, Result};
 use kernel::prelude::*;
 use kernel::types::Opaque;
@@ -81,7 +81,7 @@ pub trait Master: Sized + Send + Sync + 'static {
     /// The device's address lists changed (`ndo_set_rx_mode`): calls `sync` for each lower device
     /// that shall have them; the second argument is whether it shares them with others. Address lock
     /// held, no sleeping.
-    fn rx_mode(dev: &Dev<Self>, rcu: &Rcu, sync: &mut dyn FnMut(&NetDevice, bool));
+    fn rx_mode(dev: &Dev<Self>, rtnl: &Rtnl, sync: &mut dyn FnMut(&NetDevice, bool));
 
     /// The MTU shall change, to this many bytes (`ndo_change_mtu`).
     fn change_mtu(dev: &Dev<Self>, mtu: u32, rtnl: &Rtnl) -> Result;
@@ -114,6 +114,8 @@ pub trait Master: Sized + Send + Sync + 'static {
 pub struct Registry<T: Master> {
     ops: AtomicPtr<Ops<T>>,
     wq: AtomicPtr<bindings::workqueue_struct>,
+    /// How many devices there are.
+    pub(crate) devices: AtomicU32,
 }
 
 impl<T: Master> Registry<T> {
@@ -123,6 +125,7 @@ impl<T: Master> Registry<T> {
         Self {
             ops: AtomicPtr::new(ptr::null_mut()),
             wq: AtomicPtr::new(ptr::null_mut()),
+            devices: AtomicU32::new(0),
         }
     }
 
@@ -144,15 +147,21 @@ impl<T: Master> Registration<T> {
     /// Registers the driver; one registration at a time. `name` is that of its workqueue. May sleep.
     pub fn new(name: &'static CStr, ops: &'static Ops<T>) -> Result<Self> {
         let registry = T::registry();
-        if registry.ops().is_some() {
-            return Err(EBUSY);
-        }
         // SAFETY: The name is NUL-terminated.
         let wq = unsafe { bindings::nh_alloc_workqueue(name.as_ptr().cast()) };
         if wq.is_null() {
             return Err(ENOMEM);
         }
-        registry.wq.store(wq, Ordering::Release);
+        let none = ptr::null_mut();
+        if registry
+            .wq
+            .compare_exchange(none, wq, Ordering::AcqRel, Ordering::Relaxed)
+            .is_err()
+        {
+            // SAFETY: Allocated above, and nobody has seen it.
+            unsafe { bindings::destroy_workqueue(wq) };
+            return Err(EBUSY);
+        }
         registry
             .ops
             .store(ptr::from_ref(ops).cast_mut(), Ordering::Release);
@@ -162,13 +171,20 @@ impl<T: Master> Registration<T> {
 
 impl<T: Master> Drop for Registration<T> {
     fn drop(&mut self) {
+        let registry = T::registry();
+        if registry.devices.load(Ordering::Acquire) != 0 {
+            // Their work and their lower devices need the queue: better to leave it to them.
+            kernel::pr_err!("a driver went away before its devices\n");
+            return;
+        }
+        registry.ops.store(ptr::null_mut(), Ordering::Release);
         // SAFETY: Waits for the grace periods after which lower devices are queued to be freed.
         unsafe { bindings::rcu_barrier() };
-        let wq = T::registry().wq.swap(ptr::null_mut(), Ordering::AcqRel);
-        // SAFETY: Allocated by `new`; destroying it finishes what is queued, and all devices, which
-        // might queue more, have gone.
+        let wq = registry.wq.load(Ordering::Acquire);
+        // SAFETY: Allocated by `new`; destroying it finishes what is queued, and no device is left,
+        // which might queue more.
         unsafe { bindings::destroy_workqueue(wq) };
-        T::registry().ops.store(ptr::null_mut(), Ordering::Release);
+        registry.wq.store(ptr::null_mut(), Ordering::Release);
     }
 }
 
@@ -248,8 +264,6 @@ pub(crate) struct Private<T: Master> {
     /// The file in `/proc/net`; see [`crate::procfs`].
     pub(crate) proc_file: AtomicPtr<bindings::proc_dir_entry>,
     pub(crate) work: Opaque<bindings::delayed_work>,
-    /// Whether work may be scheduled: between `ndo_init` and the end of `ndo_uninit`.
-    pub(crate) works: AtomicBool,
 }
 
 impl<T: Master> Private<T> {
@@ -441,13 +455,19 @@ impl<T: Master> Dev<T> {
 
     /// Has [`Master::work`] run after `delay` ms, in place of an earlier call. Any context.
     pub fn schedule(&self, delay: u32) {
-        let private = self.private();
-        if private.works.load(Ordering::Acquire) {
-            let delay = kernel::time::msecs_to_jiffies(delay);
-            // SAFETY: The work was initialised by `ndo_init`, and the queue exists as long as
-            // devices do.
-            unsafe { bindings::nh_mod_delayed_work(T::registry().wq(), private.work.get(), delay) };
-        }
+        let delay = kernel::time::msecs_to_jiffies(delay);
+        let work = self.private().work.get();
+        // SAFETY: The work was initialised by `ndo_init`, and the queue exists as long as devices do.
+        // `ndo_uninit` disables the work, so that it is not queued after that.
+        unsafe { bindings::nh_mod_delayed_work(T::registry().wq(), work, delay) };
+    }
+
+    /// As [`Self::schedule`], but without effect if the work is waiting already. Any context.
+    pub fn schedule_if_idle(&self, delay: u32) {
+        let delay = kernel::time::msecs_to_jiffies(delay);
+        let work = self.private().work.get();
+        // SAFETY: As in `schedule`.
+        unsafe { bindings::nh_queue_delayed_work(T::registry().wq(), work, delay) };
     }
 
     /// Waits until [`Master::work`] does not run and will not run. Sleeps. `work` must not wait for
@@ -495,7 +515,9 @@ impl<T: Master> Dev<T> {
             let keep = (*dev).flags
                 & (bindings::net_device_flags_IFF_SLAVE
                     | bindings::net_device_flags_IFF_UP
-                    | bindings::net_device_flags_IFF_MASTER);
+                    | bindings::net_device_flags_IFF_MASTER
+                    | bindings::net_device_flags_IFF_PROMISC
+                    | bindings::net_device_flags_IFF_ALLMULTI);
             bindings::ether_setup(dev);
             (*dev).flags |= keep;
             (*dev).max_mtu = bindings::ETH_MAX_MTU;
@@ -630,5 +652,6 @@ unsafe extern "C" fn destructor<T: Master>(dev: *mut bindings::net_device) {
     if !data.is_null() {
         // SAFETY: `ndo_init` made the pointer from such a box.
         drop(unsafe { Pin::new_unchecked(KBox::from_raw(data)) });
+        T::registry().devices.fetch_sub(1, Ordering::Release);
     }
 }

@@ -203,6 +203,12 @@ bool nh_mod_delayed_work(struct workqueue_struct *wq, struct delayed_work *work,
 	return mod_delayed_work(wq, work, delay);
 }
 
+bool nh_queue_delayed_work(struct workqueue_struct *wq, struct delayed_work *work,
+			   unsigned long delay)
+{
+	return queue_delayed_work(wq, work, delay);
+}
+
 void nh_spin_lock_init(spinlock_t *lock)
 {
 	spin_lock_init(lock);

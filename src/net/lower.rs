@@ -63,11 +63,12 @@ unsafe impl<T: Master> Sync for Lower<T> {}
 unsafe impl<T: Master> Send for Lower<T> {}
 
 impl<T: Master> Lower<T> {
-    /// Makes the object of a device that is not linked yet. May sleep.
-    pub fn new<E>(
+    /// Makes the object of a device that is not linked yet.
+    ///
+    /// Not public: the object refers to devices that stay as long as RTNL is held, or it is linked.
+    fn new<E>(
         master: &Dev<T>,
         dev: &NetDevice,
-        _rtnl: &Rtnl,
         data: impl PinInit<T::Lower, E>,
     ) -> Result<Pin<KBox<Self>>>
     where
@@ -145,22 +146,25 @@ impl<T: Master> Lower<T> {
         self.linked.load(Ordering::Relaxed) && ptr::eq(self.master(), master)
     }
 
-    /// Links the device below its master: takes its received packets, tells the core and the
-    /// notifier chain (`NETDEV_CHANGEUPPER`), and adds it to the master's list. May sleep.
-    ///
-    /// `prepare` runs in between, when packets are taken already and nobody was told yet.
-    pub fn link_up<'a>(
-        this: Pin<KBox<Self>>,
-        rtnl: &'a Rtnl,
+    /// Links `dev` below `master`: takes its received packets, tells the core and the notifier chain
+    /// (`NETDEV_CHANGEUPPER`), and adds it to the master's list. May sleep.
+    pub fn link_up<'a, E>(
+        master: &'a Dev<T>,
+        dev: &'a NetDevice,
+        data: impl PinInit<T::Lower, E>,
         tx: LagTx,
         extack: Option<&ExtAck>,
-    ) -> Result<&'a Lower<T>> {
+        rtnl: &'a Rtnl,
+    ) -> Result<&'a Lower<T>>
+    where
+        Error: From<E>,
+    {
+        let this = Self::new(master, dev, data)?;
         // SAFETY: The object stays where it is until `free` makes a box of it again.
         let raw = KBox::into_raw(unsafe { Pin::into_inner_unchecked(this) });
         // SAFETY: Just made from a box; from here on it is freed by `dispose` only, which waits
         // until RTNL was dropped.
         let lower: &'a Lower<T> = unsafe { &*raw };
-        let (dev, master) = (lower.dev(), lower.master());
 
         // SAFETY: RTNL is held; the data outlive the handler, which `unlink` takes away.
         let res = to_result(unsafe {

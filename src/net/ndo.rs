@@ -35,7 +35,7 @@ pub(crate) unsafe extern "C" fn ndo_init<T: Master>(dev: *mut bindings::net_devi
             let private = private::<T>(dev);
             bindings::nh_init_delayed_work((*private).work.get(), Some(work::<T>));
             (*private).data.store(data, Ordering::Release);
-            (*private).works.store(true, Ordering::Release);
+            T::registry().devices.fetch_add(1, Ordering::Relaxed);
             bindings::nh_lockdep_set_classes(dev);
             if u32::from((*dev).addr_assign_type) == bindings::NET_ADDR_PERM
                 && netdev.addr(rtnl).iter().all(|byte| *byte == 0)
@@ -55,8 +55,8 @@ pub(crate) unsafe extern "C" fn ndo_uninit<T: Master>(dev: *mut bindings::net_de
     let (dev, rtnl) = unsafe { (Dev::<T>::from_raw(dev), Rtnl::assume()) };
     crate::procfs::unpublish(dev, rtnl);
     T::uninit(dev, rtnl);
-    dev.private().works.store(false, Ordering::Release);
-    dev.cancel_work(rtnl);
+    // SAFETY: The work was initialised by `ndo_init`. It does not wait for RTNL.
+    unsafe { bindings::disable_delayed_work_sync(dev.private().work.get()) };
 }
 
 pub(crate) unsafe extern "C" fn ndo_open<T: Master>(dev: *mut bindings::net_device) -> i32 {
@@ -125,11 +125,11 @@ pub(crate) unsafe extern "C" fn ndo_change_rx_flags<T: Master>(
 }
 
 pub(crate) unsafe extern "C" fn ndo_set_rx_mode<T: Master>(dev: *mut bindings::net_device) {
-    let rcu = crate::rcu::read_lock();
-    // SAFETY: See above.
-    let dev = unsafe { Dev::<T>::from_raw(dev) };
+    // SAFETY: See above. RTNL is held: the core defers this for devices that have
+    // `ndo_change_rx_flags`, to callers with RTNL or to a work item that takes it.
+    let (dev, rtnl) = unsafe { (Dev::<T>::from_raw(dev), Rtnl::assume()) };
     // The caller holds the address lock of `dev`, bottom halves off.
-    T::rx_mode(dev, &rcu, &mut |lower, multiple| {
+    T::rx_mode(dev, rtnl, &mut |lower, multiple| {
         lower.sync_addrs_locked(dev, multiple)
     });
 }

@@ -12,6 +12,7 @@
 //! its state here and nowhere else.
 
 use crate::bindings;
+use core::cell::UnsafeCell;
 use core::mem::offset_of;
 use core::sync::atomic::{AtomicI32, AtomicI8, AtomicPtr, AtomicU8, Ordering};
 
@@ -37,16 +38,16 @@ const _: () = {
 
 /// The beginning of `struct bonding`, up to and with `params.mode`.
 #[repr(C, align(8))]
-pub(crate) struct MasterHead([u64; MASTER_WORDS]);
+pub(crate) struct MasterHead(UnsafeCell<[u64; MASTER_WORDS]>);
 
 /// The beginning of `struct slave`, up to and with `duplex`.
 #[repr(C, align(8))]
-pub(crate) struct LowerHead([u64; LOWER_WORDS]);
+pub(crate) struct LowerHead(UnsafeCell<[u64; LOWER_WORDS]>);
 
 /// Gives an atomic view of a field of the C struct that `$head` begins like.
 macro_rules! field {
     ($head:expr, $ty:ty, $atomic:ty, $($path:tt)+) => {{
-        let base = core::ptr::from_ref($head).cast_mut().cast::<$ty>();
+        let base = $head.0.get().cast::<$ty>();
         // SAFETY: The field lies within the head (its length is computed from the last field), it is
         // aligned as in C, and all accesses to it are atomic or, in C, of the whole word.
         unsafe { <$atomic>::from_ptr((&raw mut (*base).$($path)+).cast()) }
@@ -97,10 +98,15 @@ impl MasterHead {
 impl LowerHead {
     /// Makes the head of a lower device that is a backup and inactive, with its link down.
     pub(crate) fn new(dev: *mut bindings::net_device, bond: *mut bindings::bonding) -> Self {
-        let head = LowerHead([0; LOWER_WORDS]);
-        field!(&head, bindings::slave, AtomicPtr<bindings::net_device>, dev)
-            .store(dev, Ordering::Relaxed);
-        field!(&head, bindings::slave, AtomicPtr<bindings::bonding>, bond)
+        let head = LowerHead(UnsafeCell::new([0; LOWER_WORDS]));
+        field!(
+            (&head),
+            bindings::slave,
+            AtomicPtr<bindings::net_device>,
+            dev
+        )
+        .store(dev, Ordering::Relaxed);
+        field!((&head), bindings::slave, AtomicPtr<bindings::bonding>, bond)
             .store(bond, Ordering::Relaxed);
         head.link()
             .store(bindings::BOND_LINK_DOWN as i8, Ordering::Relaxed);

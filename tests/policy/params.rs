@@ -76,12 +76,13 @@ fn numbers_out_of_range_are_reset_with_a_warning() {
     assert_eq!(config, Config::default());
     assert_eq!(warnings.len(), 8);
     assert!(warnings.contains(
-        &"Warning: num_grat_arp/num_unsol_na module parameter (256), not in range 0-255, so it \
+        &"Warning: num_grat_arp/num_unsol_na (256) not in range 0-255 so it \
           was reset to 1"
             .to_string()
     ));
     assert!(warnings.contains(
-        &"Warning: all_slaves_active module parameter (2), not in range 0-1, so it was reset to 0"
+        &"Warning: all_slaves_active module parameter (2), not of valid value (0/1), so it was \
+           set to 0"
             .to_string()
     ));
     assert!(warnings.contains(

@@ -180,20 +180,45 @@ impl fmt::Display for Warning {
                 given,
                 used,
             } => {
+                // The words of the in-tree driver, which has others for each.
                 let desc = option.desc();
-                let name = match option {
-                    OptionId::NumGratArp | OptionId::NumUnsolNa => "num_grat_arp/num_unsol_na",
-                    _ => desc.name,
+                let name = desc.name;
+                let (min, max) = match desc.values {
+                    Values::Range { min, max, .. } => (min, max),
+                    _ => (0, 1),
                 };
-                write!(
-                    f,
-                    "Warning: {name} module parameter ({given}), not in range "
-                )?;
-                match desc.values {
-                    Values::Range { min, max, .. } => write!(f, "{min}-{max}")?,
-                    _ => f.write_str("0-1")?,
+                match option {
+                    OptionId::MaxBonds => write!(
+                        f,
+                        "Warning: {name} ({given}) not in range {min}-{max}, so it was reset to \
+                         BOND_DEFAULT_MAX_BONDS ({used})"
+                    ),
+                    OptionId::NumGratArp | OptionId::NumUnsolNa => write!(
+                        f,
+                        "Warning: num_grat_arp/num_unsol_na ({given}) not in range {min}-{max} so \
+                         it was reset to {used}"
+                    ),
+                    OptionId::AllSlavesActive => write!(
+                        f,
+                        "Warning: {name} module parameter ({given}), not of valid value (0/1), so \
+                         it was set to {used}"
+                    ),
+                    OptionId::TxQueues | OptionId::ResendIgmp => write!(
+                        f,
+                        "Warning: {name} ({given}) should be between {min} and {max}, resetting to \
+                         {used}"
+                    ),
+                    OptionId::PacketsPerSlave => write!(
+                        f,
+                        "Warning: {name} ({given}) should be between {min} and {max} resetting to \
+                         {used}"
+                    ),
+                    _ => write!(
+                        f,
+                        "Warning: {name} module parameter ({given}), not in range {min}-{max}, so \
+                         it was reset to {used}"
+                    ),
                 }
-                write!(f, ", so it was reset to {used}")
             }
             Warning::Rounded {
                 option,
