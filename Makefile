@@ -29,7 +29,7 @@ test-list: ## list the tests, each with the command that runs it alone
 demo: demo-ethernet ## see it work: a failover in a guest, packet by packet
 
 demo-ethernet: guest-module
-	@scripts/guest --kernel '$(GUEST_KERNEL)' --cpus 2 -- bash /project/tests/demo-ethernet.sh
+	@scripts/guest --kernel '$(GUEST_KERNEL)' --icount -- bash /project/tests/demo-ethernet.sh
 
 fmt: ## format the sources by the kernel's rules
 	@scripts/fmt
