@@ -53,6 +53,7 @@ prepare() {
 	for name in bond0 "${LINKS[@]}"; do
 		! exists "$name" || ip link delete "$name"
 	done
+	say "A sender and a receiver of numbered packets are compiled."
 	build stream
 }
 
@@ -62,7 +63,9 @@ demonstrate() {
 	shift
 	heading "$title"
 
-	make_links veth "${LINKS[@]}"
+	# netdevsim has what veth lacks: a cable that is cut in an instant. The far end of
+	# a veth pair swallows packets while it goes down, before the near end can know.
+	make_links netdevsim "${LINKS[@]}"
 	say "Two links, ${LINKS[0]} and ${LINKS[1]}, lead to a peer, $PEER4, behind a bridge."
 
 	say "\$ ip link add bond0 type bond mode active-backup${*:+ $*}"

@@ -210,15 +210,24 @@ make_netdevsim() {
 }
 
 make_link_netdevsim() {
-	local here there
 	make_netdevsim "$1"
 	ip link set "$1" address "$(link_address "$1")"
 	make_netdevsim "$1p"
 	ip link set "$1p" netns peer
+	netdevsim_cable "$1" link_device
+}
+
+# netdevsim_cable NAME link_device|unlink_device: between NAME and NAMEp, at once.
+netdevsim_cable() {
+	local here there our_ns peer_ns
 	here=$(<"$SYSFS/$1/ifindex")
-	there=$(ip -n peer -j link show "$1p" | jq '.[0].ifindex')
 	exec {our_ns}</proc/self/ns/net {peer_ns}</run/netns/peer
-	put "$our_ns:$here $peer_ns:$there" /sys/bus/netdevsim/link_device
+	if [[ $2 == link_device ]]; then
+		there=$(ip -n peer -j link show "$1p" | jq '.[0].ifindex')
+		put "$our_ns:$here $peer_ns:$there" /sys/bus/netdevsim/link_device
+	else
+		put "$our_ns:$here" /sys/bus/netdevsim/unlink_device
+	fi
 	exec {our_ns}<&- {peer_ns}<&-
 }
 
@@ -247,25 +256,34 @@ virtio_number() {
 return_virtio_cards() {
 	local name number
 	for name in a0 b0 c0; do
+		exists $name || continue
 		number=$(virtio_number $name)
-		! exists $name || ip link set $name down name "nic$number"
-		[[ ! -e /run/netns/peer ]] ||
-			ip -n peer link set "${name}p" down name "peer$number" netns 1
-	done 2>/dev/null
+		ip link set $name down
+		ip link set $name name "nic$number"
+		ip -n peer link set "${name}p" down
+		ip -n peer link set "${name}p" name "peer$number" netns 1
+	done
 }
 
-# cut_link NAME, mend_link NAME: the cable to the peer.
+# cut_link NAME, mend_link NAME: the cable to the peer. A veth pair has no cable, so
+# its far end goes down, and drops what it gets for as long as that takes: cut_ms.
+cut_ms=0
+
 cut_link() {
+	local begin=${EPOCHREALTIME/./}
 	case $LINK_KIND in
+	veth) ip -n peer link set "$1p" down ;;
+	netdevsim) netdevsim_cable "$1" unlink_device ;;
 	virtio) set_link "cable$(virtio_number "$1")" off ;;
-	*) ip -n peer link set "$1p" down ;;
 	esac
+	cut_ms=$((cut_ms + (${EPOCHREALTIME/./} - begin) / 1000))
 }
 
 mend_link() {
 	case $LINK_KIND in
+	veth) ip -n peer link set "$1p" up ;;
+	netdevsim) netdevsim_cable "$1" link_device ;;
 	virtio) set_link "cable$(virtio_number "$1")" on ;;
-	*) ip -n peer link set "$1p" up ;;
 	esac
 }
 
@@ -370,13 +388,14 @@ capture_stop() {
 teardown() {
 	local device id pids
 	pids=$(jobs -p)
+	# shellcheck disable=SC2086
 	[[ -z $pids ]] || kill $pids 2>/dev/null
-	[[ ${LINK_KIND-} != virtio ]] || return_virtio_cards
-	ip -all netns delete
 	for device in $(ip -d -j link show | jq -r '.[] | select(.linkinfo.info_kind |
 		IN("vlan", "macvlan", "bond", "team", "bridge", "dummy", "veth", "vrf")) | .ifname'); do
 		ip link delete "$device" 2>/dev/null
 	done
+	[[ ${LINK_KIND-} != virtio ]] || return_virtio_cards
+	ip -all netns delete
 	for id in /sys/bus/netdevsim/devices/netdevsim*; do
 		[[ ! -e $id ]] || put "${id##*netdevsim}" /sys/bus/netdevsim/del_device
 	done

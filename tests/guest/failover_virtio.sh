@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # guest: --cpus 2 --nic 2
 # alone
+# timeout: 600
 #
 # Failover over virtio-net cards whose cable is cut from outside the guest, so the
 # driver learns of it as of real hardware: by an interrupt.
@@ -10,9 +11,13 @@ LINKS=virtio
 . "${BASH_SOURCE[0]%/*}/failover/cases.sh"
 
 test_primary_reselect_better_follows_speed() {
-	start miimon 100 primary a0 primary_reselect better
+	make_links virtio a0 b0
 	ethtool -s a0 speed 10000 duplex full
 	ethtool -s b0 speed 1000 duplex full
+	make_bond b7 mode active-backup miimon 100 primary a0 primary_reselect better
+	enslave b7 a0 b0
+	wait_for 10 "a0 to be the active slave" active b7 a0
+	wait_for 10 "b0 to be up" mii_status b0 up
 	cut_link a0
 	wait_for 10 "b0 to be the active slave" active b7 b0
 	mend_link a0
