@@ -11,7 +11,7 @@ const NAME: &str = "bonding_slave";
 
 /// What a file is about.
 #[derive(Clone, Copy)]
-pub(super) enum Id {
+pub(super) enum Content {
     State,
     MiiStatus,
     LinkFailureCount,
@@ -21,23 +21,23 @@ pub(super) enum Id {
     Ad,
 }
 
-const fn file(name: &'static str, id: Id) -> File<Id> {
+const fn file(name: &'static str, content: Content) -> File<Content> {
     File {
         name,
         mode: 0o444,
-        id,
+        id: content,
     }
 }
 
-const FILES: [File<Id>; 8] = [
-    file("state", Id::State),
-    file("mii_status", Id::MiiStatus),
-    file("link_failure_count", Id::LinkFailureCount),
-    file("perm_hwaddr", Id::PermHwaddr),
-    file("queue_id", Id::QueueId),
-    file("ad_aggregator_id", Id::Ad),
-    file("ad_actor_oper_port_state", Id::Ad),
-    file("ad_partner_oper_port_state", Id::Ad),
+const FILES: [File<Content>; 8] = [
+    file("state", Content::State),
+    file("mii_status", Content::MiiStatus),
+    file("link_failure_count", Content::LinkFailureCount),
+    file("perm_hwaddr", Content::PermHwaddr),
+    file("queue_id", Content::QueueId),
+    file("ad_aggregator_id", Content::Ad),
+    file("ad_actor_oper_port_state", Content::Ad),
+    file("ad_partner_oper_port_state", Content::Ad),
 ];
 
 /// The directory.
@@ -47,21 +47,18 @@ pub(super) static DIR: LowerDir<Bond, Files, { FILES.len() }> = LowerDir::new(&D
 pub(super) struct Files;
 
 impl LowerFiles<Bond> for Files {
-    type Id = Id;
+    type Id = Content;
 
-    fn show(slave: &SlaveDev, id: Id, page: &mut Page<'_>) {
+    fn show(slave: &SlaveDev, content: Content, page: &mut Page<'_>) {
         // Writing into a page does not fail.
-        let _ = match id {
-            Id::State => page.write_str(if slave.is_backup() {
-                "backup\n"
-            } else {
-                "active\n"
-            }),
-            Id::MiiStatus => writeln!(page, "{}", slave.data().port().link.state.text()),
-            Id::LinkFailureCount => writeln!(page, "{}", slave.data().port().failures),
-            Id::PermHwaddr => writeln!(page, "{}", slave.data().perm_addr()),
-            Id::QueueId => writeln!(page, "{}", slave.data().queue_id()),
-            Id::Ad => page.write_str("N/A\n"),
+        let _ = match content {
+            Content::State if slave.is_backup() => page.write_str("backup\n"),
+            Content::State => page.write_str("active\n"),
+            Content::MiiStatus => writeln!(page, "{}", slave.data().port().link.state.text()),
+            Content::LinkFailureCount => writeln!(page, "{}", slave.data().port().failures),
+            Content::PermHwaddr => writeln!(page, "{}", slave.data().perm_addr()),
+            Content::QueueId => writeln!(page, "{}", slave.data().queue_id()),
+            Content::Ad => page.write_str("N/A\n"),
         };
     }
 }

@@ -20,20 +20,20 @@ const QUEUE_LEN: usize = 6;
 
 /// What a file is about.
 #[derive(Clone, Copy)]
-pub(super) enum Id {
+pub(super) enum Content {
     Option(OptionId),
     MiiStatus,
     /// What 802.3ad mode tells; empty in the others.
     Ad,
 }
 
-const READ_ONLY: [(&str, Id); 6] = [
-    ("mii_status", Id::MiiStatus),
-    ("ad_aggregator", Id::Ad),
-    ("ad_num_ports", Id::Ad),
-    ("ad_actor_key", Id::Ad),
-    ("ad_partner_key", Id::Ad),
-    ("ad_partner_mac", Id::Ad),
+const READ_ONLY: [(&str, Content); 6] = [
+    ("mii_status", Content::MiiStatus),
+    ("ad_aggregator", Content::Ad),
+    ("ad_num_ports", Content::Ad),
+    ("ad_actor_key", Content::Ad),
+    ("ad_partner_key", Content::Ad),
+    ("ad_partner_mac", Content::Ad),
 ];
 
 // These run in the compiler only.
@@ -49,11 +49,11 @@ const fn count() -> usize {
     count
 }
 
-const fn files() -> [File<Id>; count()] {
+const fn files() -> [File<Content>; count()] {
     let mut files = [File {
         name: "",
         mode: 0o444,
-        id: Id::Ad,
+        id: Content::Ad,
     }; count()];
     let (mut file, mut place) = (0, 0);
     while place < READ_ONLY.len() {
@@ -69,7 +69,7 @@ const fn files() -> [File<Id>; count()] {
             files[file] = File {
                 name: desc.name,
                 mode: sysfs.mode,
-                id: Id::Option(desc.id),
+                id: Content::Option(desc.id),
             };
             file += 1;
         }
@@ -85,20 +85,22 @@ pub(super) static DIR: DeviceDir<Bond, Files, { count() }> = DeviceDir::new(&DIR
 pub(super) struct Files;
 
 impl DeviceFiles<Bond> for Files {
-    type Id = Id;
+    type Id = Content;
 
-    fn show(dev: &BondDev, id: Id, page: &mut Page<'_>) {
-        match id {
-            Id::Option(id) => show_option(dev, id, page),
-            Id::MiiStatus => {
+    fn show(dev: &BondDev, content: Content, page: &mut Page<'_>) {
+        match content {
+            Content::Option(id) => show_option(dev, id, page),
+            Content::MiiStatus => {
                 page.bytes(if dev.carrier_ok() { b"up\n" } else { b"down\n" });
             }
-            Id::Ad => {}
+            Content::Ad => {}
         }
     }
 
-    fn store(dev: &BondDev, id: Id, text: &[u8]) -> Result {
-        let Id::Option(id) = id else { return Ok(()) };
+    fn store(dev: &BondDev, content: Content, text: &[u8]) -> Result {
+        let Content::Option(id) = content else {
+            return Ok(());
+        };
         let rtnl = sysfs::lock_rtnl()?;
         configure::write(dev, id, text, &rtnl).map_err(|refused| refused.error())
     }

@@ -109,8 +109,6 @@ impl NetDevice {
     ///
     /// For devices that have no hardware. Tells everybody (`NETDEV_CHANGEADDR`).
     pub fn steal_addr(&self, rtnl: &Rtnl, addr: &[u8]) -> Result {
-        // SAFETY: The device is allocated, RTNL is held, and the address has as many bytes as the
-        // device uses, or is padded below.
         let mut bytes = [0u8; MAX_ADDR_LEN];
         bytes
             .iter_mut()

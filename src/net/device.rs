@@ -24,6 +24,7 @@ use core::ptr;
 use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 use kernel::error::{code::*, to_result, Result};
 use kernel::prelude::*;
+use kernel::str::{as_char_ptr_in_const_context, CStrExt};
 use kernel::types::Opaque;
 
 /// What the driver wants done with a received packet (`rx_handler_result_t`).
@@ -148,7 +149,7 @@ impl<T: Master> Registration<T> {
     pub fn new(name: &'static CStr, ops: &'static Ops<T>) -> Result<Self> {
         let registry = T::registry();
         // SAFETY: The name is NUL-terminated.
-        let wq = unsafe { bindings::nh_alloc_workqueue(name.as_ptr().cast()) };
+        let wq = unsafe { bindings::nh_alloc_workqueue(name.as_char_ptr()) };
         if wq.is_null() {
             return Err(ENOMEM);
         }
@@ -234,7 +235,7 @@ impl<T: Master> Ops<T> {
             group: ptr::null(),
             lower_dir: None,
             device_type: bindings::device_type {
-                name: kind.as_ptr().cast(),
+                name: as_char_ptr_in_const_context(kind),
                 ..pin_init::zeroed()
             },
             header: bindings::header_ops {

@@ -38,10 +38,10 @@ unsafe extern "C" fn get_drvinfo<T: Master, E: Ethtool<T>>(
     let info = unsafe { &mut *info };
     // The last byte stays zero.
     for (to, from) in info.driver.iter_mut().take(31).zip(E::DRIVER.bytes()) {
-        *to = from as _;
+        *to = from;
     }
     for (to, from) in info.fw_version.iter_mut().take(31).zip(E::FIRMWARE.bytes()) {
-        *to = from as _;
+        *to = from;
     }
 }
 

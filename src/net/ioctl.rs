@@ -153,7 +153,7 @@ unsafe fn command<T: Master, I: Ioctl<T>>(
         return Err(EPERM);
     }
     // SAFETY: Valid by the caller's promise; every bit pattern is a valid array of bytes.
-    let name = unsafe { (*ifr).ifr_ifru.ifru_slave }.map(|byte| byte as u8);
+    let name = unsafe { (*ifr).ifr_ifru.ifru_slave };
     let name = name.split(|byte| *byte == 0).next().unwrap_or(&[]);
     let other = dev.net().device_by_name(rtnl, name).ok_or(ENODEV)?;
     I::command(dev, command.ok_or(eopnotsupp())?, other, rtnl)

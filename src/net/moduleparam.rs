@@ -220,11 +220,10 @@ impl<const N: usize> CharpArray<N> {
         let count = self.count.load(Ordering::Relaxed) as usize;
         // SAFETY: The parameter is set by the loader only, before the module's code runs.
         let elements = unsafe { &*self.elements.get() };
-        // SAFETY: As above; the strings are freed with the module.
-        elements
-            .iter()
-            .take(count)
-            .filter_map(|text| unsafe { bytes(*text) })
+        elements.iter().take(count).filter_map(|text| {
+            // SAFETY: As above; the strings are freed with the module.
+            unsafe { bytes(*text) }
+        })
     }
 
     #[doc(hidden)]

@@ -14,6 +14,7 @@ use core::fmt;
 use core::ptr;
 use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use kernel::error::{to_result, Result};
+use kernel::str::CStrExt;
 use kernel::types::Opaque;
 
 /// The longest hardware address, in bytes (`MAX_ADDR_LEN`).
@@ -471,7 +472,7 @@ impl NetDevice {
         unsafe {
             print(
                 self.as_ptr(),
-                c"%pA\n".as_ptr().cast(),
+                c"%pA\n".as_char_ptr(),
                 (&raw const args).cast::<core::ffi::c_void>(),
             );
         }

@@ -10,6 +10,7 @@ use core::ffi::CStr;
 use core::marker::PhantomData;
 use core::ptr;
 use kernel::error::{to_result, Result};
+use kernel::str::CStrExt;
 use kernel::types::Opaque;
 
 /// Where a request's answer takes a sentence for the user (`struct netlink_ext_ack`).
@@ -37,7 +38,7 @@ impl ExtAck {
     pub fn set_msg(&self, msg: &'static CStr) {
         // SAFETY: The object is ours for the lifetime of the reference (see `from_raw`), and the
         // message lives for ever.
-        unsafe { (*self.0.get())._msg = msg.as_ptr().cast() };
+        unsafe { (*self.0.get())._msg = msg.as_char_ptr() };
     }
 
     /// Sets the message, cut to the 80 bytes that it may have, and points to the attribute that it
@@ -48,18 +49,13 @@ impl ExtAck {
         // to which the answer is made before it goes.
         unsafe {
             let extack = self.0.get();
-            let buf = &raw mut (*extack)._msg_buf;
-            let (last, rest) = (*buf)
-                .split_last_mut()
-                .map_or((None, None), |(l, r)| (Some(l), Some(r)));
-            if let (Some(last), Some(rest)) = (last, rest) {
-                rest.fill(0);
-                *last = 0;
-                for (to, from) in rest.iter_mut().zip(msg.as_bytes()) {
-                    *to = *from as _;
-                }
+            let buf = &mut (*extack)._msg_buf;
+            let room = buf.len().saturating_sub(1);
+            buf.fill(0);
+            for (to, from) in buf.iter_mut().take(room).zip(msg.bytes()) {
+                *to = from;
             }
-            (*extack)._msg = buf.cast();
+            (*extack)._msg = buf.as_ptr();
             (*extack).bad_attr = attr.raw;
             (*extack).policy = ptr::null();
         }

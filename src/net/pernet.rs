@@ -185,7 +185,7 @@ unsafe extern "C" fn init<P: PerNet>(net: *mut bindings::net) -> i32 {
         if !part.file.is_present() {
             // SAFETY: The namespace is alive and the name is NUL-terminated.
             P::file_exists(unsafe {
-                bindings::netdev_name_in_use(net.as_ptr(), P::File::NAME.as_ptr().cast())
+                bindings::netdev_name_in_use(net.as_ptr(), P::File::NAME.as_char_ptr())
             });
         }
         // SAFETY: See above. The part stays pinned until `exit` drops it.

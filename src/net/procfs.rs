@@ -111,7 +111,7 @@ impl Dir {
     pub(crate) unsafe fn new(net: &Net, name: &'static CStr) -> Option<Dir> {
         // SAFETY: The name is NUL-terminated, and the namespace is alive.
         NonNull::new(unsafe {
-            bindings::proc_mkdir(name.as_ptr().cast(), bindings::nh_proc_net(net.as_ptr()))
+            bindings::proc_mkdir(name.as_char_ptr(), bindings::nh_proc_net(net.as_ptr()))
         })
         .map(Dir)
     }

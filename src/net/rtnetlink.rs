@@ -13,6 +13,7 @@ use core::cell::UnsafeCell;
 use core::ffi::CStr;
 use core::marker::PhantomData;
 use kernel::error::{code::*, from_result, to_result, Result};
+use kernel::str::as_char_ptr_in_const_context;
 
 /// The link operations of a driver: what users ask of its devices by netlink.
 ///
@@ -63,7 +64,7 @@ pub struct LinkTable(UnsafeCell<bindings::rtnl_link_ops>);
 impl LinkTable {
     pub(crate) const fn new(kind: &'static CStr) -> Self {
         LinkTable(UnsafeCell::new(bindings::rtnl_link_ops {
-            kind: kind.as_ptr().cast(),
+            kind: as_char_ptr_in_const_context(kind),
             ..pin_init::zeroed()
         }))
     }
@@ -111,7 +112,8 @@ impl<T: Master> Ops<T> {
         policy: &'static Policy<N>,
         lower_policy: &'static Policy<M>,
     ) -> Self {
-        self.link = LinkTable::of::<T, L, N, M>(kind.as_ptr().cast(), policy, lower_policy);
+        self.link =
+            LinkTable::of::<T, L, N, M>(as_char_ptr_in_const_context(kind), policy, lower_policy);
         self
     }
 }

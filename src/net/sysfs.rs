@@ -45,10 +45,8 @@ impl<'a> Page<'a> {
     /// `buf` must point to a page that only the caller uses during `'a`.
     unsafe fn from_raw(buf: *mut kernel::ffi::c_char) -> Self {
         // SAFETY: By the caller's promise.
-        Page {
-            buf: unsafe { &mut *buf.cast() },
-            len: 0,
-        }
+        let buf = unsafe { &mut *buf.cast() };
+        Page { buf, len: 0 }
     }
 
     /// Writes bytes as they are.
@@ -408,7 +406,7 @@ pub(crate) fn add_lower_dir<T: Master>(
     // string.
     let err = unsafe {
         let parent = &raw mut (*lower.dev().as_ptr()).dev.kobj;
-        bindings::kobject_init_and_add(kobj, ktype, parent, c"%s".as_ptr().cast(), name)
+        bindings::kobject_init_and_add(kobj, ktype, parent, c"%s".as_char_ptr(), name)
     };
     if err != 0 {
         // SAFETY: Initialised in any case, as the C function's comment says.
@@ -505,7 +503,7 @@ impl<F: ClassFile> ClassFileIn<F> {
                         store: Some(class_store::<F>),
                         ..pin_init::zeroed()
                     });
-                    (*attr).attr.name = F::NAME.as_ptr().cast();
+                    (*attr).attr.name = F::NAME.as_char_ptr();
                     (*attr).attr.mode = F::MODE;
                     bindings::nh_sysfs_attr_init(&raw mut (*attr).attr);
                 }
