@@ -100,11 +100,12 @@ pub(crate) unsafe extern "C" fn ndo_get_stats64<T: Master>(
     storage: *mut bindings::rtnl_link_stats64,
 ) {
     let rcu = crate::rcu::read_lock();
-    // SAFETY: See above; `Stats` has the layout of the C struct, which is valid for writes.
+    // SAFETY: See above; `Stats` has the layout of the C struct, which is valid for writes. In a
+    // netlink message it is aligned to four bytes only.
     unsafe {
         storage
             .cast::<Stats>()
-            .write(T::stats(Dev::from_raw(dev), &rcu))
+            .write_unaligned(T::stats(Dev::from_raw(dev), &rcu))
     };
 }
 
