@@ -49,7 +49,8 @@ become_root() {
 	[ "$(id -u)" -eq 0 ] && return
 	command -v sudo >/dev/null ||
 		die "root is needed to $why, and sudo is not installed: run this as root, or install sudo."
-	exec sudo env "XDG_CACHE_HOME=${CACHE%/*}" "HOME=$HOME" "PATH=$PATH" "$@"
+	exec sudo env "XDG_CACHE_HOME=${CACHE%/*}" "HOME=$HOME" "PATH=$PATH" "TERM=${TERM:-dumb}" ${CI:+CI="$CI"} \
+		${http_proxy:+http_proxy="$http_proxy"} ${https_proxy:+https_proxy="$https_proxy"} "$@"
 }
 
 # Hold the lock of the cache on descriptor 9 until this process and its children end.

@@ -87,6 +87,18 @@ test_a_second_build_does_nothing() {
 	[[ $(stat -c %y "$module") != "$stamp" ]]
 }
 
+test_a_build_needs_neither_network_nor_apt() {
+	local alone=()
+	[[ $(id -u) != 0 ]] || alone=(unshare --net)
+	mkdir "$DIR/bin"
+	for tool in apt-get apt-cache mmdebstrap; do
+		printf '#!/bin/sh\necho "%s was called" >&2\nexit 1\n' $tool >"$DIR/bin/$tool"
+	done
+	chmod +x "$DIR/bin/"*
+	"${alone[@]}" env PATH="$DIR/bin:$PATH" make &>"$DIR/said" || fail "it does not build: $(<"$DIR/said")"
+	if grep 'was called' "$DIR/said"; then fail "it called what it should not need"; fi
+}
+
 test_a_warning_of_rustc_is_an_error_each_time() {
 	module 'let unused = 1; Ok(Small)'
 	refused 'unused variable'
