@@ -31,12 +31,9 @@ pub(crate) use procfs::Files;
 use crate::bond::Bond;
 use net::device::Ops;
 
-const KIND: &core::ffi::CStr = c"bond";
-
 /// The driver's tables.
-pub(crate) static OPS: Ops<Bond> = Ops::new(KIND)
+pub(crate) static OPS: Ops<Bond> = Ops::new(c"bond")
     .with_link::<netlink::Link, { netlink::ATTRS }, { netlink::SLAVE_ATTRS }>(
-        KIND,
         &netlink::POLICY,
         &netlink::SLAVE_POLICY,
     )

@@ -16,7 +16,7 @@ use core::cell::UnsafeCell;
 use core::marker::PhantomData;
 use core::ptr;
 use core::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
-use kernel::error::{from_result, to_result, Result};
+use kernel::error::{code::EBUSY, from_result, to_result, Result};
 use kernel::prelude::*;
 use kernel::types::Opaque;
 
@@ -42,11 +42,15 @@ pub trait PerNet: Sized + 'static {
 /// Where the registration of a [`PerNet`] is found.
 pub struct Place<P> {
     id: UnsafeCell<u32>,
+    /// Whether a registration owns the id.
+    taken: AtomicBool,
+    /// Whether every namespace was initialised.
     registered: AtomicBool,
     _what: PhantomData<fn(P)>,
 }
 
-// SAFETY: The id is written while nothing is registered, and read by users only when something is.
+// SAFETY: The id is written by the registration that has taken the place, before it is registered, and
+// read by others only when it is.
 unsafe impl<P> Sync for Place<P> {}
 
 impl<P> Place<P> {
@@ -55,6 +59,7 @@ impl<P> Place<P> {
     pub const fn new() -> Self {
         Place {
             id: UnsafeCell::new(0),
+            taken: AtomicBool::new(false),
             registered: AtomicBool::new(false),
             _what: PhantomData,
         }
@@ -90,9 +95,12 @@ unsafe impl<P: PerNet> Sync for Registration<P> {}
 unsafe impl<P: PerNet> Send for Registration<P> {}
 
 impl<P: PerNet> Registration<P> {
-    /// Registers; once at a time. Sleeps; must not be called with RTNL held.
+    /// Registers; once at a time (`EBUSY`). Sleeps; must not be called with RTNL held.
     pub fn new() -> Result<Pin<KBox<Self>>> {
         let place = P::place();
+        if place.taken.swap(true, Ordering::AcqRel) {
+            return Err(EBUSY);
+        }
         let this = KBox::try_pin_init(
             try_pin_init!(Self {
                 ops <- Opaque::try_ffi_init(|ops: *mut bindings::pernet_operations| {
@@ -114,7 +122,8 @@ impl<P: PerNet> Registration<P> {
                 _what: PhantomData,
             }? Error),
             GFP_KERNEL,
-        )?;
+        )
+        .inspect_err(|_| place.taken.store(false, Ordering::Release))?;
         // Every namespace was initialised, and every new one will be before it is seen.
         place.registered.store(true, Ordering::Release);
         Ok(this)
@@ -131,6 +140,7 @@ impl<P: PerNet> PinnedDrop for Registration<P> {
         }
         // SAFETY: Registered by `new`.
         unsafe { bindings::unregister_pernet_subsys(self.ops.get()) };
+        P::place().taken.store(false, Ordering::Release);
     }
 }
 

@@ -11,7 +11,7 @@ use crate::netlink::{Attr, Attrs, ExtAck, Message, Policy};
 use crate::rtnl::Rtnl;
 use core::cell::UnsafeCell;
 use core::ffi::CStr;
-use core::marker::PhantomData;
+use core::sync::atomic::{AtomicBool, Ordering};
 use kernel::error::{code::*, from_result, to_result, Result};
 use kernel::str::as_char_ptr_in_const_context;
 
@@ -59,24 +59,32 @@ pub trait LinkOps<T: Master>: 'static {
 }
 
 /// The link operations of a driver, which the kernel chains into a list while they are registered.
-pub struct LinkTable(UnsafeCell<bindings::rtnl_link_ops>);
+pub struct LinkTable {
+    ops: UnsafeCell<bindings::rtnl_link_ops>,
+    registered: AtomicBool,
+}
 
 impl LinkTable {
+    /// Makes a table of a link type without operations.
     pub(crate) const fn new(kind: &'static CStr) -> Self {
-        LinkTable(UnsafeCell::new(bindings::rtnl_link_ops {
-            kind: as_char_ptr_in_const_context(kind),
-            ..pin_init::zeroed()
-        }))
+        LinkTable {
+            ops: UnsafeCell::new(bindings::rtnl_link_ops {
+                kind: as_char_ptr_in_const_context(kind),
+                ..pin_init::zeroed()
+            }),
+            registered: AtomicBool::new(false),
+        }
     }
 
-    const fn of<T: Master, L: LinkOps<T>, const N: usize, const M: usize>(
-        kind: *const kernel::ffi::c_char,
+    const fn fill<T: Master, L: LinkOps<T>, const N: usize, const M: usize>(
+        &mut self,
         policy: &'static Policy<N>,
         lower_policy: &'static Policy<M>,
-    ) -> Self {
+    ) {
         assert!(N == L::ATTRS && M == L::LOWER_ATTRS);
-        LinkTable(UnsafeCell::new(bindings::rtnl_link_ops {
-            kind,
+        let ops = self.ops.get_mut();
+        *ops = bindings::rtnl_link_ops {
+            kind: ops.kind,
             priv_size: Private::<T>::SIZE,
             setup: Some(device::setup::<T>),
             maxtype: Policy::<N>::MAX as u32,
@@ -96,11 +104,11 @@ impl LinkTable {
             get_linkxstats_size: Some(get_linkxstats_size),
             fill_linkxstats: Some(fill_linkxstats::<T, L>),
             ..pin_init::zeroed()
-        }))
+        };
     }
 
     pub(crate) fn as_ptr(&self) -> *mut bindings::rtnl_link_ops {
-        self.0.get()
+        self.ops.get()
     }
 }
 
@@ -108,46 +116,51 @@ impl<T: Master> Ops<T> {
     /// Adds the link operations.
     pub const fn with_link<L: LinkOps<T>, const N: usize, const M: usize>(
         mut self,
-        kind: &'static CStr,
         policy: &'static Policy<N>,
         lower_policy: &'static Policy<M>,
     ) -> Self {
-        self.link =
-            LinkTable::of::<T, L, N, M>(as_char_ptr_in_const_context(kind), policy, lower_policy);
+        self.link.fill::<T, L, N, M>(policy, lower_policy);
         self
     }
 }
 
 /// A link type that is registered. Dropping it deletes all its devices in all namespaces.
-pub struct Registration<T: Master>(PhantomData<fn(T)>);
+pub struct Registration<T: Master>(&'static Ops<T>);
 
 impl<T: Master> Registration<T> {
-    /// Registers the link type of a driver that is registered. May sleep.
+    /// Registers the link type of a driver that is registered, once at a time. May sleep.
     ///
     /// # Errors
     ///
-    /// `EEXIST` if there is such a link type already, `ENODEV` if the driver is not registered or
-    /// has no link operations.
+    /// `EEXIST` if there is such a link type already, `EBUSY` if it is this one, `ENODEV` if the
+    /// driver is not registered or has no link operations.
     pub fn new() -> Result<Self> {
-        let link = &T::registry().ops().ok_or(ENODEV)?.link;
-        // SAFETY: The table is static and nobody writes it before it is registered.
-        if unsafe { (*link.as_ptr()).setup.is_none() } {
-            return Err(ENODEV);
+        let ops = T::registry().ops().ok_or(ENODEV)?;
+        if ops.link.registered.swap(true, Ordering::AcqRel) {
+            return Err(EBUSY);
         }
-        // SAFETY: The table is static, complete, and not registered: `Registry` allows one
-        // registration of the driver at a time, and the kernel refuses a second link type of the
-        // same name before it touches the table.
-        to_result(unsafe { bindings::rtnl_link_register(link.as_ptr()) })?;
-        Ok(Self(PhantomData))
+        // SAFETY: The table is static, and is not registered, so that nobody else uses it.
+        let res = unsafe {
+            let link = ops.link.as_ptr();
+            if (*link).setup.is_some() {
+                to_result(bindings::rtnl_link_register(link))
+            } else {
+                Err(ENODEV)
+            }
+        };
+        if res.is_err() {
+            ops.link.registered.store(false, Ordering::Release);
+        }
+        res.map(|()| Self(ops))
     }
 }
 
 impl<T: Master> Drop for Registration<T> {
     fn drop(&mut self) {
-        if let Some(ops) = T::registry().ops() {
-            // SAFETY: Registered by `new`.
-            unsafe { bindings::rtnl_link_unregister(ops.link.as_ptr()) };
-        }
+        let link = &self.0.link;
+        // SAFETY: Registered by `new`.
+        unsafe { bindings::rtnl_link_unregister(link.as_ptr()) };
+        link.registered.store(false, Ordering::Release);
     }
 }
 
