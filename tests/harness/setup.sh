@@ -149,7 +149,8 @@ test_a_failing_step_shows_its_log() {
 archive() {
 	mkdir -p "$DIR/bin" "$DIR/out/debs" "$DIR/pool"
 	local kind version name rust
-	: >"$DIR/available" >"$DIR/madison"
+	: >"$DIR/available"
+	: >"$DIR/madison"
 	while read -r kind version name rust; do
 		case $kind in
 		image)
