@@ -166,8 +166,8 @@ impl Master for Bond {
     }
 
     #[inline]
-    fn receive(lower: &SlaveDev, packet: &Received, _rcu: &Rcu) -> Rx {
-        receive::receive(lower, packet)
+    fn receive(lower: &SlaveDev, packet: &Received, rcu: &Rcu) -> Rx {
+        receive::receive(lower, packet, rcu)
     }
 
     fn stats(dev: &BondDev, rcu: &Rcu) -> Stats {

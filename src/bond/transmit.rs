@@ -52,6 +52,16 @@ fn active_backup<'a>(dev: &'a BondDev, rcu: &'a Rcu) -> Option<&'a SlaveDev> {
     Some(stand_in(dev, rcu).unwrap_or(active))
 }
 
+/// Whether this slave, a backup, sends in place of an active one without carrier.
+pub(super) fn stands_in(slave: &SlaveDev, rcu: &Rcu) -> bool {
+    let dev = slave.master();
+    is_active_backup(dev)
+        && dev
+            .slot_rcu(rcu, Slot::Active)
+            .is_some_and(|active| !active.dev().has_link())
+        && stand_in(dev, rcu).is_some_and(|stand_in| core::ptr::eq(stand_in, slave))
+}
+
 #[cold]
 fn stand_in<'a>(dev: &'a BondDev, rcu: &'a Rcu) -> Option<&'a SlaveDev> {
     if !dev.data().link_events.load(Ordering::Relaxed) {

@@ -63,6 +63,8 @@ impl<'a> Page<'a> {
     /// if less than `room` bytes are free, `++more++` takes the item's place.
     pub fn item(&mut self, room: usize, write: impl FnOnce(&mut Self)) -> bool {
         if self.len > PAGE_SIZE.saturating_sub(room) {
+            // In place of the end of the last item, if there is no other.
+            self.len = self.len.min(PAGE_SIZE - 10);
             self.bytes(b"++more++ ");
             return false;
         }
