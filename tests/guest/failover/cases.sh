@@ -155,13 +155,17 @@ test_active_slave_set_down_by_hand() {
 
 test_downdelay() {
 	local begin
-	start miimon 100 downdelay 2000
+	start miimon 100 downdelay 4000
 	begin=$(now_ms)
 	cut_link a0
 	wait_for 10 "a0 to be going down" mii_status a0 "going down"
 	active b7 a0
+	# Traffic goes on through the standby meanwhile, both ways.
+	wait_for 3 "the peer to answer" ping_peer
+	mii_status a0 "going down"
+	active b7 a0
 	wait_for 10 "b0 to be the active slave" active b7 b0
-	elapsed_since "$begin" 2000 9000
+	elapsed_since "$begin" 4000 11000
 	mii_status a0 down
 }
 
