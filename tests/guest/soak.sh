@@ -1,0 +1,144 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# guest: --icount
+# timeout: 300
+#
+# The whole life of a bond again and again, in search of what each life leaves behind. By hand:
+#   echo 'CYCLES=1000 bash /project/tests/guest/soak.sh' | scripts/guest --icount --timeout 2700
+# A cycle starts few processes and waits for nothing that idle time, which icount skips, brings.
+
+. "${BASH_SOURCE[0]%/*}/bond.sh"
+
+CYCLES=${CYCLES-10}
+# The first cycles fill caches; memory is compared after them.
+WARM_UP=5
+# The kernel's log would overflow unseen: look at it this often.
+CHECK_LOG=20
+PROGRESS=100
+
+setup() {
+	# The module without its debug information, decompressed, in memory: loading it is
+	# what costs most.
+	unload
+	copy_module
+	sysctl -qw net.ipv6.conf.default.accept_dad=0
+	make_links veth a0 b0
+	cat >"$WORK/up" <<-END
+		link add b7 type bond mode active-backup miimon 100
+		link set b7 up
+		link set a0 master b7
+		link set b0 master b7
+		address add $OUR4/24 dev b7
+	END
+	cat >"$WORK/release" <<-END
+		link set a0 nomaster
+		link set b0 nomaster
+		link delete b7
+	END
+}
+
+copy_module() {
+	local file
+	file=$(modinfo -n bonding)
+	if [[ $file == *.xz ]]; then
+		xz -dc "$file" >"$WORK/bonding.ko"
+	else
+		cp "$file" "$WORK/bonding.ko"
+	fi
+	strip --strip-debug "$WORK/bonding.ko"
+	# What the module needs stays loaded all the time.
+	modprobe tls
+}
+
+is_active() {
+	local name
+	read -r name <$SYSFS/b7/bonding/active_slave
+	[[ $name == "$1" ]]
+}
+
+# devices NAME: sets the array NAME to the names in /proc/net/dev.
+devices() {
+	local -n names=$1
+	local line
+	names=()
+	while read -r line; do
+		names+=("${line%%:*}")
+	done </proc/net/dev
+}
+
+cycle() {
+	local number=$1 count before after
+	devices before
+	insmod "$WORK/bonding.ko" max_bonds=0
+	ip -batch "$WORK/up"
+	is_active a0 || fail "cycle $number: a0 is not active"
+	ping -q -A -c 5 -w 10 $PEER4 >/dev/null
+	ip -n peer link set a0p down
+	wait_for 5 "cycle $number: b0 to be active" is_active b0
+	ping -q -A -c 5 -w 10 $PEER4 >/dev/null
+	ip -n peer link set a0p up
+	# Every other time the unloading has to find the bond, and its slaves, itself.
+	((number % 2)) || ip -batch "$WORK/release"
+	read -r count </sys/module/bonding/refcnt
+	((count == 0)) || fail "cycle $number: the module's reference count is $count"
+	rmmod bonding
+	! loaded || fail "cycle $number: the module is still there"
+	devices after
+	is "${after[*]}" "${before[*]}" "cycle $number: /proc/net/dev"
+}
+
+log_is_clean() {
+	dmesg --notime --level warn+ >"$WORK/warnings"
+	[[ ! -s $WORK/warnings ]] || fail "the kernel warned: $(<"$WORK/warnings")"
+}
+
+# -- memory -------------------------------------------------------------------------
+
+# take_stock NAME: what the kernel has allocated, without what it can give back.
+take_stock() {
+	sync
+	put 3 /proc/sys/vm/drop_caches
+	awk '$1 ~ /^(Slab|SUnreclaim|VmallocUsed|Percpu|KernelStack|MemFree):$/ { print $1, $2 }' \
+		/proc/meminfo >"$WORK/$1.meminfo"
+	# name, objects in use, size, objects in a slab
+	awk 'NR > 2 { print $1, $2, $4, $5 }' /proc/slabinfo >"$WORK/$1.slabinfo"
+}
+
+# Of each cache that has grown: name, objects more, bytes more, objects in a slab.
+growth() {
+	awk 'NR == FNR { before[$1] = $2; next }
+		$2 > before[$1] { print $1, $2 - before[$1], ($2 - before[$1]) * $3, $4 }' \
+		"$WORK/before.slabinfo" "$WORK/after.slabinfo" | sort -k3nr
+}
+
+report_memory() {
+	local cycles=$1
+	echo "memory, after $WARM_UP cycles and after $cycles more (kB):"
+	paste -d ' ' "$WORK/before.meminfo" "$WORK/after.meminfo" |
+		awk '{ printf "  %-13s %8d %8d  %+d\n", $1, $2, $4, $4 - $2 }'
+	echo "caches that have grown (objects, bytes):"
+	growth | head -n 15 | awk '{ printf "  %-24s %+6d %+9d\n", $1, $2, $3 }'
+}
+
+test_life_cycles() {
+	local number begin=${EPOCHREALTIME/./} idle
+	dmesg --clear
+	for ((number = 1; number <= WARM_UP; number++)); do
+		cycle "$number"
+	done
+	# The kernel says once that the module is out of its tree.
+	dmesg --clear
+	take_stock before
+	begin=${EPOCHREALTIME/./}
+	for ((number = 1; number <= CYCLES; number++)); do
+		cycle "$number"
+		((number % CHECK_LOG)) || log_is_clean
+		((number % PROGRESS)) || echo "$number cycles" >/dev/kmsg
+	done
+	log_is_clean
+	echo "$CYCLES cycles in $(((${EPOCHREALTIME/./} - begin) / 1000)) ms of the guest's time"
+	take_stock after
+	report_memory "$CYCLES"
+}
+
+ktap_main "$@"
