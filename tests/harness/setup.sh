@@ -6,12 +6,14 @@
 
 . "${BASH_SOURCE[0]%/*}/../ktap.sh"
 cd "${BASH_SOURCE[0]%/*}/../.." || exit 1
-SETUP=$PWD/scripts/env/setup
 
 setup() {
 	DIR=$(mktemp -d)
 	chmod 755 "$DIR"
 	export XDG_CACHE_HOME=$DIR/cache
+	# A copy that everybody can read, wherever this checkout is.
+	cp -r scripts "$DIR/"
+	SETUP=$DIR/scripts/env/setup
 }
 
 teardown() {
