@@ -113,14 +113,15 @@ class Miri:
 
     def run(self, report, _cases):
         report.begin(self.name)
-        probe = subprocess.run(["cargo", "miri", "--version"], stdin=subprocess.DEVNULL, capture_output=True,
-                               check=False) if which("cargo") else None
-        if probe is None or probe.returncode:
-            report.skip(self.name, "", "this machine's Rust toolchain has no Miri "
-                                       "(with rustup: rustup toolchain install nightly --component miri)")
-            return True
-        # Property tests run thousands of cases, which takes hours in an interpreter.
-        return Check(self.name, ["cargo", "miri", "test", "--lib", "--locked"]).run(report, [])
+        # It comes with nightly toolchains only, which need not be the default.
+        for cargo in (["cargo"], ["cargo", "+nightly"]) if which("cargo") else ():
+            if subprocess.run([*cargo, "miri", "--version"], stdin=subprocess.DEVNULL, capture_output=True,
+                              check=False).returncode == 0:
+                # Property tests run thousands of cases, which takes hours in an interpreter.
+                return Check(self.name, [*cargo, "miri", "test", "--lib", "--locked"]).run(report, [])
+        report.skip(self.name, "", "this machine's Rust toolchain has no Miri "
+                                   "(with rustup: rustup toolchain install nightly --component miri)")
+        return True
 
 
 def which(tool):
