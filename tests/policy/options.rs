@@ -95,6 +95,8 @@ fn texts_and_numbers_are_read_as_the_in_tree_driver_does() {
     assert_eq!(number(NumGratArp, "255"), Some(255));
     assert_eq!(number(NumGratArp, "256"), None);
     assert_eq!(number(PacketsPerSlave, "default"), Some(1));
+    // As in the in-tree driver, which marks none of its values.
+    assert_eq!(number(OptionId::PeerNotifDelay, "default"), None);
 }
 
 #[test]

@@ -122,6 +122,8 @@ pub struct OptionDesc {
     /// Whether this version of the driver has it. One that it does not have can be read, and set
     /// to its default.
     pub built: bool,
+    /// Whether the word `default` stands for the default.
+    pub takes_default: bool,
 }
 
 impl OptionDesc {

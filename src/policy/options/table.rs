@@ -66,6 +66,7 @@ pub(super) const OPTION: OptionDesc = OptionDesc {
     proc_label: None,
     help: "",
     built: true,
+    takes_default: true,
 };
 
 const BUILT_OPTIONS: [OptionDesc; 22] = [
@@ -289,6 +290,7 @@ const BUILT_OPTIONS: [OptionDesc; 22] = [
             max: 300_000,
             named: &[named("off", 0), named("maxval", 300_000)],
         },
+        takes_default: false,
         unit: "ms",
         netlink: netlink(28, NetlinkKind::U32),
         sysfs: sysfs(Show::Number),

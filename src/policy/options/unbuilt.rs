@@ -137,6 +137,7 @@ pub(super) const UNBUILT_OPTIONS: [OptionDesc; 19] = [
         id: OptionId::LacpRate,
         name: "lacp_rate",
         values: Values::Choice(&[named("slow", 0), named("fast", 1)]),
+        takes_default: false,
         unsupported: ONLY_802_3AD,
         if_down: true,
         netlink: netlink(21, NetlinkKind::U8),

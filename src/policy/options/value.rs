@@ -84,7 +84,7 @@ fn number(desc: &OptionDesc, text: &[u8]) -> Result<Value, Reason> {
     }
     let word = first_word(text);
     let word = word.get(..MAX_WORD).unwrap_or(word);
-    if word == b"default" {
+    if desc.takes_default && word == b"default" {
         return Ok(Value::Number(desc.default));
     }
     let names = match desc.values {
