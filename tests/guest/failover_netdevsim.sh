@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # guest: --cpus 2
 # alone
-# timeout: 600
+# timeout: 1200
 #
 # Failover over netdevsim, whose devices take the instance lock, and whose link
 # events are not urgent by themselves: a driver that forgets to mark its slaves as

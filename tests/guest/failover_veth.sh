@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # guest: --cpus 2
 # alone
-# timeout: 600
+# timeout: 1200
 #
 # Failover over veth, where the far end of the active link goes down, and everything
 # that does not depend on the kind of link.

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # guest: --cpus 2 --nic 2
 # alone
-# timeout: 600
+# timeout: 1200
 #
 # Failover over virtio-net cards whose cable is cut from outside the guest, so the
 # driver learns of it as of real hardware: by an interrupt.

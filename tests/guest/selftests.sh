@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # modules: ours intree
 # guest: --icount
-# timeout: 600
+# timeout: 1200
 #
 # The kernel's own tests of the bonding driver, as they come with the kernel's source.
 # bond-lladdr-target.sh is not here: it needs arp_interval and ns_ip6_target, which this

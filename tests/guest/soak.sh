@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # guest: --icount
-# timeout: 300
+# timeout: 900
 #
 # The whole life of a bond again and again, in search of what each life leaves behind. By hand:
 #   echo 'CYCLES=1000 bash /project/tests/guest/soak.sh' | scripts/guest --icount --timeout 2700

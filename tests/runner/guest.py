@@ -32,7 +32,7 @@ class GuestSuite:
         with open(path, encoding="utf-8") as file:
             self.head = head(file.read())
         self.alone = "alone" in self.head
-        self.timeout = int(self.head.get("timeout", "300")) * SLOWER[kernel]
+        self.timeout = int(self.head.get("timeout", "900")) * SLOWER[kernel]
 
     def command(self, cases):
         return ["scripts/guest", "--kernel", self.kernel, "--module", self.module, "--timeout", str(self.timeout),
