@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# modules: ours intree
+# guest: --icount
+# timeout: 600
 #
 # What must not work: each refusal has the errno and the message of the in-tree
 # driver, and leaves everything a user can see as it was.

@@ -358,7 +358,7 @@ report_field() {
 
 # capture NAMESPACE DEVICE FILTER: records until captured is called.
 capture() {
-	ip netns exec "$1" tcpdump -Z root -U -n -e -t -i "$2" -Q in -w "$WORK/pcap" "$3" \
+	ip netns exec "$1" tcpdump -Z root -U -n -i "$2" -Q in -w "$WORK/pcap" "$3" >/dev/null \
 		2>"$WORK/tcpdump.err" &
 	capture_pid=$!
 	wait_for 10 "tcpdump to listen on $2" grep -q 'listening on' "$WORK/tcpdump.err"

@@ -1,8 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# guest: --cpus 2
-# alone
-# timeout: 1200
+# guest: --icount
+# timeout: 600
 #
 # Failover over netdevsim, whose devices take the instance lock, and whose link
 # events are not urgent by themselves: a driver that forgets to mark its slaves as

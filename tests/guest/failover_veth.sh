@@ -1,8 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# guest: --cpus 2
-# alone
-# timeout: 1200
+# guest: --icount
+# timeout: 600
 #
 # Failover over veth, where the far end of the active link goes down, and everything
 # that does not depend on the kind of link.

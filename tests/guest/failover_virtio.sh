@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# guest: --cpus 2 --nic 2
+# guest: --nic 2
 # alone
 # timeout: 1200
 #

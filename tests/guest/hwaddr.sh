@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# guest: --cpus 2
+# guest: --icount
+# timeout: 600
 #
 # Hardware addresses: who has which at enslave, failover and release, the address
 # lists of the slaves, and what the neighbours are told.

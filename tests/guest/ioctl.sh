@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# modules: ours intree
+# guest: --icount
+# timeout: 600
 #
 # The ioctls that ifenslave used, with their numbers of today and those from
 # before Linux 2.4, and the link status of mii-tool.

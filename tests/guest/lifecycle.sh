@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# modules: ours intree
-# guest: --cpus 2
+# guest: --icount
+# timeout: 600
 #
 # Bonds and slaves come and go: ip, bonding_masters, sysfs, insmod and rmmod, with
 # traffic, and slaves that disappear by themselves.

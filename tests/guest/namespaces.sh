@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# modules: ours intree
+# guest: --icount
+# timeout: 600
 #
 # Every network namespace has its own bonds, and takes them with it.
 

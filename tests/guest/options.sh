@@ -1,5 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
+# guest: --icount
+# timeout: 600
 # modules: ours intree
 #
 # Every option: what it reads, what it takes, what it says to what it does not

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# modules: ours intree
+# guest: --icount
+# timeout: 600
 #
 # Module parameters: what `modprobe bonding mode=... miimon=...` gives, and what
 # it says about values that make no sense.

@@ -1,5 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
+# guest: --icount
+# timeout: 600
 # modules: ours intree
 #
 # /proc/net/bonding/BOND, byte for byte what the in-tree driver writes, because

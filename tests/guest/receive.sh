@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# guest: --cpus 2
+# guest: --icount
+# timeout: 600
 #
 # Who gets a frame that arrives on a slave: the bond, only a socket bound to the
 # slave, or everybody.
