@@ -10,7 +10,7 @@ mod interface;
 use bond::{configure, Bond};
 use core::pin::Pin;
 use kernel::prelude::*;
-use net::{device, notifier, pernet, rtnetlink};
+use net::{notifier, pernet, registration, rtnetlink};
 
 module! {
     type: Bonding,
@@ -29,14 +29,14 @@ struct Bonding {
     // The listeners hear of every slave that goes, from before the first bond to after the last.
     _proc_files: Pin<KBox<notifier::Registration<interface::Files>>>,
     _events: Pin<KBox<notifier::Registration<bond::Events>>>,
-    _driver: device::Registration<Bond>,
+    _driver: registration::Registration<Bond>,
 }
 
 impl kernel::Module for Bonding {
     fn init(_module: &'static ThisModule) -> Result<Self> {
         let defaults = interface::params::read()?;
         configure::set_defaults(defaults);
-        let driver = device::Registration::new(c"bonding", &interface::OPS)?;
+        let driver = registration::Registration::new(c"bonding", &interface::OPS)?;
         let events = notifier::Registration::new()?;
         let proc_files = notifier::Registration::new()?;
         let namespaces = pernet::Registration::new()?;

@@ -39,32 +39,54 @@ pub(super) fn change_mtu(dev: &BondDev, mtu: u32, rtnl: &Rtnl) -> Result {
 /// Passes the bond's promiscuous and all-multicast modes on: to the slave that has its addresses, or
 /// to all.
 pub(super) fn rx_flags_changed(dev: &BondDev, promisc: bool, allmulti: bool, rtnl: &Rtnl) {
-    let set = |slave: &NetDevice| {
-        let inc = |on: bool| if on { 1 } else { -1 };
-        let promisc = if promisc {
-            slave.add_promiscuity(rtnl, inc(dev.is_promisc()))
-        } else {
-            Ok(())
-        };
-        let allmulti = if allmulti {
-            slave.add_allmulti(rtnl, inc(dev.is_allmulti()))
-        } else {
-            Ok(())
-        };
-        if promisc.is_err() || allmulti.is_err() {
-            netdev_warn!(
-                dev,
-                "{}",
-                Of(slave, "cannot change which packets it receives")
-            );
-        }
+    let inc = |changed: bool, on: bool| match (changed, on) {
+        (false, _) => 0,
+        (true, true) => 1,
+        (true, false) => -1,
     };
+    let promisc = inc(promisc, dev.is_promisc());
+    let allmulti = inc(allmulti, dev.is_allmulti());
     if dev.data().config().mode.uses_primary() {
         if let Some(slave) = dev.settled(rtnl) {
-            set(slave.dev());
+            add_rx_flags(dev, slave.dev(), promisc, allmulti, rtnl);
         }
     } else {
-        dev.lowers(rtnl).for_each(|slave| set(slave.dev()));
+        dev.lowers(rtnl)
+            .for_each(|slave| add_rx_flags(dev, slave.dev(), promisc, allmulti, rtnl));
+    }
+}
+
+/// Has a slave receive all that the bond wants.
+pub(super) fn give_rx_flags(dev: &BondDev, slave: &NetDevice, rtnl: &Rtnl) {
+    let (promisc, allmulti) = (dev.is_promisc().into(), dev.is_allmulti().into());
+    add_rx_flags(dev, slave, promisc, allmulti, rtnl);
+}
+
+/// Takes back what [`give_rx_flags`] gave when the bond had these modes.
+pub(super) fn take_rx_flags(
+    dev: &BondDev,
+    slave: &NetDevice,
+    promisc: bool,
+    allmulti: bool,
+    rtnl: &Rtnl,
+) {
+    let dec = |on: bool| if on { -1 } else { 0 };
+    add_rx_flags(dev, slave, dec(promisc), dec(allmulti), rtnl);
+}
+
+fn add_rx_flags(dev: &BondDev, slave: &NetDevice, promisc: i32, allmulti: i32, rtnl: &Rtnl) {
+    let add = |count: i32, add: &dyn Fn(i32) -> Result| match count {
+        0 => Ok(()),
+        count => add(count),
+    };
+    let promisc = add(promisc, &|count| slave.add_promiscuity(rtnl, count));
+    let allmulti = add(allmulti, &|count| slave.add_allmulti(rtnl, count));
+    if promisc.is_err() || allmulti.is_err() {
+        netdev_warn!(
+            dev,
+            "{}",
+            Of(slave, "cannot change which packets it receives")
+        );
     }
 }
 

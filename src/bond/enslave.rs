@@ -3,6 +3,7 @@
 //! How a device becomes a slave. Whatever fails, bond and device are as they were.
 
 use super::address::{addr_of, restore, steal_addr};
+use super::device::give_rx_flags;
 use super::failover::{self, Of, Source};
 use super::slave::{read_link_settings, set_role, tell, Key, Slave};
 use super::{link_type, monitor, Bond, BondDev, SlaveDev};
@@ -175,23 +176,7 @@ fn join(dev: &BondDev, slave: &SlaveDev, config: &Config, rtnl: &Rtnl) {
 
 /// Has a slave of a bond that uses all alike receive what the bond wants.
 fn receive_as_bond(dev: &BondDev, device: &NetDevice, rtnl: &Rtnl) {
-    let promisc = if dev.is_promisc() {
-        device.add_promiscuity(rtnl, 1)
-    } else {
-        Ok(())
-    };
-    let allmulti = if dev.is_allmulti() {
-        device.add_allmulti(rtnl, 1)
-    } else {
-        Ok(())
-    };
-    if promisc.is_err() || allmulti.is_err() {
-        netdev_warn!(
-            dev,
-            "{}",
-            Of(device, "cannot receive all packets that this bond wants")
-        );
-    }
+    give_rx_flags(dev, device, rtnl);
     if dev.is_up() {
         device.sync_addrs_from(rtnl, dev, true);
     }

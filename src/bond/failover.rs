@@ -7,15 +7,16 @@
 //! hardware addresses; and tells the neighbours. Where the event that caused it came from a device
 //! whose instance lock is held meanwhile, the second step may have to wait until that is dropped.
 
+use super::device::{give_rx_flags, take_rx_flags};
 use super::slave::{read_link_settings, set_role, set_roles, tell, Key, Slaves};
 use super::{address, announce, monitor, Bond, BondDev, SlaveDev};
 use core::fmt;
+use net::netdev_info;
 use net::netdevice::NetDevice;
 use net::notifier::Announce;
 use net::published::Slot;
 use net::rtnl::Rtnl;
 use net::sync::{now_ms, ratelimit};
-use net::{netdev_info, netdev_warn};
 use policy::link::{Role, TransitionMessage};
 use policy::options::FailOverMac;
 use policy::receive::SlaveFlags;
@@ -216,26 +217,7 @@ pub(super) fn settle(dev: &BondDev, source: Source<'_>, rtnl: &Rtnl) {
         leave(dev, old, rtnl);
     }
     if let Some(new) = new {
-        let promisc = if dev.is_promisc() {
-            new.dev().add_promiscuity(rtnl, 1)
-        } else {
-            Ok(())
-        };
-        let allmulti = if dev.is_allmulti() {
-            new.dev().add_allmulti(rtnl, 1)
-        } else {
-            Ok(())
-        };
-        if promisc.is_err() || allmulti.is_err() {
-            netdev_warn!(
-                dev,
-                "{}",
-                Of(
-                    new.dev(),
-                    "cannot receive all packets; some that this bond wants may be missing"
-                )
-            );
-        }
+        give_rx_flags(dev, new.dev(), rtnl);
         if dev.is_up() {
             new.dev().sync_addrs_from(rtnl, dev, false);
         }
@@ -251,13 +233,7 @@ pub(super) fn settle(dev: &BondDev, source: Source<'_>, rtnl: &Rtnl) {
 
 /// Takes the bond's address lists and receive flags off a slave.
 pub(super) fn leave(dev: &BondDev, slave: &SlaveDev, rtnl: &Rtnl) {
-    // Lowering the counts cannot fail but for an overflow.
-    if dev.is_promisc() {
-        let _ = slave.dev().add_promiscuity(rtnl, -1);
-    }
-    if dev.is_allmulti() {
-        let _ = slave.dev().add_allmulti(rtnl, -1);
-    }
+    take_rx_flags(dev, slave.dev(), dev.is_promisc(), dev.is_allmulti(), rtnl);
     if dev.is_up() {
         slave.dev().unsync_addrs_from(rtnl, dev);
     }

@@ -3,6 +3,7 @@
 //! How a slave leaves.
 
 use super::address::{addr_of, restore};
+use super::device::{keep_stats, take_rx_flags};
 use super::failover::{self, Of, Source};
 use super::slave::{set_role, Key};
 use super::{monitor, BondDev, SlaveDev};
@@ -89,7 +90,7 @@ fn leave(dev: &BondDev, slave: &SlaveDev, why: Why, rtnl: &Rtnl) {
         );
         failover::settle(dev, Source::PLAIN, rtnl);
     }
-    super::device::keep_stats(dev, slave);
+    keep_stats(dev, slave);
     slave.unlink(rtnl);
 
     let is_last = dev.lowers(rtnl).next().is_none();
@@ -134,13 +135,7 @@ fn leave(dev: &BondDev, slave: &SlaveDev, why: Why, rtnl: &Rtnl) {
     device.del_vlans_of(rtnl, dev);
 
     if !config.mode.uses_primary() {
-        // Lowering the counts cannot fail.
-        if promisc {
-            let _ = device.add_promiscuity(rtnl, -1);
-        }
-        if allmulti {
-            let _ = device.add_allmulti(rtnl, -1);
-        }
+        take_rx_flags(dev, device, promisc, allmulti, rtnl);
         if up {
             device.unsync_addrs_from(rtnl, dev);
         }

@@ -38,6 +38,7 @@ pub mod pernet;
 pub mod procfs;
 pub mod published;
 pub mod rcu;
+pub mod registration;
 pub mod rtnetlink;
 pub mod rtnl;
 pub mod skbuff;
