@@ -361,7 +361,13 @@ capture() {
 	ip netns exec "$1" tcpdump -Z root -U -n -i "$2" -Q in -w "$WORK/pcap" "$3" >/dev/null \
 		2>"$WORK/tcpdump.err" &
 	capture_pid=$!
-	wait_for 10 "tcpdump to listen on $2" grep -q 'listening on' "$WORK/tcpdump.err"
+	wait_for 30 "tcpdump to listen on $2" tcpdump_listens
+}
+
+# What it says instead is shown when it does not.
+tcpdump_listens() {
+	cat "$WORK/tcpdump.err"
+	grep -q 'listening on' "$WORK/tcpdump.err"
 }
 
 # captured [FILTER]: what was recorded so far, one line a packet.
