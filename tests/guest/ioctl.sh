@@ -107,14 +107,4 @@ test_mii_status() {
 	is "$(bondioctl reg b7 0 1)" "value=4"
 }
 
-test_ifenslave() {
-	command -v ifenslave >/dev/null || skip "ifenslave is not installed"
-	ifenslave b7 a0 b0
-	is "$(option b7 slaves)" "a0 b0"
-	ifenslave -c b7 b0
-	active b7 b0
-	ifenslave -d b7 a0
-	is "$(option b7 slaves)" b0
-}
-
 ktap_main "$@"
