@@ -2,7 +2,7 @@
 
 //! Who has which hardware address.
 
-use super::failover::Of;
+use super::message::Of;
 use super::slave::Key;
 use super::{BondDev, SlaveDev};
 use kernel::prelude::*;

@@ -2,7 +2,8 @@
 
 //! What setting an option does: the policy says what the options are then and what has to follow.
 
-use super::failover::{self, Of, Source};
+use super::failover::{self, Source};
+use super::message::{Of, Text};
 use super::slave::{Key, Slaves};
 use super::{announce, enslave, monitor, release, Bond, BondDev, SlaveDev};
 use kernel::error::Error;
@@ -145,15 +146,6 @@ pub(crate) fn set_slave(
 fn log(dev: &BondDev, res: &core::result::Result<(), Refused>) {
     if let Err(Refused::Policy(err)) = res {
         netdev_err!(dev, "{}", Text(err));
-    }
-}
-
-/// Prints what implements the `Display` of `core`.
-struct Text<T>(T);
-
-impl<T: core::fmt::Display> kernel::fmt::Display for Text<T> {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        self.0.fmt(f)
     }
 }
 

@@ -3,7 +3,7 @@
 //! What a bond is as a network device: MTU, receive flags, address lists, VLANs, statistics, link
 //! settings.
 
-use super::failover::Of;
+use super::message::Of;
 use super::slave::{read_link_settings, Key};
 use super::{is_active_backup, BondDev, SlaveDev};
 use kernel::prelude::*;

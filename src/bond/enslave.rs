@@ -4,7 +4,8 @@
 
 use super::address::{addr_of, restore, steal_addr};
 use super::device::give_rx_flags;
-use super::failover::{self, Of, Source};
+use super::failover::{self, Source};
+use super::message::Of;
 use super::slave::{read_link_settings, set_role, tell, Key, Slave};
 use super::{link_type, monitor, Bond, BondDev, SlaveDev};
 use core::ffi::CStr;

@@ -8,9 +8,9 @@
 //! whose instance lock is held meanwhile, the second step may have to wait until that is dropped.
 
 use super::device::{give_rx_flags, take_rx_flags};
+use super::message::Of;
 use super::slave::{read_link_settings, set_role, set_roles, tell, Key, Slaves};
 use super::{address, announce, monitor, Bond, BondDev, SlaveDev};
-use core::fmt;
 use net::netdev_info;
 use net::netdevice::NetDevice;
 use net::notifier::Announce;
@@ -40,15 +40,6 @@ impl Source<'_> {
 
     fn holds_lock_of(&self, dev: &NetDevice) -> bool {
         self.locked == Some(dev)
-    }
-}
-
-/// Prints a text with a slave's name in front.
-pub(super) struct Of<'a, T>(pub(super) &'a NetDevice, pub(super) T);
-
-impl<T: fmt::Display> kernel::fmt::Display for Of<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "(slave {}): {}", self.0.name(), self.1)
     }
 }
 

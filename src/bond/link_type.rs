@@ -2,7 +2,7 @@
 
 //! Bonds over devices that are not Ethernet: the first slave decides what the bond is.
 
-use super::failover::Of;
+use super::message::Of;
 use super::BondDev;
 use kernel::prelude::*;
 use net::netdev_err;

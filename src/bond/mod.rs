@@ -15,6 +15,7 @@
 //! | what does an option do? | `configure.rs` |
 //! | MTU, VLANs, statistics, link settings? | `device.rs` |
 //! | a bond that is not Ethernet? | `link_type.rs` |
+//! | how does a message name the slave? | `message.rs` |
 
 mod address;
 mod announce;
@@ -23,6 +24,7 @@ mod device;
 mod enslave;
 mod failover;
 mod link_type;
+mod message;
 mod monitor;
 mod receive;
 mod release;
@@ -32,6 +34,7 @@ mod transmit;
 pub(crate) use address::steal_addr;
 pub(crate) use device::link_settings;
 pub(crate) use enslave::enslave;
+pub(crate) use message::Text;
 pub(crate) use monitor::Events;
 pub(crate) use release::release;
 pub(crate) use slave::Slave;

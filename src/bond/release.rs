@@ -4,7 +4,8 @@
 
 use super::address::{addr_of, restore};
 use super::device::{keep_stats, take_rx_flags};
-use super::failover::{self, Of, Source};
+use super::failover::{self, Source};
+use super::message::Of;
 use super::slave::{set_role, Key};
 use super::{monitor, BondDev, SlaveDev};
 use kernel::prelude::*;

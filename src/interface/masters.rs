@@ -3,8 +3,8 @@
 //! What there is in each network namespace: `/sys/class/net/bonding_masters`, which lists the bonds,
 //! makes and deletes them; the directory `/proc/net/bonding`; and the bonds themselves.
 
-use super::Text;
 use crate::bond::configure;
+use crate::bond::Text;
 use crate::bond::{Bond, BondDev};
 use core::ffi::CStr;
 use kernel::error::{code::*, Result};

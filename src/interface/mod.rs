@@ -41,12 +41,3 @@ pub(crate) static OPS: Ops<Bond> = Ops::new(c"bond")
     .with_ethtool::<ethtool::Answers>()
     .with_sysfs(&sysfs::DIR)
     .with_lower_sysfs(&slave_sysfs::DIR);
-
-/// Prints to the kernel log what implements the `Display` of `core`.
-struct Text<T>(T);
-
-impl<T: core::fmt::Display> kernel::fmt::Display for Text<T> {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        self.0.fmt(f)
-    }
-}

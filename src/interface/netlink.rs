@@ -2,8 +2,8 @@
 
 //! `ip link add|set|show ... type bond` and `... type bond_slave`.
 
-use super::Text;
 use crate::bond::configure::{self, Refused};
+use crate::bond::Text;
 use crate::bond::{Bond, BondDev, SlaveDev};
 use core::fmt::Write;
 use kernel::error::{code::*, Error, Result};
