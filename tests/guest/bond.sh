@@ -358,6 +358,8 @@ report_field() {
 
 # capture NAMESPACE DEVICE FILTER: records until captured is called.
 capture() {
+	# Programs come from outside the guest, and its clock runs on while they are fetched.
+	tcpdump --version &>/dev/null
 	ip netns exec "$1" tcpdump -Z root -U -n -i "$2" -Q in -w "$WORK/pcap" "$3" >/dev/null \
 		2>"$WORK/tcpdump.err" &
 	capture_pid=$!

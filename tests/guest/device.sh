@@ -297,6 +297,7 @@ test_round_robin_keeps_igmp_on_one_slave() {
 # What is transferred arrives, with all the offloading that the bond promises.
 transfer() {
 	head -c 3000000 /dev/urandom >"$WORK/sent"
+	socat -V >/dev/null	# fetches it
 	in_peer socat -u TCP-LISTEN:5002,reuseaddr "CREATE:$WORK/received" &
 	local receiver=$!
 	wait_for 5 "the receiver to listen" eval 'in_peer ss -Hltn "sport = 5002" | grep -q 5002'
