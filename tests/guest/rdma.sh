@@ -158,6 +158,7 @@ listens() {
 }
 
 rdma_server() {
+	rping -h &>/dev/null || :	# fetches it, and says how to use it
 	in_peer rping -s -a $PEER4 "$@" &>"$WORK/server" &
 	rdma_server=$!
 	wait_for 10 "the RDMA server to listen" listens
