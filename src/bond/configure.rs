@@ -4,7 +4,7 @@
 
 use super::failover::{self, Source};
 use super::message::{Of, Text};
-use super::slave::{Key, Slaves};
+use super::slave::{set_roles, Key, Slaves};
 use super::{announce, enslave, monitor, release, Bond, BondDev, SlaveDev};
 use kernel::error::Error;
 use kernel::sync::SetOnce;
@@ -172,7 +172,7 @@ fn commit(
         monitor::update_features(dev, rtnl);
     }
     if effects.slave_flags {
-        failover::refresh_roles(dev, rtnl);
+        set_roles(dev, rtnl);
     }
     if effects.primary {
         name_primary(dev, config.primary, rtnl);

@@ -9,8 +9,8 @@
 
 use super::device::{give_rx_flags, take_rx_flags};
 use super::message::Of;
-use super::slave::{read_link_settings, set_role, set_roles, tell, Key, Slaves};
-use super::{address, announce, monitor, Bond, BondDev, SlaveDev};
+use super::slave::{read_link_settings, set_role, tell, Key, Slaves};
+use super::{address, announce, monitor, BondDev, SlaveDev};
 use net::netdev_info;
 use net::netdevice::NetDevice;
 use net::notifier::Announce;
@@ -236,10 +236,4 @@ pub(super) fn deactivate(dev: &BondDev, rtnl: &Rtnl) {
         switch(dev, None, None, rtnl);
     }
     settle(dev, Source::PLAIN, rtnl);
-}
-
-/// Computes the roles of all slaves again.
-pub(super) fn refresh_roles(dev: &BondDev, rtnl: &Rtnl) {
-    let bond: &Bond = &dev.data();
-    set_roles(dev, bond, rtnl);
 }

@@ -8,7 +8,7 @@
 //! RTNL. A poll that finds nothing new does not even try to get it.
 
 use super::failover::{self, Source};
-use super::slave::{read_link_settings, Key, Slaves};
+use super::slave::{read_link_settings, set_roles, Key, Slaves};
 use super::{announce, release, Bond, BondDev, SlaveDev};
 use core::sync::atomic::Ordering;
 use net::device::Dev;
@@ -27,7 +27,7 @@ const RETRY_MS: u32 = 1;
 
 /// Starts the monitor of a bond that goes up.
 pub(super) fn open(dev: &BondDev, rtnl: &Rtnl) {
-    failover::refresh_roles(dev, rtnl);
+    set_roles(dev, rtnl);
     restart(dev, rtnl);
 }
 

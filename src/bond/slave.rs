@@ -2,7 +2,7 @@
 
 //! A slave: its data, and the slaves of a bond as the policy sees them.
 
-use super::{Bond, BondDev, SlaveDev};
+use super::{BondDev, SlaveDev};
 use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU16, Ordering};
 use kernel::new_spinlock;
 use kernel::prelude::*;
@@ -233,8 +233,8 @@ pub(super) fn tell(dev: &BondDev, slave: &SlaveDev, rtnl: &Rtnl) {
 }
 
 /// Gives all slaves of a bond the roles that they have now.
-pub(super) fn set_roles(dev: &BondDev, bond: &Bond, rtnl: &Rtnl) {
-    let config = bond.config();
+pub(super) fn set_roles(dev: &BondDev, rtnl: &Rtnl) {
+    let config = dev.data().config();
     let active = dev.slot(rtnl, Slot::Active).map(Key);
     for slave in dev.lowers(rtnl) {
         let is_active = active == Some(Key(slave));
