@@ -1,0 +1,5 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Tests of the virtual fabric's decisions.
+
+mod ports;
