@@ -4,7 +4,7 @@
 
 use core::fmt;
 
-use super::{OptionId, Show};
+use super::{ArpTargets, NsTargets, OptionId, Show};
 use crate::link::{Delays, Millis};
 use crate::mode::Mode;
 use crate::name::IfName;
@@ -35,6 +35,48 @@ impl FailOverMac {
     }
 }
 
+/// On which slaves the ARP monitor looks into what is received: the option `arp_validate`, with the
+/// bits of `net/bonding.h` (`BOND_ARP_VALIDATE_*`, `BOND_ARP_FILTER`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ArpValidate(u8);
+
+impl ArpValidate {
+    const ACTIVE: u8 = 1;
+    const BACKUP: u8 = 2;
+    const FILTER: u8 = 4;
+
+    /// No validation: whatever a slave receives shows that its link works.
+    pub const NONE: ArpValidate = ArpValidate(0);
+
+    /// The value with this number, if there is one.
+    pub const fn from_number(number: u64) -> Option<ArpValidate> {
+        match number {
+            0..=6 => Some(ArpValidate(number as u8)),
+            _ => None,
+        }
+    }
+
+    /// Its number.
+    pub const fn number(self) -> u8 {
+        self.0
+    }
+
+    /// Whether only answers of targets count on a slave of this role.
+    pub const fn validates(self, is_backup: bool) -> bool {
+        let bit = if is_backup {
+            Self::BACKUP
+        } else {
+            Self::ACTIVE
+        };
+        self.0 & bit != 0
+    }
+
+    /// Whether, where nothing is validated, at least no other traffic than ARP and IPv6 counts.
+    pub const fn filters(self) -> bool {
+        self.0 & Self::FILTER != 0
+    }
+}
+
 /// The values of the options. [`Config::apply`] changes them and keeps them consistent.
 ///
 /// `updelay`, `downdelay` and `peer_notif_delay` are kept as multiples of `miimon`, so that they
@@ -53,6 +95,18 @@ pub struct Config {
     pub peer_notif_delay: u32,
     /// `link_events`.
     pub link_events: bool,
+    /// `arp_interval` in milliseconds; 0 for no probes.
+    pub arp_interval: u32,
+    /// `arp_ip_target`.
+    pub arp_targets: ArpTargets,
+    /// `ns_ip6_target`.
+    pub ns_targets: NsTargets,
+    /// `arp_validate`.
+    pub arp_validate: ArpValidate,
+    /// `arp_all_targets`: whether all targets must answer, not just any.
+    pub arp_all_targets: bool,
+    /// `arp_missed_max`.
+    pub arp_missed_max: u8,
     /// `primary`: the name, whether there is such a slave or not.
     pub primary: Option<IfName>,
     /// `primary_reselect`.
@@ -84,6 +138,12 @@ impl Default for Config {
             downdelay: 0,
             peer_notif_delay: 0,
             link_events: true,
+            arp_interval: 0,
+            arp_targets: ArpTargets::NONE,
+            ns_targets: NsTargets::NONE,
+            arp_validate: ArpValidate::NONE,
+            arp_all_targets: false,
+            arp_missed_max: 2,
             primary: None,
             primary_reselect: Reselect::Always,
             fail_over_mac: FailOverMac::None,
@@ -124,7 +184,12 @@ impl Config {
 
     /// Whether anybody watches the links; otherwise each counts as up.
     pub const fn is_monitored(&self) -> bool {
-        self.link_events || self.miimon > 0
+        self.link_events || self.miimon > 0 || self.is_probed()
+    }
+
+    /// Whether the ARP monitor watches the links.
+    pub const fn is_probed(&self) -> bool {
+        self.arp_interval > 0
     }
 
     /// The number of an option, in the unit of the table; the default of an option that this
@@ -147,12 +212,12 @@ impl Config {
             OptionId::PacketsPerSlave => u64::from(self.packets_per_slave),
             OptionId::MaxBonds => u64::from(self.max_bonds),
             OptionId::TxQueues => u64::from(self.tx_queues),
+            OptionId::ArpInterval => u64::from(self.arp_interval),
+            OptionId::ArpValidate => u64::from(self.arp_validate.number()),
+            OptionId::ArpAllTargets => u64::from(self.arp_all_targets),
+            OptionId::ArpMissedMax => u64::from(self.arp_missed_max),
             OptionId::UseCarrier
             | OptionId::XmitHashPolicy
-            | OptionId::ArpInterval
-            | OptionId::ArpValidate
-            | OptionId::ArpAllTargets
-            | OptionId::ArpMissedMax
             | OptionId::LacpActive
             | OptionId::LacpRate
             | OptionId::LacpStrict

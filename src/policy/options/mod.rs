@@ -11,14 +11,16 @@ mod config;
 mod error;
 mod params;
 mod table;
+mod targets;
 mod unbuilt;
 mod value;
 
 pub use apply::{DeviceState, Effects, Notice};
-pub use config::{Config, FailOverMac, Shown};
+pub use config::{ArpValidate, Config, FailOverMac, Shown};
 pub use error::{Excerpt, OptionError, Reason};
 pub use params::{ParamError, RawParams, Severity, Warning};
 pub use table::OPTIONS;
+pub use targets::{ArpTargets, NsTargets, Target, TargetError, Targets, MAX_TARGETS};
 pub use value::{parse, parse_command, Value};
 
 use crate::mode::Mode;
