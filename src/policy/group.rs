@@ -6,6 +6,7 @@
 //! The state of each slave stays where the caller keeps it (the driver: in its slaves, under RTNL;
 //! the tests: in a `Vec`), and is reached through [`Ports`].
 
+use crate::arp::{Micros, Monitor, Traffic, Verdict};
 use crate::link::{Link, LinkState, Millis, Transition};
 use crate::options::{Config, Effects};
 use crate::select::{self, Candidate, Duplex};
@@ -70,6 +71,9 @@ pub trait Ports {
 
     /// Stores the port of a slave.
     fn set(&self, key: Self::Key, port: Port);
+
+    /// What the ARP monitor knows of the traffic of a slave.
+    fn traffic(&self, key: Self::Key) -> Traffic;
 }
 
 /// What the bond knows of its slaves as a group.
@@ -83,6 +87,8 @@ pub struct Group<K> {
     /// Whether the primary slave becomes active as soon as it is up, whatever `primary_reselect`
     /// says. Set it when the user names a slave as primary, or enslaves the primary.
     pub force_primary: bool,
+    /// The slave that the ARP monitor tries while none is active.
+    pub tried: Option<K>,
 }
 
 impl<K> Group<K> {
@@ -91,6 +97,7 @@ impl<K> Group<K> {
         active: None,
         primary: None,
         force_primary: false,
+        tried: None,
     };
 
     /// Whether a slave's `prio` has no effect on the choice, because there is a primary slave. The
@@ -122,6 +129,11 @@ pub enum Event<K> {
     /// The deadline of an earlier outcome has come. The caller had better read the carriers into
     /// the ports first, in case that one of them was lost without an event.
     Tick,
+    /// The ARP monitor looks at the links. The caller has read the carriers into the ports.
+    Probed {
+        /// The time, by the clock of [`Ports::traffic`].
+        now: Micros,
+    },
     /// A slave has joined. It is listed, its link is [`Link::initial`]; if it is the primary, the
     /// caller has set `primary` and `force_primary` of the group.
     Enslaved {
@@ -213,6 +225,11 @@ pub fn handle<P: Ports>(
                 round.observe(ports.keys());
             }
         }
+        Event::Probed { now } => {
+            if let Some(monitor) = config.arp_monitor() {
+                round.judge(&monitor, now);
+            }
+        }
         Event::Enslaved { key } => {
             if config.is_monitored() {
                 round.observe(core::iter::once(key));
@@ -227,6 +244,9 @@ pub fn handle<P: Ports>(
             if round.group.active == Some(key) {
                 round.group.active = None;
                 round.select = true;
+            }
+            if round.group.tried == Some(key) {
+                round.group.tried = None;
             }
         }
         Event::OptionsChanged { effects } => {
@@ -273,8 +293,13 @@ impl<P: Ports> Round<'_, P> {
     fn observe(&mut self, keys: impl Iterator<Item = P::Key>) {
         // Only the first link that comes back to a bond without links is spared its updelay.
         let mut skip_updelay = self.has_no_link();
+        let is_probed = self.config.is_probed();
         for key in keys {
             let mut port = self.ports.get(key);
+            if is_probed && port.carrier {
+                // It takes more than a carrier.
+                continue;
+            }
             let was = port.link.state;
             let (link, transition) =
                 port.link
@@ -297,6 +322,68 @@ impl<P: Ports> Round<'_, P> {
             }
             self.ports.set(key, port);
             self.changed = true;
+        }
+    }
+
+    /// Has the ARP monitor look at all links.
+    fn judge(&mut self, monitor: &Monitor, now: Micros) {
+        self.observe(self.ports.keys());
+        let has_active = self.group.active.is_some();
+        for key in self.ports.keys() {
+            let mut port = self.ports.get(key);
+            if !port.carrier {
+                continue;
+            }
+            let duty = monitor.duty(self.group.active == Some(key), has_active);
+            match monitor.verdict(port.link, duty, &self.ports.traffic(key), now) {
+                Verdict::Keep => continue,
+                Verdict::Up => {
+                    port.link = Link::up(self.now);
+                    port.pending = Some(Transition::WentUp);
+                    self.select |= self.outranks_active(key, port.prio);
+                    self.group.tried = None;
+                }
+                Verdict::Down => {
+                    port.link = Link::down(self.now);
+                    port.pending = Some(Transition::WentDown);
+                    port.failures = port.failures.saturating_add(1);
+                    self.select |= self.group.active == Some(key);
+                }
+                Verdict::GiveUp => {
+                    port.link = Link {
+                        state: LinkState::Fail,
+                        ..Link::down(self.now)
+                    };
+                }
+            }
+            self.ports.set(key, port);
+            self.changed = true;
+        }
+    }
+
+    /// Tries the next slave with carrier, if none is active and none is being tried.
+    fn try_next(&mut self, monitor: &Monitor) {
+        let last = self.group.tried;
+        let is_tried = self.listed().filter(|&key| Some(key) == last).any(|key| {
+            let port = self.ports.get(key);
+            port.carrier && port.link.state == LinkState::Back
+        });
+        if self.group.active.is_some() {
+            self.group.tried = None;
+        } else if monitor.one_sends() && !is_tried {
+            let has_carrier = |&key: &P::Key| self.ports.get(key).carrier;
+            let behind = self.listed().skip_while(|&key| Some(key) != last).skip(1);
+            let next = behind.chain(self.listed()).find(has_carrier);
+            self.group.tried = next;
+            if let Some(next) = next {
+                let port = self.ports.get(next);
+                let link = Link {
+                    state: LinkState::Back,
+                    ..Link::down(self.now)
+                };
+                self.ports.set(next, Port { link, ..port });
+                self.changed = true;
+            }
         }
     }
 
@@ -333,6 +420,8 @@ impl<P: Ports> Round<'_, P> {
         let mut candidate = self.ports.get(key).candidate(key);
         // Where nobody watches the links, the carrier does not count.
         candidate.usable |= !self.config.is_monitored();
+        // A slave that the ARP monitor tries waits for an answer, not for the end of a delay.
+        candidate.usable &= !self.config.is_probed() || candidate.link.state != LinkState::Back;
         candidate
     }
 
@@ -361,6 +450,10 @@ impl<P: Ports> Round<'_, P> {
             );
             self.group.active = choice.best;
             self.group.force_primary = choice.force_primary;
+        }
+        match self.config.arp_monitor() {
+            Some(monitor) => self.try_next(&monitor),
+            None => self.group.tried = None,
         }
         let early_ms = self
             .group

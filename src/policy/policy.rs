@@ -28,6 +28,7 @@
 )]
 
 pub mod address;
+pub mod arp;
 pub mod errno;
 pub mod group;
 pub mod link;

@@ -370,7 +370,7 @@ proptest! {
             apply(&mut world, op);
         }
         let primary = Some(primary + 100);
-        let group = Group { active: None, primary, force_primary: force };
+        let group = Group { active: None, primary, force_primary: force, tried: primary };
         let outcome = handle(&world.slaves, group, &world.config, Event::PrimaryRenamed, world.now);
         prop_assert!(outcome.group.active.is_none_or(|key| world.slaves.keys().any(|it| it == key)));
     }

@@ -4,6 +4,7 @@
 
 use std::cell::{Cell, RefCell};
 
+use policy::arp::Traffic;
 use policy::{
     handle, Config, DeviceState, Event, Group, Link, Millis, Mode, OptionId, Outcome, Port, Ports,
     Transition, Value,
@@ -43,6 +44,10 @@ impl Ports for Slaves {
             .expect("no such slave")
             .1
             .set(port);
+    }
+
+    fn traffic(&self, _: u32) -> Traffic {
+        Traffic::default()
     }
 }
 

@@ -1,0 +1,345 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The ARP monitor: whether a link works, judged by what comes in through it.
+//!
+//! Every `arp_interval` a *round* of probes goes out: ARP requests to `arp_ip_target`, neighbour
+//! solicitations to `ns_ip6_target`. In active-backup mode the active slave sends them, and the
+//! backups hear them, through the switch; in the other modes every slave sends its own. A round that
+//! has no answer after half an interval is repeated, so that one lost packet costs nothing. A link is
+//! down when `arp_missed_max` rounds, and as many intervals, have passed without an answer.
+//!
+//! Both are asked for: the time alone would condemn a link because this machine slept. A link that
+//! is down is up when it is heard again. Without an active slave the slaves are tried in turn, one
+//! each interval.
+
+use core::net::{Ipv4Addr, Ipv6Addr};
+
+use crate::link::{Link, LinkState};
+use crate::mode::Mode;
+use crate::options::Config;
+
+/// A point in time, or a length of time, in microseconds of a clock that never goes back.
+pub type Micros = u64;
+
+/// What is known of the traffic of one slave.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// When something that counts was last received, 0 for never; where all targets must answer, the
+    /// time of the one that has been silent for longest.
+    pub last_rx: Micros,
+    /// From when on the slave is judged: when it joined, became active, or began to be tried.
+    pub since: Micros,
+    /// The rounds since something was received.
+    pub unanswered: u32,
+    /// The rounds in a row in which this slave had to send a probe, and could not.
+    pub unsent: u32,
+}
+
+impl Traffic {
+    /// The counts after another round. `before` is the time of the one before; `sent` tells whether
+    /// a probe left through this slave, where it had to.
+    pub fn after_round(self, before: Micros, sent: Option<bool>) -> Traffic {
+        let unanswered = if self.last_rx >= before {
+            0
+        } else {
+            self.unanswered
+        };
+        Traffic {
+            unanswered: unanswered.saturating_add(1),
+            unsent: match sent {
+                Some(false) => self.unsent.saturating_add(1),
+                _ => 0,
+            },
+            ..self
+        }
+    }
+}
+
+/// What a slave has to do with the probes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Duty {
+    /// It sends them and hears the answers: the active slave; every slave of a mode without one.
+    Sends,
+    /// It hears those of the active slave.
+    Listens,
+    /// There is no active slave; it is tried, or waits for its turn.
+    Waits,
+}
+
+/// What a look at a link found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It stays as it is.
+    Keep,
+    /// It works again.
+    Up,
+    /// It works no more.
+    Down,
+    /// It was tried without success.
+    GiveUp,
+}
+
+/// The settings of the monitor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Monitor {
+    interval: Micros,
+    missed_max: u32,
+    /// Whether one slave sends for all.
+    one_sends: bool,
+}
+
+impl Config {
+    /// The ARP monitor of these options, if it is on.
+    pub fn arp_monitor(&self) -> Option<Monitor> {
+        self.is_probed().then(|| Monitor {
+            interval: u64::from(self.arp_interval).saturating_mul(1000),
+            missed_max: u32::from(self.arp_missed_max),
+            one_sends: self.mode == Mode::ActiveBackup,
+        })
+    }
+}
+
+impl Monitor {
+    /// What a slave has to do with the probes, in a bond that has an active slave or not.
+    pub fn duty(&self, is_active: bool, has_active: bool) -> Duty {
+        if !self.one_sends || is_active {
+            Duty::Sends
+        } else if has_active {
+            Duty::Listens
+        } else {
+            Duty::Waits
+        }
+    }
+
+    /// Whether one slave sends for all, so that slaves are tried in turn when there is none.
+    pub fn one_sends(&self) -> bool {
+        self.one_sends
+    }
+
+    /// Looks at a link.
+    pub fn verdict(&self, link: Link, duty: Duty, traffic: &Traffic, now: Micros) -> Verdict {
+        if link.state == LinkState::Up {
+            let rounds = match duty {
+                Duty::Sends => self.missed_max,
+                Duty::Listens => self.missed_max.saturating_add(1),
+                Duty::Waits => return Verdict::Keep,
+            };
+            let missed = traffic.unanswered >= rounds && now >= self.deadline(duty, traffic);
+            let unsent = traffic.unsent >= rounds && now >= self.grace(traffic);
+            return if missed || unsent {
+                Verdict::Down
+            } else {
+                Verdict::Keep
+            };
+        }
+        let heard_from = match link.state {
+            LinkState::Back => traffic.since,
+            // What came before the link went down, in the same millisecond, does not count.
+            _ => link.since.saturating_add(1).saturating_mul(1000),
+        };
+        let recent = now.saturating_sub(traffic.last_rx) <= self.intervals(3, 2);
+        if traffic.last_rx >= heard_from.max(1) && recent {
+            Verdict::Up
+        } else if link.state == LinkState::Back
+            && now >= traffic.since.saturating_add(self.interval)
+        {
+            Verdict::GiveUp
+        } else {
+            Verdict::Keep
+        }
+    }
+
+    /// When a link that is up is down at the earliest, if nothing more is received.
+    pub fn deadline(&self, duty: Duty, traffic: &Traffic) -> Micros {
+        let patience = match (duty, self.missed_max) {
+            // The answer to the next probe needs its time, too.
+            (Duty::Sends, 0 | 1) => self.intervals(3, 2),
+            (Duty::Sends, missed) => self.intervals(missed, 1),
+            (_, missed) => self.intervals(missed.saturating_add(1), 1),
+        };
+        let silent = traffic.last_rx.saturating_add(patience);
+        silent.max(self.grace(traffic))
+    }
+
+    /// A slave that has just joined or become active is left alone for two intervals.
+    fn grace(&self, traffic: &Traffic) -> Micros {
+        traffic.since.saturating_add(self.intervals(2, 1))
+    }
+
+    /// When the next round is due after one at `last`; `heard` tells whether that was answered by
+    /// all who had to, `searching` that there is no active slave.
+    pub fn next_round(&self, last: Micros, heard: bool, searching: bool) -> Micros {
+        let pause = if heard || searching || self.missed_max < 2 {
+            self.interval
+        } else {
+            self.intervals(1, 2)
+        };
+        last.saturating_add(pause)
+    }
+
+    /// Whether something at `then` is at most one and a half intervals ago.
+    pub fn is_recent(&self, then: Micros, now: Micros) -> bool {
+        then != 0 && now.saturating_sub(then) <= self.intervals(3, 2)
+    }
+
+    /// How fine the time of reception has to be known.
+    pub fn resolution(&self) -> Micros {
+        self.interval.wrapping_shr(5)
+    }
+
+    fn intervals(&self, numerator: u32, denominator: u32) -> Micros {
+        let total = self.interval.saturating_mul(u64::from(numerator));
+        total.checked_div(u64::from(denominator)).unwrap_or(total)
+    }
+}
+
+/// Why a frame that a slave received says something about its link; by the rules of the in-tree
+/// driver (`bond_arp_rcv()`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trust {
+    /// An answer: it must be from a target, to an address of the bond.
+    Answer,
+    /// A probe of the active slave, which came through the network: from the bond, to a target.
+    Probe,
+}
+
+/// What the receiver of a frame has to know of its bond.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Receiver {
+    /// Whether the slave is the active one, or the one that is being tried.
+    pub is_active: bool,
+    /// Whether the active slave, if there is one, has had an answer since it became active. Otherwise
+    /// the bond might keep itself up by its own probes.
+    pub active_was_heard: Option<bool>,
+    /// Whether a slave that is being tried has sent a probe within the last one and a half intervals.
+    pub tried_lately: bool,
+}
+
+impl Receiver {
+    /// Whether a frame counts, and as what. A switch that has not learned of the change yet may
+    /// deliver an answer to another slave than the one which asked, which is as good.
+    pub fn trusts(&self, is_reply: bool) -> Option<Trust> {
+        if self.is_active {
+            Some(Trust::Answer)
+        } else if self.active_was_heard == Some(true) {
+            Some(Trust::Probe)
+        } else if self.tried_lately && is_reply {
+            Some(Trust::Answer)
+        } else {
+            None
+        }
+    }
+}
+
+/// An ARP packet, as far as the monitor reads it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Arp {
+    /// Whether it is a reply.
+    pub is_reply: bool,
+    /// The protocol address of the sender.
+    pub sender: Ipv4Addr,
+    /// The protocol address of the target.
+    pub target: Ipv4Addr,
+}
+
+impl Arp {
+    /// The longest ARP packet for IPv4 in bytes: hardware addresses of `MAX_ADDR_LEN`.
+    pub const MAX_LEN: usize = 8 + 2 * (32 + 4);
+
+    /// The length of an ARP packet for IPv4 in bytes, with hardware addresses of `addr_len` bytes.
+    pub fn len(addr_len: usize) -> usize {
+        addr_len
+            .saturating_add(4)
+            .saturating_mul(2)
+            .saturating_add(8)
+    }
+
+    /// Reads a packet of RFC 826 (network byte order) from a link of this type, `ARPHRD_*`, whose
+    /// hardware addresses have `addr_len` bytes. The type is that of the link, also where that is not
+    /// Ethernet (RFC 4391 for InfiniBand).
+    pub fn parse(packet: &[u8], link_type: u16, addr_len: usize) -> Option<Arp> {
+        const PROTOCOL_IPV4: [u8; 2] = [0x08, 0x00];
+        const REPLY: [u8; 2] = [0, 2];
+        let (hardware, rest) = packet.split_first_chunk::<2>()?;
+        let (protocol, rest) = rest.split_first_chunk::<2>()?;
+        let (lengths, rest) = rest.split_first_chunk::<2>()?;
+        let (operation, rest) = rest.split_first_chunk::<2>()?;
+        let &[hardware_len, protocol_len] = lengths;
+        if u16::from_be_bytes(*hardware) != link_type
+            || *protocol != PROTOCOL_IPV4
+            || usize::from(hardware_len) != addr_len
+            || protocol_len != 4
+        {
+            return None;
+        }
+        let (sender, rest) = rest.get(addr_len..)?.split_first_chunk::<4>()?;
+        let target = rest.get(addr_len..)?.first_chunk::<4>()?;
+        Some(Arp {
+            is_reply: *operation == REPLY,
+            sender: Ipv4Addr::from(*sender),
+            target: Ipv4Addr::from(*target),
+        })
+    }
+}
+
+/// A neighbour solicitation or advertisement, as far as the monitor reads it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Discovery {
+    /// The source address.
+    pub source: Ipv6Addr,
+    /// The destination address.
+    pub destination: Ipv6Addr,
+}
+
+impl Discovery {
+    /// How many bytes of a packet are read.
+    pub const LEN: usize = 48;
+
+    /// Reads an IPv6 packet (RFC 8200, RFC 4861; network byte order). None if it is neither a
+    /// solicitation nor an advertisement.
+    pub fn parse(packet: &[u8]) -> Option<Discovery> {
+        const NEXT_HEADER: usize = 6;
+        const ICMPV6: u8 = 58;
+        const SOURCE: usize = 8;
+        const DESTINATION: usize = 24;
+        const TYPE: usize = 40;
+        const SOLICITATION: u8 = 135;
+        const ADVERTISEMENT: u8 = 136;
+        let is_icmp = *packet.get(NEXT_HEADER)? == ICMPV6;
+        if !is_icmp || !matches!(*packet.get(TYPE)?, SOLICITATION | ADVERTISEMENT) {
+            return None;
+        }
+        let address = |at: usize| packet.get(at..)?.first_chunk::<16>().copied();
+        Some(Discovery {
+            source: Ipv6Addr::from(address(SOURCE)?),
+            destination: Ipv6Addr::from(address(DESTINATION)?),
+        })
+    }
+}
+
+/// The group that a node listens to for solicitations of its address (RFC 4291, 2.7.1).
+pub fn solicited_node(addr: Ipv6Addr) -> Ipv6Addr {
+    let [.., a, b, c] = addr.octets();
+    Ipv6Addr::from([0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, a, b, c])
+}
+
+/// The group of all nodes of a link (RFC 4291, 2.7.1).
+pub const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
+
+/// Skips the VLAN tags (IEEE 802.1Q, 9.6) that a packet of this protocol begins with. Returns the
+/// protocol behind them, and where that begins.
+pub fn skip_tags(mut protocol: u16, bytes: &[u8]) -> (u16, usize) {
+    const TAGS: [u16; 2] = [0x8100, 0x88a8];
+    let mut at = 0usize;
+    while TAGS.contains(&protocol) {
+        let Some(inner) = bytes
+            .get(at.saturating_add(2)..)
+            .and_then(|rest| rest.first_chunk::<2>())
+        else {
+            break;
+        };
+        protocol = u16::from_be_bytes(*inner);
+        at = at.saturating_add(4);
+    }
+    (protocol, at)
+}
