@@ -3,3 +3,5 @@
 //! Tests of the virtual fabric's decisions.
 
 mod ports;
+mod sa;
+mod world;

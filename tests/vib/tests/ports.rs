@@ -2,24 +2,9 @@
 
 //! Ports of the switch: LIDs, links, partitions, and who is told.
 
-use fabric::{Destination, Event, Guid, Lid, Pkey, PortConfig, PortId, Refused, Subnet, MAX_PKEYS};
+use fabric::{Destination, Event, Lid, Refused, Subnet};
 
-fn config(number: u64) -> PortConfig {
-    let mut pkeys = [Pkey::NONE; MAX_PKEYS];
-    pkeys[0] = Pkey::DEFAULT;
-    PortConfig {
-        node_guid: Guid(number << 8),
-        port_guid: Guid(number << 8 | 1),
-        number: 1,
-        node_ports: 1,
-        description: [0; 64],
-        pkeys,
-    }
-}
-
-fn events(events: fabric::Events) -> Vec<(PortId, Event)> {
-    events.iter().collect()
-}
+use crate::world::{config, list};
 
 #[test]
 fn a_port_is_reachable_while_its_link_is_there() {
@@ -29,7 +14,7 @@ fn a_port_is_reachable_while_its_link_is_there() {
     assert_eq!(lid, Lid(2));
     assert_eq!(subnet.route(lid), None);
     assert_eq!(
-        events(subnet.set_link(port, true).unwrap()),
+        list(subnet.set_link(port, true).unwrap()),
         [(port, Event::PortActive)]
     );
     assert_eq!(subnet.route(lid), Some(Destination::Port(port)));
@@ -37,7 +22,7 @@ fn a_port_is_reachable_while_its_link_is_there() {
     assert_eq!(subnet.route(Lid(3)), None);
     assert!(subnet.set_link(port, true).unwrap().is_empty());
     assert_eq!(
-        events(subnet.set_link(port, false).unwrap()),
+        list(subnet.set_link(port, false).unwrap()),
         [(port, Event::PortError)]
     );
     assert_eq!(subnet.route(lid), None);

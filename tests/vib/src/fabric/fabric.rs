@@ -29,14 +29,17 @@
 )]
 
 pub mod address;
+mod attribute;
 pub mod event;
 pub mod mad;
 mod multicast;
+mod quantity;
 mod sa;
 mod smp;
 pub mod subnet;
 
 pub use address::{Gid, Guid, Lid, Pkey, PortId, PortSet, MAX_PORTS};
+pub use attribute::CAPABILITIES;
 pub use event::{Event, Events};
 pub use mad::Mad;
 pub use sa::Reply;

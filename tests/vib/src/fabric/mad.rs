@@ -8,7 +8,7 @@ pub type Mad = [u8; MAD_SIZE];
 /// The size of every management datagram.
 pub const MAD_SIZE: usize = 256;
 
-/// A field of big-endian bytes. Outside of the datagram there are zeroes, and writes go nowhere.
+/// Big-endian fields. Outside of the bytes there are zeroes, and what is written there is lost.
 pub(crate) trait Fields {
     fn bytes<const N: usize>(&self, at: usize) -> [u8; N];
     fn put<const N: usize>(&mut self, at: usize, bytes: [u8; N]);
@@ -48,11 +48,95 @@ impl Fields for [u8] {
     }
 
     fn put<const N: usize>(&mut self, at: usize, bytes: [u8; N]) {
-        if let Some(place) = self
-            .get_mut(at..)
-            .and_then(|rest| rest.first_chunk_mut::<N>())
-        {
+        let rest = self.get_mut(at..);
+        if let Some(place) = rest.and_then(|rest| rest.first_chunk_mut::<N>()) {
             *place = bytes;
         }
+    }
+}
+
+/// Management classes.
+pub(crate) mod class {
+    /// Subnet management, routed by LID.
+    pub(crate) const SUBNET: u8 = 0x01;
+    /// Subnet management, routed hop by hop.
+    pub(crate) const SUBNET_DIRECTED: u8 = 0x81;
+    /// Subnet administration.
+    pub(crate) const ADMINISTRATION: u8 = 0x03;
+}
+
+/// Methods.
+pub(crate) mod method {
+    pub(crate) const GET: u8 = 0x01;
+    pub(crate) const SET: u8 = 0x02;
+    pub(crate) const GET_TABLE: u8 = 0x12;
+    pub(crate) const DELETE: u8 = 0x15;
+    /// The bit that tells an answer from a request.
+    pub(crate) const RESPONSE: u8 = 0x80;
+}
+
+/// Status of an answer. The upper byte is a class's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Status {
+    Ok = 0x0000,
+    BadVersion = 0x0004,
+    BadMethod = 0x0008,
+    /// No such attribute, or not with this method.
+    BadAttribute = 0x000c,
+    BadValue = 0x001c,
+    /// Subnet administration: a table is full.
+    NoResources = 0x0100,
+    /// Subnet administration: contradicts what there is.
+    RequestInvalid = 0x0200,
+    /// Subnet administration: nothing matches.
+    NoRecords = 0x0300,
+    /// Subnet administration: one record is wanted, and several match.
+    TooManyRecords = 0x0400,
+    /// Subnet administration: not a GID of the requester.
+    InvalidGid = 0x0500,
+    /// Subnet administration: what there is to create is not described in full.
+    InsufficientComponents = 0x0600,
+}
+
+/// The header that all classes share.
+pub(crate) trait Header {
+    fn base_version(&self) -> u8;
+    fn class(&self) -> u8;
+    fn class_version(&self) -> u8;
+    fn method(&self) -> u8;
+    fn transaction(&self) -> u64;
+    fn attribute(&self) -> u16;
+    fn modifier(&self) -> u32;
+    fn set_method(&mut self, method: u8);
+    fn set_status(&mut self, status: u16);
+}
+
+impl Header for Mad {
+    fn base_version(&self) -> u8 {
+        self.u8_at(0)
+    }
+    fn class(&self) -> u8 {
+        self.u8_at(1)
+    }
+    fn class_version(&self) -> u8 {
+        self.u8_at(2)
+    }
+    fn method(&self) -> u8 {
+        self.u8_at(3)
+    }
+    fn transaction(&self) -> u64 {
+        self.u64_at(8)
+    }
+    fn attribute(&self) -> u16 {
+        self.u16_at(16)
+    }
+    fn modifier(&self) -> u32 {
+        self.u32_at(20)
+    }
+    fn set_method(&mut self, method: u8) {
+        self.put_u8(3, method);
+    }
+    fn set_status(&mut self, status: u16) {
+        self.put_u16(4, status);
     }
 }

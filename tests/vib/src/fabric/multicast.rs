@@ -3,6 +3,7 @@
 //! Multicast groups, and who is in them.
 
 use crate::address::{Gid, Lid, Pkey, PortId, PortSet};
+use crate::quantity;
 
 /// How many groups there can be.
 pub(crate) const MAX_GROUPS: usize = 256;
@@ -202,9 +203,9 @@ impl Groups {
                 // What OpenSM takes for IPoIB.
                 qkey: 0x0b1b,
                 pkey: pkey.full(),
-                mtu: crate::sa::GROUP_MTU,
-                rate: crate::sa::RATE,
-                lifetime: crate::sa::LIFETIME,
+                mtu: quantity::GROUP_MTU,
+                rate: quantity::PORT_RATE,
+                lifetime: quantity::LIFETIME,
                 traffic_class: 0,
                 sl_flow_hop: 0,
                 scope: 2,

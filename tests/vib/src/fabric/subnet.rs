@@ -5,6 +5,7 @@
 use crate::address::{Gid, Guid, Lid, Pkey, PortId, PortSet, MAX_PORTS};
 use crate::event::{Event, Events};
 use crate::multicast::Groups;
+use crate::sa::{Services, Transfers};
 
 /// The length of a port's P_Key table: one block of it.
 pub const MAX_PKEYS: usize = 32;
@@ -35,8 +36,8 @@ pub struct PortConfig {
 /// A port of a channel adapter.
 #[derive(Clone, Copy, Debug)]
 pub struct Port {
-    pub(crate) config: PortConfig,
-    pub(crate) lid: Lid,
+    config: PortConfig,
+    lid: Lid,
     plugged: bool,
     up: bool,
 }
@@ -106,14 +107,18 @@ pub enum Destination {
 /// A subnet of one switch. It is large (tens of kilobytes): put it into a static, not on a stack.
 #[derive(Debug)]
 pub struct Subnet {
-    pub(crate) ports: [Port; MAX_PORTS],
+    ports: [Port; MAX_PORTS],
     /// The LIDs of the ports that are plugged in, apart from them for the sake of the data path.
     lids: [Lid; MAX_PORTS],
     /// The ports whose link is there.
     up: PortSet,
-    pub(crate) sm_lid: Lid,
-    pub(crate) prefix: u64,
+    sm_lid: Lid,
+    prefix: u64,
+    /// Counts what has changed, so that long answers know when they are out of date.
+    changes: u32,
     pub(crate) groups: Groups,
+    pub(crate) services: Services,
+    pub(crate) transfers: Transfers,
 }
 
 impl Subnet {
@@ -128,7 +133,10 @@ impl Subnet {
             up: PortSet::EMPTY,
             sm_lid: Lid(1),
             prefix: 0xfe80_0000_0000_0000,
+            changes: 0,
             groups: Groups::new(),
+            services: Services::new(),
+            transfers: Transfers::new(),
         }
     }
 
@@ -157,6 +165,7 @@ impl Subnet {
             port.up = false;
             *entry = lid;
         }
+        self.has_changed();
         for pkey in config.pkeys {
             self.groups.add_partition(pkey);
         }
@@ -165,7 +174,11 @@ impl Subnet {
 
     /// Unplugs a port. There is nobody left to tell.
     pub fn remove_port(&mut self, id: PortId) {
+        self.has_changed();
         self.groups.forget_port(id);
+        if let Some(gid) = self.gid(id) {
+            self.services.forget_gid(gid);
+        }
         self.up.remove(id);
         if let Some(port) = self.ports.get_mut(id.index()) {
             port.plugged = false;
@@ -219,6 +232,7 @@ impl Subnet {
             return Ok(Events::NONE);
         }
         port.up = up;
+        self.has_changed();
         if up {
             self.up.insert(id);
             Ok(Events::one(id, Event::PortActive))
@@ -243,6 +257,7 @@ impl Subnet {
             return Err(Refused::LidInUse);
         }
         self.port_mut(id)?.lid = lid;
+        self.has_changed();
         if let Some(entry) = self.lids.get_mut(id.index()) {
             *entry = lid;
         }
@@ -259,6 +274,7 @@ impl Subnet {
             return Ok(Events::NONE);
         }
         let old = core::mem::replace(entry, pkey);
+        self.has_changed();
         self.groups.add_partition(pkey);
         if !self.has_partition(id, old) {
             self.groups.leave_partition(id, old);
@@ -278,6 +294,7 @@ impl Subnet {
             return Err(Refused::LidInUse);
         }
         self.sm_lid = lid;
+        self.has_changed();
         Ok(self.tell_everybody(Event::SmChange))
     }
 
@@ -287,14 +304,26 @@ impl Subnet {
             return Events::NONE;
         }
         self.prefix = prefix;
+        self.has_changed();
         self.tell_everybody(Event::GidChange)
     }
 
     /// The subnet manager starts anew: it has forgotten who is in which multicast group, and which
     /// services there are, and asks everybody to register again.
     pub fn restart_sm(&mut self) -> Events {
+        self.has_changed();
         self.groups.forget_members();
+        self.services.forget();
         self.tell_everybody(Event::ClientReregister)
+    }
+
+    /// How often the subnet has changed.
+    pub(crate) fn changes(&self) -> u32 {
+        self.changes
+    }
+
+    pub(crate) fn has_changed(&mut self) {
+        self.changes = self.changes.wrapping_add(1);
     }
 
     fn tell_everybody(&self, event: Event) -> Events {
