@@ -28,6 +28,8 @@ pub struct Effects {
     pub reselect: bool,
     /// Start, stop or restart the link monitor ([`crate::Event::OptionsChanged`]).
     pub monitor: bool,
+    /// Take over the targets and the rules of the ARP monitor.
+    pub probes: bool,
     /// Work out the carrier of the bond again.
     pub carrier: bool,
     /// Work out the flags of the slaves again ([`crate::receive::SlaveFlags`]).
