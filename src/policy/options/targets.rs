@@ -114,7 +114,8 @@ impl<A: Target> Targets<A> {
         }
         let at = self.position(addr).ok_or(TargetError::Missing)?;
         let mut behind = A::NONE;
-        for slot in self.addrs.iter_mut().skip(at).rev() {
+        let rest = self.addrs.get_mut(at..).unwrap_or_default();
+        for slot in rest.iter_mut().rev() {
             core::mem::swap(slot, &mut behind);
         }
         Ok(())
