@@ -240,8 +240,10 @@ impl Subnet {
     pub(crate) fn pkey_block(&self, at: NodePort, block: u16) -> Attribute {
         let mut bytes = [0; ATTRIBUTE_SIZE];
         if block == 0 {
-            for (place, pkey) in (0usize..).zip(self.pkeys_of(at)) {
-                bytes.put_u16(place.wrapping_mul(2), pkey.0);
+            let mut place = 0usize;
+            for pkey in self.pkeys_of(at) {
+                bytes.put_u16(place, pkey.0);
+                place = place.wrapping_add(2);
             }
         }
         bytes

@@ -93,7 +93,7 @@ impl Group {
 
     /// Every port that is in the group in one of the ways that the predicate takes.
     fn ports(&self, which: impl Fn(JoinState) -> bool) -> PortSet {
-        let sets = self.members.iter().enumerate();
+        let sets = (0..JoinState::BITS).zip(&self.members);
         sets.filter(|&(bit, _)| which(JoinState::single(bit)))
             .fold(PortSet::EMPTY, |all, (_, set)| all.union(*set))
     }
@@ -105,7 +105,7 @@ impl Group {
 
     /// In which ways a port is in the group.
     pub(crate) fn state(&self, id: PortId) -> JoinState {
-        let sets = self.members.iter().enumerate();
+        let sets = (0..JoinState::BITS).zip(&self.members);
         JoinState(
             sets.filter(|(_, set)| set.contains(id))
                 .fold(0, |state, (bit, _)| state | JoinState::single(bit).0),
@@ -113,7 +113,7 @@ impl Group {
     }
 
     pub(crate) fn join(&mut self, id: PortId, state: JoinState) {
-        for (bit, set) in self.members.iter_mut().enumerate() {
+        for (bit, set) in (0..JoinState::BITS).zip(&mut self.members) {
             if state.0 & JoinState::single(bit).0 != 0 {
                 set.insert(id);
             }
@@ -122,7 +122,7 @@ impl Group {
 
     /// Takes ways of membership away, and the group with the last member that kept it alive.
     pub(crate) fn leave(&mut self, id: PortId, state: JoinState) {
-        for (bit, set) in self.members.iter_mut().enumerate() {
+        for (bit, set) in (0..JoinState::BITS).zip(&mut self.members) {
             if state.0 & JoinState::single(bit).0 != 0 {
                 set.remove(id);
             }
@@ -152,14 +152,14 @@ impl Groups {
 
     /// The groups that there are, with their multicast LIDs.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Lid, &Group)> + '_ {
-        let groups = self.groups.iter().enumerate();
+        let groups = (0..MAX_GROUPS).zip(&self.groups);
         groups
             .filter(|(_, group)| group.exists())
             .map(|(index, group)| (Groups::mlid(index), group))
     }
 
     pub(crate) fn find(&mut self, mgid: Gid) -> Option<(Lid, &mut Group)> {
-        let mut groups = self.groups.iter_mut().enumerate();
+        let mut groups = (0..MAX_GROUPS).zip(&mut self.groups);
         groups
             .find(|(_, group)| group.exists() && group.mgid == mgid)
             .map(|(index, group)| (Groups::mlid(index), group))
@@ -172,7 +172,7 @@ impl Groups {
         parameters: Parameters,
         permanent: bool,
     ) -> Option<(Lid, &mut Group)> {
-        let mut groups = self.groups.iter_mut().enumerate();
+        let mut groups = (0..MAX_GROUPS).zip(&mut self.groups);
         let (index, group) = groups.find(|(_, group)| !group.exists())?;
         *group = Group {
             mgid,

@@ -368,7 +368,7 @@ impl Subnet {
     /// A LID that no port has, or, so that ports find theirs when they come back, had.
     fn free_lid(&self, place: usize) -> Option<Lid> {
         let reserved = |lid| {
-            let mut others = self.ports.iter().enumerate().filter(|&(i, _)| i != place);
+            let mut others = (0..MAX_PORTS).zip(&self.ports).filter(|&(i, _)| i != place);
             others.any(|(_, port)| port.lid == lid)
         };
         (1..Lid::MULTICAST.0)

@@ -70,15 +70,12 @@ fn top_bits(bytes: &[u8], at: usize) -> u8 {
 /// Whether two records have the same bits, from an offset on.
 fn same_bits(one: &[u8], other: &[u8], at: usize, width: usize) -> bool {
     let end = at.wrapping_add(width);
-    let pairs = one.iter().zip(other).enumerate();
-    pairs
-        .skip(at.wrapping_shr(3))
-        .take_while(|(index, _)| index.wrapping_shl(3) < end)
-        .all(|(index, (one, other))| {
-            let first = index.wrapping_shl(3);
-            let before = at.saturating_sub(first) as u32;
-            let after = first.wrapping_add(8).saturating_sub(end) as u32;
-            let mask = 0xffu8.wrapping_shr(before) & 0xffu8.wrapping_shl(after);
-            (one ^ other) & mask == 0
-        })
+    (at.wrapping_shr(3)..end.wrapping_add(7).wrapping_shr(3)).all(|index| {
+        let first = index.wrapping_shl(3);
+        let before = at.saturating_sub(first) as u32;
+        let after = first.wrapping_add(8).saturating_sub(end) as u32;
+        let mask = 0xffu8.wrapping_shr(before) & 0xffu8.wrapping_shl(after);
+        let byte = |bytes: &[u8]| bytes.get(index).map_or(0, |byte| byte & mask);
+        byte(one) == byte(other)
+    })
 }
