@@ -4,4 +4,5 @@
 
 mod ports;
 mod sa;
+mod smp;
 mod world;
