@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Host suites: what can be said about the sources, the module and the policy without a guest."""
+"""Host suites: what can be said about the sources, the modules and the decisions without a guest."""
 
 import glob
 import os
@@ -157,7 +157,8 @@ def suites(kernel):
         Check("clippy", ["scripts/cargo", "clippy", "--locked", "--all-targets", "--", "-D", "warnings"]),
         Check("clippy-kernel", ["scripts/build", "--kernel", kernel, "CLIPPY=1"], needs_build=True),
         Check("sparse", ["scripts/build", "--kernel", kernel, "C=2"], needs_build=True),
-        Cargo("policy", ["scripts/cargo", "test", "--locked", "--no-fail-fast"]),
+        Cargo("policy", ["scripts/cargo", "test", "--locked", "--no-fail-fast", "--package", "bonding"]),
+        Cargo("fabric", ["scripts/cargo", "test", "--locked", "--no-fail-fast", "--package", "vib-fabric"]),
         Miri(),
     ]
     if kernel == "distro":  # the debug kernel wants panics

@@ -225,7 +225,7 @@ impl Subnet {
     pub(super) fn member_records(&self, query: &Query<'_>, visit: &mut dyn FnMut(&[u8])) {
         let mut each = |mlid: Lid, group: &Group, gid: Gid, state: JoinState| {
             let wanted = query.join_state();
-            if !query.names(JOIN_STATE) || wanted.0 & state.0 != 0 {
+            if !query.names(JOIN_STATE) || wanted == state || wanted.0 & state.0 != 0 {
                 visit(&member_record(mlid, group, gid, state));
             }
         };
