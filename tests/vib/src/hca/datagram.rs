@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Datagrams: from a send queue to where they go.
+
+use super::qp::Packet;
+use super::Qp;
+use crate::switch::{self, Jack, SUBNET};
+use fabric::{Destination, Lid, Mad, PortId};
+use kernel::prelude::*;
+use kernel::sync::Arc;
+use rdma::address::GlobalRoute;
+use rdma::cq::{Completion, Opcode, Status};
+use rdma::memory::{self, Bytes, Memory};
+use rdma::qp::{Kind, State};
+use rdma::work_request::{Datagram, SendWr};
+
+/// How large a packet can be.
+const MTU: usize = 4096;
+/// With this bit, a request means the queue pair's own Q_Key.
+const OWN_QKEY: u32 = 1 << 31;
+/// The Q_Key of all QP1.
+const SERVICES_QKEY: u32 = 0x8001_0000;
+/// The queue pair of general services.
+const SERVICES: u32 = 1;
+
+/// Takes a request for the send queue, and carries it out.
+pub(super) fn post(qp: &Arc<Qp>, wr: SendWr<'_>) -> Result {
+    let datagram = wr.datagram().ok_or(EINVAL)?;
+    let size = wr.memory().size();
+    let (port, pkey_index, qkey) = {
+        let inner = qp.inner.lock();
+        match inner.state {
+            State::ReadyToSend | State::SendQueueDrained => {}
+            State::Error | State::SendQueueError => {
+                complete(qp, wr, Status::Flushed, 0);
+                return Ok(());
+            }
+            _ => return Err(EINVAL),
+        }
+        (inner.port, inner.pkey_index, inner.qkey)
+    };
+    if !wr.is_send() || size > MTU {
+        qp.inner.lock().state = State::SendQueueError;
+        let status = match wr.is_send() {
+            true => Status::LocalLength,
+            false => Status::LocalQp,
+        };
+        complete(qp, wr, status, 0);
+        return Ok(());
+    }
+    if let Some(from) = qp.hca.port(port) {
+        if qp.kind == Kind::Management {
+            manage(qp, port, from, Lid(datagram.av.dlid()), &wr);
+        } else {
+            let pkey_index = match qp.kind {
+                Kind::Services => datagram.pkey_index,
+                _ => pkey_index,
+            };
+            let qkey = match datagram.qkey & OWN_QKEY {
+                0 => datagram.qkey,
+                _ => qkey,
+            };
+            send(qp, from, &datagram, pkey_index, qkey, &wr);
+        }
+    }
+    // Datagrams that are lost are sent all the same.
+    if qp.signal_all || wr.is_signaled() {
+        complete(qp, wr, Status::Success, size);
+    }
+    Ok(())
+}
+
+fn complete(qp: &Qp, wr: SendWr<'_>, status: Status, size: usize) {
+    let completion = Completion {
+        bytes: size as u32,
+        ..Completion::new(Opcode::Send, status)
+    };
+    qp.send.complete(wr.finish(), &completion);
+}
+
+fn send(
+    qp: &Arc<Qp>,
+    from: PortId,
+    datagram: &Datagram,
+    pkey_index: u16,
+    qkey: u32,
+    wr: &SendWr<'_>,
+) {
+    let dlid = Lid(datagram.av.dlid());
+    let subnet = SUBNET.lock();
+    let Some(origin) = switch::origin(&subnet, from, pkey_index) else {
+        return;
+    };
+    let members = subnet.multicast(dlid);
+    let destination = subnet.route(dlid);
+    drop(subnet);
+    let packet = Packet {
+        lid: origin.lid,
+        gid: origin.gid,
+        qpn: qp.number,
+        sl: datagram.av.sl(),
+        pkey: origin.pkey,
+        qkey,
+        route: datagram.av.global_route(),
+        immediate: wr.immediate(),
+        solicited: wr.is_solicited(),
+        size: wr.memory().size(),
+    };
+    match (destination, &packet.route) {
+        (Some(Destination::Port(to)), _) => deliver(to, datagram.qpn, &packet, &wr.memory()),
+        (Some(Destination::Switch), _) if datagram.qpn == SERVICES => {
+            administrate(from, &packet, wr)
+        }
+        (None, Some(route)) => {
+            for to in members.iter() {
+                multicast(to, qp, route, &packet, wr);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// To a queue pair of a port.
+fn deliver(to: PortId, qpn: u32, packet: &Packet, payload: &impl Memory) {
+    let Some(Jack { hca, port }) = switch::jack(to) else {
+        return;
+    };
+    let found = hca.qps.lock().find(port, qpn);
+    if let Some(qp) = found {
+        qp.receive(port, packet, payload);
+    }
+}
+
+/// To the queue pairs at a port that want what is sent to a group.
+fn multicast(to: PortId, from: &Arc<Qp>, route: &GlobalRoute, packet: &Packet, wr: &SendWr<'_>) {
+    let Some(Jack { hca, port }) = switch::jack(to) else {
+        return;
+    };
+    let groups = hca.groups.lock();
+    for qp in groups.members(route.dgid) {
+        if !(from.block_loopback && Arc::ptr_eq(qp, from)) {
+            qp.receive(port, packet, &wr.memory());
+        }
+    }
+}
+
+/// To the subnet administrator, whose answer comes back at once.
+fn administrate(from: PortId, packet: &Packet, wr: &SendWr<'_>) {
+    let mut request: Mad = [0; 256];
+    memory::read(&mut request, &wr.memory());
+    let mut subnet = SUBNET.lock();
+    let (lid, gid) = (subnet.sm_lid(), packet.gid);
+    let mut reply = subnet.gsi(from, &request);
+    drop(subnet);
+    loop {
+        let next = SUBNET.lock().next(&mut reply);
+        let Some(answer) = next else {
+            return;
+        };
+        let answer_packet = Packet {
+            lid,
+            gid,
+            qpn: SERVICES,
+            sl: packet.sl,
+            pkey: packet.pkey,
+            qkey: SERVICES_QKEY,
+            route: None,
+            immediate: None,
+            solicited: true,
+            size: answer.len(),
+        };
+        deliver(from, packet.qpn, &answer_packet, &Bytes::new(&answer));
+    }
+}
+
+/// To the agents of subnet management, one of which answers at once.
+fn manage(qp: &Qp, port: u32, from: PortId, dlid: Lid, wr: &SendWr<'_>) {
+    let mut request: Mad = [0; 256];
+    memory::read(&mut request, &wr.memory());
+    let subnet = SUBNET.lock();
+    let Some(origin) = switch::origin(&subnet, from, 0) else {
+        return;
+    };
+    let answer = subnet.smp(from, dlid, &request);
+    drop(subnet);
+    let Some(answer) = answer else {
+        return;
+    };
+    let packet = Packet {
+        lid: dlid,
+        gid: origin.gid,
+        qpn: 0,
+        sl: 0,
+        pkey: origin.pkey,
+        qkey: 0,
+        route: None,
+        immediate: None,
+        solicited: true,
+        size: answer.len(),
+    };
+    qp.receive(port, &packet, &Bytes::new(&answer));
+}

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Queue pairs: their state, and what is received.
+
+use super::Hca;
+use crate::switch;
+use fabric::{Gid, Lid, Pkey};
+use kernel::prelude::*;
+use kernel::sync::Arc;
+use rdma::address::GlobalRoute;
+use rdma::cq::{Completer, Completion, Opcode, Status};
+use rdma::irq_lock;
+use rdma::memory::{self, Bytes, Memory};
+use rdma::qp::{Capacity, Init, Kind, Modify, State};
+use rdma::sync::IrqLock;
+use rdma::work_request::{RecvQueue, RecvWr};
+
+/// In front of each datagram, there is room for a global route header.
+const GRH_SIZE: usize = 40;
+
+/// A queue pair.
+#[pin_data]
+pub(crate) struct Qp {
+    pub(super) hca: Arc<Hca>,
+    pub(super) number: u32,
+    pub(super) kind: Kind,
+    /// The port of QP0 and QP1.
+    pub(super) initial_port: u32,
+    pub(super) capacity: Capacity,
+    pub(super) signal_all: bool,
+    pub(super) block_loopback: bool,
+    pub(super) send: Arc<Completer>,
+    recv: Arc<Completer>,
+    #[pin]
+    pub(super) inner: IrqLock<Inner>,
+}
+
+/// What changes.
+pub(super) struct Inner {
+    pub(super) state: State,
+    pub(super) port: u32,
+    pub(super) pkey_index: u16,
+    pub(super) qkey: u32,
+    queue: RecvQueue,
+}
+
+/// A datagram on its way.
+pub(super) struct Packet {
+    pub(super) lid: Lid,
+    pub(super) gid: Gid,
+    pub(super) qpn: u32,
+    pub(super) sl: u8,
+    pub(super) pkey: Pkey,
+    pub(super) qkey: u32,
+    pub(super) route: Option<GlobalRoute>,
+    pub(super) immediate: Option<[u8; 4]>,
+    pub(super) solicited: bool,
+    pub(super) size: usize,
+}
+
+impl Packet {
+    fn global_route_header(&self, route: &GlobalRoute) -> [u8; GRH_SIZE] {
+        // Behind it: the base and datagram headers, and the checksum.
+        let length = self.size.wrapping_add(24) as u16;
+        let first = 6 << 28 | u32::from(route.traffic_class) << 20 | (route.flow_label & 0xf_ffff);
+        let [a, b, c, d] = first.to_be_bytes();
+        let [e, f] = length.to_be_bytes();
+        let mut header = [0; GRH_SIZE];
+        let start = [a, b, c, d, e, f, 0x1b, route.hop_limit];
+        let bytes = start.iter().chain(&self.gid.0).chain(&route.dgid);
+        header
+            .iter_mut()
+            .zip(bytes)
+            .for_each(|(to, from)| *to = *from);
+        header
+    }
+}
+
+impl Qp {
+    /// Makes a queue pair.
+    pub(super) fn new(hca: Arc<Hca>, number: u32, init: Init) -> Result<Arc<Self>> {
+        let Init {
+            kind,
+            port,
+            capacity,
+            signal_all,
+            block_loopback,
+            send,
+            recv,
+        } = init;
+        let inner = Inner {
+            state: State::Reset,
+            port,
+            pkey_index: 0,
+            qkey: 0,
+            queue: RecvQueue::new(capacity.recv_requests, capacity.recv_sges)?,
+        };
+        Arc::pin_init(
+            pin_init!(Self {
+                hca,
+                number,
+                kind,
+                initial_port: port,
+                capacity,
+                signal_all,
+                block_loopback,
+                send,
+                recv,
+                inner <- irq_lock!(inner, c"vib_qp"),
+            }),
+            GFP_KERNEL,
+        )
+    }
+
+    /// Changes the state, and what goes with it.
+    pub(super) fn modify(&self, change: &Modify<'_>) -> Result {
+        if change
+            .port()
+            .is_some_and(|port| self.hca.port(port).is_none())
+        {
+            return Err(EINVAL);
+        }
+        let mut inner = self.inner.lock();
+        let next = change.transition(inner.state, self.kind)?;
+        inner.port = change.port().unwrap_or(inner.port);
+        inner.pkey_index = change.pkey_index().unwrap_or(inner.pkey_index);
+        inner.qkey = change.qkey().unwrap_or(inner.qkey);
+        inner.state = next;
+        match next {
+            State::Reset => inner.queue.clear(),
+            State::Error => self.flush(&mut inner),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn flush(&self, inner: &mut Inner) {
+        while let Some(id) = inner.queue.pop() {
+            let flushed = Completion::new(Opcode::Recv, Status::Flushed);
+            self.recv.complete(id, &flushed);
+        }
+    }
+
+    /// Takes memory to receive into.
+    pub(super) fn post_recv(&self, wr: RecvWr<'_>) -> Result {
+        let mut inner = self.inner.lock();
+        match inner.state {
+            State::Reset => Err(EINVAL),
+            State::Error => {
+                let flushed = Completion::new(Opcode::Recv, Status::Flushed);
+                self.recv.complete(wr.finish(), &flushed);
+                Ok(())
+            }
+            _ => inner.queue.post(&wr),
+        }
+    }
+
+    /// Receives a datagram that has come to that port; it is lost if that is not possible.
+    pub(super) fn receive(&self, port: u32, packet: &Packet, payload: &impl Memory) {
+        let mut inner = self.inner.lock();
+        if inner.port != port
+            || !self.kind.is_datagram()
+            || !(State::ReadyToReceive..=State::SendQueueError).contains(&inner.state)
+        {
+            return;
+        }
+        let Some(id) = self.hca.port(port) else {
+            return;
+        };
+        // QP0 has neither, and QP1 takes all that the port has keys for.
+        let pkey_index = match self.kind {
+            Kind::Management => Some(0),
+            Kind::Services => switch::matching_pkey(id, packet.pkey),
+            _ => switch::pkey(id, inner.pkey_index)
+                .filter(|key| key.matches(packet.pkey))
+                .map(|_| inner.pkey_index),
+        };
+        let Some(pkey_index) = pkey_index else {
+            return;
+        };
+        if self.kind != Kind::Management && inner.qkey != packet.qkey {
+            return;
+        }
+        let total = packet.size.wrapping_add(GRH_SIZE);
+        let Some(memory) = inner.queue.head() else {
+            return;
+        };
+        if memory.size() < total {
+            return;
+        }
+        if let Some(route) = &packet.route {
+            let header = packet.global_route_header(route);
+            memory::copy(&memory, 0, &Bytes::new(&header), 0, GRH_SIZE);
+        }
+        memory::copy(&memory, GRH_SIZE, payload, 0, packet.size);
+        if let Some(id) = inner.queue.pop() {
+            let completion = Completion {
+                bytes: total as u32,
+                src_qp: packet.qpn,
+                slid: packet.lid.0,
+                sl: packet.sl,
+                pkey_index,
+                grh: packet.route.is_some(),
+                immediate: packet.immediate,
+                solicited: packet.solicited,
+                ..Completion::new(Opcode::Recv, Status::Success)
+            };
+            self.recv.complete(id, &completion);
+        }
+    }
+}

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The slots that adapters sit in: they come and go, the slots stay.
+
+use super::{guid, node_description, pkey_table, Hca, MAX_HCAS};
+use crate::switch::SUBNET;
+use fabric::{Event, Events, PkeyTable};
+use kernel::prelude::*;
+use kernel::sync::{new_mutex, Arc, Mutex};
+use rdma::device::{Description, PortEvent, Registration};
+
+/// An adapter whose ports are plugged in; dropping this pulls them out.
+struct Plugged(Arc<Hca>);
+
+impl Drop for Plugged {
+    fn drop(&mut self) {
+        self.0.unplug();
+    }
+}
+
+/// An adapter that is in its slot. It is unregistered first, while its ports still work.
+struct Inserted {
+    registration: Registration<Hca>,
+    plugged: Plugged,
+}
+
+/// The slots.
+#[pin_data]
+pub(crate) struct Slots {
+    module: &'static ThisModule,
+    ports: usize,
+    pkeys: PkeyTable,
+    #[pin]
+    inserted: Mutex<[Option<Inserted>; MAX_HCAS]>,
+}
+
+impl Slots {
+    /// Makes empty slots for adapters with that many ports and P_Keys. Sleeps.
+    pub(crate) fn new(
+        module: &'static ThisModule,
+        ports: usize,
+        pkeys: usize,
+    ) -> Result<Arc<Self>> {
+        Arc::pin_init(
+            pin_init!(Self {
+                module,
+                ports,
+                pkeys: pkey_table(pkeys),
+                inserted <- new_mutex!([const { None }; MAX_HCAS]),
+            }),
+            GFP_KERNEL,
+        )
+    }
+
+    /// Puts an adapter into its slot, if it is not there already. Sleeps.
+    pub(crate) fn insert(&self, index: usize) -> Result {
+        let mut inserted = self.inserted.lock();
+        let slot = inserted.get_mut(index).ok_or(EINVAL)?;
+        if slot.is_some() {
+            return Ok(());
+        }
+        let plugged = Plugged(Hca::new(index, self.ports, &self.pkeys)?);
+        let name = kernel::str::CString::try_from_fmt(fmt!("vib{index}"))?;
+        let description = Description {
+            name: &name,
+            node_guid: guid(index, 0).0,
+            node_description: &node_description(index),
+            ports: plugged.0.port_count(),
+        };
+        let registration = Registration::new(self.module, &description, plugged.0.clone())?;
+        *slot = Some(Inserted {
+            registration,
+            plugged,
+        });
+        Ok(())
+    }
+
+    /// Takes an adapter out of its slot, if it is there. Sleeps.
+    pub(crate) fn remove(&self, index: usize) -> Result {
+        let mut inserted = self.inserted.lock();
+        let slot = inserted.get_mut(index).ok_or(EINVAL)?;
+        *slot = None;
+        Ok(())
+    }
+
+    /// Changes the subnet, and tells everybody who has to know. Sleeps.
+    pub(crate) fn change<E>(
+        &self,
+        change: impl FnOnce(&mut fabric::Subnet) -> Result<Events, E>,
+    ) -> Result<(), E> {
+        let inserted = self.inserted.lock();
+        let events = change(&mut SUBNET.lock())?;
+        for (id, event) in events.iter() {
+            for adapter in inserted.iter().flatten() {
+                if let Some(port) = adapter.plugged.0.number_of(id) {
+                    adapter.registration.dispatch(port, port_event(event));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn port_event(event: Event) -> PortEvent {
+    match event {
+        Event::PortError => PortEvent::Error,
+        Event::LidChange => PortEvent::LidChange,
+        Event::PkeyChange => PortEvent::PkeyChange,
+        Event::GidChange => PortEvent::GidChange,
+        Event::SmChange => PortEvent::SmChange,
+        Event::ClientReregister => PortEvent::ClientReregister,
+        Event::PortActive => PortEvent::Active,
+    }
+}

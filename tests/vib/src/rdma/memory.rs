@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Memory that work requests name, and copying between such memories.
+//!
+//! The device has no DMA device, so the core hands out kernel addresses as DMA addresses
+//! (`ib_uses_virt_dma()`).
+
+use crate::bindings;
+use core::marker::PhantomData;
+use core::ptr::NonNull;
+
+/// The key that stands for all of the kernel's memory.
+pub const LOCAL_DMA_LKEY: u32 = 0;
+
+/// A range of memory that need not be contiguous.
+///
+/// # Safety
+///
+/// What [`Memory::chunk`] returns must be valid for reads and, if the other side of the contract
+/// allows to write there, writes, for as long as `self` is borrowed. Other threads may access it at
+/// the same time: that is how memory for DMA is.
+pub unsafe trait Memory {
+    /// How many bytes there are.
+    fn size(&self) -> usize;
+
+    /// The place of the byte at `offset`, and how many contiguous bytes begin there, at least one;
+    /// none behind the end.
+    fn chunk(&self, offset: usize) -> Option<(NonNull<u8>, usize)>;
+}
+
+/// A scatter/gather element of a work request that has not been completed.
+#[derive(Clone, Copy)]
+#[repr(transparent)]
+pub struct Sge(pub(crate) bindings::ib_sge);
+
+/// The scatter/gather elements of a work request that has not been completed.
+#[derive(Clone, Copy)]
+pub struct SgList<'a>(&'a [Sge]);
+
+impl<'a> SgList<'a> {
+    /// Wraps what a consumer has posted.
+    ///
+    /// # Safety
+    ///
+    /// The elements must be from a work request that is not completed before `'a` ends: until then,
+    /// the consumer lends us the memory.
+    pub(crate) unsafe fn new(elements: &'a [Sge]) -> Self {
+        Self(elements)
+    }
+
+}
+
+// SAFETY: By the promise at `new`, the memory is valid; for writes where the consumer asked to
+// receive into it.
+unsafe impl Memory for SgList<'_> {
+    fn size(&self) -> usize {
+        self.0
+            .iter()
+            .fold(0, |sum, sge| sum.wrapping_add(sge.0.length as usize))
+    }
+
+    fn chunk(&self, mut offset: usize) -> Option<(NonNull<u8>, usize)> {
+        for Sge(sge) in self.0 {
+            let length = sge.length as usize;
+            match length.checked_sub(offset) {
+                Some(left) if left > 0 => {
+                    let address = (sge.addr as usize).wrapping_add(offset);
+                    return Some((NonNull::new(address as *mut u8)?, left));
+                }
+                _ => offset = offset.wrapping_sub(length),
+            }
+        }
+        None
+    }
+}
+
+/// Bytes of our own, to be read.
+pub struct Bytes<'a>(NonNull<u8>, usize, PhantomData<&'a [u8]>);
+
+impl<'a> Bytes<'a> {
+    /// Wraps the bytes.
+    pub fn new(bytes: &'a [u8]) -> Self {
+        Self(NonNull::from(bytes).cast(), bytes.len(), PhantomData)
+    }
+}
+
+// SAFETY: The bytes are borrowed as long as `self` exists. The functions here only read from a source.
+unsafe impl Memory for Bytes<'_> {
+    fn size(&self) -> usize {
+        self.1
+    }
+
+    fn chunk(&self, offset: usize) -> Option<(NonNull<u8>, usize)> {
+        let left = self.1.checked_sub(offset)?;
+        // SAFETY: Within the bytes.
+        (left > 0).then(|| (unsafe { self.0.add(offset) }, left))
+    }
+}
+
+/// Copies `length` bytes; false if one side ends before that, after what there was is copied.
+/// `to` is memory that a consumer has lent for writing.
+pub fn copy(
+    to: &SgList<'_>,
+    mut to_offset: usize,
+    from: &impl Memory,
+    mut from_offset: usize,
+    mut length: usize,
+) -> bool {
+    while length > 0 {
+        let (Some((target, room)), Some((source, there))) =
+            (to.chunk(to_offset), from.chunk(from_offset))
+        else {
+            return false;
+        };
+        let now = length.min(room).min(there);
+        // SAFETY: Both are valid for `now` bytes, and `ptr::copy` lets them overlap.
+        unsafe { core::ptr::copy(source.as_ptr(), target.as_ptr(), now) };
+        to_offset = to_offset.wrapping_add(now);
+        from_offset = from_offset.wrapping_add(now);
+        length = length.wrapping_sub(now);
+    }
+    true
+}
+
+/// Copies from memory of a work request into `to`, as far as both go.
+pub fn read(to: &mut [u8], from: &SgList<'_>) {
+    let (mut offset, mut target) = (0, to.as_mut_ptr());
+    let mut left = to.len();
+    while left > 0 {
+        let Some((source, there)) = from.chunk(offset) else {
+            return;
+        };
+        let now = left.min(there);
+        // SAFETY: `source` is valid for `now` bytes, and that many are left in `to`.
+        unsafe { core::ptr::copy(source.as_ptr(), target, now) };
+        // SAFETY: Not beyond the end of `to`.
+        target = unsafe { target.add(now) };
+        offset = offset.wrapping_add(now);
+        left = left.wrapping_sub(now);
+    }
+}
