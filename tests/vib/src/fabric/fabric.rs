@@ -31,12 +31,14 @@
 pub mod address;
 mod attribute;
 pub mod event;
+mod loss;
 pub mod mad;
 mod multicast;
 mod quantity;
 mod sa;
 mod smp;
 pub mod subnet;
+pub mod text;
 
 pub use address::{Gid, Guid, Lid, Pkey, PortId, PortSet, MAX_PORTS};
 pub use attribute::CAPABILITIES;

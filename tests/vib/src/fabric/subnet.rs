@@ -4,6 +4,7 @@
 
 use crate::address::{Gid, Guid, Lid, Pkey, PortId, PortSet, MAX_PORTS};
 use crate::event::{Event, Events};
+use crate::loss::Loss;
 use crate::multicast::Groups;
 use crate::sa::{Services, Transfers};
 
@@ -40,6 +41,7 @@ pub struct Port {
     lid: Lid,
     plugged: bool,
     up: bool,
+    loss: Loss,
 }
 
 impl Port {
@@ -55,6 +57,7 @@ impl Port {
         lid: Lid::NONE,
         plugged: false,
         up: false,
+        loss: Loss::NONE,
     };
 
     /// The port's LID.
@@ -65,6 +68,11 @@ impl Port {
     /// Whether the link is there; a port whose link is there is active at once.
     pub const fn is_up(&self) -> bool {
         self.up
+    }
+
+    /// How many packets are to be lost, and how many in a thousand.
+    pub const fn losses(&self) -> (u32, u16) {
+        (self.loss.next, self.loss.per_mille)
     }
 
     /// What the port said of itself, with the changes since then.
@@ -93,6 +101,8 @@ pub enum Refused {
     NotUnicast,
     /// The P_Key table is not that long.
     NoSuchIndex,
+    /// More than all packets cannot be lost.
+    TooMuch,
 }
 
 /// Where a packet goes.
@@ -163,6 +173,7 @@ impl Subnet {
             port.lid = lid;
             port.plugged = true;
             port.up = false;
+            port.loss = Loss::NONE;
             *entry = lid;
         }
         self.has_changed();
@@ -280,6 +291,27 @@ impl Subnet {
             self.groups.leave_partition(id, old);
         }
         Ok(Events::one(id, Event::PkeyChange))
+    }
+
+    /// Lets a port lose the next packets that it would receive; [`u32::MAX`]: all of them.
+    pub fn set_drop(&mut self, id: PortId, packets: u32) -> Result<(), Refused> {
+        self.port_mut(id)?.loss.next = packets;
+        Ok(())
+    }
+
+    /// Lets a port lose that many in a thousand of the packets that it would receive. The sequence
+    /// is the same each time that a port is plugged in.
+    pub fn set_loss(&mut self, id: PortId, per_mille: u16) -> Result<(), Refused> {
+        if per_mille > 1000 {
+            return Err(Refused::TooMuch);
+        }
+        self.port_mut(id)?.loss.per_mille = per_mille;
+        Ok(())
+    }
+
+    /// Whether the packet that a port is about to receive is lost. Asked once for each packet.
+    pub fn loses(&mut self, id: PortId) -> bool {
+        self.port_mut(id).is_ok_and(|port| port.loss.loses())
     }
 
     /// Moves the subnet manager to another LID.
