@@ -5,7 +5,7 @@
 use super::failover::{self, Source};
 use super::message::{Of, Text};
 use super::slave::{set_roles, Key, Slaves};
-use super::{announce, enslave, monitor, release, Bond, BondDev, SlaveDev};
+use super::{announce, arp, enslave, monitor, release, Bond, BondDev, SlaveDev};
 use kernel::error::Error;
 use kernel::sync::SetOnce;
 use net::netdevice::NetDevice;
@@ -176,6 +176,9 @@ fn commit(
     }
     if effects.primary {
         name_primary(dev, config.primary, rtnl);
+    }
+    if effects.probes {
+        arp::options_changed(dev, &before, config, rtnl);
     }
     if effects.monitor {
         Slaves { dev, rtnl }.read_carriers();

@@ -7,7 +7,7 @@ use super::device::give_rx_flags;
 use super::failover::{self, Source};
 use super::message::Of;
 use super::slave::{read_link_settings, set_role, tell, Key, Slave};
-use super::{link_type, monitor, Bond, BondDev, SlaveDev};
+use super::{arp, link_type, monitor, Bond, BondDev, SlaveDev};
 use core::ffi::CStr;
 use kernel::prelude::*;
 use net::dev_addr::AddrAssign;
@@ -125,6 +125,8 @@ fn join(dev: &BondDev, slave: &SlaveDev, config: &Config, rtnl: &Rtnl) {
     let flags = SlaveFlags::of(config.mode, false, config.all_slaves_active);
     set_role(dev, slave, flags, rtnl);
     tell(dev, slave, rtnl);
+    arp::give_time(slave);
+    arp::admit(dev, slave, rtnl);
 
     if config.mode.uses_primary() {
         if config

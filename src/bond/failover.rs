@@ -9,8 +9,8 @@
 
 use super::device::{give_rx_flags, take_rx_flags};
 use super::message::Of;
-use super::slave::{read_link_settings, set_role, tell, Key, Slaves};
-use super::{address, announce, monitor, BondDev, SlaveDev};
+use super::slave::{read_link_settings, set_role, set_roles, tell, Key, Slaves};
+use super::{address, announce, arp, monitor, BondDev, SlaveDev};
 use net::netdev_info;
 use net::netdevice::NetDevice;
 use net::notifier::Announce;
@@ -62,6 +62,14 @@ fn carry_out(dev: &BondDev, outcome: &Outcome<Key<'_>>, source: Source<'_>, rtnl
             report(dev, slave, &config, source, rtnl);
         }
     }
+    let tried = dev.slot(rtnl, Slot::Tried).map(Key) != outcome.group.tried;
+    if tried {
+        let slave = outcome.group.tried.map(|key| key.0);
+        dev.set_slot(rtnl, Slot::Tried, slave);
+        if let Some(slave) = slave {
+            arp::give_time(slave);
+        }
+    }
     if outcome.active_changed {
         switch(
             dev,
@@ -78,6 +86,10 @@ fn carry_out(dev: &BondDev, outcome: &Outcome<Key<'_>>, source: Source<'_>, rtnl
     );
     if outcome.active_changed {
         settle(dev, source, rtnl);
+    }
+    if tried {
+        set_roles(dev, rtnl);
+        arp::hurry(dev);
     }
     monitor::arm(dev, rtnl);
 }
@@ -145,6 +157,9 @@ fn switch(dev: &BondDev, new: Option<&SlaveDev>, early_ms: Option<u64>, rtnl: &R
     let config = bond.config();
     let old = dev.slot(rtnl, Slot::Active);
     dev.set_slot(rtnl, Slot::Active, new);
+    if let Some(new) = new {
+        arp::give_time(new);
+    }
     announce::after_change(dev, new.is_some(), rtnl);
     if !config.mode.uses_primary() {
         return;
@@ -214,6 +229,9 @@ pub(super) fn settle(dev: &BondDev, source: Source<'_>, rtnl: &Rtnl) {
         }
     }
     dev.set_settled(rtnl, new);
+    for slave in [old, new].into_iter().flatten() {
+        arp::admit(dev, slave, rtnl);
+    }
 
     if config.mode == Mode::ActiveBackup && new.is_some() {
         address::fail_over(dev, new, old, rtnl);

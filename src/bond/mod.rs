@@ -7,7 +7,7 @@
 //! |---|---|
 //! | what is a bond, what is a slave? | `mod.rs`, `slave.rs` |
 //! | how does a device join and leave? | `enslave.rs`, `release.rs` |
-//! | who notices that a link changed? | `monitor.rs` |
+//! | who notices that a link changed? | `monitor.rs`, `arp.rs` |
 //! | what happens then? | `failover.rs` |
 //! | which way does a packet go? | `transmit.rs`, `receive.rs` |
 //! | who has which hardware address? | `address.rs` |
@@ -19,6 +19,7 @@
 
 mod address;
 mod announce;
+mod arp;
 pub(crate) mod configure;
 mod device;
 mod enslave;
@@ -93,6 +94,9 @@ pub(crate) struct Bond {
     deadline: AtomicU64,
     /// Whether there is something to do that waits for no time.
     kicked: AtomicBool,
+    /// What the ARP monitor keeps.
+    #[pin]
+    prober: arp::Prober,
     /// Whether features are being computed, which sends the event that asks for it.
     computing_features: RtnlCell<bool>,
 }
@@ -101,6 +105,11 @@ impl Bond {
     /// Returns the options. Process context.
     pub(crate) fn config(&self) -> Config {
         *self.config.lock()
+    }
+
+    /// Returns what the ARP monitor keeps.
+    fn prober(&self) -> &arp::Prober {
+        &self.prober
     }
 
     /// Replaces the options, and publishes what is read elsewhere.
@@ -137,6 +146,7 @@ impl Master for Bond {
                 next_poll: AtomicU64::new(u64::MAX),
                 deadline: AtomicU64::new(u64::MAX),
                 kicked: AtomicBool::new(false),
+                prober <- arp::Prober::new(defaults),
                 computing_features: RtnlCell::new(false),
             }? Error),
             GFP_KERNEL,

@@ -9,7 +9,7 @@
 
 use super::failover::{self, Source};
 use super::slave::{read_link_settings, set_roles, Key, Slaves};
-use super::{announce, release, Bond, BondDev, SlaveDev};
+use super::{announce, arp, release, Bond, BondDev, SlaveDev};
 use core::sync::atomic::Ordering;
 use net::device::Dev;
 use net::netdev_info;
@@ -17,7 +17,7 @@ use net::netdevice::NetDevice;
 use net::notifier::{self, Announce, BondingInfo, Listener};
 use net::published::Slot;
 use net::rtnl::{self, Rtnl};
-use net::sync::now_ms;
+use net::sync::{now_ms, now_us};
 use policy::{Event, Millis};
 
 const NEVER: Millis = u64::MAX;
@@ -40,6 +40,9 @@ pub(super) fn restart(dev: &BondDev, rtnl: &Rtnl) {
         bond.next_poll.store(now_ms(), Ordering::Relaxed);
     } else {
         bond.next_poll.store(NEVER, Ordering::Relaxed);
+    }
+    if config.is_probed() {
+        arp::restart(dev, rtnl);
     }
     arm(dev, rtnl);
 }
@@ -106,13 +109,18 @@ fn delay_until(due: Millis) -> u32 {
 /// The work of a bond.
 pub(super) fn work(dev: &BondDev) {
     let bond = dev.data();
-    if is_idle_poll(dev) {
+    if bond.config().is_probed() {
+        if is_idle(dev) && !arp::finds_change(dev) {
+            return arp::round(dev);
+        }
+    } else if is_idle(dev) && bond.next_poll.load(Ordering::Relaxed) != NEVER {
         // Whoever asked for something meanwhile has scheduled the work for an earlier time.
         let next = next_poll(&bond);
         bond.next_poll.store(next, Ordering::Relaxed);
         return dev.schedule_if_idle(delay_until(next));
     }
     let Some(rtnl) = rtnl::try_lock() else {
+        arp::round(dev);
         return dev.schedule(RETRY_MS);
     };
     let rtnl: &Rtnl = &rtnl;
@@ -126,6 +134,11 @@ pub(super) fn work(dev: &BondDev) {
             bond.next_poll.store(next_poll(&bond), Ordering::Relaxed);
             slaves.read_carriers();
             failover::handle(dev, Event::Poll, Source::PLAIN, rtnl);
+        }
+        if bond.config().is_probed() {
+            slaves.read_carriers();
+            let event = Event::Probed { now: now_us() };
+            failover::handle(dev, event, Source::PLAIN, rtnl);
         } else if bond.deadline.load(Ordering::Relaxed) <= now {
             slaves.read_carriers();
             failover::handle(dev, Event::Tick, Source::PLAIN, rtnl);
@@ -133,23 +146,25 @@ pub(super) fn work(dev: &BondDev) {
         announce::step(dev, rtnl);
     }
     tell_info(dev, rtnl);
+    arp::round(dev);
     arm(dev, rtnl);
 }
 
-/// Returns whether the only thing to do is a poll, and that would find nothing.
-fn is_idle_poll(dev: &BondDev) -> bool {
+/// Returns whether nothing is to be done but what is done at intervals, and a poll would find
+/// nothing.
+fn is_idle(dev: &BondDev) -> bool {
     let bond = dev.data();
     if bond.kicked.load(Ordering::Acquire) || bond.deadline.load(Ordering::Relaxed) != NEVER {
         return false;
     }
     let rcu = net::rcu::read_lock();
+    let is_probed = bond.config().is_probed();
     !announce::is_pending(&bond)
-        && bond.next_poll.load(Ordering::Relaxed) != NEVER
         && dev.lowers_rcu(&rcu).all(|slave| {
             let port = slave.data().port();
             port.carrier == slave.dev().has_link()
                 && port.link.deadline.is_none()
-                && port.carrier == (port.link.state == policy::LinkState::Up)
+                && (is_probed || port.carrier == (port.link.state == policy::LinkState::Up))
         })
 }
 
@@ -236,6 +251,9 @@ fn slave_event(dev: &BondDev, slave: &SlaveDev, event: notifier::Event, rtnl: &R
                     source,
                     rtnl,
                 );
+                if up && dev.data().config().is_probed() {
+                    arp::hurry(dev);
+                }
             }
         }
         ChangeName => renamed(dev, slave, rtnl),

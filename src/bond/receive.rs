@@ -2,7 +2,7 @@
 
 //! What becomes of a packet that a slave has received.
 
-use super::{transmit, SlaveDev};
+use super::{arp, transmit, SlaveDev};
 use net::device::Rx;
 use net::netdevice::ARPHRD_ETHER;
 use net::rcu::Rcu;
@@ -13,6 +13,9 @@ use policy::Mode;
 /// Classifies a packet. Softirq; no lock, no allocation, no shared cache line written.
 #[inline]
 pub(super) fn receive(slave: &SlaveDev, packet: &Received, rcu: &Rcu) -> Rx {
+    if slave.data().heard.is_watched() {
+        arp::note(slave, packet, rcu);
+    }
     if !slave.is_inactive() {
         return Rx::Another;
     }

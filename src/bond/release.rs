@@ -7,7 +7,7 @@ use super::device::{keep_stats, take_rx_flags};
 use super::failover::{self, Source};
 use super::message::Of;
 use super::slave::{set_role, Key};
-use super::{monitor, BondDev, SlaveDev};
+use super::{arp, monitor, BondDev, SlaveDev};
 use kernel::prelude::*;
 use net::netdev_features::Features;
 use net::netdevice::NetDevice;
@@ -91,6 +91,7 @@ fn leave(dev: &BondDev, slave: &SlaveDev, why: Why, rtnl: &Rtnl) {
         );
         failover::settle(dev, Source::PLAIN, rtnl);
     }
+    arp::dismiss(slave, rtnl);
     keep_stats(dev, slave);
     slave.unlink(rtnl);
 

@@ -2,7 +2,7 @@
 
 //! A slave: its data, and the slaves of a bond as the policy sees them.
 
-use super::{BondDev, SlaveDev};
+use super::{arp, BondDev, SlaveDev};
 use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU16, Ordering};
 use kernel::new_spinlock;
 use kernel::prelude::*;
@@ -11,6 +11,7 @@ use net::netdevice::{LinkSettings, Stats};
 use net::published::Slot;
 use net::rtnl::Rtnl;
 use policy::address::HwAddr;
+use policy::arp::Traffic;
 use policy::receive::SlaveFlags;
 use policy::{Duplex, Group, Port, Ports};
 
@@ -64,6 +65,8 @@ pub(crate) struct Slave {
     /// The port's `prio`, for the transmit path: the lock is not for softirqs.
     prio: AtomicI32,
     queue_id: AtomicU16,
+    /// What the ARP monitor keeps of it.
+    pub(super) heard: arp::Heard,
     /// Whether listeners shall be told of its state (`NETDEV_BONDING_INFO`).
     pub(super) tell: AtomicBool,
 }
@@ -87,6 +90,7 @@ impl Slave {
             original_mtu,
             prio: AtomicI32::new(0),
             queue_id: AtomicU16::new(0),
+            heard: arp::Heard::new(),
             tell: AtomicBool::new(false),
         })
     }
@@ -165,6 +169,10 @@ impl<'a> Ports for Slaves<'a> {
     fn set(&self, key: Key<'a>, port: Port) {
         set_port(key.0, port, self.rtnl);
     }
+
+    fn traffic(&self, key: Key<'a>) -> Traffic {
+        arp::traffic(key.0, &self.dev.data().config())
+    }
 }
 
 impl<'a> Slaves<'a> {
@@ -174,6 +182,7 @@ impl<'a> Slaves<'a> {
             active: self.dev.slot(self.rtnl, Slot::Active).map(Key),
             primary: self.dev.slot(self.rtnl, Slot::Primary).map(Key),
             force_primary: self.dev.data().force_primary.get(self.rtnl),
+            tried: self.dev.slot(self.rtnl, Slot::Tried).map(Key),
         }
     }
 
@@ -235,9 +244,9 @@ pub(super) fn tell(dev: &BondDev, slave: &SlaveDev, rtnl: &Rtnl) {
 /// Gives all slaves of a bond the roles that they have now.
 pub(super) fn set_roles(dev: &BondDev, rtnl: &Rtnl) {
     let config = dev.data().config();
-    let active = dev.slot(rtnl, Slot::Active).map(Key);
+    let active = [Slot::Active, Slot::Tried].map(|slot| dev.slot(rtnl, slot).map(Key));
     for slave in dev.lowers(rtnl) {
-        let is_active = active == Some(Key(slave));
+        let is_active = active.contains(&Some(Key(slave)));
         let flags = SlaveFlags::of(config.mode, is_active, config.all_slaves_active);
         set_role(dev, slave, flags, rtnl);
     }

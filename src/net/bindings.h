@@ -16,6 +16,7 @@
 #include <linux/skbuff.h>
 #include <linux/sockios.h>
 #include <linux/workqueue.h>
+#include <net/arp.h>
 #include <net/bonding.h>
 #include <net/lag.h>
 #include <net/neighbour.h>

@@ -188,6 +188,8 @@ pub(crate) struct Private<T: Master> {
     /// The file in `/proc/net`; see [`crate::procfs`].
     pub(crate) proc_file: AtomicPtr<bindings::proc_dir_entry>,
     pub(crate) work: Opaque<bindings::delayed_work>,
+    /// Has the work run at a time that jiffies are too coarse for.
+    pub(crate) timer: Opaque<bindings::hrtimer>,
 }
 
 impl<T: Master> Private<T> {
@@ -364,6 +366,7 @@ impl<T: Master> Dev<T> {
         for slot in [
             head.slot::<Lower<T>>(Slot::Active),
             head.slot::<Lower<T>>(Slot::Primary),
+            head.slot::<Lower<T>>(Slot::Tried),
             &self.private().settled,
         ] {
             if slot.load(Ordering::Relaxed) == raw {
@@ -394,11 +397,25 @@ impl<T: Master> Dev<T> {
         unsafe { bindings::nh_queue_delayed_work(T::registry().wq(), work, delay) };
     }
 
+    /// Has [`Master::work`] run after `delay` µs as well, in place of an earlier call of this
+    /// function. Any context.
+    pub fn schedule_us(&self, delay: u64) {
+        // SAFETY: The timer was initialised by `ndo_init`; `ndo_uninit` cancels it, after `Master`
+        // has let go of everything.
+        unsafe { bindings::nh_hrtimer_start_us(self.private().timer.get(), delay) };
+    }
+
     /// Waits until [`Master::work`] does not run and will not run. Sleeps. `work` must not wait for
     /// RTNL, which the caller holds.
     pub fn cancel_work(&self, _rtnl: &Rtnl) {
-        // SAFETY: The work was initialised by `ndo_init`.
-        unsafe { bindings::cancel_delayed_work_sync(self.private().work.get()) };
+        // SAFETY: Both were initialised by `ndo_init`. While the work is disabled, the timer cannot
+        // queue it, nor it start the timer.
+        unsafe {
+            let work = self.private().work.get();
+            bindings::disable_delayed_work_sync(work);
+            bindings::hrtimer_cancel(self.private().timer.get());
+            bindings::enable_delayed_work(work);
+        }
     }
 
     /// Takes over what `lower`, which is not Ethernet, is as a link: type, address length, broadcast

@@ -3,17 +3,26 @@
 #include <linux/etherdevice.h>
 #include <linux/ethtool.h>
 #include <linux/igmp.h>
+#include <linux/if_vlan.h>
+#include <linux/inetdevice.h>
 #include <linux/ip.h>
+#include <linux/ipv6.h>
 #include <linux/ktime.h>
 #include <linux/netdev_features.h>
 #include <linux/percpu.h>
 #include <linux/random.h>
 #include <linux/sched/signal.h>
 #include <linux/sysfs.h>
+#include <net/addrconf.h>
+#include <net/arp.h>
 #include <net/bonding.h>
+#include <net/ip6_checksum.h>
+#include <net/ip6_route.h>
+#include <net/ndisc.h>
 #include <net/neighbour.h>
 #include <net/netdev_lock.h>
 #include <net/netns/generic.h>
+#include <net/route.h>
 
 #include "helpers.h"
 
@@ -224,9 +233,34 @@ void nh_spin_unlock(spinlock_t *lock)
 	spin_unlock(lock);
 }
 
+void nh_spin_lock_bh(spinlock_t *lock)
+{
+	spin_lock_bh(lock);
+}
+
+void nh_spin_unlock_bh(spinlock_t *lock)
+{
+	spin_unlock_bh(lock);
+}
+
 u64 nh_monotonic_ms(void)
 {
 	return ktime_to_ms(ktime_get());
+}
+
+u64 nh_monotonic_us(void)
+{
+	return ktime_to_us(ktime_get());
+}
+
+void nh_hrtimer_setup(struct hrtimer *timer, enum hrtimer_restart (*func)(struct hrtimer *))
+{
+	hrtimer_setup(timer, func, CLOCK_MONOTONIC, HRTIMER_MODE_REL);
+}
+
+void nh_hrtimer_start_us(struct hrtimer *timer, u64 us)
+{
+	hrtimer_start(timer, us_to_ktime(us), HRTIMER_MODE_REL);
 }
 
 /* Network namespaces */
@@ -301,4 +335,135 @@ int nh_neigh_setup_from(struct net_device *dev, struct neighbour *neigh)
 	if (err || !parms.neigh_setup)
 		return err;
 	return parms.neigh_setup(neigh);
+}
+
+/* Routes */
+
+struct net_device *nh_route_dev(struct net *net, __be32 daddr)
+{
+	struct rtable *rt = ip_route_output(net, daddr, 0, 0, 0, RT_SCOPE_LINK);
+	struct net_device *dev;
+
+	if (IS_ERR(rt))
+		return NULL;
+	dev = dst_dev_rcu(&rt->dst);
+	ip_rt_put(rt);
+	return dev;
+}
+
+struct net_device *nh_route_dev6(struct net *net, const struct in6_addr *daddr)
+{
+	struct flowi6 flow = { .daddr = *daddr };
+	struct net_device *dev = NULL;
+	struct dst_entry *dst;
+
+	if (!ipv6_mod_enabled())
+		return NULL;
+	dst = ip6_route_output(net, NULL, &flow);
+	if (!dst->error)
+		dev = dst_dev_rcu(dst);
+	dst_release(dst);
+	return dev;
+}
+
+bool nh_vlan_tag(const struct net_device *dev, u16 *proto, u16 *vid)
+{
+	if (!is_vlan_dev(dev))
+		return false;
+	*proto = ntohs(vlan_dev_vlan_proto(dev));
+	*vid = vlan_dev_vlan_id(dev);
+	return true;
+}
+
+/* Addresses */
+
+__be32 nh_confirm_addr(struct net_device *dev, __be32 daddr, __be32 local)
+{
+	struct in_device *in_dev = __in_dev_get_rcu(dev);
+
+	return in_dev ? inet_confirm_addr(dev_net(dev), in_dev, daddr, local, RT_SCOPE_HOST) : 0;
+}
+
+bool nh_has_addr6(struct net_device *dev, const struct in6_addr *addr)
+{
+	return ipv6_mod_enabled() && ipv6_chk_addr(dev_net(dev), addr, dev, 0);
+}
+
+bool nh_source_addr6(struct net_device *dev, const struct in6_addr *daddr, struct in6_addr *saddr)
+{
+	return ipv6_dev_get_saddr(dev_net(dev), dev, daddr, 0, saddr) == 0;
+}
+
+/* ARP and neighbour discovery */
+
+struct sk_buff *nh_arp_request(struct net_device *dev, __be32 daddr, __be32 saddr)
+{
+	return arp_create(ARPOP_REQUEST, ETH_P_ARP, daddr, dev, saddr, NULL, dev->dev_addr, NULL);
+}
+
+/*
+ * ndisc_send_skb() would complete the message on its way, when it is too late
+ * to put VLAN tags in front of it.
+ */
+struct sk_buff *nh_ndisc_solicitation(struct net_device *dev, const struct in6_addr *daddr,
+				      const struct in6_addr *saddr)
+{
+	u8 group_addr[MAX_ADDR_LEN];
+	struct in6_addr group;
+	struct ipv6hdr *hdr;
+	struct sk_buff *skb;
+	unsigned int len;
+
+	if (!ipv6_mod_enabled())
+		return NULL;
+	addrconf_addr_solict_mult(daddr, &group);
+	if (ndisc_mc_map(&group, group_addr, dev, 0))
+		return NULL;
+	skb = ndisc_ns_create(dev, daddr, saddr, 0);
+	if (!skb)
+		return NULL;
+
+	len = skb->len;
+	icmp6_hdr(skb)->icmp6_cksum = csum_ipv6_magic(saddr, &group, len, IPPROTO_ICMPV6,
+						      csum_partial(icmp6_hdr(skb), len, 0));
+	hdr = skb_push(skb, sizeof(*hdr));
+	skb_reset_network_header(skb);
+	ip6_flow_hdr(hdr, 0, 0);
+	hdr->payload_len = htons(len);
+	hdr->nexthdr = IPPROTO_ICMPV6;
+	hdr->hop_limit = 255; /* RFC 4861, 4.3 */
+	hdr->saddr = *saddr;
+	hdr->daddr = group;
+
+	skb->protocol = htons(ETH_P_IPV6);
+	skb->priority = TC_PRIO_CONTROL;
+	if (dev_hard_header(skb, dev, ETH_P_IPV6, group_addr, dev->dev_addr, skb->len) < 0) {
+		kfree_skb(skb);
+		return NULL;
+	}
+	return skb;
+}
+
+struct sk_buff *nh_vlan_insert_tag(struct sk_buff *skb, u16 proto, u16 vid)
+{
+	return vlan_insert_tag_set_proto(skb, htons(proto), vid);
+}
+
+void nh_vlan_put_tag(struct sk_buff *skb, u16 proto, u16 vid)
+{
+	__vlan_hwaccel_put_tag(skb, htons(proto), vid);
+}
+
+/* Has @dev hear, or hear no more, what is sent to the solicited-node group of @addr. */
+int nh_solicited_node_change(struct net_device *dev, const struct in6_addr *addr, bool join)
+{
+	u8 group_addr[MAX_ADDR_LEN];
+	struct in6_addr group;
+	int err;
+
+	addrconf_addr_solict_mult(addr, &group);
+	err = ndisc_mc_map(&group, group_addr, dev, 0);
+	if (err)
+		return err;
+	return join ? dev_mc_add(dev, group_addr) : dev_mc_del(dev, group_addr);
 }

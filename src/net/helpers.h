@@ -10,6 +10,8 @@
 #ifndef NET_HELPERS_H
 #define NET_HELPERS_H
 
+#include <linux/hrtimer.h>
+#include <linux/in6.h>
 #include <linux/netdevice.h>
 #include <linux/skbuff.h>
 #include <linux/workqueue.h>
@@ -56,7 +58,10 @@ bool nh_queue_delayed_work(struct workqueue_struct *wq, struct delayed_work *wor
 void nh_spin_lock_init(spinlock_t *lock);
 void nh_spin_lock_nested(spinlock_t *lock, int subclass);
 void nh_spin_unlock(spinlock_t *lock);
+void nh_spin_lock_bh(spinlock_t *lock);
+void nh_spin_unlock_bh(spinlock_t *lock);
 u64 nh_monotonic_ms(void);
+u64 nh_monotonic_us(void);
 
 /* net/netns/generic.h, linux/capability.h */
 void *nh_net_generic(const struct net *net, unsigned int id);
@@ -76,5 +81,27 @@ void nh_sysfs_attr_init(struct attribute *attr);
 
 /* neighbour.h */
 int nh_neigh_setup_from(struct net_device *dev, struct neighbour *neigh);
+
+/* hrtimer.h */
+void nh_hrtimer_setup(struct hrtimer *timer, enum hrtimer_restart (*func)(struct hrtimer *));
+void nh_hrtimer_start_us(struct hrtimer *timer, u64 us);
+
+/* net/route.h, net/ip6_route.h: RCU; NULL without a route */
+struct net_device *nh_route_dev(struct net *net, __be32 daddr);
+struct net_device *nh_route_dev6(struct net *net, const struct in6_addr *daddr);
+bool nh_vlan_tag(const struct net_device *dev, u16 *proto, u16 *vid);
+
+/* inetdevice.h, net/addrconf.h: RCU */
+__be32 nh_confirm_addr(struct net_device *dev, __be32 daddr, __be32 local);
+bool nh_has_addr6(struct net_device *dev, const struct in6_addr *addr);
+bool nh_source_addr6(struct net_device *dev, const struct in6_addr *daddr, struct in6_addr *saddr);
+
+/* net/arp.h, net/ndisc.h: complete frames, to which VLAN tags can be added */
+struct sk_buff *nh_arp_request(struct net_device *dev, __be32 daddr, __be32 saddr);
+struct sk_buff *nh_ndisc_solicitation(struct net_device *dev, const struct in6_addr *daddr,
+				      const struct in6_addr *saddr);
+struct sk_buff *nh_vlan_insert_tag(struct sk_buff *skb, u16 proto, u16 vid);
+void nh_vlan_put_tag(struct sk_buff *skb, u16 proto, u16 vid);
+int nh_solicited_node_change(struct net_device *dev, const struct in6_addr *addr, bool join);
 
 #endif

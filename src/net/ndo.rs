@@ -34,6 +34,7 @@ pub(crate) unsafe extern "C" fn ndo_init<T: Master>(dev: *mut bindings::net_devi
         unsafe {
             let private = private::<T>(dev);
             bindings::nh_init_delayed_work((*private).work.get(), Some(work::<T>));
+            bindings::nh_hrtimer_setup((*private).timer.get(), Some(timer::<T>));
             (*private).data.store(data, Ordering::Release);
             T::registry().devices.fetch_add(1, Ordering::Relaxed);
             bindings::nh_lockdep_set_classes(dev);
@@ -55,8 +56,12 @@ pub(crate) unsafe extern "C" fn ndo_uninit<T: Master>(dev: *mut bindings::net_de
     let (dev, rtnl) = unsafe { (Dev::<T>::from_raw(dev), Rtnl::assume()) };
     crate::procfs::unpublish(dev, rtnl);
     T::uninit(dev, rtnl);
-    // SAFETY: The work was initialised by `ndo_init`. It does not wait for RTNL.
-    unsafe { bindings::disable_delayed_work_sync(dev.private().work.get()) };
+    // SAFETY: Both were initialised by `ndo_init`. The work does not wait for RTNL. Only the work
+    // starts the timer, and only the timer would queue a work that is disabled.
+    unsafe {
+        bindings::disable_delayed_work_sync(dev.private().work.get());
+        bindings::hrtimer_cancel(dev.private().timer.get());
+    }
 }
 
 pub(crate) unsafe extern "C" fn ndo_open<T: Master>(dev: *mut bindings::net_device) -> i32 {
@@ -305,6 +310,19 @@ pub(crate) unsafe extern "C" fn header_parse<T: Master>(
         Some(lower) => unsafe { bindings::nh_header_parse(lower.dev().as_ptr(), skb, haddr) },
         None => 0,
     }
+}
+
+/// Has the work run (`hrtimer.function`). Hard interrupt.
+unsafe extern "C" fn timer<T: Master>(timer: *mut bindings::hrtimer) -> bindings::hrtimer_restart {
+    // SAFETY: The timer is that of a `Private<T>`, which is in use: it is cancelled before the device
+    // goes.
+    let dev = unsafe {
+        let private =
+            kernel::container_of!(timer.cast::<Opaque<bindings::hrtimer>>(), Private<T>, timer);
+        Dev::<T>::from_raw((*private).head.dev().load(Ordering::Relaxed))
+    };
+    dev.schedule(0);
+    bindings::hrtimer_restart_HRTIMER_NORESTART
 }
 
 unsafe extern "C" fn work<T: Master>(work: *mut bindings::work_struct) {

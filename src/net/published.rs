@@ -61,6 +61,8 @@ pub enum Slot {
     Active,
     /// `primary_slave`
     Primary,
+    /// `current_arp_slave`: the one that the ARP monitor tries.
+    Tried,
 }
 
 impl MasterHead {
@@ -80,6 +82,7 @@ impl MasterHead {
         match slot {
             Slot::Active => field!(self, bindings::bonding, AtomicPtr<L>, curr_active_slave),
             Slot::Primary => field!(self, bindings::bonding, AtomicPtr<L>, primary_slave),
+            Slot::Tried => field!(self, bindings::bonding, AtomicPtr<L>, current_arp_slave),
         }
     }
 

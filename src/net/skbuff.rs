@@ -147,6 +147,61 @@ impl Received {
         Received(unsafe { NonNull::new_unchecked(skb) })
     }
 
+    /// Returns the protocol of the network layer, `ETH_P_*`, in host byte order; that of the inner
+    /// tag if there are VLAN tags behind the outermost.
+    pub fn protocol(&self) -> u16 {
+        // SAFETY: The packet is valid (type invariant); every bit pattern is a valid protocol.
+        u16::from_be(unsafe {
+            self.0
+                .as_ref()
+                .__bindgen_anon_4
+                .__bindgen_anon_1
+                .as_ref()
+                .protocol
+        })
+    }
+
+    /// Returns whether the frame is for this host, by its link-layer address: neither for another
+    /// one, nor one of ours that came back (`PACKET_OTHERHOST`, `PACKET_LOOPBACK`).
+    pub fn is_for_us(&self) -> bool {
+        // SAFETY: As above.
+        let kind = unsafe {
+            self.0
+                .as_ref()
+                .__bindgen_anon_4
+                .__bindgen_anon_1
+                .as_ref()
+                .pkt_type()
+        };
+        !matches!(
+            u32::from(kind),
+            bindings::PACKET_OTHERHOST | bindings::PACKET_LOOPBACK
+        )
+    }
+
+    /// Copies what the packet holds behind its link-layer header, as much as fits (`skb_copy_bits()`).
+    /// Returns that part of the buffer.
+    pub fn copy<'b>(&self, buf: &'b mut [u8]) -> &'b [u8] {
+        // SAFETY: The packet is valid; the length is read only.
+        let len = unsafe { (*self.0.as_ptr()).len } as usize;
+        let len = len.min(buf.len());
+        let buf = buf.get_mut(..len).unwrap_or_default();
+        // SAFETY: The packet has at least as many bytes as the buffer, which is valid for writes.
+        let err = unsafe {
+            bindings::skb_copy_bits(
+                self.0.as_ptr(),
+                0,
+                buf.as_mut_ptr().cast(),
+                buf.len() as i32,
+            )
+        };
+        if err == 0 {
+            buf
+        } else {
+            &[]
+        }
+    }
+
     /// Returns whether the frame is for one of the link-local groups 01-80-C2-00-00-0X of
     /// IEEE 802.1Q, 8.6.3. Only for Ethernet.
     pub fn is_link_local(&self) -> bool {

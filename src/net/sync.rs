@@ -78,6 +78,54 @@ impl<T> Drop for NestedGuard<'_, T> {
     }
 }
 
+/// A spinlock that is taken in softirqs too.
+#[pin_data]
+pub struct BhLock<T> {
+    #[pin]
+    lock: Opaque<bindings::spinlock_t>,
+    data: UnsafeCell<T>,
+}
+
+// SAFETY: The lock gives access to one thread at a time.
+unsafe impl<T: Send> Sync for BhLock<T> {}
+// SAFETY: The data may be sent, and the lock is not held while the object is.
+unsafe impl<T: Send> Send for BhLock<T> {}
+
+impl<T: Copy> BhLock<T> {
+    /// Makes a lock around `data`.
+    pub fn new(data: T) -> impl PinInit<Self> {
+        pin_init!(Self {
+            lock <- Opaque::ffi_init(|lock| {
+                // SAFETY: `lock` is valid for writes and stays where it is (pinned).
+                unsafe { bindings::nh_spin_lock_init(lock) }
+            }),
+            data: UnsafeCell::new(data),
+        })
+    }
+
+    /// Returns a copy of the data. Any context but hard interrupts.
+    pub fn get(&self) -> T {
+        // SAFETY: The lock was initialised by `new`, the only way to make one; the data are ours
+        // while it is held.
+        unsafe {
+            bindings::nh_spin_lock_bh(self.lock.get());
+            let data = *self.data.get();
+            bindings::nh_spin_unlock_bh(self.lock.get());
+            data
+        }
+    }
+
+    /// Replaces the data. Any context but hard interrupts.
+    pub fn set(&self, data: T) {
+        // SAFETY: As in `get`.
+        unsafe {
+            bindings::nh_spin_lock_bh(self.lock.get());
+            *self.data.get() = data;
+            bindings::nh_spin_unlock_bh(self.lock.get());
+        }
+    }
+}
+
 /// A counter of each CPU's own, so that counting writes no shared cache line.
 pub struct PerCpuCounter(NonNull<u32>);
 
@@ -120,6 +168,12 @@ pub fn random_u32() -> u32 {
 pub fn now_ms() -> u64 {
     // SAFETY: No requirement.
     unsafe { bindings::nh_monotonic_ms() }
+}
+
+/// Returns the monotonic clock in µs (`ktime_get()`). Any context.
+pub fn now_us() -> u64 {
+    // SAFETY: No requirement.
+    unsafe { bindings::nh_monotonic_us() }
 }
 
 /// Waits until all packets that are on their way through the stack are through

@@ -1,0 +1,482 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The ARP monitor: sends the probes, notes what answers them. `policy::arp` says what that means.
+//!
+//! The probes leave from the work of the bond, which a high-resolution timer starts; it takes RTNL
+//! only when a link has to change. What slaves receive is noted in softirqs, in atomics.
+
+use super::slave::Key;
+use super::{monitor, BondDev, SlaveDev};
+use core::net::{Ipv4Addr, Ipv6Addr};
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicU8, Ordering::Relaxed};
+use kernel::prelude::*;
+use net::neighbour;
+use net::netdev_warn;
+use net::published::Slot;
+use net::rcu::{self, Rcu};
+use net::route::{self, Tags};
+use net::rtnl::{Rtnl, RtnlCell};
+use net::skbuff::Received;
+use net::sync::{now_us, BhLock};
+use policy::arp::{self, Arp, Discovery, Duty, Micros, Monitor, Receiver, Traffic, Trust, Verdict};
+use policy::options::{ArpTargets, ArpValidate, NsTargets, Target, MAX_TARGETS};
+use policy::{Config, LinkState, Mode};
+
+const ETH_P_ARP: u16 = 0x0806;
+const ETH_P_IPV6: u16 = 0x86dd;
+
+/// The shortest time that the work is put off, in µs.
+const SHORTEST: Micros = 20;
+
+/// What the monitor of a bond keeps.
+#[pin_data]
+pub(super) struct Prober {
+    /// When the last round of probes was sent, in µs; 0 before the first.
+    round: AtomicU64,
+    /// Whether the next round is due at once.
+    hurry: AtomicBool,
+    /// `arp_validate`, and how fine times of reception have to be, for the receive path.
+    validate: AtomicU8,
+    resolution: AtomicU64,
+    /// Whether the user was told of a target without a route.
+    told: AtomicBool,
+    /// The targets, for the receive path.
+    #[pin]
+    targets: BhLock<(ArpTargets, NsTargets)>,
+}
+
+impl Prober {
+    pub(super) fn new(config: Config) -> impl PinInit<Self> {
+        pin_init!(Self {
+            round: AtomicU64::new(0),
+            hurry: AtomicBool::new(false),
+            validate: AtomicU8::new(config.arp_validate.number()),
+            resolution: AtomicU64::new(resolution(&config)),
+            told: AtomicBool::new(false),
+            targets <- BhLock::new((config.arp_targets, config.ns_targets)),
+        })
+    }
+}
+
+fn resolution(config: &Config) -> Micros {
+    config.arp_monitor().map_or(0, |it| it.resolution())
+}
+
+/// What the monitor keeps of a slave. All times are in µs.
+pub(super) struct Heard {
+    /// Whether what the slave receives is noted.
+    watched: AtomicBool,
+    last_rx: AtomicU64,
+    last_tx: AtomicU64,
+    since: AtomicU64,
+    unanswered: AtomicU32,
+    unsent: AtomicU32,
+    /// When each target answered last, in the order of the options.
+    arp_rx: [AtomicU64; MAX_TARGETS],
+    ns_rx: [AtomicU64; MAX_TARGETS],
+    /// The targets whose solicited-node groups the slave listens to as a backup.
+    groups: RtnlCell<NsTargets>,
+}
+
+impl Heard {
+    pub(super) fn new() -> Self {
+        Self {
+            watched: AtomicBool::new(false),
+            last_rx: AtomicU64::new(0),
+            last_tx: AtomicU64::new(0),
+            since: AtomicU64::new(0),
+            unanswered: AtomicU32::new(0),
+            unsent: AtomicU32::new(0),
+            arp_rx: [const { AtomicU64::new(0) }; MAX_TARGETS],
+            ns_rx: [const { AtomicU64::new(0) }; MAX_TARGETS],
+            groups: RtnlCell::new(NsTargets::NONE),
+        }
+    }
+
+    /// Whether what the slave receives is noted; for every packet.
+    #[inline(always)]
+    pub(super) fn is_watched(&self) -> bool {
+        self.watched.load(Relaxed)
+    }
+
+    /// Judges the slave from now on only.
+    fn start(&self) {
+        self.since.store(now_us(), Relaxed);
+        self.unanswered.store(0, Relaxed);
+        self.unsent.store(0, Relaxed);
+    }
+}
+
+/// What the monitor knows of the traffic of a slave.
+pub(super) fn traffic(slave: &SlaveDev, config: &Config) -> Traffic {
+    let heard = &slave.data().heard;
+    let mut last_rx = heard.last_rx.load(Relaxed);
+    if config.arp_all_targets && config.arp_validate.validates(slave.is_backup()) {
+        let arp = heard.arp_rx.iter().take(config.arp_targets.len());
+        let ns = heard.ns_rx.iter().take(config.ns_targets.len());
+        last_rx = Iterator::chain(arp, ns)
+            .map(|it| it.load(Relaxed))
+            .min()
+            .unwrap_or(last_rx);
+    }
+    Traffic {
+        last_rx,
+        since: heard.since.load(Relaxed),
+        unanswered: heard.unanswered.load(Relaxed),
+        unsent: heard.unsent.load(Relaxed),
+    }
+}
+
+/// A slave has joined, became the active one, or is being tried.
+pub(super) fn give_time(slave: &SlaveDev) {
+    slave.data().heard.start();
+}
+
+/// Starts the monitor, or starts it again, if the options want it.
+pub(super) fn restart(dev: &BondDev, rtnl: &Rtnl) {
+    dev.lowers(rtnl).for_each(give_time);
+    hurry(dev);
+}
+
+/// Has the next round sent at once, since a link may work again.
+pub(super) fn hurry(dev: &BondDev) {
+    dev.data().prober().hurry.store(true, Relaxed);
+    dev.schedule_us(SHORTEST);
+}
+
+/// Takes over the options of the monitor: for the receive path, and for the groups that backups
+/// listen to.
+pub(super) fn options_changed(dev: &BondDev, before: &Config, config: &Config, rtnl: &Rtnl) {
+    let bond = dev.data();
+    let prober = bond.prober();
+    prober.validate.store(config.arp_validate.number(), Relaxed);
+    prober.resolution.store(resolution(config), Relaxed);
+    prober.targets.set((config.arp_targets, config.ns_targets));
+    prober.told.store(false, Relaxed);
+    for slave in dev.lowers(rtnl) {
+        let heard = &slave.data().heard;
+        let (was, is) = (before.arp_targets.iter(), config.arp_targets.iter());
+        reorder(&heard.arp_rx, was, is);
+        let (was, is) = (before.ns_targets.iter(), config.ns_targets.iter());
+        reorder(&heard.ns_rx, was, is);
+        admit(dev, slave, rtnl);
+    }
+}
+
+/// Gives each target the time at which it answered last; one that is new is given time.
+fn reorder<A: Target>(
+    times: &[AtomicU64; MAX_TARGETS],
+    was: impl Iterator<Item = A> + Clone,
+    is: impl Iterator<Item = A>,
+) {
+    let mut before = [0; MAX_TARGETS];
+    for (to, from) in before.iter_mut().zip(times) {
+        *to = from.load(Relaxed);
+    }
+    for (time, addr) in times.iter().zip(is) {
+        let place = was.clone().position(|it| it == addr);
+        let known = place.and_then(|place| before.get(place).copied());
+        time.store(known.unwrap_or_else(now_us), Relaxed);
+    }
+}
+
+/// Has the receive path of a slave do what the options and the slave's role ask for.
+pub(super) fn admit(dev: &BondDev, slave: &SlaveDev, rtnl: &Rtnl) {
+    let config = dev.data().config();
+    slave
+        .data()
+        .heard
+        .watched
+        .store(config.is_probed(), Relaxed);
+    let listens = config.mode == Mode::ActiveBackup
+        && config.arp_validate != ArpValidate::NONE
+        && slave.is_backup();
+    let wanted = if listens {
+        config.ns_targets
+    } else {
+        NsTargets::NONE
+    };
+    listen_to(slave, wanted, rtnl);
+}
+
+/// Has nothing of a slave that leaves noted any more.
+pub(super) fn dismiss(slave: &SlaveDev, rtnl: &Rtnl) {
+    slave.data().heard.watched.store(false, Relaxed);
+    listen_to(slave, NsTargets::NONE, rtnl);
+}
+
+/// Has a slave hear the solicitations for these addresses: a backup learns from those of the active
+/// slave that its link works, and is not in their group otherwise.
+fn listen_to(slave: &SlaveDev, wanted: NsTargets, rtnl: &Rtnl) {
+    let groups = &slave.data().heard.groups;
+    let mut joined = groups.get(rtnl);
+    if joined == wanted {
+        return;
+    }
+    let device = slave.dev();
+    for addr in groups.get(rtnl).iter() {
+        if wanted.position(addr).is_none() {
+            // It was joined; a device that has forgotten it is as good.
+            let _ = device.leave_solicited_node(rtnl, addr);
+            let _ = joined.remove(addr);
+        }
+    }
+    for addr in wanted.iter() {
+        if joined.position(addr).is_none() && device.join_solicited_node(rtnl, addr).is_ok() {
+            let _ = joined.add(addr);
+        }
+    }
+    groups.set(rtnl, joined);
+}
+
+/// Notes a packet that a slave has received. Softirq.
+#[cold]
+pub(super) fn note(slave: &SlaveDev, packet: &Received, rcu: &Rcu) {
+    let dev = slave.master();
+    let bond = dev.data();
+    let prober = bond.prober();
+    let validate =
+        ArpValidate::from_number(prober.validate.load(Relaxed).into()).unwrap_or_default();
+    if !validate.validates(slave.is_backup()) {
+        if !validate.filters() || matches!(packet.protocol(), ETH_P_ARP | ETH_P_IPV6) {
+            heard(dev, slave, None);
+        }
+        return;
+    }
+    if !packet.is_for_us() {
+        return;
+    }
+    let mut buf = [0; 128];
+    let bytes = packet.copy(&mut buf);
+    let (protocol, at) = arp::skip_tags(packet.protocol(), bytes);
+    let bytes = bytes.get(at..).unwrap_or_default();
+    let answer = match protocol {
+        ETH_P_ARP => arp_answer(dev, slave, bytes, rcu),
+        ETH_P_IPV6 => ns_answer(dev, slave, bytes, rcu),
+        _ => None,
+    };
+    if let Some(time) = answer {
+        heard(dev, slave, Some(time));
+    }
+}
+
+/// If this ARP packet shows that the link works, returns where the time of the target is kept.
+fn arp_answer<'a>(
+    dev: &BondDev,
+    slave: &'a SlaveDev,
+    packet: &[u8],
+    rcu: &Rcu,
+) -> Option<&'a AtomicU64> {
+    let packet = Arp::parse(packet, dev.link_type(), dev.addr_len())?;
+    let (from, to) = match receiver(dev, slave, rcu).trusts(packet.is_reply)? {
+        Trust::Answer => (packet.sender, packet.target),
+        Trust::Probe => (packet.target, packet.sender),
+    };
+    let place = dev.data().prober().targets.get().0.position(from)?;
+    let time = slave.data().heard.arp_rx.get(place)?;
+    dev.has_addr(to, rcu).then_some(time)
+}
+
+/// As [`arp_answer`], for neighbour solicitations and advertisements.
+fn ns_answer<'a>(
+    dev: &BondDev,
+    slave: &'a SlaveDev,
+    packet: &[u8],
+    rcu: &Rcu,
+) -> Option<&'a AtomicU64> {
+    let packet = Discovery::parse(packet)?;
+    let (from, to) = match receiver(dev, slave, rcu).trusts(true)? {
+        Trust::Answer => (packet.source, packet.destination),
+        Trust::Probe => (packet.destination, packet.source),
+    };
+    let targets = dev.data().prober().targets.get().1;
+    // What the active slave sends goes to the group of the target.
+    let place = targets
+        .iter()
+        .position(|it| it == from || arp::solicited_node(it) == from)?;
+    let time = slave.data().heard.ns_rx.get(place)?;
+    (to == arp::ALL_NODES || dev.has_addr6(to, rcu)).then_some(time)
+}
+
+fn receiver(dev: &BondDev, slave: &SlaveDev, rcu: &Rcu) -> Receiver {
+    let active_was_heard = dev.slot_rcu(rcu, Slot::Active).map(|active| {
+        let heard = &active.data().heard;
+        heard.last_rx.load(Relaxed) > heard.since.load(Relaxed)
+    });
+    let tried_lately = dev.slot_rcu(rcu, Slot::Tried).is_some_and(|tried| {
+        let age = now_us().saturating_sub(tried.data().heard.last_tx.load(Relaxed));
+        // One and a half intervals; the resolution is a thirty-second of one.
+        age <= dev
+            .data()
+            .prober()
+            .resolution
+            .load(Relaxed)
+            .saturating_mul(48)
+    });
+    Receiver {
+        is_active: !slave.is_backup(),
+        active_was_heard,
+        tried_lately,
+    }
+}
+
+/// Notes that a slave was heard; `target` is where the time of the target that answered is kept.
+fn heard(dev: &BondDev, slave: &SlaveDev, target: Option<&AtomicU64>) {
+    let heard = &slave.data().heard;
+    let now = now_us();
+    if let Some(target) = target {
+        target.store(now, Relaxed);
+    }
+    let resolution = dev.data().prober().resolution.load(Relaxed);
+    if now.saturating_sub(heard.last_rx.load(Relaxed)) > resolution || target.is_some() {
+        heard.last_rx.store(now, Relaxed);
+        if slave.link() != LinkState::Up as i8 {
+            // Good news need not wait for the next round.
+            monitor::kick(dev);
+        }
+    }
+}
+
+/// Whether a look at the links would change any of them. Process context, without RTNL.
+pub(super) fn finds_change(dev: &BondDev) -> bool {
+    let config = dev.data().config();
+    let Some(monitor) = config.arp_monitor().filter(|_| dev.is_running()) else {
+        return false;
+    };
+    let rcu = rcu::read_lock();
+    let now = now_us();
+    let has_active = dev.slot_rcu(&rcu, Slot::Active).is_some();
+    if monitor.one_sends() && !has_active {
+        return true;
+    }
+    let mut slaves = dev.lowers_rcu(&rcu);
+    slaves.any(|slave| {
+        let port = slave.data().port();
+        let duty = duty(dev, slave, &monitor, &rcu);
+        port.carrier != slave.dev().has_link()
+            || port.carrier
+                && monitor.verdict(port.link, duty, &traffic(slave, &config), now) != Verdict::Keep
+    })
+}
+
+fn duty(dev: &BondDev, slave: &SlaveDev, monitor: &Monitor, rcu: &Rcu) -> Duty {
+    let active = dev.slot_rcu(rcu, Slot::Active);
+    monitor.duty(active.map(Key) == Some(Key(slave)), active.is_some())
+}
+
+/// Sends a round of probes if one is due, and has the work come back when there is something to do
+/// next. Only for the work of the bond.
+pub(super) fn round(dev: &BondDev) {
+    let bond = dev.data();
+    let config = bond.config();
+    let Some(monitor) = config.arp_monitor().filter(|_| dev.is_running()) else {
+        return;
+    };
+    let prober = bond.prober();
+    let rcu = rcu::read_lock();
+    let one_sends = monitor.one_sends();
+    let sender = match dev.slot_rcu(&rcu, Slot::Active).filter(|_| one_sends) {
+        Some(active) => Some(active),
+        None => dev.slot_rcu(&rcu, Slot::Tried),
+    };
+    let sends = |slave: &SlaveDev| {
+        if one_sends {
+            sender.map(Key) == Some(Key(slave))
+        } else {
+            slave.dev().has_link()
+        }
+    };
+    let searching = one_sends && dev.slot_rcu(&rcu, Slot::Active).is_none();
+    let mut last = prober.round.load(Relaxed);
+    let is_heard = |since: Micros| {
+        dev.lowers_rcu(&rcu)
+            .filter(|slave| sends(slave))
+            .all(|slave| traffic(slave, &config).last_rx >= since)
+    };
+
+    let now = now_us();
+    let hurry = prober.hurry.swap(false, Relaxed);
+    if hurry || last == 0 || now >= monitor.next_round(last, is_heard(last), searching) {
+        prober.round.store(now, Relaxed);
+        for slave in dev.lowers_rcu(&rcu) {
+            let before = traffic(slave, &config);
+            let sent = sends(slave).then(|| probe(dev, slave, &config, &rcu));
+            let after = before.after_round(last, sent);
+            let heard = &slave.data().heard;
+            heard.unanswered.store(after.unanswered, Relaxed);
+            heard.unsent.store(after.unsent, Relaxed);
+        }
+        last = now;
+    }
+
+    let now = now_us();
+    let deadlines = dev
+        .lowers_rcu(&rcu)
+        .filter(|slave| slave.link() == LinkState::Up as i8)
+        .map(|slave| monitor.deadline(duty(dev, slave, &monitor, &rcu), &traffic(slave, &config)))
+        // One that has passed waits for the next round.
+        .filter(|deadline| *deadline > now);
+    let next = monitor.next_round(last, is_heard(last), searching);
+    let next = deadlines.fold(next, Micros::min);
+    dev.schedule_us(next.saturating_sub(now).max(SHORTEST));
+}
+
+/// Sends probes to all targets through a slave. Returns whether one was sent.
+fn probe(dev: &BondDev, slave: &SlaveDev, config: &Config, rcu: &Rcu) -> bool {
+    let mut sent = false;
+    for target in config.arp_targets.iter() {
+        let way = way(dev, route::device_to(dev.net(), target, rcu), rcu, |via| {
+            via.source_addr(target, rcu)
+        });
+        let Some((source, tags)) = way else {
+            continue;
+        };
+        if source.is_none() && config.arp_validate != ArpValidate::NONE {
+            warn_of_route(dev, target);
+        }
+        let source = source.flatten().unwrap_or(Ipv4Addr::UNSPECIFIED);
+        sent |= neighbour::send_arp_request(slave.dev(), target, source, &tags, rcu);
+    }
+    for target in config.ns_targets.iter() {
+        let way = way(dev, route::device_to6(dev.net(), target, rcu), rcu, |via| {
+            via.source_addr6(target, rcu)
+        });
+        let Some((source, tags)) = way else {
+            continue;
+        };
+        if source.is_none() && config.arp_validate != ArpValidate::NONE {
+            warn_of_route(dev, target);
+        }
+        let source = source.flatten().unwrap_or(Ipv6Addr::UNSPECIFIED);
+        sent |= neighbour::send_solicitation(slave.dev(), target, source, &tags, rcu);
+    }
+    if sent {
+        slave.data().heard.last_tx.store(now_us(), Relaxed);
+    }
+    sent
+}
+
+/// How a target is reached: the source address, if there is a route, and the VLAN tags. None if the
+/// way does not lead through the bond. Without a route a probe is sent all the same: an answer to it
+/// counts where answers are not looked into.
+fn way<A>(
+    dev: &BondDev,
+    via: Option<&net::netdevice::NetDevice>,
+    rcu: &Rcu,
+    source: impl Fn(&net::netdevice::NetDevice) -> Option<A>,
+) -> Option<(Option<Option<A>>, Tags)> {
+    match via {
+        None => Some((None, Tags::default())),
+        Some(via) => route::path(dev, via, rcu).map(|tags| (Some(source(via)), tags)),
+    }
+}
+
+fn warn_of_route(dev: &BondDev, target: impl core::fmt::Display) {
+    if !dev.data().prober().told.swap(true, Relaxed) {
+        netdev_warn!(
+            dev,
+            "no route to target {} and arp_validate is set; add a route through the bond",
+            super::Text(target)
+        );
+    }
+}

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The way to a neighbour: which device a route leads to, and through which VLANs.
+//!
+//! C headers: [`include/net/route.h`](srctree/include/net/route.h),
+//! [`include/net/ip6_route.h`](srctree/include/net/ip6_route.h),
+//! [`include/linux/if_vlan.h`](srctree/include/linux/if_vlan.h)
+
+use crate::bindings;
+use crate::namespace::Net;
+use crate::netdevice::NetDevice;
+use crate::rcu::Rcu;
+use core::net::{Ipv4Addr, Ipv6Addr};
+use core::ptr;
+
+/// The most devices that may be stacked (`MAX_NEST_DEV`).
+const MAX_DEPTH: usize = bindings::MAX_NEST_DEV as usize;
+
+pub(crate) fn be32(addr: Ipv4Addr) -> bindings::__be32 {
+    u32::from_ne_bytes(addr.octets())
+}
+
+pub(crate) fn in6(addr: Ipv6Addr) -> bindings::in6_addr {
+    let mut raw: bindings::in6_addr = pin_init::zeroed();
+    raw.in6_u.u6_addr8 = addr.octets();
+    raw
+}
+
+/// Returns the device that packets to `addr` leave through, if there is a route. Any context.
+pub fn device_to<'a>(net: &Net, addr: Ipv4Addr, _rcu: &'a Rcu) -> Option<&'a NetDevice> {
+    // SAFETY: The namespace is alive, and the read-side section that we are in keeps the device.
+    unsafe {
+        let dev = bindings::nh_route_dev(net.as_ptr(), be32(addr));
+        (!dev.is_null()).then(|| NetDevice::from_raw(dev))
+    }
+}
+
+/// As [`device_to`], for IPv6.
+pub fn device_to6<'a>(net: &Net, addr: Ipv6Addr, _rcu: &'a Rcu) -> Option<&'a NetDevice> {
+    let addr = in6(addr);
+    // SAFETY: As in `device_to`; the address is valid during the call.
+    unsafe {
+        let dev = bindings::nh_route_dev6(net.as_ptr(), &addr);
+        (!dev.is_null()).then(|| NetDevice::from_raw(dev))
+    }
+}
+
+/// A VLAN tag.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub(crate) struct Tag {
+    /// `ETH_P_8021Q` or `ETH_P_8021AD`; 0 for none.
+    pub(crate) proto: u16,
+    pub(crate) vid: u16,
+}
+
+/// The VLAN tags that a packet needs, from the outermost on.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct Tags(pub(crate) [Tag; MAX_DEPTH]);
+
+/// Finds the way up from `from` to `to` through the devices that are stacked on it, and returns the
+/// tags of the VLANs that it passes; none if there is no way.
+pub fn path(from: &NetDevice, to: &NetDevice, rcu: &Rcu) -> Option<Tags> {
+    let mut tags = Tags::default();
+    climb(from, to, 0, &mut tags, rcu).then_some(tags)
+}
+
+fn climb(from: &NetDevice, to: &NetDevice, depth: usize, tags: &mut Tags, rcu: &Rcu) -> bool {
+    if from == to {
+        return true;
+    }
+    for upper in Uppers::of(from, rcu) {
+        let Some(tag) = tags.0.get_mut(depth) else {
+            return false;
+        };
+        *tag = vlan_tag(upper);
+        if climb(upper, to, depth.saturating_add(1), tags, rcu) {
+            return true;
+        }
+        if let Some(tag) = tags.0.get_mut(depth) {
+            *tag = Tag::default();
+        }
+    }
+    false
+}
+
+/// The tag that packets of a VLAN device get; none for other devices.
+fn vlan_tag(dev: &NetDevice) -> Tag {
+    let (mut proto, mut vid) = (0, 0);
+    // SAFETY: The device is allocated; the places for the results are valid.
+    if unsafe { bindings::nh_vlan_tag(dev.as_ptr(), &mut proto, &mut vid) } {
+        Tag { proto, vid }
+    } else {
+        Tag::default()
+    }
+}
+
+/// The devices right above another.
+struct Uppers<'a> {
+    dev: &'a NetDevice,
+    /// The place in the list; its head is where it begins.
+    place: *mut bindings::list_head,
+    _rcu: &'a Rcu,
+}
+
+impl<'a> Uppers<'a> {
+    fn of(dev: &'a NetDevice, rcu: &'a Rcu) -> Self {
+        Uppers {
+            dev,
+            // SAFETY: Only computes an address within a device that is allocated.
+            place: unsafe { &raw mut (*dev.as_ptr()).adj_list.upper },
+            _rcu: rcu,
+        }
+    }
+}
+
+impl<'a> Iterator for Uppers<'a> {
+    type Item = &'a NetDevice;
+
+    fn next(&mut self) -> Option<&'a NetDevice> {
+        // SAFETY: In a read-side section, which keeps what is on the list; `place` is the head, or
+        // where the last call has put it.
+        unsafe {
+            let upper = bindings::netdev_upper_get_next_dev_rcu(self.dev.as_ptr(), &mut self.place);
+            (!upper.is_null()).then(|| NetDevice::from_raw(upper))
+        }
+    }
+}
+
+impl NetDevice {
+    /// Returns the address from which the device asks for `to`, if it has one.
+    pub fn source_addr(&self, to: Ipv4Addr, _rcu: &Rcu) -> Option<Ipv4Addr> {
+        // SAFETY: The device is allocated, and we are in a read-side section.
+        let addr = unsafe { bindings::nh_confirm_addr(self.as_ptr(), be32(to), 0) };
+        (addr != 0).then(|| Ipv4Addr::from(addr.to_ne_bytes()))
+    }
+
+    /// As [`Self::source_addr`], for IPv6.
+    pub fn source_addr6(&self, to: Ipv6Addr, _rcu: &Rcu) -> Option<Ipv6Addr> {
+        let (to, mut from) = (in6(to), in6(Ipv6Addr::UNSPECIFIED));
+        // SAFETY: The device is allocated, and both addresses are valid during the call.
+        let found = unsafe { bindings::nh_source_addr6(self.as_ptr(), &to, &mut from) };
+        // SAFETY: All bytes were initialised.
+        found.then(|| Ipv6Addr::from(unsafe { from.in6_u.u6_addr8 }))
+    }
+
+    /// Returns whether the device, or one that is stacked on it, has this address.
+    pub fn has_addr(&self, addr: Ipv4Addr, rcu: &Rcu) -> bool {
+        self.any_upper(rcu, &mut |dev| {
+            // SAFETY: The device is allocated, and we are in a read-side section.
+            unsafe { bindings::nh_confirm_addr(dev.as_ptr(), 0, be32(addr)) == be32(addr) }
+        })
+    }
+
+    /// As [`Self::has_addr`], for IPv6.
+    pub fn has_addr6(&self, addr: Ipv6Addr, rcu: &Rcu) -> bool {
+        let addr = in6(addr);
+        self.any_upper(rcu, &mut |dev| {
+            // SAFETY: The device is allocated; the address is valid during the call.
+            unsafe { bindings::nh_has_addr6(dev.as_ptr(), &addr) }
+        })
+    }
+
+    /// Returns whether `test` holds for this device or for one that is stacked on it.
+    fn any_upper(&self, _rcu: &Rcu, test: &mut dyn FnMut(&NetDevice) -> bool) -> bool {
+        unsafe extern "C" fn call(
+            dev: *mut bindings::net_device,
+            nested: *mut bindings::netdev_nested_priv,
+        ) -> i32 {
+            // SAFETY: `data` is the closure below, which is valid during the walk; the device is on
+            // a list that the read-side section keeps.
+            unsafe {
+                let test = &mut *(*nested).data.cast::<&mut dyn FnMut(&NetDevice) -> bool>();
+                test(NetDevice::from_raw(dev)).into()
+            }
+        }
+        if test(self) {
+            return true;
+        }
+        let mut test: &mut dyn FnMut(&NetDevice) -> bool = test;
+        let mut nested = bindings::netdev_nested_priv {
+            data: ptr::from_mut(&mut test).cast(),
+            ..pin_init::zeroed()
+        };
+        // SAFETY: In a read-side section; `call` gets what it expects.
+        unsafe {
+            bindings::netdev_walk_all_upper_dev_rcu(self.as_ptr(), Some(call), &mut nested) != 0
+        }
+    }
+}
