@@ -165,22 +165,18 @@ impl Groups {
             .map(|(index, group)| (Groups::mlid(index), group))
     }
 
-    /// Makes a group without members; none if the table is full.
-    pub(crate) fn create(
-        &mut self,
-        mgid: Gid,
-        parameters: Parameters,
-        permanent: bool,
-    ) -> Option<(Lid, &mut Group)> {
-        let mut groups = (0..MAX_GROUPS).zip(&mut self.groups);
-        let (index, group) = groups.find(|(_, group)| !group.exists())?;
+    /// Makes a group without members; false: the table is full.
+    pub(crate) fn create(&mut self, mgid: Gid, parameters: Parameters, permanent: bool) -> bool {
+        let Some(group) = self.groups.iter_mut().find(|group| !group.exists()) else {
+            return false;
+        };
         *group = Group {
             mgid,
             parameters,
             permanent,
             ..Group::EMPTY
         };
-        Some((Groups::mlid(index), group))
+        true
     }
 
     /// The ports that receive what is sent to a multicast LID.
@@ -211,7 +207,7 @@ impl Groups {
                 scope: 2,
             };
             // Without a free place the partition has no broadcast, and a join is told so.
-            let _ = self.create(mgid, parameters, true);
+            self.create(mgid, parameters, true);
         }
     }
 

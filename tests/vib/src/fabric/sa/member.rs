@@ -97,36 +97,33 @@ impl Subnet {
         if state.0 == 0 {
             return Err(Status::RequestInvalid);
         }
-        let mgid = if query.names(MGID) {
+        let mut mgid = if query.names(MGID) {
             query.mgid()
         } else {
             Gid::ZERO
         };
-        if let Some((mlid, group)) = self.groups.find(mgid) {
-            let record = member_record(mlid, group, Gid::ZERO, JoinState(0));
-            let mask = query.mask() & PARAMETERS;
-            if !matches(&LAYOUT, mask, query.record(), &record)
-                || !query.wants_partition(group.parameters.pkey)
-            {
-                return Err(Status::RequestInvalid);
+        let known = self.groups.find(mgid);
+        let exists = known.is_some();
+        let pkey = match known {
+            Some((mlid, group)) => {
+                let record = member_record(mlid, group, Gid::ZERO, JoinState(0));
+                let mask = query.mask() & PARAMETERS;
+                if !matches(&LAYOUT, mask, query.record(), &record) {
+                    return Err(Status::RequestInvalid);
+                }
+                group.parameters.pkey
             }
-        } else if !query.names(ESSENTIAL) {
-            return Err(Status::InsufficientComponents);
-        } else if !state.keeps_group() {
-            return Err(Status::RequestInvalid);
-        }
-        let pkey = match self.groups.find(mgid) {
-            Some((_, group)) => group.parameters.pkey,
+            None if !query.names(ESSENTIAL) => return Err(Status::InsufficientComponents),
+            None if !state.keeps_group() => return Err(Status::RequestInvalid),
             None => query.pkey(),
         };
-        if !self.has_partition(query.from, pkey) {
+        if !query.wants_partition(pkey) || !self.has_partition(query.from, pkey) {
             return Err(Status::RequestInvalid);
         }
-        let (mlid, group) = match self.groups.find(mgid).map(|(mlid, _)| mlid) {
-            Some(_) => self.groups.find(mgid),
-            None => self.create_group(query, mgid)?,
+        if !exists {
+            mgid = self.create_group(query, mgid)?;
         }
-        .ok_or(Status::NoResources)?;
+        let (mlid, group) = self.groups.find(mgid).ok_or(Status::NoResources)?;
         group.join(query.from, state);
         Ok(member_record(
             mlid,
@@ -136,11 +133,8 @@ impl Subnet {
         ))
     }
 
-    fn create_group(
-        &mut self,
-        query: &Query<'_>,
-        mgid: Gid,
-    ) -> Result<Option<(Lid, &mut Group)>, Status> {
+    /// Makes the group that a join describes, under its GID or, if that is zero, a new one.
+    fn create_group(&mut self, query: &Query<'_>, mgid: Gid) -> Result<Gid, Status> {
         const LINK_LOCAL: u8 = 2;
         let record = query.record();
         let scope = record.u8_at(48) >> 4;
@@ -169,7 +163,10 @@ impl Subnet {
             sl_flow_hop: record.u32_at(44),
             scope: flags & 0xf,
         };
-        Ok(self.groups.create(mgid, parameters, false))
+        match self.groups.create(mgid, parameters, false) {
+            true => Ok(mgid),
+            false => Err(Status::NoResources),
+        }
     }
 
     /// A group's GID that no group has.
