@@ -3,12 +3,16 @@
 //! The switch that all ports are plugged into: the subnet's state, and the way to a port's adapter.
 
 use crate::hca::Hca;
+use core::sync::atomic::AtomicBool;
 use fabric::{Gid, Lid, Pkey, PortId, Subnet, MAX_PORTS};
 use kernel::sync::Arc;
 use rdma::sync::StaticLock;
 
 /// The subnet. Nothing else is locked, or called that may lock, while this is.
 pub(crate) static SUBNET: StaticLock<Subnet> = StaticLock::new(Subnet::new());
+
+/// A fault: the subnet administrator does not answer.
+pub(crate) static SILENT_ADMINISTRATOR: AtomicBool = AtomicBool::new(false);
 
 /// Which adapter's port is plugged in where.
 static PLUGGED: StaticLock<[Option<Jack>; MAX_PORTS]> =

@@ -4,6 +4,7 @@
 
 #![forbid(unsafe_code)]
 
+mod control;
 mod hca;
 mod switch;
 
@@ -35,6 +36,7 @@ module! {
 
 /// What the module has registered, in the order in which it is undone.
 struct Vib {
+    _files: control::Files,
     _slots: Arc<Slots>,
 }
 
@@ -55,7 +57,10 @@ impl kernel::Module for Vib {
         for index in 0..hcas {
             slots.insert(index)?;
         }
-        Ok(Vib { _slots: slots })
+        Ok(Vib {
+            _files: control::Files::new(&slots, hcas, ports)?,
+            _slots: slots,
+        })
     }
 }
 

@@ -4,7 +4,8 @@
 
 use super::qp::Packet;
 use super::Qp;
-use crate::switch::{self, Jack, SUBNET};
+use crate::switch::{self, Jack, SILENT_ADMINISTRATOR, SUBNET};
+use core::sync::atomic::Ordering;
 use fabric::{Destination, Lid, Mad, PortId};
 use kernel::prelude::*;
 use kernel::sync::Arc;
@@ -87,7 +88,10 @@ fn send(
     wr: &SendWr<'_>,
 ) {
     let dlid = Lid(datagram.av.dlid());
-    let subnet = SUBNET.lock();
+    let mut subnet = SUBNET.lock();
+    if subnet.loses(from) {
+        return;
+    }
     let Some(origin) = switch::origin(&subnet, from, pkey_index) else {
         return;
     };
@@ -125,6 +129,9 @@ fn deliver(to: PortId, qpn: u32, packet: &Packet, payload: &impl Memory) {
     let Some(Jack { hca, port }) = switch::jack(to) else {
         return;
     };
+    if SUBNET.lock().loses(to) {
+        return;
+    }
     let found = hca.qps.lock().find(port, qpn);
     if let Some(qp) = found {
         qp.receive(port, packet, payload);
@@ -136,6 +143,9 @@ fn multicast(to: PortId, from: &Arc<Qp>, route: &GlobalRoute, packet: &Packet, w
     let Some(Jack { hca, port }) = switch::jack(to) else {
         return;
     };
+    if SUBNET.lock().loses(to) {
+        return;
+    }
     let groups = hca.groups.lock();
     for qp in groups.members(route.dgid) {
         if !(from.block_loopback && Arc::ptr_eq(qp, from)) {
@@ -146,6 +156,9 @@ fn multicast(to: PortId, from: &Arc<Qp>, route: &GlobalRoute, packet: &Packet, w
 
 /// To the subnet administrator, whose answer comes back at once.
 fn administrate(from: PortId, packet: &Packet, wr: &SendWr<'_>) {
+    if SILENT_ADMINISTRATOR.load(Ordering::Relaxed) {
+        return;
+    }
     let mut request: Mad = [0; 256];
     memory::read(&mut request, &wr.memory());
     let mut subnet = SUBNET.lock();

@@ -47,10 +47,12 @@ fn node_description(index: usize) -> NodeDescription {
         None => [None, digit(index)],
         Some(rest) => [digit(1), digit(rest)],
     };
-    let name = b"vib".iter().copied().chain(number.into_iter().flatten());
+    let name = Iterator::chain(b"vib".iter(), number.iter().flatten());
     let mut text = [0; 64];
-    let letters = name.chain(*b" HCA-1");
-    text.iter_mut().zip(letters).for_each(|(to, from)| *to = from);
+    let letters = Iterator::chain(name, b" HCA-1");
+    text.iter_mut()
+        .zip(letters)
+        .for_each(|(to, from)| *to = *from);
     text
 }
 

@@ -5,7 +5,7 @@
 use super::table::{MAX_ATTACHED, MAX_QPS};
 use super::{datagram, Hca, Qp};
 use crate::switch::SUBNET;
-use fabric::MAX_PKEYS;
+use fabric::{CAPABILITIES, MAX_PKEYS};
 use kernel::prelude::*;
 use kernel::sync::{Arc, ArcBorrow};
 use rdma::provider::{Limits, Mad, PortAttributes, Provider};
@@ -29,6 +29,7 @@ impl Provider for Hca {
             active: port.is_up(),
             lid: port.lid().0,
             sm_lid: subnet.sm_lid().0,
+            capabilities: CAPABILITIES,
             subnet_prefix: subnet.prefix(),
         })
     }

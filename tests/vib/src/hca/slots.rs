@@ -4,7 +4,7 @@
 
 use super::{guid, node_description, pkey_table, Hca, MAX_HCAS};
 use crate::switch::SUBNET;
-use fabric::{Event, Events, PkeyTable};
+use fabric::{Event, Events, PkeyTable, PortId, Refused, Subnet};
 use kernel::prelude::*;
 use kernel::sync::{new_mutex, Arc, Mutex};
 use rdma::device::{Description, PortEvent, Registration};
@@ -83,13 +83,26 @@ impl Slots {
         Ok(())
     }
 
-    /// Changes the subnet, and tells everybody who has to know. Sleeps.
-    pub(crate) fn change<E>(
-        &self,
-        change: impl FnOnce(&mut fabric::Subnet) -> Result<Events, E>,
-    ) -> Result<(), E> {
+    /// Whether there is an adapter in the slot. Sleeps.
+    pub(crate) fn is_present(&self, index: usize) -> bool {
         let inserted = self.inserted.lock();
-        let events = change(&mut SUBNET.lock())?;
+        inserted.get(index).is_some_and(|slot| slot.is_some())
+    }
+
+    /// Where a port is plugged in, if its adapter is there. Sleeps.
+    pub(crate) fn port(&self, index: usize, port: u32) -> Option<PortId> {
+        let inserted = self.inserted.lock();
+        inserted.get(index)?.as_ref()?.plugged.0.port(port)
+    }
+
+    /// Changes the subnet, and tells everybody who has to know. Sleeps.
+    pub(crate) fn change(
+        &self,
+        change: impl FnOnce(&mut Subnet) -> Result<Events, Refused>,
+    ) -> Result {
+        let inserted = self.inserted.lock();
+        let result = change(&mut SUBNET.lock());
+        let events = result.map_err(error)?;
         for (id, event) in events.iter() {
             for adapter in inserted.iter().flatten() {
                 if let Some(port) = adapter.plugged.0.number_of(id) {
@@ -98,6 +111,15 @@ impl Slots {
             }
         }
         Ok(())
+    }
+}
+
+fn error(refused: Refused) -> Error {
+    match refused {
+        Refused::NoSuchPort => ENODEV,
+        Refused::LidInUse | Refused::GuidInUse => EBUSY,
+        Refused::SwitchFull => ENOSPC,
+        Refused::NotUnicast | Refused::NoSuchIndex | Refused::TooMuch => EINVAL,
     }
 }
 

@@ -47,7 +47,6 @@ impl<'a> SgList<'a> {
     pub(crate) unsafe fn new(elements: &'a [Sge]) -> Self {
         Self(elements)
     }
-
 }
 
 // SAFETY: By the promise at `new`, the memory is valid; for writes where the consumer asked to

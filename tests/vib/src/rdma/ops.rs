@@ -192,6 +192,7 @@ impl<P: Provider> Ops<P> {
             attr.active_mtu = bindings::ib_mtu_IB_MTU_4096;
             attr.phys_mtu = 4096;
             attr.gid_tbl_len = 1;
+            attr.port_cap_flags = state.capabilities;
             attr.max_msg_sz = 1 << 30;
             attr.pkey_tbl_len = P::LIMITS.pkeys;
             attr.sm_lid = u32::from(state.sm_lid);

@@ -18,6 +18,8 @@ pub struct PortAttributes {
     pub lid: u16,
     /// The subnet manager's LID.
     pub sm_lid: u16,
+    /// What the port can do (CapabilityMask of PortInfo).
+    pub capabilities: u32,
     /// The upper half of the GIDs.
     pub subnet_prefix: u64,
 }

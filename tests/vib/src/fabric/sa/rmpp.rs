@@ -196,7 +196,7 @@ impl Subnet {
             // Where the record begins: before the segment, or in it.
             let skip = first.saturating_sub(at);
             let to = data.get_mut(at.saturating_sub(first)..).unwrap_or_default();
-            for (to, from) in to.iter_mut().zip(record.iter().skip(skip)) {
+            for (to, from) in to.iter_mut().zip(record.get(skip..).unwrap_or_default()) {
                 *to = *from;
             }
             at = at.saturating_add(table.size());
