@@ -31,7 +31,7 @@ fn full_record(subnet: &Subnet, port: PortId, last: u8, state: u8) -> [u8; 52] {
     let mut record = member(mgid(last), gid, Pkey::DEFAULT, state);
     record[32..36].copy_from_slice(&0x0b1bu32.to_be_bytes());
     record[38] = 2 << 6 | 4;
-    record[42] = 2 << 6 | 7;
+    record[42] = 2 << 6 | 16;
     record
 }
 

@@ -102,6 +102,25 @@ fn a_directed_route_leads_through_the_switch() {
 }
 
 #[test]
+fn a_directed_route_begins_where_a_lid_leads_to() {
+    let (subnet, ports) = subnet(3);
+    let from_lid = |path: &[u8], lid| {
+        let mut request = directed(path, NODE_INFO, 0);
+        request[6] = 0;
+        request[32..34].copy_from_slice(&[0, 2]);
+        subnet.smp(ports[0], Lid(lid), &request)
+    };
+    let beyond = from_lid(&[3], 1).unwrap();
+    assert_eq!((beyond[66], beyond[100]), (1, 1));
+    assert_eq!(beyond[84..92], (3u64 << 8 | 1).to_be_bytes());
+    assert_eq!((beyond[6], u16_at(&beyond, 4)), (0, 0x8000));
+    assert_eq!(from_lid(&[], 1).unwrap()[66], 2, "the switch itself");
+    assert_eq!(from_lid(&[1], 4).unwrap()[100], 3, "out of another adapter");
+    assert!(from_lid(&[2], 4).is_none(), "which has no port 2");
+    assert!(from_lid(&[1], 99).is_none());
+}
+
+#[test]
 fn port_info_follows_the_link() {
     let (mut subnet, ports) = subnet(2);
     let state = |subnet: &Subnet, port: u32| {

@@ -21,8 +21,8 @@ pub(crate) const MULTICAST_BLOCK: u16 = 32;
 const NO_ROUTE: u8 = 0xff;
 
 /// What the ports of channel adapters can do (CapabilityMask of PortInfo): the communication
-/// manager, system image GUIDs, client reregistration.
-pub const CAPABILITIES: u32 = 1 << 16 | 1 << 11 | 1 << 25;
+/// manager, system image GUIDs, client reregistration, extended speeds.
+pub const CAPABILITIES: u32 = 1 << 16 | 1 << 11 | 1 << 25 | 1 << 14;
 const IS_SM: u32 = 1 << 1;
 
 const SWITCH_NAME: &[u8] = b"vib switch";
@@ -169,6 +169,8 @@ impl Subnet {
         const WIDTHS: u8 = 3; // 1x and 4x
         const SPEED_QDR: u8 = 4;
         const SPEEDS: u8 = 7; // SDR, DDR, QDR
+        const SPEED_EDR: u8 = 2;
+        const EXTENDED_SPEEDS: u8 = 3; // FDR, EDR
         const STATE_DOWN: u8 = 1;
         const STATE_ACTIVE: u8 = 4;
         const POLLING: u8 = 2;
@@ -209,6 +211,8 @@ impl Subnet {
         info.put_u8(41, quantity::PORT_MTU);
         info.put_u8(43, 1 << 4); // which is in use
         info.put_u8(52, quantity::LIFETIME);
+        info.put_u8(62, SPEED_EDR << 4 | EXTENDED_SPEEDS);
+        info.put_u8(63, EXTENDED_SPEEDS);
         info
     }
 

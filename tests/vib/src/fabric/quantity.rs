@@ -6,14 +6,15 @@
 pub(crate) const PORT_MTU: u8 = 5;
 /// IBA code of 2048 bytes, the MTU of IPoIB's broadcast groups.
 pub(crate) const GROUP_MTU: u8 = 4;
-/// IBA code of 40 Gb/s, four lanes of QDR.
-pub(crate) const PORT_RATE: u8 = 7;
+/// IBA code of 100 Gb/s, four lanes of EDR.
+pub(crate) const PORT_RATE: u8 = 16;
 /// IBA code of 67 ms: how long a packet can be under way. RDMA connections derive their
 /// timeouts from it.
 pub(crate) const LIFETIME: u8 = 14;
 
-/// The rates that a port can have, as IBA codes, slowest first: 2.5, 5, 10, 20, 30, 40 Gb/s.
-const RATES: [u8; 6] = [2, 5, 3, 6, 4, 7];
+/// The rates that a port can have, as IBA codes, slowest first: 2.5, 5, 10, 14, 20, 25, 30, 40, 56,
+/// 60, 80, 100 Gb/s.
+const RATES: [u8; 12] = [2, 5, 3, 11, 6, 15, 4, 7, 12, 8, 9, 16];
 /// The MTUs that a port can have: 256, 512, 1024, 2048, 4096 bytes.
 const MTUS: [u8; 5] = [1, 2, 3, 4, 5];
 

@@ -36,13 +36,9 @@ impl Subnet {
             return None;
         }
         if request.class() == class::SUBNET_DIRECTED {
-            return self.walk(from, request);
+            return self.walk(from, dlid, request);
         }
-        let at = match self.route(dlid)? {
-            Destination::Port(id) => NodePort::Adapter(id),
-            Destination::Switch => NodePort::Outer(from),
-        };
-        self.agent_at(at, request)
+        self.agent_at(self.entrance(from, dlid)?, request)
     }
 
     /// Takes a packet for the agent of a port's own node, as `process_mad` gets it.
@@ -51,44 +47,65 @@ impl Subnet {
         self.agent_at(NodePort::Adapter(port), request)
     }
 
-    /// Follows a directed route from the switch on, hop by hop. The route has to be directed from
-    /// end to end.
-    fn walk(&self, from: PortId, request: &Mad) -> Option<Mad> {
+    /// Follows a directed route hop by hop. A part that is routed by LID may come before it.
+    fn walk(&self, from: PortId, dlid: Lid, request: &Mad) -> Option<Mad> {
         const SOURCE_LID: usize = 32;
         const DESTINATION_LID: usize = 34;
         let permissive = |at| Lid(request.u16_at(at)) == Lid::PERMISSIVE;
-        if !permissive(SOURCE_LID) || !permissive(DESTINATION_LID) {
+        let hops = request.u8_at(HOP_COUNT);
+        let returning = request.u16_at(4) & RETURNING != 0;
+        if returning || hops >= PATH_SIZE || !permissive(DESTINATION_LID) {
             return None;
         }
-        let (first, hops) = (request.u8_at(HOP_POINTER), request.u8_at(HOP_COUNT));
-        // The sender has done the first hop: out of its port.
-        if first != 1 || hops == 0 || hops >= PATH_SIZE || request.u16_at(4) & RETURNING != 0 {
+        let (mut at, first) = if permissive(SOURCE_LID) {
+            // The sender has done the first hop: out of its port.
+            (NodePort::Outer(from), 1)
+        } else {
+            (self.entrance(from, dlid)?, 0)
+        };
+        if request.u8_at(HOP_POINTER) != first || hops < first {
             return None;
         }
         let mut packet = *request;
-        let mut at = NodePort::Outer(from);
         let mut hop = first;
         loop {
             let place = usize::from(hop);
-            packet.put_u8(RETURN_PATH.wrapping_add(place), self.number_of(at));
+            if hop > 0 {
+                packet.put_u8(RETURN_PATH.wrapping_add(place), self.number_of(at));
+            }
             if hop == hops {
                 break;
             }
-            let next = packet.u8_at(INITIAL_PATH.wrapping_add(place).wrapping_add(1));
-            at = match (at, NodePort::of_switch(next)?) {
-                // Through the switch, to the adapter at the other end of the cable.
-                (NodePort::Outer(_), NodePort::Outer(id)) if self.port(id)?.is_up() => {
-                    NodePort::Adapter(id)
-                }
-                // An adapter does not forward, and behind the switch's port 0 there is nothing.
-                _ => return None,
-            };
+            let out = packet.u8_at(INITIAL_PATH.wrapping_add(place).wrapping_add(1));
+            at = self.across(at, out, hop == 0)?;
             hop = hop.wrapping_add(1);
         }
         let mut answer = self.agent_at(at, &packet)?;
-        // As it comes out of the cable at the sender's port.
-        answer.put_u8(HOP_POINTER, 1);
+        // As it comes to the port that has sent the request.
+        answer.put_u8(HOP_POINTER, first);
         Some(answer)
+    }
+
+    /// The other end of the cable at one of a node's ports. A channel adapter sends out of its own
+    /// port, and forwards nothing; the switch has nothing behind its port 0.
+    fn across(&self, at: NodePort, out: u8, is_first: bool) -> Option<NodePort> {
+        match at {
+            NodePort::Adapter(id) => {
+                (is_first && out == self.number_of(at)).then_some(NodePort::Outer(id))
+            }
+            NodePort::Switch | NodePort::Outer(_) => match NodePort::of_switch(out)? {
+                NodePort::Outer(id) if self.port(id)?.is_up() => Some(NodePort::Adapter(id)),
+                _ => None,
+            },
+        }
+    }
+
+    /// Where a packet comes in that is routed by LID.
+    fn entrance(&self, from: PortId, dlid: Lid) -> Option<NodePort> {
+        Some(match self.route(dlid)? {
+            Destination::Port(id) => NodePort::Adapter(id),
+            Destination::Switch => NodePort::Outer(from),
+        })
     }
 
     /// The answer of a node's agent to a packet that comes in at one of its ports.
