@@ -13,7 +13,7 @@ use rdma::address::GlobalRoute;
 use rdma::cq::{Completion, Opcode, Status};
 use rdma::memory::{self, Bytes, Memory};
 use rdma::qp::{Kind, State};
-use rdma::work_request::{Datagram, SendWr};
+use rdma::work_request::{Datagram, Operation, SendWr};
 
 /// How large a packet can be.
 const MTU: usize = 4096;
@@ -40,12 +40,17 @@ pub(super) fn post(qp: &Arc<Qp>, wr: SendWr<'_>) -> Result {
         }
         (inner.port, inner.pkey_index, inner.qkey)
     };
-    if !wr.is_send() || size > MTU {
+    let (immediate, status) = match wr.operation() {
+        Some(Operation::Send {
+            immediate,
+            invalidate: None,
+        }) if size <= MTU && wr.memory().is_local() => (immediate, Status::Success),
+        Some(Operation::Send { .. }) if size > MTU => (None, Status::LocalLength),
+        Some(Operation::Send { .. }) => (None, Status::LocalProtection),
+        _ => (None, Status::LocalQp),
+    };
+    if status != Status::Success {
         qp.inner.lock().state = State::SendQueueError;
-        let status = match wr.is_send() {
-            true => Status::LocalLength,
-            false => Status::LocalQp,
-        };
         complete(qp, wr, status, 0);
         return Ok(());
     }
@@ -61,7 +66,7 @@ pub(super) fn post(qp: &Arc<Qp>, wr: SendWr<'_>) -> Result {
                 0 => datagram.qkey,
                 _ => qkey,
             };
-            send(qp, from, &datagram, pkey_index, qkey, &wr);
+            send(qp, from, &datagram, pkey_index, qkey, immediate, &wr);
         }
     }
     // Datagrams that are lost are sent all the same.
@@ -85,6 +90,7 @@ fn send(
     datagram: &Datagram,
     pkey_index: u16,
     qkey: u32,
+    immediate: Option<[u8; 4]>,
     wr: &SendWr<'_>,
 ) {
     let dlid = Lid(datagram.av.dlid());
@@ -106,7 +112,7 @@ fn send(
         pkey: origin.pkey,
         qkey,
         route: datagram.av.global_route(),
-        immediate: wr.immediate(),
+        immediate,
         solicited: wr.is_solicited(),
         size: wr.memory().size(),
     };

@@ -2,6 +2,7 @@
 
 //! Channel adapters.
 
+mod connection;
 mod datagram;
 mod provider;
 mod qp;
@@ -17,7 +18,7 @@ use rdma::sync::IrqLock;
 
 pub(crate) use qp::Qp;
 pub(crate) use slots::Slots;
-use table::{Groups, Table};
+use table::{Groups, Regions, Table};
 
 /// How many adapters there can be.
 pub(crate) const MAX_HCAS: usize = 16;
@@ -31,6 +32,8 @@ pub(crate) struct Hca {
     ports: [Option<PortId>; MAX_HCA_PORTS],
     #[pin]
     qps: IrqLock<Table>,
+    #[pin]
+    regions: IrqLock<Regions>,
     #[pin]
     groups: IrqLock<Groups>,
 }
@@ -84,11 +87,12 @@ impl Hca {
             }
         }
         let new = || -> Result<Arc<Self>> {
-            let (table, groups) = (Table::new()?, Groups::new()?);
+            let (table, regions, groups) = (Table::new()?, Regions::new()?, Groups::new()?);
             Arc::pin_init(
                 pin_init!(Self {
                     ports: plugged,
                     qps <- irq_lock!(table, c"vib_qps"),
+                    regions <- irq_lock!(regions, c"vib_regions"),
                     groups <- irq_lock!(groups, c"vib_groups"),
                 }),
                 GFP_KERNEL,

@@ -2,12 +2,13 @@
 
 //! What the RDMA core asks of an adapter.
 
-use super::table::{MAX_ATTACHED, MAX_QPS};
-use super::{datagram, Hca, Qp};
+use super::table::{MAX_ATTACHED, MAX_MRS, MAX_QPS};
+use super::{connection, datagram, Hca, Qp};
 use crate::switch::SUBNET;
 use fabric::{CAPABILITIES, MAX_PKEYS};
 use kernel::prelude::*;
 use kernel::sync::{Arc, ArcBorrow};
+use rdma::mr::Mr;
 use rdma::provider::{Limits, Mad, PortAttributes, Provider};
 use rdma::qp;
 use rdma::work_request::{RecvWr, SendWr};
@@ -18,6 +19,8 @@ impl Provider for Hca {
     const LIMITS: Limits = Limits {
         pkeys: MAX_PKEYS as u16,
         qps: MAX_QPS as u32,
+        mrs: MAX_MRS as u32,
+        mr_pages: 1024,
         groups: MAX_ATTACHED as u32,
     };
 
@@ -67,20 +70,24 @@ impl Provider for Hca {
     }
 
     fn destroy_qp(qp: Arc<Qp>) {
-        qp.inner.lock().state = qp::State::Reset;
         let known = qp.hca.qps.lock().remove(&qp);
         drop(known);
+        qp.close();
     }
 
     fn post_send(qp: ArcBorrow<'_, Qp>, wr: SendWr<'_>) -> Result {
         match qp.kind {
-            qp::Kind::Connected => Err(ENOTSUPP),
+            qp::Kind::Connected => connection::post(&qp.into(), wr),
             _ => datagram::post(&qp.into(), wr),
         }
     }
 
     fn post_recv(qp: ArcBorrow<'_, Qp>, wr: RecvWr<'_>) -> Result {
-        qp.post_recv(wr)
+        let waiting = qp.post_recv(wr)?;
+        if let Some(sender) = waiting {
+            connection::resume(&sender);
+        }
+        Ok(())
     }
 
     fn attach_multicast(qp: ArcBorrow<'_, Qp>, gid: [u8; 16]) -> Result {
@@ -94,6 +101,15 @@ impl Provider for Hca {
         let qp: Arc<Qp> = qp.into();
         let attached = qp.hca.groups.lock().detach(gid, &qp);
         attached.map(drop).ok_or(EINVAL)
+    }
+
+    fn insert_mr(&self, mr: Arc<Mr>) -> Result<u32> {
+        self.regions.lock().insert(mr)
+    }
+
+    fn remove_mr(&self, key: u32) {
+        let region = self.regions.lock().remove(key);
+        drop(region);
     }
 
     fn process_mad(&self, port: u32, request: &Mad) -> Option<Mad> {

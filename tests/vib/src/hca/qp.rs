@@ -2,6 +2,7 @@
 
 //! Queue pairs: their state, and what is received.
 
+use super::connection::{self, Connection, Sender};
 use super::Hca;
 use crate::switch;
 use fabric::{Gid, Lid, Pkey};
@@ -12,7 +13,9 @@ use rdma::cq::{Completer, Completion, Opcode, Status};
 use rdma::irq_lock;
 use rdma::memory::{self, Bytes, Memory};
 use rdma::qp::{Capacity, Init, Kind, Modify, State};
+use rdma::send_queue::SendQueue;
 use rdma::sync::IrqLock;
+use rdma::work::{HasTimer, Timer};
 use rdma::work_request::{RecvQueue, RecvWr};
 
 /// In front of each datagram, there is room for a global route header.
@@ -30,9 +33,21 @@ pub(crate) struct Qp {
     pub(super) signal_all: bool,
     pub(super) block_loopback: bool,
     pub(super) send: Arc<Completer>,
-    recv: Arc<Completer>,
+    pub(super) recv: Arc<Completer>,
+    /// What a connection has to send. Taken before `inner`, of this or another queue pair.
+    #[pin]
+    pub(super) sender: IrqLock<Sender>,
+    /// Runs while a connection waits before it tries again.
+    #[pin]
+    pub(super) timer: Timer<Qp>,
     #[pin]
     pub(super) inner: IrqLock<Inner>,
+}
+
+impl HasTimer for Qp {
+    fn time_is_up(this: Arc<Self>) {
+        connection::resume(&this);
+    }
 }
 
 /// What changes.
@@ -41,7 +56,10 @@ pub(super) struct Inner {
     pub(super) port: u32,
     pub(super) pkey_index: u16,
     pub(super) qkey: u32,
-    queue: RecvQueue,
+    pub(super) queue: RecvQueue,
+    pub(super) connection: Connection,
+    /// The sender of a connection that has found no room here.
+    pub(super) waiting: Option<Arc<Qp>>,
 }
 
 /// A datagram on its way.
@@ -94,7 +112,13 @@ impl Qp {
             pkey_index: 0,
             qkey: 0,
             queue: RecvQueue::new(capacity.recv_requests, capacity.recv_sges)?,
+            connection: Connection::default(),
+            waiting: None,
         };
+        let sender = Sender::new(match kind {
+            Kind::Connected => SendQueue::new(capacity.send_requests, capacity.send_sges)?,
+            _ => SendQueue::empty(),
+        });
         Arc::pin_init(
             pin_init!(Self {
                 hca,
@@ -106,6 +130,8 @@ impl Qp {
                 block_loopback,
                 send,
                 recv,
+                sender <- irq_lock!(sender, c"vib_sender"),
+                timer <- Timer::new(),
                 inner <- irq_lock!(inner, c"vib_qp"),
             }),
             GFP_KERNEL,
@@ -120,38 +146,70 @@ impl Qp {
         {
             return Err(EINVAL);
         }
+        let mut sender = self.sender.lock();
         let mut inner = self.inner.lock();
         let next = change.transition(inner.state, self.kind)?;
         inner.port = change.port().unwrap_or(inner.port);
         inner.pkey_index = change.pkey_index().unwrap_or(inner.pkey_index);
         inner.qkey = change.qkey().unwrap_or(inner.qkey);
+        inner.connection.change(change);
         inner.state = next;
+        let mut waiting = None;
         match next {
-            State::Reset => inner.queue.clear(),
-            State::Error => self.flush(&mut inner),
+            State::Reset => {
+                inner.queue.clear();
+                sender.reset();
+                inner.connection = Connection::default();
+                waiting = inner.waiting.take();
+            }
+            State::Error => {
+                self.flush(&mut inner);
+                drop(inner);
+                sender.flush(self, Status::Flushed);
+            }
             _ => {}
         }
+        drop(sender);
+        drop(waiting);
         Ok(())
     }
 
-    fn flush(&self, inner: &mut Inner) {
+    /// The queue pair goes away. Sleeps.
+    pub(super) fn close(&self) {
+        let mut sender = self.sender.lock();
+        let mut inner = self.inner.lock();
+        inner.state = State::Reset;
+        let waiting = inner.waiting.take();
+        // Freed here, and not with the last reference, which may go where one must not sleep.
+        let received = core::mem::replace(&mut inner.queue, RecvQueue::empty());
+        let sent = core::mem::replace(&mut sender.queue, SendQueue::empty());
+        drop(inner);
+        drop(sender);
+        drop((waiting, received, sent));
+        self.timer.stop();
+    }
+
+    pub(super) fn flush(&self, inner: &mut Inner) {
         while let Some(id) = inner.queue.pop() {
             let flushed = Completion::new(Opcode::Recv, Status::Flushed);
             self.recv.complete(id, &flushed);
         }
     }
 
-    /// Takes memory to receive into.
-    pub(super) fn post_recv(&self, wr: RecvWr<'_>) -> Result {
+    /// Takes memory to receive into, and returns who has waited for it.
+    pub(super) fn post_recv(&self, wr: RecvWr<'_>) -> Result<Option<Arc<Qp>>> {
         let mut inner = self.inner.lock();
         match inner.state {
             State::Reset => Err(EINVAL),
             State::Error => {
                 let flushed = Completion::new(Opcode::Recv, Status::Flushed);
                 self.recv.complete(wr.finish(), &flushed);
-                Ok(())
+                Ok(None)
             }
-            _ => inner.queue.post(&wr),
+            _ => {
+                inner.queue.post(&wr)?;
+                Ok(inner.waiting.take())
+            }
         }
     }
 

@@ -5,12 +5,16 @@
 use super::{Qp, MAX_HCA_PORTS};
 use kernel::prelude::*;
 use kernel::sync::Arc;
+use rdma::mr::{self, Mr};
 use rdma::qp::Kind;
 
 /// How many queue pairs an adapter has, besides QP0 and QP1; a power of two.
 pub(super) const MAX_QPS: usize = 4096;
 /// How many attachments of queue pairs to multicast groups there are.
 pub(super) const MAX_ATTACHED: usize = 4096;
+
+/// How many memory regions there are; one less can be used.
+pub(super) const MAX_MRS: usize = 8192;
 
 const SLOT_BITS: u32 = MAX_QPS.trailing_zeros();
 /// Queue pair numbers have 24 bits.
@@ -100,6 +104,51 @@ impl Table {
         }
         let found = self.slots.get(Self::slot(number))?.as_ref()?;
         (found.number == number).then(|| found.clone())
+    }
+}
+
+/// The memory regions by key.
+pub(super) struct Regions {
+    slots: KVec<Option<Arc<Mr>>>,
+    next: usize,
+}
+
+impl Regions {
+    pub(super) fn new() -> Result<Self> {
+        let mut slots = KVec::with_capacity(MAX_MRS, GFP_KERNEL)?;
+        while slots.push_within_capacity(None).is_ok() && slots.len() < MAX_MRS {}
+        Ok(Self { slots, next: 1 })
+    }
+
+    fn slot(key: u32) -> usize {
+        (key >> mr::KEY_BITS) as usize
+    }
+
+    /// Makes a region known; key 0 is everybody's own memory.
+    pub(super) fn insert(&mut self, mr: Arc<Mr>) -> Result<u32> {
+        for _ in 0..MAX_MRS {
+            let index = self.next;
+            self.next = match index.wrapping_add(1) {
+                next if next < MAX_MRS => next,
+                _ => 1,
+            };
+            if let Some(place @ None) = self.slots.get_mut(index) {
+                *place = Some(mr);
+                return Ok((index as u32) << mr::KEY_BITS);
+            }
+        }
+        Err(ENOSPC)
+    }
+
+    /// Returns what is to be dropped without the lock.
+    #[must_use]
+    pub(super) fn remove(&mut self, key: u32) -> Option<Arc<Mr>> {
+        self.slots.get_mut(Self::slot(key))?.take()
+    }
+
+    /// The region with that key, whose last part the region looks at.
+    pub(super) fn find(&self, key: u32) -> Option<Arc<Mr>> {
+        self.slots.get(Self::slot(key))?.clone()
     }
 }
 

@@ -178,7 +178,13 @@ impl Cq {
 
     /// The consumer is not told of anything any more when this returns. Sleeps.
     pub(crate) fn close(&self) {
-        self.ring.lock().closed = true;
+        let mut ring = self.ring.lock();
+        ring.closed = true;
+        ring.used = 0;
+        // Freed here, and not with the last reference, which may go where one must not sleep.
+        let entries = core::mem::take(&mut ring.entries);
+        drop(ring);
+        drop(entries);
         // SAFETY: Initialised by `new`; nobody queues it any more.
         unsafe { bindings::disable_work_sync(self.work.get()) };
     }

@@ -16,9 +16,8 @@ pub const LOCAL_DMA_LKEY: u32 = 0;
 ///
 /// # Safety
 ///
-/// What [`Memory::chunk`] returns must be valid for reads and, if the other side of the contract
-/// allows to write there, writes, for as long as `self` is borrowed. Other threads may access it at
-/// the same time: that is how memory for DMA is.
+/// What [`Memory::chunk`] returns must be valid for reads as long as `self` is borrowed. Other threads
+/// may access it at the same time: that is how memory for DMA is.
 pub unsafe trait Memory {
     /// How many bytes there are.
     fn size(&self) -> usize;
@@ -27,6 +26,13 @@ pub unsafe trait Memory {
     /// none behind the end.
     fn chunk(&self, offset: usize) -> Option<(NonNull<u8>, usize)>;
 }
+
+/// Memory that may be written to.
+///
+/// # Safety
+///
+/// What [`Memory::chunk`] returns must be valid for writes, too.
+pub unsafe trait WritableMemory: Memory {}
 
 /// A scatter/gather element of a work request that has not been completed.
 #[derive(Clone, Copy)]
@@ -38,6 +44,16 @@ pub struct Sge(pub(crate) bindings::ib_sge);
 pub struct SgList<'a>(&'a [Sge]);
 
 impl<'a> SgList<'a> {
+    pub(crate) fn elements(&self) -> &'a [Sge] {
+        self.0
+    }
+
+    /// Whether all keys are the one for the kernel's own memory, which is the only one that can be
+    /// used here.
+    pub fn is_local(&self) -> bool {
+        self.0.iter().all(|sge| sge.0.lkey == LOCAL_DMA_LKEY)
+    }
+
     /// Wraps what a consumer has posted.
     ///
     /// # Safety
@@ -49,8 +65,7 @@ impl<'a> SgList<'a> {
     }
 }
 
-// SAFETY: By the promise at `new`, the memory is valid; for writes where the consumer asked to
-// receive into it.
+// SAFETY: By the promise at `new`, the memory is valid.
 unsafe impl Memory for SgList<'_> {
     fn size(&self) -> usize {
         self.0
@@ -73,6 +88,9 @@ unsafe impl Memory for SgList<'_> {
     }
 }
 
+// SAFETY: A consumer who posts memory that is received into lends it for writing.
+unsafe impl WritableMemory for SgList<'_> {}
+
 /// Bytes of our own, to be read.
 pub struct Bytes<'a>(NonNull<u8>, usize, PhantomData<&'a [u8]>);
 
@@ -83,7 +101,7 @@ impl<'a> Bytes<'a> {
     }
 }
 
-// SAFETY: The bytes are borrowed as long as `self` exists. The functions here only read from a source.
+// SAFETY: The bytes are borrowed as long as `self` exists.
 unsafe impl Memory for Bytes<'_> {
     fn size(&self) -> usize {
         self.1
@@ -97,9 +115,8 @@ unsafe impl Memory for Bytes<'_> {
 }
 
 /// Copies `length` bytes; false if one side ends before that, after what there was is copied.
-/// `to` is memory that a consumer has lent for writing.
 pub fn copy(
-    to: &SgList<'_>,
+    to: &impl WritableMemory,
     mut to_offset: usize,
     from: &impl Memory,
     mut from_offset: usize,

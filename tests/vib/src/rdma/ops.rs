@@ -11,6 +11,7 @@ use crate::address::Av;
 use crate::bindings;
 use crate::cq::{Completer, Cq};
 use crate::memory::LOCAL_DMA_LKEY;
+use crate::mr::{Mr, MrObject};
 use crate::provider::{Mad, Provider};
 use crate::qp;
 use crate::sync::BottomHalvesOff;
@@ -19,6 +20,7 @@ use core::marker::PhantomData;
 use core::ptr;
 use kernel::error::{code::*, from_result, to_result, Result};
 use kernel::ffi::{c_int, c_void};
+use kernel::prelude::*;
 use kernel::sync::{Arc, ArcBorrow};
 
 /// A device, as the core allocates it.
@@ -125,6 +127,8 @@ impl<P: Provider> Ops<P> {
         get_dma_mr: Some(Self::get_dma_mr),
         reg_user_mr: Some(Self::reg_user_mr),
         dereg_mr: Some(Self::dereg_mr),
+        alloc_mr: Some(Self::alloc_mr),
+        map_mr_sg: Some(Self::map_mr_sg),
         size_ib_pd: size_of::<PdObject>(),
         size_ib_ah: size_of::<AhObject>(),
         size_ib_cq: size_of::<CqObject>(),
@@ -150,12 +154,15 @@ impl<P: Provider> Ops<P> {
             bindings::ib_kernel_cap_flags_IBK_LOCAL_DMA_LKEY
                 | bindings::ib_kernel_cap_flags_IBK_BLOCK_MULTICAST_LOOPBACK,
         );
+        attr.device_cap_flags = bindings::ib_device_cap_flags_IB_DEVICE_MEM_MGT_EXTENSIONS as u64;
+        attr.max_fast_reg_page_list_len = limits.mr_pages;
+        attr.atomic_cap = bindings::ib_atomic_cap_IB_ATOMIC_HCA;
         attr.max_send_sge = MAX_SGE as i32;
         attr.max_recv_sge = MAX_SGE as i32;
         attr.max_sge_rd = MAX_SGE as i32;
         attr.max_cq = 1 << 16;
         attr.max_cqe = 1 << 20;
-        attr.max_mr = 1 << 16;
+        attr.max_mr = limits.mrs as i32;
         attr.max_pd = 1 << 16;
         attr.max_qp_rd_atom = 16;
         attr.max_res_rd_atom = 1 << 16;
@@ -274,7 +281,7 @@ impl<P: Provider> Ops<P> {
 
     unsafe extern "C" fn get_dev_fw_str(_device: *mut bindings::ib_device, text: *mut u8) {
         // SAFETY: There is room for IB_FW_VERSION_NAME_MAX, 32 bytes.
-        unsafe { ptr::copy_nonoverlapping(c"1.0".as_ptr().cast(), text, 4) };
+        unsafe { ptr::copy_nonoverlapping(b"1.0\0".as_ptr(), text, 4) };
     }
 
     // There is no user context, but the core lets only devices with this change their namespace.
@@ -555,10 +562,77 @@ impl<P: Provider> Ops<P> {
     }
 
     unsafe extern "C" fn get_dma_mr(
-        _pd: *mut bindings::ib_pd,
-        _access: c_int,
+        pd: *mut bindings::ib_pd,
+        access: c_int,
     ) -> *mut bindings::ib_mr {
-        ENOTSUPP.to_ptr()
+        // SAFETY: See the top of the file; the consumer asks for all of the kernel's memory.
+        unsafe { Self::new_mr(pd, Mr::everything(access as u32)) }
+    }
+
+    unsafe extern "C" fn alloc_mr(
+        pd: *mut bindings::ib_pd,
+        kind: bindings::ib_mr_type,
+        pages: u32,
+    ) -> *mut bindings::ib_mr {
+        if kind != bindings::ib_mr_type_IB_MR_TYPE_MEM_REG || pages > P::LIMITS.mr_pages {
+            return ENOTSUPP.to_ptr();
+        }
+        // SAFETY: See the top of the file.
+        unsafe { Self::new_mr(pd, Mr::of_pages(pages)) }
+    }
+
+    /// # Safety
+    ///
+    /// `pd` must be a protection domain of the device.
+    unsafe fn new_mr(pd: *mut bindings::ib_pd, mr: Result<Arc<Mr>>) -> *mut bindings::ib_mr {
+        let new = || -> Result<*mut bindings::ib_mr> {
+            let mr = mr?;
+            // SAFETY: By the caller's promise.
+            let provider = unsafe { provider::<P>((*pd).device) };
+            let key = provider.insert_mr(mr.clone())?;
+            mr.set_key(key);
+            let object = MrObject {
+                ib: bindings::ib_mr {
+                    lkey: key,
+                    rkey: key,
+                    // SAFETY: All zeroes are valid, and what the core expects.
+                    ..unsafe { core::mem::zeroed() }
+                },
+                mr: Arc::into_raw(mr),
+            };
+            match KBox::new(object, GFP_KERNEL) {
+                Ok(object) => Ok(KBox::into_raw(object).cast()),
+                Err(error) => {
+                    provider.remove_mr(key);
+                    Err(error.into())
+                }
+            }
+        };
+        new().unwrap_or_else(|error| error.to_ptr())
+    }
+
+    unsafe extern "C" fn map_mr_sg(
+        mr: *mut bindings::ib_mr,
+        list: *mut bindings::scatterlist,
+        count: c_int,
+        offset: *mut u32,
+    ) -> c_int {
+        // SAFETY: See the top of the file.
+        let ours = unsafe { ArcBorrow::from_raw((*mr.cast::<MrObject>()).mr) };
+        ours.clear_pages();
+        // SAFETY: The list is the consumer's, valid, and mapped for this device.
+        let mapped =
+            unsafe { bindings::ib_sg_to_pages(mr, list, count, offset, Some(Self::set_page)) };
+        // SAFETY: The core has filled in the range.
+        let mr = unsafe { &*mr };
+        ours.set_range(mr.iova, mr.length, mr.page_size as usize);
+        mapped
+    }
+
+    unsafe extern "C" fn set_page(mr: *mut bindings::ib_mr, page: u64) -> c_int {
+        // SAFETY: As in `map_mr_sg`.
+        let ours = unsafe { ArcBorrow::from_raw((*mr.cast::<MrObject>()).mr) };
+        from_result(|| ours.add_page(page).map(|()| 0))
     }
 
     unsafe extern "C" fn reg_user_mr(
@@ -574,9 +648,18 @@ impl<P: Provider> Ops<P> {
     }
 
     unsafe extern "C" fn dereg_mr(
-        _mr: *mut bindings::ib_mr,
+        mr: *mut bindings::ib_mr,
         _udata: *mut bindings::ib_udata,
     ) -> c_int {
+        // SAFETY: From `new_mr`, and not used any more.
+        let (object, ours) = unsafe {
+            let object = KBox::from_raw(mr.cast::<MrObject>());
+            let ours = Arc::from_raw(object.mr);
+            (object, ours)
+        };
+        ours.close();
+        // SAFETY: See the top of the file.
+        unsafe { provider::<P>(object.ib.device) }.remove_mr(object.ib.rkey);
         0
     }
 }

@@ -2,6 +2,7 @@
 
 //! What a provider implements.
 
+use crate::mr::Mr;
 use crate::qp;
 use crate::work_request::{RecvWr, SendWr};
 use kernel::error::Result;
@@ -31,6 +32,10 @@ pub struct Limits {
     pub pkeys: u16,
     /// How many queue pairs there can be.
     pub qps: u32,
+    /// How many memory regions there can be.
+    pub mrs: u32,
+    /// How many pages a region can have.
+    pub mr_pages: u32,
     /// How many multicast groups a queue pair can be attached to.
     pub groups: u32,
 }
@@ -75,6 +80,12 @@ pub trait Provider: Sized + Send + Sync + 'static {
 
     /// The queue pair does not want it any more. May sleep.
     fn detach_multicast(qp: ArcBorrow<'_, Self::Qp>, gid: [u8; 16]) -> Result;
+
+    /// Makes a region known, and says the part of its key that is not the consumer's. May sleep.
+    fn insert_mr(&self, mr: Arc<Mr>) -> Result<u32>;
+
+    /// Forgets the region with that key. May sleep.
+    fn remove_mr(&self, key: u32);
 
     /// Has the agent of the adapter look at a management datagram; it may have an answer. May sleep.
     fn process_mad(&self, port: u32, request: &Mad) -> Option<Mad>;

@@ -23,10 +23,13 @@ mod bindings;
 pub mod cq;
 pub mod device;
 pub mod memory;
+pub mod mr;
 mod ops;
 pub mod provider;
 pub mod qp;
+pub mod send_queue;
 pub mod sync;
+pub mod work;
 pub mod work_request;
 
 const __LOG_PREFIX: &[u8] = b"vib\0";

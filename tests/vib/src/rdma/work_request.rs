@@ -6,9 +6,12 @@
 
 use crate::address::Av;
 use crate::bindings;
+use crate::cq::Opcode;
 use crate::memory::{SgList, Sge};
+use crate::mr::{Mr, MrObject};
 use crate::ops::AhObject;
 use kernel::prelude::*;
+use kernel::sync::{Arc, ArcBorrow};
 
 /// How many scatter/gather elements a work request has, at most.
 pub const MAX_SGE: u32 = 32;
@@ -16,6 +19,51 @@ pub const MAX_SGE: u32 = 32;
 /// What a completion needs: the name that a consumer gave to a work request. Whoever has this has
 /// given back the memory of the request.
 pub struct WorkId(pub(crate) u64);
+
+/// What a work request of a send queue asks for.
+#[derive(Clone)]
+#[allow(missing_docs)]
+pub enum Operation {
+    /// To what the other side has posted for receiving; may make a region there invalid.
+    Send {
+        immediate: Option<[u8; 4]>,
+        invalidate: Option<u32>,
+    },
+    /// To a region of the other side.
+    Write {
+        address: u64,
+        key: u32,
+        immediate: Option<[u8; 4]>,
+    },
+    /// From a region of the other side.
+    Read { address: u64, key: u32 },
+    /// Adds to eight bytes of a region of the other side, or replaces them if they are `operand`.
+    Atomic {
+        address: u64,
+        key: u32,
+        operand: u64,
+        swap: Option<u64>,
+    },
+    /// Makes a region valid.
+    Register { mr: Arc<Mr>, key: u32, access: u32 },
+    /// Makes a region invalid.
+    Invalidate { key: u32 },
+}
+
+impl Operation {
+    /// What the completion says that it was.
+    pub fn opcode(&self) -> Opcode {
+        match self {
+            Operation::Send { .. } => Opcode::Send,
+            Operation::Write { .. } => Opcode::RdmaWrite,
+            Operation::Read { .. } => Opcode::RdmaRead,
+            Operation::Atomic { swap: None, .. } => Opcode::FetchAdd,
+            Operation::Atomic { swap: Some(_), .. } => Opcode::CompareSwap,
+            Operation::Register { .. } => Opcode::RegisterMr,
+            Operation::Invalidate { .. } => Opcode::LocalInvalidate,
+        }
+    }
+}
 
 /// A work request of a send queue, while it is being posted.
 #[derive(Clone, Copy)]
@@ -78,24 +126,78 @@ impl<'a> SendWr<'a> {
         })
     }
 
-    /// The operation (`IB_WR_*`).
-    pub fn opcode(&self) -> u32 {
-        self.wr.opcode
-    }
-
-    /// The immediate data of an operation that has some, as they are on the wire.
-    pub fn immediate(&self) -> Option<[u8; 4]> {
-        const SEND: u32 = bindings::ib_wr_opcode_IB_WR_SEND_WITH_IMM;
-        const WRITE: u32 = bindings::ib_wr_opcode_IB_WR_RDMA_WRITE_WITH_IMM;
+    /// What is to be done; none if that is not among what there is here.
+    pub fn operation(&self) -> Option<Operation> {
+        let wr = core::ptr::from_ref(self.wr);
         // SAFETY: Any bits are a valid integer.
-        matches!(self.wr.opcode, SEND | WRITE).then(|| unsafe { self.wr.ex.imm_data }.to_ne_bytes())
+        let (immediate, key) = unsafe { (self.wr.ex.imm_data, self.wr.ex.invalidate_rkey) };
+        let immediate = Some(immediate.to_ne_bytes());
+        let write = |immediate| {
+            // SAFETY: Such a request is the first field of a `struct ib_rdma_wr`.
+            let wr = unsafe { &*wr.cast::<bindings::ib_rdma_wr>() };
+            let (address, key) = (wr.remote_addr, wr.rkey);
+            Operation::Write {
+                address,
+                key,
+                immediate,
+            }
+        };
+        Some(match self.wr.opcode {
+            bindings::ib_wr_opcode_IB_WR_SEND => Operation::Send {
+                immediate: None,
+                invalidate: None,
+            },
+            bindings::ib_wr_opcode_IB_WR_SEND_WITH_IMM => Operation::Send {
+                immediate,
+                invalidate: None,
+            },
+            bindings::ib_wr_opcode_IB_WR_SEND_WITH_INV => Operation::Send {
+                immediate: None,
+                invalidate: Some(key),
+            },
+            bindings::ib_wr_opcode_IB_WR_LOCAL_INV => Operation::Invalidate { key },
+            _ if self.datagram => return None,
+            bindings::ib_wr_opcode_IB_WR_RDMA_WRITE => write(None),
+            bindings::ib_wr_opcode_IB_WR_RDMA_WRITE_WITH_IMM => write(immediate),
+            bindings::ib_wr_opcode_IB_WR_RDMA_READ => {
+                // SAFETY: Such a request is the first field of a `struct ib_rdma_wr`.
+                let wr = unsafe { &*wr.cast::<bindings::ib_rdma_wr>() };
+                let (address, key) = (wr.remote_addr, wr.rkey);
+                Operation::Read { address, key }
+            }
+            opcode @ (bindings::ib_wr_opcode_IB_WR_ATOMIC_CMP_AND_SWP
+            | bindings::ib_wr_opcode_IB_WR_ATOMIC_FETCH_AND_ADD) => {
+                // SAFETY: Such a request is the first field of a `struct ib_atomic_wr`.
+                let wr = unsafe { &*wr.cast::<bindings::ib_atomic_wr>() };
+                let swap = opcode == bindings::ib_wr_opcode_IB_WR_ATOMIC_CMP_AND_SWP;
+                Operation::Atomic {
+                    address: wr.remote_addr,
+                    key: wr.rkey,
+                    operand: wr.compare_add,
+                    swap: swap.then_some(wr.swap),
+                }
+            }
+            bindings::ib_wr_opcode_IB_WR_REG_MR => {
+                // SAFETY: Such a request is the first field of a `struct ib_reg_wr`.
+                let wr = unsafe { &*wr.cast::<bindings::ib_reg_wr>() };
+                // SAFETY: The consumer's region is alive while a request with it is being posted, and
+                // it is one of ours.
+                let mr = unsafe { ArcBorrow::from_raw((*wr.mr.cast::<MrObject>()).mr) };
+                Operation::Register {
+                    mr: mr.into(),
+                    key: wr.key,
+                    access: wr.access as u32,
+                }
+            }
+            _ => return None,
+        })
     }
 
-    /// Whether this is a plain send, with or without immediate data.
-    pub fn is_send(&self) -> bool {
-        const SEND: u32 = bindings::ib_wr_opcode_IB_WR_SEND;
-        const IMMEDIATE: u32 = bindings::ib_wr_opcode_IB_WR_SEND_WITH_IMM;
-        matches!(self.wr.opcode, SEND | IMMEDIATE)
+    /// The name and the elements, for a queue.
+    pub(crate) fn parts(&self) -> (u64, &'a [Sge]) {
+        // SAFETY: Any bits are a valid integer.
+        let id = unsafe { self.wr.__bindgen_anon_1.wr_id };
+        (id, self.memory().elements())
     }
 
     fn flag(&self, flag: i32) -> bool {
@@ -185,6 +287,17 @@ impl RecvQueue {
         })
     }
 
+    /// A queue that holds nothing.
+    pub const fn empty() -> Self {
+        Self {
+            slots: KVVec::new(),
+            elements: KVVec::new(),
+            per_slot: 0,
+            head: 0,
+            used: 0,
+        }
+    }
+
     fn index(&self, place: usize) -> usize {
         // The length is a power of two.
         self.head.wrapping_add(place) & self.slots.len().wrapping_sub(1)
@@ -196,7 +309,9 @@ impl RecvQueue {
         if self.used >= self.slots.len() {
             return Err(ENOMEM);
         }
-        if elements.len() > self.per_slot {
+        // SAFETY: The consumer lends the memory.
+        let local = unsafe { SgList::new(elements) }.is_local();
+        if elements.len() > self.per_slot || !local {
             return Err(EINVAL);
         }
         let index = self.index(self.used);

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Timers that run in a work item.
+//!
+//! C header: [`include/linux/workqueue.h`](srctree/include/linux/workqueue.h)
+
+use crate::bindings;
+use crate::sync::BottomHalvesOff;
+use core::ptr;
+use core::sync::atomic::{AtomicPtr, Ordering};
+use kernel::prelude::*;
+use kernel::sync::Arc;
+use kernel::types::Opaque;
+
+/// What has a timer.
+pub trait HasTimer: Send + Sync + Sized + 'static {
+    /// The time is up. Process context, bottom halves off.
+    fn time_is_up(this: Arc<Self>);
+}
+
+/// A timer of a `T`, one of whose references it holds while it runs.
+#[pin_data]
+pub struct Timer<T> {
+    #[pin]
+    work: Opaque<bindings::delayed_work>,
+    owner: AtomicPtr<T>,
+}
+
+// SAFETY: The work is the work queue's business; the rest is atomic.
+unsafe impl<T: Send + Sync> Send for Timer<T> {}
+// SAFETY: As above.
+unsafe impl<T: Send + Sync> Sync for Timer<T> {}
+
+impl<T: HasTimer> Timer<T> {
+    /// Makes a timer that does not run.
+    pub fn new() -> impl PinInit<Self> {
+        pin_init!(Self {
+            work <- Opaque::ffi_init(|work| {
+                // SAFETY: `work` is valid for writes and pinned.
+                unsafe { bindings::rh_init_delayed_work(work, Some(time_is_up::<T>)) }
+            }),
+            owner: AtomicPtr::new(ptr::null_mut()),
+        })
+    }
+
+    /// Starts it, unless it runs already. It is always to be started for the same owner. Any context.
+    pub fn start(&self, owner: &Arc<T>, msecs: u32) {
+        let new = Arc::as_ptr(owner).cast_mut();
+        let (none, order) = (ptr::null_mut(), Ordering::AcqRel);
+        match self
+            .owner
+            .compare_exchange(none, new, order, Ordering::Acquire)
+        {
+            Ok(_) => {}
+            Err(known) if known == new => {}
+            Err(_) => return,
+        }
+        // The reference that `time_is_up` or `stop` gives back.
+        let reference = Arc::into_raw(owner.clone());
+        // SAFETY: Initialised by `new`, and alive as long as `self`.
+        if !unsafe { bindings::rh_queue_delayed_work(self.work.get(), msecs) } {
+            // SAFETY: From `into_raw`.
+            drop(unsafe { Arc::from_raw(reference) });
+        }
+    }
+
+    /// Stops it for good, and waits until it does not run any more. Sleeps.
+    pub fn stop(&self) {
+        // SAFETY: Initialised by `new`.
+        if unsafe { bindings::disable_delayed_work_sync(self.work.get()) } {
+            // SAFETY: It was queued, with a reference to the owner, and will not run.
+            drop(unsafe { Arc::from_raw(self.owner.load(Ordering::Acquire)) });
+        }
+    }
+}
+
+/// # Safety
+///
+/// C calls this with the work of a [`Timer`] that was started.
+unsafe extern "C" fn time_is_up<T: HasTimer>(work: *mut bindings::work_struct) {
+    // SAFETY: The work is the first field of a `delayed_work`, which is in a `Timer<T>`; its owner's
+    // reference, which we have, keeps it alive.
+    let owner = unsafe {
+        let work = work.cast::<Opaque<bindings::delayed_work>>();
+        let timer = &*kernel::container_of!(work, Timer<T>, work);
+        Arc::from_raw(timer.owner.load(Ordering::Acquire))
+    };
+    let _off = BottomHalvesOff::new();
+    T::time_is_up(owner);
+}
+
+const _: () = assert!(core::mem::offset_of!(bindings::delayed_work, work) == 0);
