@@ -126,7 +126,11 @@ fn port_info_follows_the_link() {
     let state = |subnet: &Subnet, port: u32| {
         let request = lid_routed(GET, PORT_INFO, port);
         let answer = subnet.smp(ports[0], Lid(1), &request).unwrap();
-        assert_eq!(u16_at(&answer, 4), 0);
+        assert_eq!(
+            (u16_at(&answer, 4), answer[64 + 28]),
+            (0, 1),
+            "came in at port 1"
+        );
         (answer[64 + 32] & 0xf, answer[64 + 33] >> 4)
     };
     assert_eq!(state(&subnet, 2), (4, 5), "active, link up");

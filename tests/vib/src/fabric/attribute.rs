@@ -163,8 +163,8 @@ impl Subnet {
         info
     }
 
-    /// PortInfo.
-    pub(crate) fn port_info(&self, at: NodePort) -> Attribute {
+    /// PortInfo of a port, for a packet that came in at the port of the node with the number `local`.
+    pub(crate) fn port_info(&self, at: NodePort, local: u8) -> Attribute {
         const WIDTH_4X: u8 = 2;
         const WIDTHS: u8 = 3; // 1x and 4x
         const SPEED_QDR: u8 = 4;
@@ -199,7 +199,7 @@ impl Subnet {
             info.put_u8(50, 1); // number of GUIDs
             info.put_u8(51, quantity::LIFETIME);
         }
-        info.put_u8(28, self.number_of(at));
+        info.put_u8(28, local);
         info.put_u8(29, WIDTHS); // enabled
         info.put_u8(30, WIDTHS); // supported
         info.put_u8(31, WIDTH_4X);

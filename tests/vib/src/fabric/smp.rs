@@ -146,7 +146,7 @@ impl Subnet {
                 let at = if is_switch { NodePort::Switch } else { at };
                 self.guid_info(at, modifier)
             }
-            PORT_INFO => self.port_info(self.port_of_node(at, modifier)?),
+            PORT_INFO => self.port_info(self.port_of_node(at, modifier)?, self.number_of(at)),
             PKEY_TABLE if is_switch => {
                 self.pkey_block(self.port_of_node(at, u32::from(high))?, low)
             }

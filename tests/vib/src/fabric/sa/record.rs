@@ -251,7 +251,7 @@ impl Subnet {
             let mut record = [0; 72];
             record.put_u16(0, self.lid_of(at).0);
             record.put_u8(2, self.number_of(at));
-            record.put::<64>(4, self.port_info(at));
+            record.put::<64>(4, self.port_info(at, self.number_of(at)));
             let (has, wanted) = (record.u32_at(24), query.record().u32_at(24));
             if query.names(CAPABILITY_MASK) {
                 let at_least = query.modifier() & CAPABILITY_AT_LEAST != 0;
