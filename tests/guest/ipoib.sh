@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+#
+# What guest tests over InfiniBand share: the virtual fabric of tests/vib, its faults,
+# IPoIB interfaces, and a peer. A test file sources this, which sources bond.sh.
+#
+# The fabric has three adapters of one port: vib0 and vib1 are ours, vib2 is the peer's.
+# Their IPoIB interfaces are called a0, b0 and p0, and p0 is in the namespace peer.
+
+. "${BASH_SOURCE[0]%/*}/bond.sh"
+
+VIB=/sys/kernel/debug/vib
+INFINIBAND=/sys/class/infiniband
+
+# -- the fabric -------------------------------------------------------------------------
+
+# vib_load PARAMETER...: the fabric, and IPoIB interfaces on all of its ports.
+vib_load() {
+	modprobe vib "$@"
+	modprobe -a ib_ipoib ib_umad
+	wait_for 30 "an IPoIB interface for each port" all_ports_have_ipoib
+}
+
+vib_unload() {
+	[[ ! -d /sys/module/vib ]] || rmmod vib
+}
+
+all_ports_have_ipoib() {
+	local port hca
+	for port in "$INFINIBAND"/vib*/ports/*; do
+		hca=${port%/ports/*}
+		ipoib_of "${hca##*/}" "${port##*/}"
+	done
+}
+
+# fabric PATH VALUE: writes a file of the fabric's debugfs folder.
+fabric() {
+	put "$2" "$VIB/$1"
+}
+
+# vib_port HCA up|down [PORT]: mends or cuts a cable.
+vib_port() {
+	case $2 in
+	up) fabric "$1/port${3-1}/link" 1 ;;
+	down) fabric "$1/port${3-1}/link" 0 ;;
+	esac
+}
+
+# vib_hca HCA in|out: plugs an adapter into its slot, or pulls it.
+vib_hca() {
+	case $2 in
+	in) fabric "$1/present" 1 ;;
+	out) fabric "$1/present" 0 ;;
+	esac
+}
+
+# vib_silent HCA on|off [PORT]: everything that the port would receive is lost, and nobody is told.
+vib_silent() {
+	case $2 in
+	on) fabric "$1/port${3-1}/drop" 4294967295 ;;
+	off) fabric "$1/port${3-1}/drop" 0 ;;
+	esac
+}
+
+port_guid() {
+	local gid
+	gid=$(<"$INFINIBAND/$1/ports/${2-1}/gids/0")
+	echo "${gid:20}"
+}
+
+lid() {
+	printf '%d\n' "$(<"$INFINIBAND/$1/ports/${2-1}/lid")"
+}
+
+port_state() {
+	cat "$INFINIBAND/$1/ports/${2-1}/state"
+}
+
+port_is() {
+	[[ $(port_state "$1" "${3-1}") == *": $2" ]]
+}
+
+# -- IPoIB -----------------------------------------------------------------------------
+
+# ipoib_of HCA [PORT]: the name of the port's IPoIB interface, if it is in this namespace. The
+# last eight bytes of its address are the port's GUID; child interfaces have a parent.
+ipoib_of() {
+	local guid device address
+	guid=$(port_guid "$@")
+	guid=${guid//:/}
+	for device in "$SYSFS"/*; do
+		[[ -e $device/mode && ! -e $device/parent ]] || continue
+		address=$(<"$device/address")
+		address=${address//:/}
+		if [[ $address == *"$guid" ]]; then
+			echo "${device##*/}"
+			return
+		fi
+	done
+	echo "no IPoIB interface has the port GUID $guid"
+	return 1
+}
+
+# name_ipoib HCA NAME: gives the IPoIB interface of an adapter a name.
+name_ipoib() {
+	local device
+	wait_for 20 "the IPoIB interface of $1" ipoib_of "$1"
+	device=$(ipoib_of "$1")
+	ip link set "$device" down
+	[[ $device == "$2" ]] || ip link set "$device" name "$2"
+	sysctl -qw "net.ipv6.conf.$2.accept_dad=0"
+}
+
+# make_fabric [PARAMETER...]: the fabric, a0 and b0, and p0 in the peer's namespace.
+make_fabric() {
+	vib_load "$@"
+	name_ipoib vib0 a0
+	name_ipoib vib1 b0
+	make_ipoib_peer
+}
+
+make_ipoib_peer() {
+	name_ipoib vib2 p0
+	ip netns list | grep -q '^peer\b' || mk_namespace peer
+	ip link set p0 netns peer
+	in_peer sysctl -qw net.ipv6.conf.p0.accept_dad=0
+	ip -n peer link set p0 up
+	ip -n peer address add $PEER4/24 dev p0
+	ip -n peer address add $PEER6/64 dev p0 nodad
+	wait_for 20 "carrier of p0" peer_has_carrier p0
+}
+
+peer_has_carrier() {
+	in_peer cat "$SYSFS/$1/carrier" | grep -qx 1
+}
+
+# ipoib_up DEVICE: up with our addresses, and waits for its carrier.
+ipoib_up() {
+	ip link set "$1" up
+	ip address add $OUR4/24 dev "$1"
+	ip address add $OUR6/64 dev "$1" nodad
+	wait_for 20 "carrier of $1" has_carrier "$1"
+}
+
+# peer_answers [ADDRESS]: soon; the first packets may be lost to path and address resolution.
+peer_answers() {
+	wait_for "${2-20}" "an answer of ${1-$PEER4}" ping_peer "${1-$PEER4}"
+}
+
+# -- back to nothing -------------------------------------------------------------------
+
+eval "bond_$(declare -f teardown)"
+
+teardown() {
+	bond_teardown
+	vib_unload
+}
