@@ -229,7 +229,12 @@ fn run(qp: &Arc<Qp>, sender: &mut Sender) {
 /// Requests that are about regions of the own adapter.
 fn carry_out_here(qp: &Qp, request: &Request<'_>) -> Option<Answer> {
     let done = match request.operation {
-        Operation::Register { mr, key, access } => mr.register(*key, *access),
+        Operation::Register {
+            mr,
+            address,
+            key,
+            access,
+        } => mr.register(*address, *key, *access),
         Operation::Invalidate { key } => match qp.hca.regions.lock().find(*key) {
             Some(mr) => mr.invalidate(*key),
             None => return Some(Answer::Refused(Status::LocalQp)),
@@ -319,7 +324,7 @@ fn carry_out_there(qp: &Arc<Qp>, peer: &Peer, request: &Request<'_>) -> Answer {
             }
             if let Some(key) = invalidate {
                 let mr = peer.qp.hca.regions.lock().find(key);
-                if !mr.is_some_and(|mr| mr.invalidate(key).is_ok()) {
+                if mr.is_none_or(|mr| mr.invalidate(key).is_err()) {
                     return refuse(peer, &mut inner, Status::RemoteAccess);
                 }
             }

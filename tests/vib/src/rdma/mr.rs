@@ -17,11 +17,11 @@ pub mod access {
     use crate::bindings;
 
     /// The other side may write.
-    pub const REMOTE_WRITE: u32 = bindings::ib_access_flags_IB_ACCESS_REMOTE_WRITE as u32;
+    pub const REMOTE_WRITE: u32 = bindings::ib_access_flags_IB_ACCESS_REMOTE_WRITE;
     /// The other side may read.
-    pub const REMOTE_READ: u32 = bindings::ib_access_flags_IB_ACCESS_REMOTE_READ as u32;
+    pub const REMOTE_READ: u32 = bindings::ib_access_flags_IB_ACCESS_REMOTE_READ;
     /// The other side may do atomic operations.
-    pub const REMOTE_ATOMIC: u32 = bindings::ib_access_flags_IB_ACCESS_REMOTE_ATOMIC as u32;
+    pub const REMOTE_ATOMIC: u32 = bindings::ib_access_flags_IB_ACCESS_REMOTE_ATOMIC;
 }
 
 /// The part of a key that is the consumer's, to tell one use of a region from the next.
@@ -110,10 +110,9 @@ impl Mr {
         }
     }
 
-    /// How the pages that were added are to be addressed.
-    pub(crate) fn set_range(&self, address: u64, length: u64, page_size: usize) {
+    /// How much of the pages that were added is meant.
+    pub(crate) fn set_range(&self, length: u64, page_size: usize) {
         let mut state = self.state.lock();
-        state.address = address;
         state.length = length;
         state.page_size = page_size;
     }
@@ -131,12 +130,13 @@ impl Mr {
         drop(old);
     }
 
-    /// Makes the region valid under a key. Any context.
-    pub fn register(&self, key: u32, access: u32) -> Result<(), Refused> {
+    /// Makes the region valid under a key; `address` is the first one in it. Any context.
+    pub fn register(&self, address: u64, key: u32, access: u32) -> Result<(), Refused> {
         let mut state = self.state.lock();
         if state.valid || (key ^ state.key) >> KEY_BITS != 0 {
             return Err(Refused);
         }
+        state.address = address;
         state.key = key;
         state.access = access;
         state.valid = true;

@@ -280,8 +280,8 @@ impl<P: Provider> Ops<P> {
     }
 
     unsafe extern "C" fn get_dev_fw_str(_device: *mut bindings::ib_device, text: *mut u8) {
-        // SAFETY: There is room for IB_FW_VERSION_NAME_MAX, 32 bytes.
-        unsafe { ptr::copy_nonoverlapping(b"1.0\0".as_ptr(), text, 4) };
+        // SAFETY: There is room for IB_FW_VERSION_NAME_MAX bytes.
+        unsafe { ptr::copy_nonoverlapping(c"1.0".to_bytes_with_nul().as_ptr(), text, 4) };
     }
 
     // There is no user context, but the core lets only devices with this change their namespace.
@@ -625,7 +625,7 @@ impl<P: Provider> Ops<P> {
             unsafe { bindings::ib_sg_to_pages(mr, list, count, offset, Some(Self::set_page)) };
         // SAFETY: The core has filled in the range.
         let mr = unsafe { &*mr };
-        ours.set_range(mr.iova, mr.length, mr.page_size as usize);
+        ours.set_range(mr.length, mr.page_size as usize);
         mapped
     }
 

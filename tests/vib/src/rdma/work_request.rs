@@ -45,7 +45,12 @@ pub enum Operation {
         swap: Option<u64>,
     },
     /// Makes a region valid.
-    Register { mr: Arc<Mr>, key: u32, access: u32 },
+    Register {
+        mr: Arc<Mr>,
+        address: u64,
+        key: u32,
+        access: u32,
+    },
     /// Makes a region invalid.
     Invalidate { key: u32 },
 }
@@ -182,9 +187,14 @@ impl<'a> SendWr<'a> {
                 let wr = unsafe { &*wr.cast::<bindings::ib_reg_wr>() };
                 // SAFETY: The consumer's region is alive while a request with it is being posted, and
                 // it is one of ours.
-                let mr = unsafe { ArcBorrow::from_raw((*wr.mr.cast::<MrObject>()).mr) };
+                let (mr, address) = unsafe {
+                    let mr = ArcBorrow::from_raw((*wr.mr.cast::<MrObject>()).mr);
+                    (mr.into(), (*wr.mr).iova)
+                };
                 Operation::Register {
-                    mr: mr.into(),
+                    mr,
+                    // Consumers change it after they have named the pages.
+                    address,
                     key: wr.key,
                     access: wr.access as u32,
                 }
