@@ -15,7 +15,8 @@ use net::netlink::{
 use net::published::Slot;
 use net::rtnetlink::LinkOps;
 use net::rtnl::Rtnl;
-use policy::options::{Excerpt, Netlink, NetlinkKind, Reason, Scope, Show, Values, OPTIONS};
+use policy::options::{Excerpt, Netlink, NetlinkKind, Reason, Request, Scope, Show, Values};
+use policy::options::{MAX_TARGETS, OPTIONS};
 use policy::{DeviceState, IfName, OptionError, OptionId, Value};
 
 /// The options of a bond in the order in which a request sets them, and a message has them: the mode
@@ -134,6 +135,10 @@ static PEER_NOTIF_DELAY: Range =
 
 const ETH_ALEN: usize = 6;
 
+/// The lengths of addresses, in bytes.
+const IPV4_LEN: usize = 4;
+const IPV6_LEN: usize = 16;
+
 /// `IFLA_BOND_AD_INFO`, of which the policy knows although it cannot be set.
 const AD_INFO: u16 = 23;
 
@@ -185,16 +190,12 @@ impl LinkOps<Bond> for Link {
             has_slaves: dev.lower_count() > 0,
             is_up: dev.is_up(),
         };
-        let mut config = dev.data().config();
+        let mut request = Request::new(dev.data().config(), state);
         for (id, attr) in given(&ORDER, attrs) {
-            let checked =
-                read(dev, id, attr, rtnl)?.and_then(|value| config.apply(id, value, state));
-            match checked {
-                Ok((next, _)) => config = next,
-                Err(err) => {
-                    netdev_err!(dev, "{}", Text(err));
-                    return Err(answer(extack, attr, err.into()));
-                }
+            let checked = read(dev, id, attr, rtnl)?.and_then(|value| request.apply(id, value));
+            if let Err(err) = checked {
+                netdev_err!(dev, "{}", Text(err));
+                return Err(answer(extack, attr, err.into()));
             }
         }
         for (id, attr) in given(&ORDER, attrs) {
@@ -232,6 +233,18 @@ impl LinkOps<Bond> for Link {
             }
             if let Some(number) = config.number(id) {
                 put(message, netlink, number)?;
+            }
+            let (arp, ns) = (&config.arp_targets, &config.ns_targets);
+            match id {
+                OptionId::ArpIpTarget if !arp.is_empty() => {
+                    let addrs = arp.iter().map(|addr| addr.octets());
+                    message.put_nest(netlink.attribute, false, addrs)?;
+                }
+                OptionId::NsIp6Target if !ns.is_empty() => {
+                    let addrs = ns.iter().map(|addr| addr.octets());
+                    message.put_nest(netlink.attribute, true, addrs)?;
+                }
+                _ => {}
             }
         }
         Ok(())
@@ -321,11 +334,10 @@ fn read(
         NetlinkKind::U16 => attr.number(NumberType::U16),
         NetlinkKind::U32 | NetlinkKind::S32 => attr.number(NumberType::U32),
         NetlinkKind::Ifindex => return Ok(interface(dev, id, attr, rtnl)),
-        NetlinkKind::Nested => {
-            return Ok(Ok(Value::Addresses {
-                count: attr.nested_count(),
-            }))
+        NetlinkKind::Nested if id == OptionId::ArpIpTarget => {
+            return Ok(Value::arp_targets(attr.nested()))
         }
+        NetlinkKind::Nested => return Ok(Value::ns_targets(attr.nested())),
         NetlinkKind::EthAddr if attr.payload().len() != ETH_ALEN => return Err(EINVAL),
         NetlinkKind::EthAddr => 0,
     };
@@ -383,8 +395,10 @@ fn room(order: &[OptionId]) -> usize {
             NetlinkKind::U8 => 1,
             NetlinkKind::U16 => 2,
             NetlinkKind::U32 | NetlinkKind::S32 | NetlinkKind::Ifindex => 4,
-            // Nothing is in it.
-            NetlinkKind::Nested => 0,
+            NetlinkKind::Nested if *id == OptionId::ArpIpTarget => {
+                total_size(IPV4_LEN).saturating_mul(MAX_TARGETS)
+            }
+            NetlinkKind::Nested => total_size(IPV6_LEN).saturating_mul(MAX_TARGETS),
             NetlinkKind::EthAddr => ETH_ALEN,
         })
     });

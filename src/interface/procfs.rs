@@ -4,7 +4,7 @@
 
 use super::masters::Namespaces;
 use crate::bond::{Bond, BondDev, SlaveDev};
-use core::fmt::{Result, Write};
+use core::fmt::{Display, Result, Write};
 use kernel::error::code::ENOENT;
 use net::netdev_warn;
 use net::netdevice::NetDevice;
@@ -86,9 +86,28 @@ fn show_bond(dev: &BondDev, seq: &mut Seq<'_>, rcu: &Rcu) -> Result {
         .iter()
         .filter_map(|desc| Some((desc.id, desc.proc_label?)))
     {
-        writeln!(seq, "{label}: {}", config.number(id).unwrap_or_default())?;
+        match id {
+            OptionId::ArpInterval
+            | OptionId::ArpMissedMax
+            | OptionId::ArpIpTarget
+            | OptionId::NsIp6Target
+                if !config.is_probed() => {}
+            OptionId::ArpIpTarget => show_list(label, config.arp_targets.iter(), seq)?,
+            OptionId::NsIp6Target => show_list(label, config.ns_targets.iter(), seq)?,
+            _ => writeln!(seq, "{label}: {}", config.number(id).unwrap_or_default())?,
+        }
     }
     Ok(())
+}
+
+fn show_list(label: &str, items: impl Iterator<Item = impl Display>, seq: &mut Seq<'_>) -> Result {
+    write!(seq, "{label}:")?;
+    let mut separator = " ";
+    for item in items {
+        write!(seq, "{separator}{item}")?;
+        separator = ", ";
+    }
+    seq.write_str("\n")
 }
 
 fn show_slave(slave: &SlaveDev, seq: &mut Seq<'_>) -> Result {

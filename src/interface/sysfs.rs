@@ -18,6 +18,9 @@ const NAME: &str = "bonding";
 /// The longest `:65535`, in bytes.
 const QUEUE_LEN: usize = 6;
 
+/// The longest `255.255.255.255`, in bytes.
+const IPV4_TEXT_LEN: usize = 15;
+
 /// What a file is about.
 #[derive(Clone, Copy)]
 pub(super) enum Content {
@@ -113,6 +116,14 @@ fn show_option(dev: &BondDev, id: OptionId, page: &mut Page<'_>) {
         OptionId::QueueId => list(dev, page, IFNAMSIZ + QUEUE_LEN, |slave, page| {
             let _ = write!(page, ":{}", slave.data().queue_id());
         }),
+        OptionId::ArpIpTarget => {
+            for target in config.arp_targets.iter() {
+                page.item(IPV4_TEXT_LEN, |page| {
+                    let _ = write!(page, "{target}");
+                });
+            }
+            page.end_list();
+        }
         OptionId::ActiveSlave if config.mode.uses_primary() => interface(dev, Slot::Active, page),
         OptionId::Primary => interface(dev, Slot::Primary, page),
         _ => {

@@ -6,6 +6,11 @@
 
 use kernel::error::Error;
 
+/// Returns `EMSGSIZE`: message too long.
+pub fn emsgsize() -> Error {
+    Error::from_errno(-90)
+}
+
 /// Returns `EOPNOTSUPP`: operation not supported.
 pub fn eopnotsupp() -> Error {
     Error::from_errno(-95)

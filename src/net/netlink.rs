@@ -6,6 +6,7 @@
 //! [`include/net/netlink.h`](srctree/include/net/netlink.h)
 
 use crate::bindings;
+use crate::errno::emsgsize;
 use core::ffi::CStr;
 use core::marker::PhantomData;
 use core::ptr;
@@ -101,22 +102,17 @@ impl<'a> Attr<'a> {
         number.unwrap_or(0)
     }
 
-    /// Returns how many attributes are nested in this one.
-    pub fn nested_count(self) -> usize {
-        let (mut rest, mut count) = (self.payload(), 0usize);
-        while let Some(len) = rest
-            .first_chunk()
-            .map(|it| usize::from(u16::from_ne_bytes(*it)))
-        {
-            if len < Self::HEADER || len > rest.len() {
-                break;
-            }
-            count = count.saturating_add(1);
+    /// Goes over the payloads of the attributes that are nested in this one
+    /// (`nla_for_each_nested()`); ends at the first that is malformed.
+    pub fn nested(self) -> impl Iterator<Item = &'a [u8]> {
+        let mut rest = self.payload();
+        core::iter::from_fn(move || {
+            let len = usize::from(u16::from_ne_bytes(*rest.first_chunk()?));
+            let payload = rest.get(Self::HEADER..len)?;
             // NLA_ALIGN()
-            let aligned = len.saturating_add(3) & !3;
-            rest = rest.get(aligned..).unwrap_or(&[]);
-        }
-        count
+            rest = rest.get(len.saturating_add(3) & !3..).unwrap_or(&[]);
+            Some(payload)
+        })
     }
 }
 
@@ -301,6 +297,42 @@ impl<'a> Message<'a> {
         to_result(unsafe {
             bindings::nla_put(self.0, i32::from(attr), len, payload.as_ptr().cast())
         })
+    }
+
+    /// Appends an attribute in which others are nested, numbered from 0 on. `flagged` tells whether
+    /// it says so itself (`nla_nest_start()` against `nla_nest_start_noflag()`).
+    ///
+    /// # Errors
+    ///
+    /// `EMSGSIZE` if there is no room, or for more than 512 bytes.
+    pub fn put_nest<B: AsRef<[u8]>>(
+        &mut self,
+        attr: u16,
+        flagged: bool,
+        payloads: impl Iterator<Item = B>,
+    ) -> Result {
+        let mut nest = [0u8; 512];
+        let mut end = 0usize;
+        for (number, payload) in (0u16..).zip(payloads) {
+            let payload = payload.as_ref();
+            let len = Attr::HEADER.saturating_add(payload.len());
+            let place = nest.get_mut(end..).and_then(|rest| rest.get_mut(..len));
+            let (Some(place), Ok(header)) = (place, u16::try_from(len)) else {
+                return Err(emsgsize());
+            };
+            let header = header.to_ne_bytes().into_iter().chain(number.to_ne_bytes());
+            place
+                .iter_mut()
+                .zip(header.chain(payload.iter().copied()))
+                .for_each(|(to, from)| *to = from);
+            end = end.saturating_add(total_size(payload.len()));
+        }
+        let flag = if flagged {
+            bindings::NLA_F_NESTED as u16
+        } else {
+            0
+        };
+        self.put(attr | flag, nest.get(..end).ok_or_else(emsgsize)?)
     }
 
     /// Appends an attribute of one byte.

@@ -221,6 +221,70 @@ transcript_defaults_of_other_modes() {
 	done
 }
 
+transcript_arp_monitor() {
+	local mode
+	for mode in active-backup balance-rr; do
+		write mode $mode
+		write arp_interval 100 0 2147483647 2147483648 -1 off maxval 1x ''
+		write arp_missed_max 1 255 0 256 minval maxval 2
+		write arp_all_targets all 0 any 2 some
+		write arp_validate active 2 all 4 filter_active filter_backup 7 nobody none
+		netlink arp_interval 50 0
+		netlink arp_missed_max 3 2
+		netlink arp_all_targets all any
+		netlink arp_validate active backup all filter filter_active filter_backup none
+	done
+}
+
+transcript_arp_targets() {
+	local n
+	write arp_ip_target +192.0.2.1 +192.0.2.2 +192.0.2.1 -192.0.2.3 -192.0.2.1 -192.0.2.2 -192.0.2.2 \
+		192.0.2.1 + - '' +1.2.3 +1.2.3.4.5 +1.2.3.256 +0.0.0.0 +0.1.2.3 +255.255.255.255 +nobody \
+		'+192.0.2.9 and' -192.0.2.9 '=192.0.2.1' ' +192.0.2.1' +010.0.0.01 -10.0.0.1
+	for n in {1..17}; do
+		write arp_ip_target "+198.51.100.$n"
+	done
+	write arp_ip_target -198.51.100.1 -198.51.100.16 -198.51.100.8 +203.0.113.1
+	netlink arp_ip_target 192.0.2.1 192.0.2.1,192.0.2.2 ''
+	netlink ns_ip6_target 2001:db8::1 2001:db8::1,fe80::2 ''
+}
+
+# What switches one monitor on switches the other off, but not in one request.
+transcript_either_monitor() {
+	write mode active-backup
+	write arp_validate all
+	write miimon 100
+	write updelay 200
+	write arp_interval 50
+	list_monitors
+	write miimon 0
+	list_monitors
+	write miimon 100
+	list_monitors
+	ip link set b7 type bond miimon 100 arp_interval 50 2>&1
+	ip link set b7 type bond miimon 100 arp_validate all 2>&1
+	list_monitors
+	write arp_interval 20
+	write arp_validate backup
+	write mode balance-rr
+	list_monitors
+}
+
+list_monitors() {
+	local name
+	for name in miimon updelay arp_interval arp_validate; do
+		echo "$name: $(option b7 $name)"
+	done
+}
+
+transcript_arp_json() {
+	ip link set b7 type bond mode active-backup arp_interval 60000 arp_ip_target 192.0.2.1,192.0.2.2 \
+		ns_ip6_target 2001:db8::1,2001:db8::2 arp_validate filter_backup arp_all_targets all \
+		arp_missed_max 5
+	ip -d -j link show b7 | jq -MS '.[0].linkinfo'
+	ip -d link show b7 | sed -n 's/ addrgenmode.*//; s/^ *bond /bond /p'
+}
+
 transcript_link_json() {
 	ip link set b7 type bond mode active-backup miimon 100 updelay 100 primary_reselect better \
 		fail_over_mac none num_grat_arp 4 resend_igmp 2 min_links 1
@@ -270,17 +334,22 @@ test_modes_that_are_not_built_are_refused() {
 test_options_that_are_not_built_are_refused() {
 	ours_only "has all options"
 	ip link set b7 type bond mode active-backup
-	not_built 'option arp_interval: ' set_option b7 arp_interval 100
-	not_built 'option arp_validate: ' set_option b7 arp_validate all
-	not_built 'option arp_all_targets: ' set_option b7 arp_all_targets all
-	not_built 'option arp_ip_target: ' set_option b7 arp_ip_target +192.0.2.2
-	not_built 'option arp_missed_max: ' set_option b7 arp_missed_max 3
 	not_built 'option xmit_hash_policy: ' set_option b7 xmit_hash_policy layer3+4
 	not_built 'option lp_interval: ' set_option b7 lp_interval 5
 	not_built 'option ad_select: ' set_option b7 ad_select bandwidth
-	refused "not supported" ip link set b7 type bond arp_interval 100 arp_ip_target 192.0.2.2
 	refused "not supported" ip link set b7 type bond xmit_hash_policy layer3+4
 	unmoved
+}
+
+test_a_bad_target_changes_nothing() {
+	ours_only "clears the list first"
+	ip link set b7 type bond mode active-backup arp_interval 60000 arp_ip_target 192.0.2.1,192.0.2.2
+	refused "Invalid argument" ip link set b7 type bond arp_ip_target 192.0.2.3,192.0.2.3
+	refused "Invalid argument" ip link set b7 type bond arp_ip_target 0.0.0.0
+	refused "Invalid argument" ip link set b7 type bond ns_ip6_target 2001:db8::1,ff02::1
+	refused "Operation not permitted" set_option b7 arp_ip_target 192.0.2.
+	unmoved
+	is "$(option b7 arp_ip_target)" "192.0.2.1 192.0.2.2" arp_ip_target
 }
 
 test_link_events() {

@@ -69,6 +69,26 @@ test_parameters_reach_every_bond() {
 		'["active-backup",50,100,150]'
 }
 
+test_arp_monitor() {
+	kmsg_mark
+	load max_bonds=1 mode=1 arp_interval=500 arp_ip_target=192.0.2.1,192.0.2.2 arp_validate=all \
+		arp_all_targets=all
+	kmsg_has 'ARP monitoring set to 500 ms, validate all, with 2 target\(s\): 192.0.2.1 192.0.2.2'
+	is "$(option bond0 arp_interval)" 500
+	is "$(option bond0 arp_ip_target)" "192.0.2.1 192.0.2.2"
+	is "$(option bond0 arp_validate)" "all 3"
+	is "$(option bond0 arp_all_targets)" "all 1"
+	load_warns 'bad arp_ip_target module parameter \(nobody\)' arp_interval 0 mode=1 arp_interval=500 \
+		arp_ip_target=192.0.2.1,nobody
+	load_warns 'duplicate address 192.0.2.1 in arp_ip_target, skipping' arp_ip_target 192.0.2.1 mode=1 \
+		arp_interval=500 arp_ip_target=192.0.2.1,192.0.2.1
+	load_warns 'without providing an arp_ip_target parameter' arp_interval 0 mode=1 arp_interval=500
+	load_warns "can't be used simultaneously" arp_interval 0 mode=1 arp_interval=500 miimon=100 \
+		arp_ip_target=192.0.2.1
+	unload
+	fails_with "Invalid argument" modprobe bonding mode=1 arp_validate=all
+}
+
 test_primary_parameter_names_a_later_slave() {
 	load mode=1 miimon=100 primary=b0
 	make_links veth a0 b0

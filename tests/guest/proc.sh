@@ -104,6 +104,17 @@ transcript_fail_over_mac() {
 	done
 }
 
+transcript_arp_monitor() {
+	make_links veth a0 b0
+	ip link add b7 type bond mode active-backup arp_interval 100
+	show "without targets"
+	ip link set b7 type bond arp_ip_target $PEER4,192.0.2.3 ns_ip6_target 2001:db8::2,fe80::1 \
+		arp_missed_max 3
+	show "with targets"
+	set_option b7 arp_interval 0
+	show "switched off"
+}
+
 transcript_speeds() {
 	ip link add b7 type bond mode active-backup miimon 100
 	make_netdevsim n0

@@ -95,7 +95,8 @@ fn values(desc: &OptionDesc) -> String {
         Values::Membership => "`+NAME`, `-NAME`".into(),
         Values::QueueMap => "`SLAVE:QUEUE`".into(),
         Values::Priority => format!("{} to {}", i32::MIN, i32::MAX),
-        Values::Addresses => "addresses".into(),
+        Values::ArpTargets => "`+ADDRESS`, `-ADDRESS`; a list with `ip`".into(),
+        Values::NsTargets => "a list of addresses, with `ip`".into(),
         Values::HardwareAddress => "a hardware address".into(),
     }
 }

@@ -2,7 +2,7 @@
 
 //! What must hold for options whatever is written to them.
 
-use policy::options::{parse, OptionDesc, RawParams, Values, OPTIONS};
+use policy::options::{parse, ArpValidate, NsTargets, OptionDesc, RawParams, Values, OPTIONS};
 use policy::{Config, DeviceState, HwAddr, IfName, Mode, OptionId, Value};
 use proptest::prelude::*;
 
@@ -43,7 +43,15 @@ fn value() -> impl Strategy<Value = Value> {
         (0u64..300).prop_map(Value::Number),
         (0u64..3).prop_map(Value::Number),
         any::<i32>().prop_map(Value::Prio),
-        (0usize..20).prop_map(|count| Value::Addresses { count }),
+        (any::<bool>(), any::<u32>()).prop_map(|(add, addr)| Value::Target {
+            add,
+            addr: (addr % 512).into()
+        }),
+        (any::<bool>(), 0x0100_0000u32..0x0100_0020).prop_map(|(add, addr)| Value::Target {
+            add,
+            addr: addr.into()
+        }),
+        Just(Value::NsTargets(NsTargets::NONE)),
         Just(Value::Name(None)),
         Just(Value::Name(IfName::new(b"eth0"))),
     ]
@@ -70,9 +78,14 @@ fn some_config() -> impl Strategy<Value = Config> {
 
 /// Whether setting one option may change what another one reads.
 fn is_tied(set: OptionId, read: OptionId) -> bool {
-    use OptionId::{Downdelay, Miimon, NumGratArp, NumUnsolNa, PeerNotifDelay, Updelay};
+    use OptionId::{ArpInterval, ArpValidate, Downdelay, Miimon, Mode, NumGratArp, NumUnsolNa};
+    use OptionId::{PeerNotifDelay, Updelay};
+    // Each monitor switches the other off.
+    let is_monitor = |id| matches!(id, Miimon | ArpInterval);
     set == read
-        || (set == Miimon && matches!(read, Updelay | Downdelay | PeerNotifDelay))
+        || (is_monitor(set) && is_monitor(read))
+        || (is_monitor(set) && matches!(read, Updelay | Downdelay | PeerNotifDelay))
+        || (matches!(set, Miimon | Mode) && read == ArpValidate)
         || matches!(
             (set, read),
             (NumGratArp, NumUnsolNa) | (NumUnsolNa, NumGratArp)
@@ -145,8 +158,7 @@ proptest! {
         if !desc.built {
             if let Ok((after, _)) = config.apply(desc.id, value, state) {
                 prop_assert_eq!(after, config);
-                let nothing = Value::Addresses { count: 0 };
-                prop_assert!(value == Value::Number(desc.default) || value == nothing);
+                prop_assert_eq!(value, Value::Number(desc.default));
             }
         }
         prop_assert!(config.mode.is_built());
@@ -176,7 +188,9 @@ proptest! {
         // A delay may have outgrown its range with miimon, and none can be set without.
         let delay = !desc.takes(config.number(desc.id).unwrap_or_default())
             || (config.miimon == 0 && is_tied(OptionId::Miimon, desc.id) && desc.name != "miimon");
-        if !shown.is_empty() && !delay && config.check(desc.id, state).is_ok() {
+        // The same mode is a new one.
+        let forgets = desc.id == OptionId::Mode && config.arp_validate != ArpValidate::NONE;
+        if !shown.is_empty() && !delay && !forgets && config.check(desc.id, state).is_ok() {
             let written = config.write(desc.id, shown.as_bytes(), state);
             prop_assert_eq!(written.map(|(after, ..)| after), Ok(config), "{}", shown);
         }

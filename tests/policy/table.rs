@@ -299,6 +299,10 @@ fn proc_has_the_lines_of_the_in_tree_driver() {
             "Up Delay (ms)",
             "Down Delay (ms)",
             "Peer Notification Delay (ms)",
+            "ARP Polling Interval (ms)",
+            "ARP Missed Max",
+            "ARP IP target/s (n.n.n.n form)",
+            "NS IPv6 target/s (xx::xx form)",
         ]
     );
 }

@@ -4,7 +4,8 @@
 
 use core::fmt;
 
-use super::{parse, Config, FailOverMac, OptionError, OptionId, Reason, Scope, Value, Values};
+use super::{parse, ArpValidate, Config, FailOverMac};
+use super::{OptionError, OptionId, Reason, Scope, Value, Values};
 use crate::mode::Mode;
 use crate::select::Reselect;
 
@@ -28,7 +29,7 @@ pub struct Effects {
     pub reselect: bool,
     /// Start, stop or restart the link monitor ([`crate::Event::OptionsChanged`]).
     pub monitor: bool,
-    /// Take over the targets and the rules of the ARP monitor.
+    /// What is probed, or what counts as an answer, is something else: tell those who receive.
     pub probes: bool,
     /// Work out the carrier of the bond again.
     pub carrier: bool,
@@ -58,6 +59,11 @@ pub enum Notice {
         /// What it is now, in milliseconds.
         now: u64,
     },
+    /// There is nothing left to probe, though `arp_interval` says how often.
+    LastTarget {
+        /// The list that is empty.
+        option: OptionId,
+    },
 }
 
 impl fmt::Display for Notice {
@@ -76,6 +82,16 @@ impl fmt::Display for Notice {
                     OptionId::Downdelay => "down delay",
                     _ => "peer notification delay",
                 },
+            ),
+            Notice::LastTarget { option } => write!(
+                f,
+                "Removing last {} target with arp_interval on; add one to {}, or set arp_interval \
+                 to 0",
+                match option {
+                    OptionId::NsIp6Target => "ns",
+                    _ => "arp",
+                },
+                option.desc().name,
             ),
         }
     }
@@ -143,13 +159,16 @@ impl Config {
 
     /// The configuration with another mode, and with what the mode needs.
     pub fn with_mode(self, mode: Mode) -> Config {
-        let miimon = match self.miimon {
-            0 if mode.needs_miimon() => DEFAULT_MIIMON,
-            miimon => miimon,
+        let (miimon, arp_interval) = match (mode.needs_miimon(), self.miimon) {
+            (true, 0) => (DEFAULT_MIIMON, 0),
+            (true, miimon) => (miimon, 0),
+            (false, miimon) => (miimon, self.arp_interval),
         };
         Config {
             mode,
             miimon,
+            arp_interval,
+            arp_validate: ArpValidate::NONE,
             ..self
         }
     }
@@ -180,8 +199,28 @@ impl Config {
                 effects.command = true;
                 return Ok((self, effects));
             }
-            (Values::Addresses, Value::Addresses { count: 0 }) => return Ok((self, effects)),
-            (Values::Addresses | Values::HardwareAddress, _) => return Err(Reason::NotBuilt),
+            (Values::ArpTargets, Value::Target { add, addr }) => {
+                let changed = if add {
+                    self.arp_targets.add(addr)
+                } else {
+                    self.arp_targets.remove(addr)
+                };
+                changed.map_err(|why| Reason::Target {
+                    add,
+                    addr: addr.into(),
+                    why,
+                })?;
+                return Ok((self, self.targets_changed(id)));
+            }
+            (Values::ArpTargets, Value::ArpTargets(targets)) => {
+                self.arp_targets = targets;
+                return Ok((self, self.targets_changed(id)));
+            }
+            (Values::NsTargets, Value::NsTargets(targets)) => {
+                self.ns_targets = targets;
+                return Ok((self, self.targets_changed(id)));
+            }
+            (Values::HardwareAddress, _) => return Err(Reason::NotBuilt),
             (_, Value::Number(number)) => return Err(Reason::InvalidNumber(number)),
             _ => return Err(Reason::WrongKind),
         };
@@ -196,6 +235,7 @@ impl Config {
                 }
                 self = self.with_mode(mode);
                 effects.features = true;
+                effects.probes = true;
             }
             OptionId::PrimaryReselect => {
                 self.primary_reselect = Reselect::from_number(number).ok_or(invalid)?;
@@ -210,7 +250,32 @@ impl Config {
             }
             OptionId::Miimon => {
                 self.miimon = small;
+                if small > 0 && self.is_probed() {
+                    self.arp_interval = 0;
+                    self.arp_validate = ArpValidate::NONE;
+                }
                 effects.monitor = true;
+                effects.probes = true;
+            }
+            OptionId::ArpInterval => {
+                self.arp_interval = small;
+                if small > 0 {
+                    self.miimon = 0;
+                }
+                effects.monitor = true;
+                effects.probes = true;
+            }
+            OptionId::ArpMissedMax => {
+                self.arp_missed_max = u8::try_from(number).map_err(|_| invalid)?;
+                effects.probes = true;
+            }
+            OptionId::ArpValidate => {
+                self.arp_validate = ArpValidate::from_number(number).ok_or(invalid)?;
+                effects.probes = true;
+            }
+            OptionId::ArpAllTargets => {
+                self.arp_all_targets = number == 1;
+                effects.probes = true;
             }
             OptionId::Updelay => (self.updelay, effects.notice) = self.intervals(id, small)?,
             OptionId::Downdelay => (self.downdelay, effects.notice) = self.intervals(id, small)?,
@@ -242,6 +307,19 @@ impl Config {
         Ok((self, effects))
     }
 
+    /// What there is to do after a list of targets has changed.
+    fn targets_changed(&self, option: OptionId) -> Effects {
+        let is_empty = match option {
+            OptionId::NsIp6Target => self.ns_targets.is_empty(),
+            _ => self.arp_targets.is_empty(),
+        };
+        Effects {
+            probes: true,
+            notice: (is_empty && self.is_probed()).then_some(Notice::LastTarget { option }),
+            ..Effects::default()
+        }
+    }
+
     /// A delay as a multiple of `miimon`, rounded down.
     fn intervals(&self, option: OptionId, asked: u32) -> Result<(u32, Option<Notice>), Reason> {
         let intervals = asked.checked_div(self.miimon).ok_or(Reason::NoMonitor)?;
@@ -253,5 +331,41 @@ impl Config {
             now,
         };
         Ok((intervals, (now != u64::from(asked)).then_some(notice)))
+    }
+}
+
+/// Several options that one request sets: each is checked as if those before it were set.
+#[derive(Clone, Copy, Debug)]
+pub struct Request {
+    config: Config,
+    state: DeviceState,
+    /// Whether the request switches `miimon` on.
+    polls: bool,
+}
+
+impl Request {
+    /// A request to a bond as it is.
+    pub const fn new(config: Config, state: DeviceState) -> Request {
+        Request {
+            config,
+            state,
+            polls: false,
+        }
+    }
+
+    /// Adds an option. `miimon` has to come before what it excludes.
+    ///
+    /// # Errors
+    ///
+    /// As [`Config::apply`], and [`Reason::WithMiimon`] where one option would undo the other.
+    pub fn apply(&mut self, id: OptionId, value: Value) -> Result<(), OptionError> {
+        let is_on = matches!(value, Value::Number(1..));
+        if is_on && self.polls && matches!(id, OptionId::ArpInterval | OptionId::ArpValidate) {
+            let reason = Reason::WithMiimon;
+            return Err(OptionError { option: id, reason });
+        }
+        (self.config, _) = self.config.apply(id, value, self.state)?;
+        self.polls |= is_on && id == OptionId::Miimon;
+        Ok(())
     }
 }

@@ -3,8 +3,9 @@
 //! Why an option was not set, for the log, for netlink, and as an error number.
 
 use core::fmt;
+use core::net::IpAddr;
 
-use super::{OptionId, Values};
+use super::{OptionId, TargetError, Values, MAX_TARGETS};
 use crate::errno;
 use crate::mode::Mode;
 use crate::name::write_bytes;
@@ -81,8 +82,24 @@ pub enum Reason {
     NotSlave(Excerpt),
     /// The slave cannot be made active: it, its link or the bond has no working link.
     NotUsable(Excerpt),
-    /// `slaves` was written without `+` or `-`, or without a valid name.
+    /// `slaves` was written without `+` or `-`, or without a valid name; `arp_ip_target` without `+`
+    /// or `-`.
     NoCommand,
+    /// `arp_ip_target` was written without a valid address.
+    NoAddress(Excerpt),
+    /// An attribute of a request is shorter than an address.
+    ShortAddress,
+    /// An address cannot be added to a list of targets, or removed from it.
+    Target {
+        /// Whether it was to be added.
+        add: bool,
+        /// The address.
+        addr: IpAddr,
+        /// Why not.
+        why: TargetError,
+    },
+    /// The same request sets `miimon`, which excludes it.
+    WithMiimon,
     /// `queue_id` was not `SLAVE:QUEUE`, or the queue does not exist or is taken.
     InvalidQueue(Excerpt),
     /// The option is fixed when the module is loaded.
@@ -113,10 +130,15 @@ impl OptionError {
             | Reason::InvalidNumber(_)
             | Reason::WrongKind
             | Reason::NotSlave(_)
-            | Reason::NotUsable(_) => errno::EINVAL,
-            Reason::NoMonitor | Reason::NoCommand | Reason::InvalidQueue(_) | Reason::LoadOnly => {
-                errno::EPERM
-            }
+            | Reason::NotUsable(_)
+            | Reason::ShortAddress
+            | Reason::Target { .. }
+            | Reason::WithMiimon => errno::EINVAL,
+            Reason::NoMonitor
+            | Reason::NoCommand
+            | Reason::NoAddress(_)
+            | Reason::InvalidQueue(_)
+            | Reason::LoadOnly => errno::EPERM,
             Reason::NoInterface(_) => errno::ENODEV,
             Reason::ModeNotBuilt(_) | Reason::NotBuilt => errno::EOPNOTSUPP,
         }
@@ -129,7 +151,10 @@ impl OptionError {
             Reason::WrongMode(_) => "option not supported in mode",
             Reason::HasSlaves => "unable to set option because the bond device has slaves",
             Reason::IsUp => "unable to set option because the bond is up",
-            Reason::InvalidText(_) | Reason::InvalidNumber(_) | Reason::WrongKind => {
+            Reason::InvalidText(_)
+            | Reason::InvalidNumber(_)
+            | Reason::WrongKind
+            | Reason::NoAddress(_) => {
                 if matches!(self.option, OptionId::UseCarrier) {
                     "option obsolete, use_carrier cannot be disabled"
                 } else {
@@ -142,7 +167,24 @@ impl OptionError {
             Reason::NotUsable(_) => {
                 "Could not set as active slave; either it is down or the link is down"
             }
+            Reason::NoCommand if matches!(self.option, OptionId::ArpIpTarget) => {
+                "no command found in arp_ip_target - use +<addr> or -<addr>"
+            }
             Reason::NoCommand => "no command found in slaves - use +ifname or -ifname",
+            Reason::ShortAddress if matches!(self.option, OptionId::NsIp6Target) => {
+                "Invalid IPv6 address"
+            }
+            Reason::ShortAddress => "Invalid IPv4 address",
+            Reason::Target { why, .. } => match why {
+                TargetError::NotProbable => "invalid option value; give the addresses of hosts",
+                TargetError::Duplicate => "invalid option value; give each address once",
+                TargetError::Full => "invalid option value; give at most 16 addresses",
+                TargetError::Missing => "invalid option value; there is no such target",
+            },
+            Reason::WithMiimon if matches!(self.option, OptionId::ArpValidate) => {
+                "ARP validating cannot be used with MII monitoring"
+            }
+            Reason::WithMiimon => "ARP monitoring cannot be used with MII monitoring",
             Reason::InvalidQueue(_) => "the bond has no such queue, or another slave has it",
             Reason::LoadOnly => "option can be set only when the module is loaded",
             Reason::ModeNotBuilt(_) => {
@@ -226,9 +268,27 @@ impl fmt::Display for OptionError {
                 "option {name}: Could not set as active slave; either {interface} is down or the \
                  link is down; bring it up first"
             ),
+            Reason::NoCommand if self.option == OptionId::ArpIpTarget => f.write_str(
+                "no command found in arp_ip_targets file - use +<addr> or -<addr> for arp_ip_target",
+            ),
             Reason::NoCommand => {
                 f.write_str("no command found in slaves file - use +ifname or -ifname")
             }
+            Reason::NoAddress(text) => write!(
+                f,
+                "invalid ARP target specified: option {name}: {text} is no +a.b.c.d or -a.b.c.d"
+            ),
+            Reason::ShortAddress => write!(
+                f,
+                "option {name}: an attribute of the request is shorter than an address; give \
+                 whole addresses"
+            ),
+            Reason::Target { add, addr, why } => write_target(f, name, add, addr, why),
+            Reason::WithMiimon => write!(
+                f,
+                "option {name}: {}; leave miimon out, or set it to 0",
+                self.extack()
+            ),
             Reason::InvalidQueue(text) => write!(
                 f,
                 "option {name}: invalid value ({text}); write SLAVE:QUEUE with a queue that the \
@@ -283,8 +343,46 @@ impl OptionError {
             Values::Priority => {
                 write!(f, "; allowed values {} - {}", i32::MIN, i32::MAX)
             }
-            Values::Addresses | Values::HardwareAddress => f.write_str("; write an address"),
+            Values::ArpTargets => f.write_str("; write +a.b.c.d or -a.b.c.d"),
+            Values::NsTargets => f.write_str("; give a list of IPv6 addresses with ip"),
+            Values::HardwareAddress => f.write_str("; write an address"),
         }
+    }
+}
+
+/// Writes why a target cannot be added or removed, in the words of the in-tree driver and with the
+/// way out.
+fn write_target(
+    f: &mut fmt::Formatter<'_>,
+    name: &str,
+    add: bool,
+    addr: IpAddr,
+    why: TargetError,
+) -> fmt::Result {
+    let kind = match addr {
+        IpAddr::V4(_) => "ARP",
+        IpAddr::V6(_) => "NS",
+    };
+    match why {
+        TargetError::NotProbable => write!(
+            f,
+            "invalid {kind} target {addr} specified for {}; give {name} the address of a host",
+            if add { "addition" } else { "removal" },
+        ),
+        TargetError::Duplicate => write!(
+            f,
+            "{kind} target {addr} is already present in {name}; give each address once"
+        ),
+        TargetError::Full => write!(
+            f,
+            "{kind} target table is full! {name} takes {MAX_TARGETS} addresses, so remove one \
+             before {addr}"
+        ),
+        TargetError::Missing => write!(
+            f,
+            "unable to remove nonexistent {kind} target {addr}; the file {name} lists those there \
+             are"
+        ),
     }
 }
 

@@ -15,7 +15,7 @@ mod targets;
 mod unbuilt;
 mod value;
 
-pub use apply::{DeviceState, Effects, Notice};
+pub use apply::{DeviceState, Effects, Notice, Request};
 pub use config::{ArpValidate, Config, FailOverMac, Shown};
 pub use error::{Excerpt, OptionError, Reason};
 pub use params::{ParamError, RawParams, Severity, Warning};
@@ -45,6 +45,12 @@ pub enum OptionId {
     NumGratArp,
     NumUnsolNa,
     PeerNotifDelay,
+    ArpInterval,
+    ArpMissedMax,
+    ArpIpTarget,
+    NsIp6Target,
+    ArpValidate,
+    ArpAllTargets,
     ResendIgmp,
     AllSlavesActive,
     MinLinks,
@@ -53,12 +59,6 @@ pub enum OptionId {
     MaxBonds,
     TxQueues,
     XmitHashPolicy,
-    ArpInterval,
-    ArpIpTarget,
-    NsIp6Target,
-    ArpValidate,
-    ArpAllTargets,
-    ArpMissedMax,
     LacpActive,
     LacpRate,
     LacpStrict,
@@ -174,8 +174,10 @@ pub enum Values {
     QueueMap,
     /// A signed number of 32 bits.
     Priority,
-    /// Network addresses.
-    Addresses,
+    /// The IPv4 addresses that are probed.
+    ArpTargets,
+    /// The IPv6 addresses that are probed.
+    NsTargets,
     /// A hardware address.
     HardwareAddress,
 }

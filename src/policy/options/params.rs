@@ -7,7 +7,9 @@
 
 use core::fmt;
 
-use super::{parse, Config, Excerpt, FailOverMac, OptionId, Value, Values};
+use super::value::ipv4;
+use super::{parse, ArpTargets, ArpValidate, Config, Excerpt, FailOverMac, OptionId, TargetError};
+use super::{Value, Values};
 use crate::errno;
 use crate::mode::Mode;
 use crate::name::IfName;
@@ -127,6 +129,30 @@ pub enum Warning {
         /// `arp_interval`, in milliseconds.
         arp_interval: i32,
     },
+    /// A target that is no address, or not that of a host; there is no ARP monitoring then.
+    BadTarget {
+        /// The text.
+        given: Excerpt,
+    },
+    /// A target that was given before.
+    DuplicateTarget {
+        /// The text.
+        given: Excerpt,
+    },
+    /// Not a warning: `miimon` is on.
+    MiiMonitor {
+        /// `miimon`, in milliseconds.
+        miimon: u32,
+    },
+    /// Not a warning: the ARP monitor is on.
+    ArpMonitor {
+        /// `arp_interval`, in milliseconds.
+        arp_interval: u32,
+        /// `arp_validate`.
+        validate: &'static str,
+        /// `arp_ip_target`.
+        targets: ArpTargets,
+    },
     /// The option has no effect in the mode, and is dropped.
     Irrelevant {
         /// The option.
@@ -166,7 +192,9 @@ impl Warning {
                 option: OptionId::FailOverMac | OptionId::AdSelect,
                 ..
             } => Severity::Warning,
-            Warning::Irrelevant { .. } => Severity::Info,
+            Warning::Irrelevant { .. }
+            | Warning::MiiMonitor { .. }
+            | Warning::ArpMonitor { .. } => Severity::Info,
             _ => Severity::Warning,
         }
     }
@@ -252,6 +280,31 @@ impl fmt::Display for Warning {
                 "Warning: arp_interval module parameter ({arp_interval}) specified without \
                  providing an arp_ip_target parameter, arp_interval was reset to 0"
             ),
+            Warning::BadTarget { given } => write!(
+                f,
+                "Warning: bad arp_ip_target module parameter ({given}), ARP monitoring will not be \
+                 performed"
+            ),
+            Warning::DuplicateTarget { given } => write!(
+                f,
+                "Warning: duplicate address {given} in arp_ip_target, skipping"
+            ),
+            Warning::MiiMonitor { miimon } => {
+                write!(f, "MII link monitoring set to {miimon} ms")
+            }
+            Warning::ArpMonitor {
+                arp_interval,
+                validate,
+                targets,
+            } => {
+                write!(
+                    f,
+                    "ARP monitoring set to {arp_interval} ms, validate {validate}, with {} \
+                     target(s):",
+                    targets.len()
+                )?;
+                targets.iter().try_for_each(|target| write!(f, " {target}"))
+            }
             Warning::Irrelevant {
                 option: OptionId::FailOverMac,
                 ..
@@ -305,15 +358,13 @@ pub enum ParamError {
     ArpValidateAlone,
     /// This version does not have the mode.
     ModeNotBuilt(Mode),
-    /// This version does not have the option, which was asked for.
-    NotBuilt(OptionId),
 }
 
 impl ParamError {
     /// The error number, positive.
     pub const fn errno(&self) -> i32 {
         match self {
-            ParamError::ModeNotBuilt(_) | ParamError::NotBuilt(_) => errno::EOPNOTSUPP,
+            ParamError::ModeNotBuilt(_) => errno::EOPNOTSUPP,
             _ => errno::EINVAL,
         }
     }
@@ -342,19 +393,15 @@ impl fmt::Display for ParamError {
                 "Error: invalid use_carrier parameter ({given}); it is obsolete, leave it out"
             ),
             ParamError::ArpValidateAlone => {
-                f.write_str("Error: arp_validate requires arp_interval; leave it out")
+                f.write_str(
+                "Error: arp_validate requires arp_interval; set it and arp_ip_target, or leave it out",
+            )
             }
             ParamError::ModeNotBuilt(mode) => write!(
                 f,
                 "Error: bonding mode {} is not supported by this version of the driver; use \
                  balance-rr or active-backup",
                 mode.name()
-            ),
-            ParamError::NotBuilt(option) => write!(
-                f,
-                "Error: {} is not supported by this version of the driver; leave it out and use \
-                 miimon",
-                option.desc().name
             ),
         }
     }
@@ -411,7 +458,7 @@ impl Config {
             }
         }
         check_hash_and_lacp(mode, raw, warn)?;
-        check_arp(&config, raw, warn)?;
+        config.set_arp(raw, warn)?;
         if raw.lp_interval != 1 {
             warn(Warning::NotBuilt {
                 option: OptionId::LpInterval,
@@ -442,6 +489,69 @@ impl Config {
         };
         self.updelay = intervals(OptionId::Updelay, updelay).unwrap_or(0);
         self.downdelay = intervals(OptionId::Downdelay, downdelay).unwrap_or(0);
+    }
+
+    fn set_arp(
+        &mut self,
+        raw: &RawParams<'_>,
+        warn: &mut dyn FnMut(Warning),
+    ) -> Result<(), ParamError> {
+        let mut interval = raw.arp_interval;
+        if self.miimon > 0 && interval != 0 {
+            warn(Warning::BothMonitors {
+                miimon: self.miimon,
+                arp_interval: interval,
+            });
+            interval = 0;
+        }
+        let mut interval: u32 = int(OptionId::ArpInterval, interval, warn);
+        for text in raw.arp_ip_target {
+            let given = Excerpt::new(text);
+            match ipv4(text).map(|addr| self.arp_targets.add(addr)) {
+                Some(Ok(())) => {}
+                Some(Err(TargetError::Duplicate)) => warn(Warning::DuplicateTarget { given }),
+                _ => {
+                    warn(Warning::BadTarget { given });
+                    interval = 0;
+                }
+            }
+        }
+        if interval > 0 && self.arp_targets.is_empty() {
+            warn(Warning::NoArpTarget {
+                arp_interval: raw.arp_interval,
+            });
+            interval = 0;
+        }
+        self.arp_interval = interval;
+
+        if raw.arp_validate.is_some() && interval == 0 {
+            return Err(ParamError::ArpValidateAlone);
+        }
+        if let Some(number) = text(OptionId::ArpValidate, raw.arp_validate)? {
+            self.arp_validate = ArpValidate::from_number(number).unwrap_or_default();
+        }
+        if let Some(given) = raw.arp_all_targets {
+            let option = OptionId::ArpAllTargets;
+            match parse(option, given) {
+                Ok(Value::Number(number)) => self.arp_all_targets = number == 1,
+                _ => warn(Warning::InvalidText {
+                    option,
+                    given: Excerpt::new(given),
+                }),
+            }
+        }
+        if self.miimon > 0 {
+            warn(Warning::MiiMonitor {
+                miimon: self.miimon,
+            });
+        } else if interval > 0 {
+            warn(Warning::ArpMonitor {
+                arp_interval: interval,
+                validate: self.text(OptionId::ArpValidate).unwrap_or_default(),
+                targets: self.arp_targets,
+            });
+        }
+        Ok(())
     }
 
     fn set_primary(
@@ -494,52 +604,6 @@ fn check_hash_and_lacp(
             option: OptionId::AdSelect,
             mode,
         });
-    }
-    Ok(())
-}
-
-/// The ARP monitor is not built: it is refused where it would run, and dropped where it would not.
-fn check_arp(
-    config: &Config,
-    raw: &RawParams<'_>,
-    warn: &mut dyn FnMut(Warning),
-) -> Result<(), ParamError> {
-    let mut interval = raw.arp_interval;
-    if config.miimon > 0 && interval != 0 {
-        warn(Warning::BothMonitors {
-            miimon: config.miimon,
-            arp_interval: interval,
-        });
-        interval = 0;
-    }
-    let mut interval: u32 = int(OptionId::ArpInterval, interval, warn);
-    if interval > 0 && raw.arp_ip_target.is_empty() {
-        warn(Warning::NoArpTarget {
-            arp_interval: raw.arp_interval,
-        });
-        interval = 0;
-    }
-    if raw.arp_validate.is_some() && interval == 0 {
-        return Err(ParamError::ArpValidateAlone);
-    }
-    if interval > 0 {
-        return Err(ParamError::NotBuilt(OptionId::ArpInterval));
-    }
-    if !raw.arp_ip_target.is_empty() {
-        warn(Warning::NotBuilt {
-            option: OptionId::ArpIpTarget,
-        });
-    }
-    if let Some(given) = raw.arp_all_targets {
-        let option = OptionId::ArpAllTargets;
-        match parse(option, given) {
-            Ok(Value::Number(number)) if number == option.desc().default => {}
-            Ok(_) => warn(Warning::NotBuilt { option }),
-            Err(_) => warn(Warning::InvalidText {
-                option,
-                given: Excerpt::new(given),
-            }),
-        }
     }
     Ok(())
 }

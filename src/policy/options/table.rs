@@ -32,6 +32,7 @@ const COUNT: Values = Values::Range {
 };
 
 const ONLY_PRIMARY_MODES: Modes = Modes::all_but(&[Mode::ActiveBackup, Mode::Tlb, Mode::Alb]);
+const NOT_WITH_ARP: Modes = Modes::of(&[Mode::Ieee8023ad, Mode::Tlb, Mode::Alb]);
 
 pub(super) const fn netlink(attribute: u16, kind: NetlinkKind) -> Option<Netlink> {
     Some(Netlink { attribute, kind })
@@ -69,7 +70,7 @@ pub(super) const OPTION: OptionDesc = OptionDesc {
     takes_default: true,
 };
 
-const BUILT_OPTIONS: [OptionDesc; 22] = [
+const BUILT_OPTIONS: [OptionDesc; 28] = [
     OptionDesc {
         id: OptionId::Mode,
         name: "mode",
@@ -297,6 +298,112 @@ const BUILT_OPTIONS: [OptionDesc; 22] = [
         proc_label: Some("Peer Notification Delay (ms)"),
         help: "The time from one notification of the peers to the next. Rounded down to a \
                multiple of miimon, which has to be set; 0 means one interval of miimon.",
+        ..OPTION
+    },
+    OptionDesc {
+        id: OptionId::ArpInterval,
+        name: "arp_interval",
+        values: UP_TO_INT_MAX,
+        unit: "ms",
+        unsupported: NOT_WITH_ARP,
+        netlink: netlink(7, NetlinkKind::U32),
+        sysfs: sysfs(Show::Number),
+        param: param(ParamKind::Int, "arp interval in milliseconds"),
+        proc_label: Some("ARP Polling Interval (ms)"),
+        help: "How often the targets are probed, to watch the links end to end; 0 for never. A \
+               high-resolution timer keeps the interval, so that 1 means one millisecond. In \
+               active-backup mode the active slave sends the probes and the others hear them; in \
+               the other modes every slave sends its own. A lost carrier counts at once here too, \
+               unless link_events is off. It works over InfiniBand as well. It takes the place of \
+               miimon: setting either switches the other off, and one request of ip cannot set \
+               both.",
+        ..OPTION
+    },
+    OptionDesc {
+        id: OptionId::ArpMissedMax,
+        name: "arp_missed_max",
+        values: Values::Range {
+            min: 1,
+            max: 255,
+            named: &[named("minval", 1), named("maxval", 255)],
+        },
+        default: 2,
+        unit: "intervals",
+        unsupported: NOT_WITH_ARP,
+        netlink: netlink(30, NetlinkKind::U8),
+        sysfs: sysfs(Show::Number),
+        proc_label: Some("ARP Missed Max"),
+        help: "How many intervals of arp_interval must pass without an answer for a link to count \
+               as down; one and a half if it is 1, and one more for a backup slave. A probe \
+               without an answer is repeated after half an interval, so that a single lost packet \
+               does not count. A slave that hears an answer again is up at once.",
+        ..OPTION
+    },
+    OptionDesc {
+        id: OptionId::ArpIpTarget,
+        name: "arp_ip_target",
+        values: Values::ArpTargets,
+        netlink: netlink(8, NetlinkKind::Nested),
+        sysfs: sysfs(Show::List),
+        param: param(ParamKind::CharpArray, "arp targets in n.n.n.n form"),
+        proc_label: Some("ARP IP target/s (n.n.n.n form)"),
+        help: "The IPv4 addresses that are probed by ARP requests, 16 at most, for instance that \
+               of the router. Write +ADDRESS to add one and -ADDRESS to remove one; ip takes the \
+               whole list, separated by commas, in place of the one before.",
+        ..OPTION
+    },
+    OptionDesc {
+        id: OptionId::NsIp6Target,
+        name: "ns_ip6_target",
+        values: Values::NsTargets,
+        netlink: netlink(31, NetlinkKind::Nested),
+        proc_label: Some("NS IPv6 target/s (xx::xx form)"),
+        help:
+            "The IPv6 addresses that are probed by neighbour solicitations, 16 at most. ip takes \
+               the whole list, separated by commas, in place of the one before.",
+        ..OPTION
+    },
+    OptionDesc {
+        id: OptionId::ArpValidate,
+        name: "arp_validate",
+        values: Values::Choice(&[
+            named("none", 0),
+            named("active", 1),
+            named("backup", 2),
+            named("all", 3),
+            named("filter", 4),
+            named("filter_active", 5),
+            named("filter_backup", 6),
+        ]),
+        unsupported: NOT_WITH_ARP,
+        netlink: netlink(9, NetlinkKind::U32),
+        sysfs: sysfs(Show::NameNumber),
+        param: param(
+            ParamKind::Charp,
+            "validate src/dst of ARP probes; 0 for none (default), 1 for active, 2 for backup, \
+             3 for all",
+        ),
+        help:
+            "What shows that a link works. none: anything that is received. active, backup, all: \
+               on the slaves so named only what has to do with the targets: their answers, and on \
+               a backup slave the probes of the active one. filter: only ARP and IPv6, of whatever \
+               sender; filter_active and filter_backup do both. All of them work over InfiniBand \
+               too. A new mode of the bond, and miimon in place of \
+               arp_interval, set it back to none.",
+        ..OPTION
+    },
+    OptionDesc {
+        id: OptionId::ArpAllTargets,
+        name: "arp_all_targets",
+        values: Values::Choice(&[named("any", 0), named("all", 1)]),
+        netlink: netlink(10, NetlinkKind::U32),
+        sysfs: sysfs(Show::NameNumber),
+        param: param(
+            ParamKind::Charp,
+            "fail on any/all arp targets timeout; 0 for any (default), 1 for all",
+        ),
+        help: "Whether a link works if any target answers, or only if all do, those of \
+               arp_ip_target and of ns_ip6_target together.",
         ..OPTION
     },
     OptionDesc {

@@ -20,9 +20,7 @@ impl Target for Ipv4Addr {
     const NONE: Self = Ipv4Addr::UNSPECIFIED;
 
     fn is_probable(self) -> bool {
-        // Network 0 of RFC 1122, 3.2.1.3 (a), and the limited broadcast.
-        let [network, ..] = self.octets();
-        network != 0 && !self.is_broadcast()
+        !self.is_unspecified() && !self.is_broadcast()
     }
 }
 

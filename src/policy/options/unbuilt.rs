@@ -3,12 +3,11 @@
 //! The options that this version of the driver does not have: they can be read, and set to their
 //! default.
 
-use super::table::{named, netlink, param, sysfs, INT_MAX, OFF_ON, OPTION, UP_TO_INT_MAX};
+use super::table::{named, netlink, param, sysfs, INT_MAX, OFF_ON, OPTION};
 use super::{Modes, NetlinkKind, OptionDesc, OptionId, ParamKind, Scope, Show, Values};
 use crate::mode::Mode;
 
 const ONLY_802_3AD: Modes = Modes::all_but(&[Mode::Ieee8023ad]);
-const NOT_WITH_ARP: Modes = Modes::of(&[Mode::Ieee8023ad, Mode::Tlb, Mode::Alb]);
 
 const UNBUILT: OptionDesc = OptionDesc {
     built: false,
@@ -16,7 +15,7 @@ const UNBUILT: OptionDesc = OptionDesc {
 };
 
 /// The options that are not built, in the order of [`OptionId`], after those that are.
-pub(super) const UNBUILT_OPTIONS: [OptionDesc; 19] = [
+pub(super) const UNBUILT_OPTIONS: [OptionDesc; 13] = [
     OptionDesc {
         id: OptionId::XmitHashPolicy,
         name: "xmit_hash_policy",
@@ -37,88 +36,6 @@ pub(super) const UNBUILT_OPTIONS: [OptionDesc; 19] = [
              layer 3+4, 5 for vlan+srcmac",
         ),
         help: "Which parts of a packet choose its slave in the modes that hash.",
-        ..UNBUILT
-    },
-    OptionDesc {
-        id: OptionId::ArpInterval,
-        name: "arp_interval",
-        values: UP_TO_INT_MAX,
-        unit: "ms",
-        unsupported: NOT_WITH_ARP,
-        netlink: netlink(7, NetlinkKind::U32),
-        sysfs: sysfs(Show::Number),
-        param: param(ParamKind::Int, "arp interval in milliseconds"),
-        help: "How often ARP probes are sent to watch the links end to end; 0 for never.",
-        ..UNBUILT
-    },
-    OptionDesc {
-        id: OptionId::ArpIpTarget,
-        name: "arp_ip_target",
-        values: Values::Addresses,
-        netlink: netlink(8, NetlinkKind::Nested),
-        sysfs: sysfs(Show::List),
-        param: param(ParamKind::CharpArray, "arp targets in n.n.n.n form"),
-        help: "The IPv4 addresses that the ARP monitor probes, 16 at most.",
-        ..UNBUILT
-    },
-    OptionDesc {
-        id: OptionId::NsIp6Target,
-        name: "ns_ip6_target",
-        values: Values::Addresses,
-        netlink: netlink(31, NetlinkKind::Nested),
-        help: "The IPv6 addresses that the monitor probes by neighbour solicitation, 16 at most.",
-        ..UNBUILT
-    },
-    OptionDesc {
-        id: OptionId::ArpValidate,
-        name: "arp_validate",
-        values: Values::Choice(&[
-            named("none", 0),
-            named("active", 1),
-            named("backup", 2),
-            named("all", 3),
-            named("filter", 4),
-            named("filter_active", 5),
-            named("filter_backup", 6),
-        ]),
-        unsupported: NOT_WITH_ARP,
-        netlink: netlink(9, NetlinkKind::U32),
-        sysfs: sysfs(Show::NameNumber),
-        param: param(
-            ParamKind::Charp,
-            "validate src/dst of ARP probes; 0 for none (default), 1 for active, 2 for backup, \
-             3 for all",
-        ),
-        help: "On which slaves the answers to ARP probes are checked.",
-        ..UNBUILT
-    },
-    OptionDesc {
-        id: OptionId::ArpAllTargets,
-        name: "arp_all_targets",
-        values: Values::Choice(&[named("any", 0), named("all", 1)]),
-        netlink: netlink(10, NetlinkKind::U32),
-        sysfs: sysfs(Show::NameNumber),
-        param: param(
-            ParamKind::Charp,
-            "fail on any/all arp targets timeout; 0 for any (default), 1 for all",
-        ),
-        help: "Whether any or all of the ARP targets must answer.",
-        ..UNBUILT
-    },
-    OptionDesc {
-        id: OptionId::ArpMissedMax,
-        name: "arp_missed_max",
-        values: Values::Range {
-            min: 1,
-            max: 255,
-            named: &[named("minval", 1), named("maxval", 255)],
-        },
-        default: 2,
-        unit: "probes",
-        unsupported: NOT_WITH_ARP,
-        netlink: netlink(30, NetlinkKind::U8),
-        sysfs: sysfs(Show::Number),
-        help: "How many ARP intervals without an answer bring a link down.",
         ..UNBUILT
     },
     OptionDesc {

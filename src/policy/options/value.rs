@@ -3,6 +3,9 @@
 //! From text to a value, by the rules of the in-tree driver (`bond_opt_parse()` and the options
 //! that read their text themselves).
 
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::{ArpTargets, NsTargets, Target, Targets};
 use super::{Excerpt, OptionDesc, OptionError, OptionId, Reason, Values};
 use crate::name::{is_space, until, IfName, IFNAMSIZ};
 
@@ -32,11 +35,64 @@ pub enum Value {
     },
     /// The priority of a slave.
     Prio(i32),
-    /// A list of addresses in place of the one there was.
-    Addresses {
-        /// How many there are.
-        count: usize,
+    /// An address that is probed from now on (`add`), or no longer.
+    Target {
+        /// Whether it is probed.
+        add: bool,
+        /// The address.
+        addr: Ipv4Addr,
     },
+    /// The IPv4 addresses that are probed, in place of those there were.
+    ArpTargets(ArpTargets),
+    /// The IPv6 addresses that are probed, in place of those there were.
+    NsTargets(NsTargets),
+}
+
+impl Value {
+    /// Reads `arp_ip_target` from the attributes of a request, each of which begins with an address
+    /// in network byte order.
+    ///
+    /// # Errors
+    ///
+    /// [`Reason::ShortAddress`], and [`Reason::Target`] for an address that cannot be in the list.
+    pub fn arp_targets<'a>(payloads: impl Iterator<Item = &'a [u8]>) -> Result<Value, OptionError> {
+        targets(payloads, Ipv4Addr::from)
+            .map(Value::ArpTargets)
+            .map_err(|reason| OptionError {
+                option: OptionId::ArpIpTarget,
+                reason,
+            })
+    }
+
+    /// Reads `ns_ip6_target` likewise.
+    ///
+    /// # Errors
+    ///
+    /// As [`Value::arp_targets`].
+    pub fn ns_targets<'a>(payloads: impl Iterator<Item = &'a [u8]>) -> Result<Value, OptionError> {
+        targets(payloads, Ipv6Addr::from)
+            .map(Value::NsTargets)
+            .map_err(|reason| OptionError {
+                option: OptionId::NsIp6Target,
+                reason,
+            })
+    }
+}
+
+fn targets<'a, A: Target + Into<IpAddr>, const LEN: usize>(
+    payloads: impl Iterator<Item = &'a [u8]>,
+    from_bytes: impl Fn([u8; LEN]) -> A,
+) -> Result<Targets<A>, Reason> {
+    let mut list = Targets::NONE;
+    for payload in payloads {
+        let addr = from_bytes(*payload.first_chunk().ok_or(Reason::ShortAddress)?);
+        list.add(addr).map_err(|why| Reason::Target {
+            add: true,
+            addr: addr.into(),
+            why,
+        })?;
+    }
+    Ok(list)
 }
 
 /// Reads the value of an option from a text, which ends at the first newline.
@@ -46,8 +102,10 @@ pub enum Value {
 ///
 /// # Errors
 ///
-/// [`Reason::InvalidText`] and, for the options that act on slaves, [`Reason::NoCommand`],
-/// [`Reason::InvalidQueue`] and [`Reason::NoInterface`]; [`Reason::NotBuilt`] for addresses.
+/// [`Reason::InvalidText`] and, for the options that act on slaves or targets,
+/// [`Reason::NoCommand`], [`Reason::InvalidQueue`], [`Reason::NoInterface`] and
+/// [`Reason::NoAddress`]; [`Reason::NotBuilt`] for hardware addresses, and [`Reason::WrongKind`] for
+/// `ns_ip6_target`, which has no text.
 pub fn parse(id: OptionId, text: &[u8]) -> Result<Value, OptionError> {
     let text = until(until(text, 0), b'\n');
     let desc = id.desc();
@@ -57,7 +115,9 @@ pub fn parse(id: OptionId, text: &[u8]) -> Result<Value, OptionError> {
         Values::Membership => membership(text),
         Values::QueueMap => queue(text),
         Values::Priority => priority(text),
-        Values::Addresses | Values::HardwareAddress => Err(Reason::NotBuilt),
+        Values::ArpTargets => target(text),
+        Values::NsTargets => Err(Reason::WrongKind),
+        Values::HardwareAddress => Err(Reason::NotBuilt),
     };
     parsed.map_err(|reason| OptionError { option: id, reason })
 }
@@ -134,6 +194,33 @@ pub fn parse_command(text: &[u8]) -> Option<(bool, IfName)> {
         _ => return None,
     };
     Some((add, IfName::new(name)?))
+}
+
+/// Reads `+ADDRESS` or `-ADDRESS`. As in the in-tree driver the address is looked at first.
+fn target(text: &[u8]) -> Result<Value, Reason> {
+    let Some((command, rest)) = text.split_first() else {
+        return Err(Reason::NoAddress(Excerpt::new(text)));
+    };
+    let addr = ipv4(rest).ok_or(Reason::NoAddress(Excerpt::new(text)))?;
+    match command {
+        b'+' => Ok(Value::Target { add: true, addr }),
+        b'-' => Ok(Value::Target { add: false, addr }),
+        _ => Err(Reason::NoCommand),
+    }
+}
+
+/// Reads an address as the kernel's `in4_pton()` does: four decimal numbers, with as many zeros in
+/// front as one likes. It ends where neither a dot nor a hexadecimal digit follows, whatever does.
+pub(super) fn ipv4(text: &[u8]) -> Option<Ipv4Addr> {
+    let is_part = |byte: &u8| *byte == b'.' || byte.is_ascii_hexdigit();
+    let end = text.iter().position(|byte| !is_part(byte));
+    let text = text.get(..end.unwrap_or(text.len()))?;
+    let mut numbers = text
+        .split(|&byte| byte == b'.')
+        .map(|digits| u8::try_from(decimal(digits)?).ok());
+    let mut next = || numbers.next().flatten();
+    let octets = [next()?, next()?, next()?, next()?];
+    numbers.next().is_none().then(|| Ipv4Addr::from(octets))
 }
 
 fn queue(text: &[u8]) -> Result<Value, Reason> {
