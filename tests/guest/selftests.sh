@@ -5,8 +5,6 @@
 # timeout: 1200
 #
 # The kernel's own tests of the bonding driver, as they come with the kernel's source.
-# bond-lladdr-target.sh is not here: it needs arp_interval and ns_ip6_target, which this
-# version of the driver refuses.
 
 . "${BASH_SOURCE[0]%/*}/bond.sh"
 
@@ -20,6 +18,10 @@ kernel_test() {
 
 test_bond_eth_type_change() {
 	kernel_test bond-eth-type-change.sh
+}
+
+test_bond_lladdr_target() {
+	kernel_test bond-lladdr-target.sh
 }
 
 test_bond_vlan_real_dev() {

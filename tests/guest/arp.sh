@@ -1,0 +1,342 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# modules: ours intree
+# guest: --icount
+# timeout: 1800
+#
+# The ARP monitor: links that fail in silence, and those that lose their carrier.
+# The in-tree driver runs the cases that it has; where ours is meant to be better,
+# only ours is held to it.
+
+. "${BASH_SOURCE[0]%/*}/bond.sh"
+
+setup() {
+	loaded || modprobe bonding max_bonds=0
+}
+
+# silence NAME, speech NAME: the link keeps its carrier, but the network behind it is gone. Its far
+# end becomes a port of a bridge that is down: without one the peer would answer through it.
+silence() {
+	ip -n peer link show dark &>/dev/null || ip -n peer link add dark type bridge
+	ip -n peer link set "${1}p" master dark
+}
+
+speech() {
+	ip -n peer link set "${1}p" master br0
+}
+
+# start OPTION...: an active-backup bond b7 of a0 and b0 that probes the peer.
+start() {
+	make_links veth a0 b0
+	make_bond b7 mode active-backup "$@"
+	enslave b7 a0 b0
+	wait_for 20 "a0 to be up" mii_status a0 up
+	wait_for 20 "b0 to be up" mii_status b0 up
+	wait_for 20 "a slave to be active" has_active b7
+	wait_for 20 "the peer to answer" ping_peer
+	set_option b7 active_slave a0
+}
+
+has_active() {
+	[[ -n $(option "$1" active_slave) ]]
+}
+
+stays_up() {
+	local slave
+	for slave; do
+		is "$(failures "$slave")" 0 "failure count of $slave"
+	done
+}
+
+# detection: milliseconds from the silence of the active slave to the failover, by the kernel's
+# clock, and from when the bridge says so: that of the shell runs on while commands are fetched.
+detection() {
+	silence a0
+	wait_for 60 "b0 to be active" active b7 b0
+	dmesg | awk '
+		{ match($0, /[0-9]+\.[0-9]+/); now = substr($0, RSTART, RLENGTH) }
+		/br0: port .*a0p.* entered disabled state/ { began = now; ended = 0 }
+		began && !ended && /link status definitely down/ { ended = now }
+		END { printf "%d", (ended - began) * 1000 + 0.5 }'
+}
+
+silent_failure() {
+	local interval=$1 ms
+	start arp_interval "$interval" arp_ip_target $PEER4 arp_validate all
+	ms=$(detection)
+	echo "arp_interval $interval: noticed after $ms ms"
+	! ours || ((ms <= 2 * interval + 15)) || fail "noticed after $ms ms, at most two intervals allowed"
+	ping_peer >/dev/null || wait_for 10 "the peer to answer" ping_peer
+	is "$(failures a0)" 1 "failure count of a0"
+	speech a0
+	wait_for 60 "a0 to be up again" mii_status a0 up
+}
+
+test_silent_failure_10() {
+	silent_failure 10
+}
+
+test_silent_failure_100() {
+	silent_failure 100
+}
+
+test_silent_failure_1000() {
+	silent_failure 1000
+}
+
+test_silent_failure_1_ms() {
+	ours_only "counts in jiffies"
+	silent_failure 1
+}
+
+validated() {
+	start arp_interval 100 arp_ip_target $PEER4 arp_validate "$1"
+	pause 2
+	stays_up a0 b0
+	detection >/dev/null
+	is "$(failures b0)" 0 "failure count of b0"
+	speech a0
+	wait_for 20 "a0 to be up again" mii_status a0 up
+}
+
+test_validate_active() {
+	validated active
+}
+
+test_validate_backup() {
+	validated backup
+}
+
+test_validate_all() {
+	validated all
+}
+
+test_filter() {
+	validated filter
+}
+
+test_filter_active() {
+	validated filter_active
+}
+
+test_filter_backup() {
+	validated filter_backup
+}
+
+# Other traffic does not keep a validated link up, and keeps the others up.
+test_only_answers_count_where_they_are_validated() {
+	start arp_interval 100 arp_ip_target $PEER4 arp_validate none
+	in_peer ping -q -i 0.02 $OUR4 >/dev/null &
+	wait_for 20 "the pings of the peer" pings_arrive
+	set_option b7 arp_ip_target +192.0.2.99
+	set_option b7 arp_ip_target -$PEER4
+	pause 1
+	is "$(option b7 active_slave)" a0 "active slave"
+	stays_up a0
+	set_option b7 arp_validate active
+	wait_for 20 "a0 to be down, since nobody answers for 192.0.2.99" failed a0
+}
+
+pings_arrive() {
+	local before
+	before=$(nstat -asz IcmpInEchos | awk '/IcmpInEchos/ { print $2 }')
+	pause 0.2
+	(($(nstat -asz IcmpInEchos | awk '/IcmpInEchos/ { print $2 }') > before))
+}
+
+failed() {
+	(($(failures "$1") > 0))
+}
+
+test_any_and_all_targets() {
+	start arp_interval 50 arp_ip_target $PEER4,192.0.2.99 arp_validate all
+	pause 1
+	stays_up a0 b0
+	is "$(option b7 arp_all_targets)" "any 0" "arp_all_targets"
+	set_option b7 arp_all_targets all
+	wait_for 20 "a0 to be down, since one target is missing" failed a0
+	in_peer ip address add 192.0.2.99/24 dev br0
+	wait_for 20 "a slave to be active" has_active b7
+	wait_for 20 "the bond to have carrier" has_carrier b7
+}
+
+test_targets_come_and_go() {
+	start arp_interval 50 arp_ip_target $PEER4 arp_validate all
+	in_peer sysctl -qw net.ipv4.conf.br0.promote_secondaries=1
+	in_peer ip address add 192.0.2.3/24 dev br0
+	set_option b7 arp_ip_target +192.0.2.3
+	is "$(option b7 arp_ip_target)" "$PEER4 192.0.2.3" "arp_ip_target"
+	set_option b7 arp_ip_target -$PEER4
+	in_peer ip address del $PEER4/24 dev br0
+	pause 1
+	wait_for 10 "192.0.2.3 to answer" ping_peer 192.0.2.3
+	stays_up a0 b0
+}
+
+test_missed_max() {
+	start arp_interval 50 arp_ip_target $PEER4 arp_missed_max 10 arp_validate all
+	local ms
+	ms=$(detection)
+	echo "arp_missed_max 10: noticed after $ms ms"
+	((ms >= 9 * 50)) || fail "noticed after $ms ms already"
+	! ours || ((ms <= 11 * 50)) || fail "noticed after $ms ms only"
+}
+
+# The answer to the first probe makes a slave active that was tried for it.
+test_all_down_and_back() {
+	start arp_interval 50 arp_ip_target $PEER4 arp_validate all
+	silence a0
+	silence b0
+	wait_for 20 "both slaves to fail" failed a0
+	wait_for 20 "the bond to lose its carrier" no_carrier b7
+	wait_for 20 "no slave to be active" no_active b7
+	speech b0
+	wait_for 20 "b0 to be active" active b7 b0
+	wait_for 20 "the bond to have carrier" has_carrier b7
+	wait_for 20 "the peer to answer" ping_peer
+	speech a0
+	wait_for 20 "a0 to be up" mii_status a0 up
+	active b7 b0
+}
+
+no_active() {
+	[[ -z $(option "$1" active_slave) ]]
+}
+
+test_carrier_loss_counts_at_once() {
+	ours_only "waits for the probes"
+	start arp_interval 1000 arp_ip_target $PEER4
+	stream_start
+	cut_link a0
+	wait_for 10 "b0 to be active" active b7 b0
+	stream_more 100
+	stream_stop
+	((lost <= 1 + cut_ms)) || fail "$lost packets lost"
+	mend_link a0
+	wait_for 20 "a0 to be up again" mii_status a0 up
+}
+
+test_carrier_loss() {
+	start arp_interval 50 arp_ip_target $PEER4
+	cut_link a0
+	wait_for 20 "b0 to be active" active b7 b0
+	wait_for 20 "the peer to answer" ping_peer
+	mend_link a0
+	wait_for 20 "a0 to be up again" mii_status a0 up
+}
+
+test_primary_comes_back() {
+	start arp_interval 50 arp_ip_target $PEER4 primary a0
+	silence a0
+	wait_for 20 "b0 to be active" active b7 b0
+	speech a0
+	wait_for 20 "a0 to be active again" active b7 a0
+}
+
+test_ns_target() {
+	start arp_interval 100 ns_ip6_target $PEER6 arp_validate all
+	pause 2
+	stays_up a0 b0
+	silence a0
+	wait_for 20 "b0 to be active" active b7 b0
+	wait_for 20 "the peer to answer" ping_peer $PEER6
+	stays_up b0
+	speech a0
+	wait_for 20 "a0 to be up again" mii_status a0 up
+}
+
+# Probes leave with the tags of the VLANs that the route to the target passes.
+vlan_targets() {
+	make_links veth a0 b0
+	ip -n peer link set br0 type bridge vlan_filtering 0
+	ip link add b7 type bond mode active-backup arp_interval 100 arp_validate "$1"
+	ip link set b7 up
+	modprobe 8021q
+	ip link add v5 link b7 type vlan id 5
+	ip link set v5 up
+	ip -n peer link add v5 link br0 type vlan id 5
+	ip -n peer link set v5 up
+	if [[ $2 == stacked ]]; then
+		ip link add v56 link v5 type vlan id 6
+		ip -n peer link add v56 link v5 type vlan id 6
+		ip link set v56 up
+		ip -n peer link set v56 up
+		ip address add 198.51.100.1/24 dev v56
+		ip -n peer address add 198.51.100.2/24 dev v56
+	else
+		ip address add 198.51.100.1/24 dev v5
+		ip -n peer address add 198.51.100.2/24 dev v5
+	fi
+	set_option b7 arp_ip_target +198.51.100.2
+	enslave b7 a0 b0
+	wait_for 20 "the target to answer" ping_peer 198.51.100.2
+	pause 2
+	stays_up a0 b0
+	capture peer a0p "$3"
+	wait_for 20 "tagged probes" captured_at_least 3 ""
+	capture_stop
+	silence a0
+	wait_for 20 "b0 to be active" active b7 b0
+	wait_for 20 "the target to answer" ping_peer 198.51.100.2
+}
+
+test_target_on_a_vlan() {
+	vlan_targets all single 'vlan 5 and arp'
+}
+
+test_target_on_stacked_vlans() {
+	vlan_targets none stacked 'vlan 5 and vlan 6 and arp'
+}
+
+test_target_on_stacked_vlans_validated() {
+	ours_only "does not look behind the inner tag"
+	vlan_targets all stacked 'vlan 5 and vlan 6 and arp'
+}
+
+# In a mode without active slave each slave probes for itself.
+test_round_robin() {
+	make_links veth a0 b0
+	make_bond b7 mode balance-rr arp_interval 50 arp_ip_target $PEER4
+	enslave b7 a0 b0
+	wait_for 20 "the peer to answer" ping_peer
+	wait_for 20 "a0 to be up" mii_status a0 up
+	wait_for 20 "b0 to be up" mii_status b0 up
+	cut_link a0
+	wait_for 20 "a0 to be down" mii_status a0 down
+	mii_status b0 up
+	mend_link a0
+	wait_for 20 "a0 to be up again" mii_status a0 up
+	has_carrier b7
+}
+
+test_either_monitor() {
+	start arp_interval 100 arp_ip_target $PEER4 arp_validate all
+	set_option b7 miimon 50
+	is "$(option b7 arp_interval)" 0 arp_interval
+	is "$(option b7 arp_validate)" "none 0" arp_validate
+	silence a0
+	pause 1
+	is "$(option b7 active_slave)" a0 "active slave"
+	speech a0
+	set_option b7 arp_interval 100
+	is "$(option b7 miimon)" 0 miimon
+	silence a0
+	wait_for 20 "b0 to be active" active b7 b0
+}
+
+# The probes of many bonds and their end do not disturb each other.
+test_down_and_up_again() {
+	start arp_interval 20 arp_ip_target $PEER4
+	local n
+	for n in 1 2 3 4 5; do
+		ip link set b7 down
+		ip link set b7 up
+	done
+	ip address replace $OUR4/24 dev b7
+	wait_for 20 "the peer to answer" ping_peer
+	pause 1
+	is "$(cat $SYSFS/b7/carrier)" 1 carrier
+	ip link delete b7
+}
+
+ktap_main "$@"
