@@ -261,8 +261,8 @@ transcript_either_monitor() {
 	list_monitors
 	write miimon 100
 	list_monitors
-	ip link set b7 type bond miimon 100 arp_interval 50 2>&1
-	ip link set b7 type bond miimon 100 arp_validate all 2>&1
+	ip link set b7 type bond miimon 100 arp_interval 50 2>&1 || :
+	ip link set b7 type bond miimon 100 arp_validate all 2>&1 || :
 	list_monitors
 	write arp_interval 20
 	write arp_validate backup
@@ -344,9 +344,9 @@ test_options_that_are_not_built_are_refused() {
 test_a_bad_target_changes_nothing() {
 	ours_only "clears the list first"
 	ip link set b7 type bond mode active-backup arp_interval 60000 arp_ip_target 192.0.2.1,192.0.2.2
-	refused "Invalid argument" ip link set b7 type bond arp_ip_target 192.0.2.3,192.0.2.3
-	refused "Invalid argument" ip link set b7 type bond arp_ip_target 0.0.0.0
-	refused "Invalid argument" ip link set b7 type bond ns_ip6_target 2001:db8::1,ff02::1
+	refused "give each address once" ip link set b7 type bond arp_ip_target 192.0.2.3,192.0.2.3
+	refused "give the addresses of hosts" ip link set b7 type bond arp_ip_target 192.0.2.1,0.0.0.0
+	refused "give the addresses of hosts" ip link set b7 type bond ns_ip6_target 2001:db8::1,ff02::1
 	refused "Operation not permitted" set_option b7 arp_ip_target 192.0.2.
 	unmoved
 	is "$(option b7 arp_ip_target)" "192.0.2.1 192.0.2.2" arp_ip_target
