@@ -6,11 +6,12 @@
 //! solicitations to `ns_ip6_target`. In active-backup mode the active slave sends them, and the
 //! backups hear them, through the switch; in the other modes every slave sends its own. A round that
 //! has no answer after half an interval is repeated, so that one lost packet costs nothing. A link is
-//! down when `arp_missed_max` rounds, and as many intervals, have passed without an answer.
+//! down when `arp_missed_max` rounds, and as many intervals, have passed without an answer; a backup
+//! is given one and a half more, and is not judged while the active slave is without an answer.
 //!
-//! Both are asked for: the time alone would condemn a link because this machine slept. A link that
-//! is down is up when it is heard again. Without an active slave the slaves are tried in turn, one
-//! each interval.
+//! Both are asked for: the time alone would condemn a link because this machine slept. So would a
+//! single round, which may just have been sent; two are needed at least. A link that is down is up
+//! when it is heard again. Without an active slave the slaves are tried in turn, one each interval.
 
 use core::net::{Ipv4Addr, Ipv6Addr};
 
@@ -27,9 +28,10 @@ pub struct Traffic {
     /// When something that counts was last received, 0 for never; where all targets must answer, the
     /// time of the one that has been silent for longest.
     pub last_rx: Micros,
-    /// From when on the slave is judged: when it joined, became active, or began to be tried.
+    /// From when on the slave is judged: when it joined, or began to be tried. Where one slave sends
+    /// for all, also when another one became active, since the backups hear that one from then on.
     pub since: Micros,
-    /// The rounds since something was received.
+    /// The rounds since something was received; see [`Traffic::answered`].
     pub unanswered: u32,
     /// The rounds in a row in which this slave had to send a probe, and could not.
     pub unsent: u32,
@@ -37,21 +39,33 @@ pub struct Traffic {
 
 impl Traffic {
     /// The counts after another round. `before` is the time of the one before; `sent` tells whether
-    /// a probe left through this slave, where it had to.
+    /// a probe left through this slave, where it had to. A round that is sent before it is due, since
+    /// a carrier came back, is one more and does not count: it may be answered as late as the next.
     pub fn after_round(self, before: Micros, sent: Option<bool>) -> Traffic {
-        let unanswered = if self.last_rx >= before {
-            0
-        } else {
-            self.unanswered
-        };
         Traffic {
-            unanswered: unanswered.saturating_add(1),
+            unanswered: self.answered(before).unanswered.saturating_add(1),
             unsent: match sent {
                 Some(false) => self.unsent.saturating_add(1),
                 _ => 0,
             },
             ..self
         }
+    }
+
+    /// The counts as they are before the next round, where the last one was at `last`: what has come
+    /// in since is the answer to all of them.
+    pub fn answered(self, last: Micros) -> Traffic {
+        let unanswered = if self.last_rx >= last {
+            0
+        } else {
+            self.unanswered
+        };
+        Traffic { unanswered, ..self }
+    }
+
+    /// Whether a round was not answered, or could not be sent.
+    pub fn is_in_doubt(&self) -> bool {
+        self.unanswered > 1 || self.unsent > 0
     }
 }
 
@@ -119,13 +133,12 @@ impl Monitor {
     /// Looks at a link.
     pub fn verdict(&self, link: Link, duty: Duty, traffic: &Traffic, now: Micros) -> Verdict {
         if link.state == LinkState::Up {
-            let rounds = match duty {
-                Duty::Sends => self.missed_max,
-                Duty::Listens => self.missed_max.saturating_add(1),
-                Duty::Waits => return Verdict::Keep,
-            };
-            let missed = traffic.unanswered >= rounds && now >= self.deadline(duty, traffic);
-            let unsent = traffic.unsent >= rounds && now >= self.grace(traffic);
+            if duty == Duty::Waits {
+                return Verdict::Keep;
+            }
+            let missed =
+                traffic.unanswered >= self.rounds(duty) && now >= self.deadline(duty, traffic);
+            let unsent = traffic.unsent >= self.missed_max.max(1) && now >= self.grace(traffic);
             return if missed || unsent {
                 Verdict::Down
             } else {
@@ -155,13 +168,24 @@ impl Monitor {
             // The answer to the next probe needs its time, too.
             (Duty::Sends, 0 | 1) => self.intervals(3, 2),
             (Duty::Sends, missed) => self.intervals(missed, 1),
-            (_, missed) => self.intervals(missed.saturating_add(1), 1),
+            // The last probe of the active slave does, too.
+            _ => self.intervals(self.rounds(duty).saturating_mul(2).saturating_add(1), 2),
         };
-        let silent = traffic.last_rx.saturating_add(patience);
+        let silent = traffic.last_rx.max(traffic.since).saturating_add(patience);
         silent.max(self.grace(traffic))
     }
 
-    /// A slave that has just joined or become active is left alone for two intervals.
+    /// How many rounds must have been sent in vain. The last one may still be answered, and the first
+    /// one of a new active slave may come too early for the backups to trust it.
+    fn rounds(&self, duty: Duty) -> u32 {
+        let rounds = self.missed_max.max(2);
+        match duty {
+            Duty::Sends => rounds,
+            _ => rounds.saturating_add(1),
+        }
+    }
+
+    /// A slave that has just joined or become active is left alone for two intervals at least.
     fn grace(&self, traffic: &Traffic) -> Micros {
         traffic.since.saturating_add(self.intervals(2, 1))
     }
@@ -169,7 +193,7 @@ impl Monitor {
     /// When the next round is due after one at `last`; `heard` tells whether that was answered by
     /// all who had to, `searching` that there is no active slave.
     pub fn next_round(&self, last: Micros, heard: bool, searching: bool) -> Micros {
-        let pause = if heard || searching || self.missed_max < 2 {
+        let pause = if heard || searching {
             self.interval
         } else {
             self.intervals(1, 2)

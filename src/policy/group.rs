@@ -6,7 +6,7 @@
 //! The state of each slave stays where the caller keeps it (the driver: in its slaves, under RTNL;
 //! the tests: in a `Vec`), and is reached through [`Ports`].
 
-use crate::arp::{Micros, Monitor, Traffic, Verdict};
+use crate::arp::{Duty, Micros, Monitor, Traffic, Verdict};
 use crate::link::{Link, LinkState, Millis, Transition};
 use crate::options::{Config, Effects};
 use crate::select::{self, Candidate, Duplex};
@@ -328,15 +328,20 @@ impl<P: Ports> Round<'_, P> {
     /// Has the ARP monitor look at all links.
     fn judge(&mut self, monitor: &Monitor, now: Micros) {
         self.observe(self.ports.keys());
-        let has_active = self.group.active.is_some();
+        let active = self.group.active;
+        // What the backups hear are the probes of the active slave: its silence is no fault of theirs.
+        let in_doubt = active.is_some_and(|active| {
+            !self.ports.get(active).carrier || self.ports.traffic(active).is_in_doubt()
+        });
         for key in self.ports.keys() {
             let mut port = self.ports.get(key);
             if !port.carrier {
                 continue;
             }
-            let duty = monitor.duty(self.group.active == Some(key), has_active);
+            let duty = monitor.duty(active == Some(key), active.is_some());
             match monitor.verdict(port.link, duty, &self.ports.traffic(key), now) {
                 Verdict::Keep => continue,
+                Verdict::Down if in_doubt && duty == Duty::Listens => continue,
                 Verdict::Up => {
                     port.link = Link::up(self.now);
                     port.pending = Some(Transition::WentUp);
