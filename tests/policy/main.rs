@@ -4,15 +4,18 @@
 //! hold whatever happens.
 
 mod address;
+mod arp;
 mod documentation;
 mod group;
 mod link;
 mod markdown;
 mod name;
+mod network;
 mod notify;
 mod options;
 mod params;
 mod properties;
+mod properties_of_arp;
 mod properties_of_options;
 mod receive;
 mod select;

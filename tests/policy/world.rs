@@ -12,7 +12,30 @@ use policy::{
 
 /// The slaves of a bond, in the order in which they were enslaved.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Slaves(RefCell<Vec<(u32, Cell<Port>)>>);
+pub(crate) struct Slaves(RefCell<Vec<Slave>>);
+
+#[derive(Clone, Debug, PartialEq)]
+struct Slave {
+    key: u32,
+    port: Cell<Port>,
+    traffic: Cell<Traffic>,
+}
+
+impl Slaves {
+    fn find<R>(&self, key: u32, then: impl FnOnce(&Slave) -> R) -> R {
+        let slaves = self.0.borrow();
+        then(
+            slaves
+                .iter()
+                .find(|slave| slave.key == key)
+                .expect("no such slave"),
+        )
+    }
+
+    pub(crate) fn set_traffic(&self, key: u32, traffic: Traffic) {
+        self.find(key, |slave| slave.traffic.set(traffic));
+    }
+}
 
 impl Ports for Slaves {
     type Key = u32;
@@ -21,33 +44,21 @@ impl Ports for Slaves {
         self.0
             .borrow()
             .iter()
-            .map(|slave| slave.0)
+            .map(|slave| slave.key)
             .collect::<Vec<_>>()
             .into_iter()
     }
 
     fn get(&self, key: u32) -> Port {
-        self.0
-            .borrow()
-            .iter()
-            .find(|slave| slave.0 == key)
-            .expect("no such slave")
-            .1
-            .get()
+        self.find(key, |slave| slave.port.get())
     }
 
     fn set(&self, key: u32, port: Port) {
-        self.0
-            .borrow()
-            .iter()
-            .find(|slave| slave.0 == key)
-            .expect("no such slave")
-            .1
-            .set(port);
+        self.find(key, |slave| slave.port.set(port));
     }
 
-    fn traffic(&self, _: u32) -> Traffic {
-        Traffic::default()
+    fn traffic(&self, key: u32) -> Traffic {
+        self.find(key, |slave| slave.traffic.get())
     }
 }
 
@@ -168,10 +179,11 @@ impl World {
             self.config.is_monitored(),
             self.now,
         );
-        self.slaves
-            .0
-            .borrow_mut()
-            .push((key, Cell::new(Port::new(link, carrier))));
+        self.slaves.0.borrow_mut().push(Slave {
+            key,
+            port: Cell::new(Port::new(link, carrier)),
+            traffic: Cell::default(),
+        });
         if self.primary == Some(key) && self.config.mode.uses_primary() {
             self.group.primary = Some(key);
             self.group.force_primary = true;
@@ -180,7 +192,7 @@ impl World {
     }
 
     pub(crate) fn release(&mut self, key: u32) -> Outcome<u32> {
-        self.slaves.0.borrow_mut().retain(|slave| slave.0 != key);
+        self.slaves.0.borrow_mut().retain(|slave| slave.key != key);
         self.event(Event::Released { key })
     }
 
