@@ -147,11 +147,48 @@ peer_answers() {
 	wait_for "${2-20}" "an answer of ${1-$PEER4}" ping_peer "${1-$PEER4}"
 }
 
+# -- NFS over RDMA -----------------------------------------------------------------------
+#
+# The user of RDMA connections that every distribution has. The peer serves $WORK/export,
+# and has its own idea of what is mounted, since that is how network namespaces are entered.
+
+# nfs_server: exports a folder in memory to everybody, by RDMA connections only.
+nfs_server() {
+	modprobe -a nfsd rpcrdma
+	mkdir -p "$WORK/export" "$WORK/nfs" /run/rpc_pipefs /var/lib/nfs/nfsdcld
+	mount -t tmpfs tmpfs "$WORK/export"
+	in_peer bash -e -s "$WORK/export" >"$WORK/nfs_server" 2>&1 <<-'END' || fail "$(<"$WORK/nfs_server")"
+		mount -t rpc_pipefs rpc_pipefs /run/rpc_pipefs
+		mount -t nfsd nfsd /proc/fs/nfsd
+		# It knows that there is no client to wait for after the start.
+		nfsdcld
+		exportfs -o rw,sync,insecure,no_root_squash,no_subtree_check,fsid=0 "*:$1"
+		rpc.mountd --no-nfs-version 3 --no-udp
+		rpc.nfsd --no-nfs-version 3 --nfs-version 4.2 --rdma=20049 2
+	END
+}
+
+# nfs_mount: the peer's folder, on $WORK/nfs.
+nfs_mount() {
+	timeout 60 mount -t nfs4 -o "rdma,port=20049,vers=4.2${1+,$1}" $PEER4:/ "$WORK/nfs"
+	grep -q "$WORK/nfs nfs4 .*proto=rdma" /proc/mounts
+}
+
+nfs_stop() {
+	! mountpoint -q "$WORK/nfs" || umount -f -l "$WORK/nfs"
+	[[ ! -e $WORK/nfs_server ]] || {
+		in_peer bash -c 'mount -t nfsd nfsd /proc/fs/nfsd && echo 0 >/proc/fs/nfsd/threads'
+		pkill 'rpc.mountd|nfsdcld'
+		umount "$WORK/export"
+	}
+}
+
 # -- back to nothing -------------------------------------------------------------------
 
 eval "bond_$(declare -f teardown)"
 
 teardown() {
+	nfs_stop
 	bond_teardown
 	vib_unload
 }

@@ -134,6 +134,58 @@ ping_all_nodes() {
 	ping -c 3 -i 0.2 -W 1 ff02::1%a0 | grep "from $address%a0"
 }
 
+# -- RDMA ----------------------------------------------------------------------------------
+
+# same_there FILE: what the server has is what we have. The file is not only in our memory.
+same_there() {
+	sync "$WORK/nfs/$1"
+	cmp "$WORK/$1" "$WORK/export/$1"
+}
+
+# same_here FILE: read from the server, not from memory.
+same_here() {
+	echo 3 >/proc/sys/vm/drop_caches
+	cmp "$WORK/$1" "$WORK/nfs/$1"
+}
+
+test_nfs_over_rdma() {
+	make_fabric
+	ipoib_up a0
+	peer_answers
+	nfs_server
+	nfs_mount
+	head -c 20000000 /dev/urandom >"$WORK/data"
+	cp "$WORK/data" "$WORK/nfs/data"
+	same_there data
+	same_here data
+	umount "$WORK/nfs"
+}
+
+# A peer that does not answer breaks a connection, which is made anew when it does.
+test_nfs_over_a_connection_that_breaks() {
+	local writer
+	make_fabric
+	ipoib_up a0
+	peer_answers
+	nfs_server
+	nfs_mount
+	head -c 20000000 /dev/urandom >"$WORK/data"
+	cp "$WORK/data" "$WORK/nfs/first"
+	vib_silent vib2 on
+	dd if="$WORK/data" of="$WORK/nfs/data" bs=100k conv=fsync status=none &
+	writer=$!
+	wait_for 60 "the connection to break" connections vib0 0
+	vib_silent vib2 off
+	wait $writer
+	same_there data
+	same_here data
+}
+
+# connections HCA NUMBER: how many established RC queue pairs of users there are.
+connections() {
+	[[ $(rdma resource show qp | grep -c "link $1/.* type RC state RTS") == "$2" ]]
+}
+
 # -- the tools ------------------------------------------------------------------------------
 
 test_ibstat() {
