@@ -119,17 +119,23 @@ pub(super) fn traffic(slave: &SlaveDev, config: &Config) -> Traffic {
             .min()
             .unwrap_or(last_rx);
     }
-    Traffic {
+    let traffic = Traffic {
         last_rx,
         since: heard.since.load(Relaxed),
         unanswered: heard.unanswered.load(Relaxed),
         unsent: heard.unsent.load(Relaxed),
-    }
+    };
+    traffic.answered(slave.master().data().prober().round.load(Relaxed))
 }
 
-/// A slave has joined, became the active one, or is being tried.
+/// A slave has joined, or is being tried.
 pub(super) fn give_time(slave: &SlaveDev) {
     slave.data().heard.start();
+}
+
+/// Another slave is the active one, which sends the probes that the others hear.
+pub(super) fn active_changed(dev: &BondDev, rtnl: &Rtnl) {
+    dev.lowers(rtnl).for_each(give_time);
 }
 
 /// Starts the monitor, or starts it again, if the options want it.
@@ -396,8 +402,14 @@ pub(super) fn round(dev: &BondDev) {
 
     let now = now_us();
     let hurry = prober.hurry.swap(false, Relaxed);
-    if hurry || last == 0 || now >= monitor.next_round(last, is_heard(last), searching) {
-        prober.round.store(now, Relaxed);
+    let due = last == 0 || now >= monitor.next_round(last, is_heard(last), searching);
+    if hurry && !due {
+        // One more, which does not count.
+        for slave in dev.lowers_rcu(&rcu).filter(|slave| sends(slave)) {
+            probe(dev, slave, &config, &rcu);
+        }
+    }
+    if due {
         for slave in dev.lowers_rcu(&rcu) {
             let before = traffic(slave, &config);
             let sent = sends(slave).then(|| probe(dev, slave, &config, &rcu));
@@ -406,6 +418,7 @@ pub(super) fn round(dev: &BondDev) {
             heard.unanswered.store(after.unanswered, Relaxed);
             heard.unsent.store(after.unsent, Relaxed);
         }
+        prober.round.store(now, Relaxed);
         last = now;
     }
 

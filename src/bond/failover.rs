@@ -157,9 +157,7 @@ fn switch(dev: &BondDev, new: Option<&SlaveDev>, early_ms: Option<u64>, rtnl: &R
     let config = bond.config();
     let old = dev.slot(rtnl, Slot::Active);
     dev.set_slot(rtnl, Slot::Active, new);
-    if let Some(new) = new {
-        arp::give_time(new);
-    }
+    arp::active_changed(dev, rtnl);
     announce::after_change(dev, new.is_some(), rtnl);
     if !config.mode.uses_primary() {
         return;
