@@ -3,7 +3,7 @@
 //! The files in debugfs through which tests break things, and mend them.
 
 use crate::hca::Slots;
-use crate::switch::{SILENT_ADMINISTRATOR, SUBNET};
+use crate::switch::{self, SILENT_ADMINISTRATOR, SUBNET};
 use core::sync::atomic::Ordering;
 use fabric::{text, Events, Lid, Pkey, PortId, Refused, Subnet};
 use kernel::debugfs::{Dir, File, Reader, Writer};
@@ -12,6 +12,9 @@ use kernel::prelude::*;
 use kernel::str::CString;
 use kernel::sync::Arc;
 use kernel::uaccess::UserSliceReader;
+
+/// A minute, in ms.
+const MAX_DELAY: u32 = 60_000;
 
 /// All files; they vanish when this is dropped.
 pub(crate) struct Files {
@@ -43,6 +46,8 @@ enum OfPort {
     Drop,
     /// So many in a thousand packets are lost.
     Loss,
+    /// Datagrams arrive so many ms late.
+    Delay,
 }
 
 struct Control {
@@ -78,6 +83,7 @@ impl Files {
                     (c"pkeys", OfPort::Pkeys),
                     (c"drop", OfPort::Drop),
                     (c"loss", OfPort::Loss),
+                    (c"delay", OfPort::Delay),
                 ] {
                     add(&dir, name, What::Port(index, number, of_port))?;
                 }
@@ -141,6 +147,11 @@ impl Control {
             OfPort::Lid => writeln!(f, "{}", port.lid().0),
             OfPort::Drop => writeln!(f, "{next}"),
             OfPort::Loss => writeln!(f, "{per_mille}"),
+            OfPort::Delay => {
+                let jack = id.and_then(switch::jack);
+                let delay = jack.and_then(|jack| jack.hca.delay(number));
+                writeln!(f, "{}", delay.unwrap_or(0))
+            }
             OfPort::Pkeys => {
                 let mut keys = port.config().pkeys.iter().enumerate();
                 keys.try_for_each(|(place, key)| match key.is_valid() {
@@ -199,6 +210,13 @@ impl Control {
                 self.change_port(index, port, |s, id| {
                     s.set_loss(id, per_mille).map(|()| Events::NONE)
                 })
+            }
+            OfPort::Delay if value > MAX_DELAY => Err(EINVAL),
+            OfPort::Delay => {
+                let id = self.slots.port(index, port).ok_or(ENODEV)?;
+                let jack = switch::jack(id).ok_or(ENODEV)?;
+                jack.hca.set_delay(port, value);
+                Ok(())
             }
             OfPort::Pkeys => Err(EINVAL),
         }

@@ -2,14 +2,14 @@
 
 //! Datagrams: from a send queue to where they go.
 
+use super::delay::{self, Payload, Target};
 use super::qp::Packet;
-use super::Qp;
+use super::{Hca, Qp};
 use crate::switch::{self, Jack, SILENT_ADMINISTRATOR, SUBNET};
 use core::sync::atomic::Ordering;
 use fabric::{Destination, Lid, Mad, PortId};
 use kernel::prelude::*;
 use kernel::sync::Arc;
-use rdma::address::GlobalRoute;
 use rdma::cq::{Completion, Opcode, Status};
 use rdma::memory::{self, Bytes, Memory};
 use rdma::qp::{Kind, State};
@@ -114,48 +114,61 @@ fn send(
         route: datagram.av.global_route(),
         immediate,
         solicited: wr.is_solicited(),
+        blocked: qp.block_loopback.then_some(from),
         size: wr.memory().size(),
     };
     match (destination, &packet.route) {
-        (Some(Destination::Port(to)), _) => deliver(to, datagram.qpn, &packet, &wr.memory()),
+        (Some(Destination::Port(to)), _) => {
+            let payload = Payload::Posted(wr.memory());
+            deliver(to, Target::Qp(datagram.qpn), &packet, payload);
+        }
         (Some(Destination::Switch), _) if datagram.qpn == SERVICES => {
             administrate(from, &packet, wr)
         }
         (None, Some(route)) => {
             for to in members.iter() {
-                multicast(to, qp, route, &packet, wr);
+                let payload = Payload::Posted(wr.memory());
+                deliver(to, Target::Group(route.dgid), &packet, payload);
             }
         }
         _ => {}
     }
 }
 
-/// To a queue pair of a port.
-fn deliver(to: PortId, qpn: u32, packet: &Packet, payload: &impl Memory) {
+/// To a port, now or later.
+fn deliver(to: PortId, target: Target, packet: &Packet, payload: Payload<'_>) {
     let Some(Jack { hca, port }) = switch::jack(to) else {
         return;
     };
     if SUBNET.lock().loses(to) {
         return;
     }
-    let found = hca.qps.lock().find(port, qpn);
-    if let Some(qp) = found {
-        qp.receive(port, packet, payload);
+    if let Some(delay) = hca.delay(port) {
+        return delay::send(&hca, delay, port, target, packet, payload);
+    }
+    match payload {
+        Payload::Posted(list) => arrive(&hca, port, target, packet, &list),
+        Payload::Own(bytes) => arrive(&hca, port, target, packet, &Bytes::new(bytes)),
     }
 }
 
-/// To the queue pairs at a port that want what is sent to a group.
-fn multicast(to: PortId, from: &Arc<Qp>, route: &GlobalRoute, packet: &Packet, wr: &SendWr<'_>) {
-    let Some(Jack { hca, port }) = switch::jack(to) else {
-        return;
-    };
-    if SUBNET.lock().loses(to) {
-        return;
-    }
-    let groups = hca.groups.lock();
-    for qp in groups.members(route.dgid) {
-        if !(from.block_loopback && Arc::ptr_eq(qp, from)) {
-            qp.receive(port, packet, &wr.memory());
+/// At the queue pairs of a port.
+pub(super) fn arrive(hca: &Hca, port: u32, target: Target, packet: &Packet, payload: &impl Memory) {
+    match target {
+        Target::Qp(number) => {
+            let found = hca.qps.lock().find(port, number);
+            if let Some(qp) = found {
+                qp.receive(port, packet, payload);
+            }
+        }
+        Target::Group(gid) => {
+            let groups = hca.groups.lock();
+            for qp in groups.members(gid) {
+                let own = qp.number == packet.qpn && hca.port(port) == packet.blocked;
+                if !own {
+                    qp.receive(port, packet, payload);
+                }
+            }
         }
     }
 }
@@ -186,9 +199,11 @@ fn administrate(from: PortId, packet: &Packet, wr: &SendWr<'_>) {
             route: None,
             immediate: None,
             solicited: true,
+            blocked: None,
             size: answer.len(),
         };
-        deliver(from, packet.qpn, &answer_packet, &Bytes::new(&answer));
+        let target = Target::Qp(packet.qpn);
+        deliver(from, target, &answer_packet, Payload::Own(&answer));
     }
 }
 
@@ -215,6 +230,7 @@ fn manage(qp: &Qp, port: u32, from: PortId, dlid: Lid, wr: &SendWr<'_>) {
         route: None,
         immediate: None,
         solicited: true,
+        blocked: None,
         size: answer.len(),
     };
     qp.receive(port, &packet, &Bytes::new(&answer));

@@ -4,18 +4,22 @@
 
 mod connection;
 mod datagram;
+mod delay;
 mod provider;
 mod qp;
 mod slots;
 mod table;
 
 use crate::switch;
+use core::sync::atomic::{AtomicU32, Ordering};
 use fabric::{Guid, NodeDescription, Pkey, PkeyTable, PortConfig, PortId, MAX_PKEYS};
 use kernel::prelude::*;
 use kernel::sync::Arc;
 use rdma::irq_lock;
 use rdma::sync::IrqLock;
+use rdma::work::Timer;
 
+use delay::Line;
 pub(crate) use qp::Qp;
 pub(crate) use slots::Slots;
 use table::{Groups, Regions, Table};
@@ -30,6 +34,12 @@ pub(crate) const MAX_HCA_PORTS: usize = 4;
 pub(crate) struct Hca {
     /// Where its ports are plugged in.
     ports: [Option<PortId>; MAX_HCA_PORTS],
+    /// How late datagrams reach the ports, in ms.
+    delays: [AtomicU32; MAX_HCA_PORTS],
+    #[pin]
+    line: IrqLock<Line>,
+    #[pin]
+    timer: Timer<Hca>,
     #[pin]
     qps: IrqLock<Table>,
     #[pin]
@@ -88,9 +98,13 @@ impl Hca {
         }
         let new = || -> Result<Arc<Self>> {
             let (table, regions, groups) = (Table::new()?, Regions::new()?, Groups::new()?);
+            let line = Line::new()?;
             Arc::pin_init(
                 pin_init!(Self {
                     ports: plugged,
+                    delays: [const { AtomicU32::new(0) }; MAX_HCA_PORTS],
+                    line <- irq_lock!(line, c"vib_line"),
+                    timer <- Timer::new(),
                     qps <- irq_lock!(table, c"vib_qps"),
                     regions <- irq_lock!(regions, c"vib_regions"),
                     groups <- irq_lock!(groups, c"vib_groups"),
@@ -111,6 +125,24 @@ impl Hca {
     /// Pulls the adapter's ports out.
     fn unplug(&self) {
         unplug(&self.ports);
+        delay::close(self);
+    }
+
+    fn delay_of(&self, port: u32) -> Option<&AtomicU32> {
+        self.delays.get((port as usize).wrapping_sub(1))
+    }
+
+    /// How late datagrams reach a port, in ms, if they do.
+    pub(crate) fn delay(&self, port: u32) -> Option<u32> {
+        let delay = self.delay_of(port)?.load(Ordering::Relaxed);
+        (delay > 0).then_some(delay)
+    }
+
+    /// Has datagrams reach a port late.
+    pub(crate) fn set_delay(&self, port: u32, delay: u32) {
+        if let Some(place) = self.delay_of(port) {
+            place.store(delay, Ordering::Relaxed);
+        }
     }
 
     /// Where one of the adapter's ports is plugged in.

@@ -5,7 +5,7 @@
 use super::connection::{self, Connection, Sender};
 use super::Hca;
 use crate::switch;
-use fabric::{Gid, Lid, Pkey};
+use fabric::{Gid, Lid, Pkey, PortId};
 use kernel::prelude::*;
 use kernel::sync::Arc;
 use rdma::address::GlobalRoute;
@@ -63,6 +63,7 @@ pub(super) struct Inner {
 }
 
 /// A datagram on its way.
+#[derive(Clone, Copy)]
 pub(super) struct Packet {
     pub(super) lid: Lid,
     pub(super) gid: Gid,
@@ -73,6 +74,8 @@ pub(super) struct Packet {
     pub(super) route: Option<GlobalRoute>,
     pub(super) immediate: Option<[u8; 4]>,
     pub(super) solicited: bool,
+    /// Where the sender is that does not want its own multicasts.
+    pub(super) blocked: Option<PortId>,
     pub(super) size: usize,
 }
 

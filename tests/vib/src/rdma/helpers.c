@@ -2,6 +2,7 @@
 
 #include <linux/bottom_half.h>
 #include <linux/jiffies.h>
+#include <linux/ktime.h>
 #include <rdma/ib_verbs.h>
 
 #include "helpers.h"
@@ -63,6 +64,13 @@ bool rh_queue_delayed_work(struct delayed_work *work, unsigned int msecs)
 	return queue_delayed_work(system_dfl_wq, work, msecs_to_jiffies(msecs));
 }
 
+/* timekeeping.h */
+
+u64 rh_monotonic_ms(void)
+{
+	return ktime_to_ms(ktime_get());
+}
+
 /* rdma/ib_verbs.h */
 
 void rh_av_from_attr(struct rh_av *av, const struct rdma_ah_attr *attr)
@@ -106,9 +114,4 @@ void rh_av_to_attr(const struct rh_av *av, struct rdma_ah_attr *attr)
 void rh_set_parent(struct ib_device *ibdev, struct device *parent)
 {
 	ibdev->dev.parent = parent;
-}
-
-void *rh_page_address(const struct scatterlist *sg)
-{
-	return sg_virt((struct scatterlist *)sg);
 }

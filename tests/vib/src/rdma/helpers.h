@@ -24,6 +24,9 @@ void rh_init_delayed_work(struct delayed_work *work, work_func_t func);
 bool rh_queue_bh_work(struct work_struct *work);
 bool rh_queue_delayed_work(struct delayed_work *work, unsigned int msecs);
 
+/* timekeeping.h */
+u64 rh_monotonic_ms(void);
+
 /* rdma/ib_verbs.h: address vectors of InfiniBand ports */
 struct rh_av {
 	u32 flow_label;
@@ -42,6 +45,5 @@ struct rh_av {
 void rh_av_from_attr(struct rh_av *av, const struct rdma_ah_attr *attr);
 void rh_av_to_attr(const struct rh_av *av, struct rdma_ah_attr *attr);
 void rh_set_parent(struct ib_device *ibdev, struct device *parent);
-void *rh_page_address(const struct scatterlist *sg);
 
 #endif

@@ -12,6 +12,12 @@ use kernel::prelude::*;
 use kernel::sync::Arc;
 use kernel::types::Opaque;
 
+/// The monotonic clock, in ms (`ktime_get()`). Any context.
+pub fn now_ms() -> u64 {
+    // SAFETY: No requirement.
+    unsafe { bindings::rh_monotonic_ms() }
+}
+
 /// What has a timer.
 pub trait HasTimer: Send + Sync + Sized + 'static {
     /// The time is up. Process context, bottom halves off.
