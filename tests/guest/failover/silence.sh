@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+#
+# An active-backup bond over veth links that can fail in silence: with carrier, but without network.
+
+. "${BASH_SOURCE[0]%/*}/../bond.sh"
+
+setup() {
+	loaded || modprobe bonding max_bonds=0
+}
+
+# silence NAME, speech NAME: the link keeps its carrier, but the network behind it is gone. Its far
+# end becomes a port of a bridge that is down: without one the peer would answer through it.
+silence() {
+	ip -n peer link show dark &>/dev/null || ip -n peer link add dark type bridge
+	ip -n peer link set "${1}p" master dark
+}
+
+speech() {
+	ip -n peer link set "${1}p" master br0
+}
+
+# start OPTION...: an active-backup bond b7 of a0 and b0 that probes the peer.
+start() {
+	make_links veth a0 b0
+	make_bond b7 mode active-backup "$@"
+	enslave b7 a0 b0
+	wait_for 20 "a0 to be up" mii_status a0 up
+	wait_for 20 "b0 to be up" mii_status b0 up
+	wait_for 20 "a slave to be active" has_active b7
+	wait_for 20 "the peer to answer" ping_peer
+	set_option b7 active_slave a0
+}
+
+has_active() {
+	[[ -n $(option "$1" active_slave) ]]
+}
+
+# detection: milliseconds from the silence of the active slave to the failover, by the kernel's
+# clock, and from when the bridge says so: that of the shell runs on while commands are fetched.
+detection() {
+	silence a0
+	wait_for 60 "b0 to be active" active b7 b0
+	dmesg | awk '
+		{ match($0, /[0-9]+\.[0-9]+/); now = substr($0, RSTART, RLENGTH) }
+		/br0: port .*a0p.* entered disabled state/ { began = now; ended = 0 }
+		began && !ended && /link status definitely down/ { ended = now }
+		END { printf "%d", (ended - began) * 1000 + 0.5 }'
+}
