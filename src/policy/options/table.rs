@@ -334,7 +334,7 @@ const BUILT_OPTIONS: [OptionDesc; 28] = [
         sysfs: sysfs(Show::Number),
         proc_label: Some("ARP Missed Max"),
         help: "How many intervals of arp_interval must pass without an answer for a link to count \
-               as down; one and a half if it is 1, and one more for a backup slave. A probe \
+               as down; one and a half if it is 1. A backup slave is given one and a half more. A probe \
                without an answer is repeated after half an interval, so that a single lost packet \
                does not count. A slave that hears an answer again is up at once.",
         ..OPTION
