@@ -120,7 +120,7 @@ pub struct Ops<T: Master> {
     pub(crate) group: *const bindings::attribute_group,
     pub(crate) lower_dir: Option<crate::sysfs::LowerDirRef>,
     device_type: bindings::device_type,
-    header: bindings::header_ops,
+    pub(crate) header: bindings::header_ops,
     _driver: PhantomData<fn(T)>,
 }
 
@@ -416,54 +416,6 @@ impl<T: Master> Dev<T> {
             bindings::hrtimer_cancel(self.private().timer.get());
             bindings::enable_delayed_work(work);
         }
-    }
-
-    /// Takes over what `lower`, which is not Ethernet, is as a link: type, address length, broadcast
-    /// address, header. The device must be down.
-    pub fn become_like(&self, lower: &NetDevice, _rtnl: &Rtnl) {
-        let Some(ops) = T::registry().ops() else {
-            return;
-        };
-        let (dev, like) = (self.as_ptr(), lower.as_ptr());
-        // SAFETY: Both devices are allocated; RTNL protects these fields, and nobody sends through
-        // the device while it is down.
-        unsafe {
-            (*dev).header_ops = if (*like).header_ops.is_null() {
-                ptr::null()
-            } else {
-                &ops.header
-            };
-            (*dev).type_ = (*like).type_;
-            (*dev).hard_header_len = (*like).hard_header_len;
-            (*dev).needed_headroom = (*like).needed_headroom;
-            (*dev).addr_len = (*like).addr_len;
-            (*dev).broadcast = (*like).broadcast;
-            if lower.is_pointopoint() {
-                (*dev).flags &= !(bindings::net_device_flags_IFF_BROADCAST
-                    | bindings::net_device_flags_IFF_MULTICAST);
-                (*dev).flags |= bindings::net_device_flags_IFF_POINTOPOINT
-                    | bindings::net_device_flags_IFF_NOARP;
-            }
-        }
-    }
-
-    /// Makes the device Ethernet again.
-    pub fn become_ethernet(&self, _rtnl: &Rtnl) {
-        let dev = self.as_ptr();
-        // SAFETY: The device is allocated and RTNL is held. `ether_setup()` sets the flags anew, and
-        // a limit of the MTU that is not ours.
-        unsafe {
-            let keep = (*dev).flags
-                & (bindings::net_device_flags_IFF_SLAVE
-                    | bindings::net_device_flags_IFF_UP
-                    | bindings::net_device_flags_IFF_MASTER
-                    | bindings::net_device_flags_IFF_PROMISC
-                    | bindings::net_device_flags_IFF_ALLMULTI);
-            bindings::ether_setup(dev);
-            (*dev).flags |= keep;
-            (*dev).max_mtu = bindings::ETH_MAX_MTU;
-        }
-        self.change_priv_flags(0, bindings::netdev_priv_flags_IFF_TX_SKB_SHARING);
     }
 
     /// Makes and registers a device in `net`; `name` may hold a `%d`. May sleep.

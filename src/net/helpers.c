@@ -87,6 +87,19 @@ void nh_eth_hw_addr_random(struct net_device *dev)
 	eth_hw_addr_random(dev);
 }
 
+/* Sets what sysctl keep_addr_on_down sets, and returns what it was. RTNL. */
+int nh_keep_addr_on_down(struct net_device *dev, int keep)
+{
+	struct inet6_dev *idev = __in6_dev_get(dev);
+	int was;
+
+	if (!idev)
+		return 0;
+	was = READ_ONCE(idev->cnf.keep_addr_on_down);
+	WRITE_ONCE(idev->cnf.keep_addr_on_down, keep);
+	return was;
+}
+
 /* Takes the address lock of @from, bottom halves off. */
 void nh_sync_addresses(struct net_device *to, struct net_device *from, bool multiple)
 {

@@ -28,6 +28,7 @@ netdev_features_t nh_base_features(netdev_features_t features);
 netdev_features_t nh_add_tso_features(netdev_features_t features, netdev_features_t mask);
 void nh_lockdep_set_classes(struct net_device *dev);
 void nh_eth_hw_addr_random(struct net_device *dev);
+int nh_keep_addr_on_down(struct net_device *dev, int keep);
 void nh_sync_addresses(struct net_device *to, struct net_device *from, bool multiple);
 bool nh_linkwatch_pending(const struct net_device *dev);
 void nh_unregister_netdevice(struct net_device *dev);

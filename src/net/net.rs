@@ -26,6 +26,7 @@ pub mod device;
 pub mod errno;
 pub mod ethtool;
 pub mod ioctl;
+pub mod link_type;
 pub mod lower;
 pub mod moduleparam;
 pub mod namespace;
