@@ -6,7 +6,7 @@ use super::message::Of;
 use super::slave::Key;
 use super::{BondDev, SlaveDev};
 use kernel::prelude::*;
-use net::errno::eaddrnotavail;
+use net::errno::{eaddrnotavail, eopnotsupp};
 use net::netdev_err;
 use net::netdevice::{NetDevice, ARPHRD_ETHER};
 use net::rtnl::Rtnl;
@@ -19,10 +19,18 @@ pub(super) fn addr_of(dev: &NetDevice, rtnl: &Rtnl) -> HwAddr {
 
 /// Sets the address of the bond and of its slaves, or of none (`ndo_set_mac_address`).
 pub(super) fn set_addr(dev: &BondDev, addr: &[u8], rtnl: &Rtnl) -> Result {
+    if dev.link_type() != ARPHRD_ETHER {
+        netdev_err!(
+            dev,
+            "Cannot set the hardware address: it is that of the active slave, because its slaves \
+             cannot change theirs"
+        );
+        return Err(eopnotsupp());
+    }
     if !address::sets_slaves(&dev.data().config()) {
         return Ok(());
     }
-    if dev.link_type() != ARPHRD_ETHER || !is_valid_ether(addr) {
+    if !is_valid_ether(addr) {
         return Err(eaddrnotavail());
     }
     let before = addr_of(dev, rtnl);

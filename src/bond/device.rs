@@ -7,17 +7,34 @@ use super::message::Of;
 use super::slave::{read_link_settings, Key};
 use super::{is_active_backup, BondDev, SlaveDev};
 use kernel::prelude::*;
-use net::netdev_warn;
-use net::netdevice::{LinkSettings, NetDevice, Stats, Vlan};
+use net::netdevice::{LinkSettings, NetDevice, Stats, Vlan, ARPHRD_INFINIBAND};
 use net::rcu::Rcu;
 use net::rtnl::Rtnl;
+use net::{netdev_err, netdev_warn};
 use policy::{Duplex, LinkState};
 
 /// Sets the MTU of all slaves, or of none.
 pub(super) fn change_mtu(dev: &BondDev, mtu: u32, rtnl: &Rtnl) -> Result {
+    let bond = dev.data();
+    let is_ours = bond.changing_mtu.get(rtnl);
+    bond.changing_mtu.set(rtnl, true);
+    let res = set_slave_mtus(dev, mtu, rtnl);
+    bond.changing_mtu.set(rtnl, is_ours);
+    if res.is_ok() && !is_ours {
+        bond.has_chosen_mtu.set(rtnl, true);
+    }
+    res
+}
+
+fn set_slave_mtus(dev: &BondDev, mtu: u32, rtnl: &Rtnl) -> Result {
     let before = dev.mtu();
     for slave in dev.lowers(rtnl) {
-        if let Err(err) = slave.dev().set_mtu(rtnl, mtu) {
+        if let Err(err) = give_mtu(slave.dev(), mtu, rtnl) {
+            netdev_err!(
+                dev,
+                "{}",
+                Of(slave.dev(), format_args!("cannot have the MTU {mtu}"))
+            );
             for done in dev.lowers(rtnl).take_while(|done| Key(done) != Key(slave)) {
                 if done.dev().set_mtu(rtnl, before).is_err() {
                     netdev_warn!(
@@ -32,6 +49,17 @@ pub(super) fn change_mtu(dev: &BondDev, mtu: u32, rtnl: &Rtnl) -> Result {
             }
             return Err(err);
         }
+    }
+    Ok(())
+}
+
+/// Sets the MTU of a slave. IPoIB accepts one that its fabric does not carry, and uses less.
+pub(super) fn give_mtu(device: &NetDevice, mtu: u32, rtnl: &Rtnl) -> Result {
+    let before = device.mtu();
+    device.set_mtu(rtnl, mtu)?;
+    if device.link_type() == ARPHRD_INFINIBAND && device.mtu() < mtu {
+        let _ = device.set_mtu(rtnl, before);
+        return Err(EINVAL);
     }
     Ok(())
 }
@@ -90,14 +118,20 @@ fn add_rx_flags(dev: &BondDev, slave: &NetDevice, promisc: i32, allmulti: i32, r
     }
 }
 
+/// Whether all slaves have the bond's address lists, not only the one that is active.
+///
+/// Over InfiniBand a backup is a member of the bond's multicast groups beforehand, because joining them
+/// takes requests to the subnet administrator. It drops what it receives.
+pub(super) fn all_have_addrs(dev: &BondDev) -> bool {
+    !is_active_backup(dev) || dev.link_type() == ARPHRD_INFINIBAND
+}
+
 /// Passes the bond's address lists on: to the slave that has its addresses, or to all.
 pub(super) fn rx_mode(dev: &BondDev, rtnl: &Rtnl, sync: &mut dyn FnMut(&NetDevice, bool)) {
-    if is_active_backup(dev) {
-        if let Some(slave) = dev.settled(rtnl) {
-            sync(slave.dev(), false);
-        }
-    } else {
+    if all_have_addrs(dev) {
         dev.lowers(rtnl).for_each(|slave| sync(slave.dev(), true));
+    } else if let Some(slave) = dev.settled(rtnl) {
+        sync(slave.dev(), false);
     }
 }
 

@@ -3,7 +3,7 @@
 //! How a device becomes a slave. Whatever fails, bond and device are as they were.
 
 use super::address::{addr_of, restore, steal_addr};
-use super::device::give_rx_flags;
+use super::device::{all_have_addrs, give_mtu, give_rx_flags};
 use super::failover::{self, Source};
 use super::message::Of;
 use super::slave::{read_link_settings, set_role, tell, Key, Slave};
@@ -14,7 +14,7 @@ use net::dev_addr::AddrAssign;
 use net::errno::eopnotsupp;
 use net::lower::LagTx;
 use net::netdev_features::Features;
-use net::netdevice::{NetDevice, ARPHRD_CAN, ARPHRD_INFINIBAND};
+use net::netdevice::{NetDevice, ARPHRD_CAN, ARPHRD_ETHER, ARPHRD_INFINIBAND};
 use net::netlink::ExtAck;
 use net::notifier::Announce;
 use net::published::Slot;
@@ -48,24 +48,32 @@ pub(crate) fn enslave(
             was.put_back(dev, rtnl);
         }
     });
-    if is_first && dev.link_type() != device.link_type() {
-        link_type::take_over(dev, device, rtnl)?;
+    let original_mtu = device.mtu();
+    let mtu = if is_first {
+        link_type::mtu_with(dev, device, rtnl)
+    } else {
+        dev.mtu()
+    };
+    give_mtu(device, mtu, rtnl)
+        .map_err(|err| refusal.because(err, c"Device cannot have the MTU of the bond"))?;
+    let undo_mtu = Undo::new(|| {
+        let _ = device.set_mtu(rtnl, original_mtu);
+    });
+    if is_first {
+        if !dev.is_same_link(device, rtnl) {
+            link_type::take_over(dev, device, rtnl)?;
+        }
+        link_type::set_mtu(dev, mtu, rtnl)
+            .inspect_err(|err| refusal.log(*err, "setting the MTU of the bond"))?;
     }
     let config = admit(dev, device, &config, is_first, &refusal, rtnl)?;
     let _ = device.announce(rtnl, Announce::Join);
-    if address::bond_takes_over(is_first, was.addr_assign == AddrAssign::Random) {
+    let needs_addr = was.addr_assign == AddrAssign::Random || dev.link_type() != ARPHRD_ETHER;
+    if address::bond_takes_over(is_first, needs_addr) {
         steal_addr(dev, device, rtnl)?;
     }
 
     let perm_addr = addr_of(device, rtnl);
-    let original_mtu = device.mtu();
-    device
-        .set_mtu(rtnl, dev.mtu())
-        .inspect_err(|err| refusal.log(*err, "calling dev_set_mtu"))?;
-    let undo_mtu = Undo::new(|| {
-        let _ = device.set_mtu(rtnl, original_mtu);
-    });
-
     let new_addr = match address::at_enslave(&config, is_first, perm_addr, addr_of(dev, rtnl)) {
         AtEnslave::Keep => None,
         AtEnslave::SetTo(addr) => Some(addr),
@@ -137,7 +145,10 @@ fn join(dev: &BondDev, slave: &SlaveDev, config: &Config, rtnl: &Rtnl) {
             dev.data().force_primary.set(rtnl, true);
         }
     } else {
-        receive_as_bond(dev, device, rtnl);
+        give_rx_flags(dev, device, rtnl);
+    }
+    if all_have_addrs(dev) && dev.is_up() {
+        device.sync_addrs_from(rtnl, dev, true);
     }
     monitor::update_features(dev, rtnl);
     failover::handle(
@@ -147,7 +158,7 @@ fn join(dev: &BondDev, slave: &SlaveDev, config: &Config, rtnl: &Rtnl) {
         rtnl,
     );
 
-    if device.features().has(Features::VLAN_CHALLENGED) {
+    if device.features().has(Features::VLAN_CHALLENGED) && dev.link_type() == ARPHRD_ETHER {
         netdev_warn!(
             dev,
             "{}",
@@ -175,14 +186,6 @@ fn join(dev: &BondDev, slave: &SlaveDev, config: &Config, rtnl: &Rtnl) {
             format_args!("Enslaving as {role} interface with {link} link")
         )
     );
-}
-
-/// Has a slave of a bond that uses all alike receive what the bond wants.
-fn receive_as_bond(dev: &BondDev, device: &NetDevice, rtnl: &Rtnl) {
-    give_rx_flags(dev, device, rtnl);
-    if dev.is_up() {
-        device.sync_addrs_from(rtnl, dev, true);
-    }
 }
 
 /// Undoes a step unless it is told that all went well. (The kernel crate's `ScopeGuard` may panic.)
@@ -276,6 +279,12 @@ fn check(
     if !is_first && dev.link_type() != device.link_type() {
         return Err(refusal.because(EINVAL, c"Device type is different from other slaves"));
     }
+    if !is_first && device.link_type() == ARPHRD_INFINIBAND && !dev.is_same_link(device, rtnl) {
+        return Err(refusal.because(
+            EINVAL,
+            c"Device's partition (P_Key) is different from other slaves",
+        ));
+    }
     if dev.has_upper(rtnl, device) {
         return Err(refusal.because(EBUSY, c"Cannot enslave a device that is above this bond"));
     }
@@ -301,15 +310,13 @@ fn admit(
     match address::admit(config, can_set_addr, is_first) {
         Admission::Admit => Ok(*config),
         Admission::AdmitAsActive => {
-            netdev_warn!(
+            netdev_info!(
                 dev,
                 "{}",
-                Of(device, "The slave device specified does not support setting the MAC address")
-            );
-            netdev_warn!(
-                dev,
-                "{}",
-                Of(device, "Setting fail_over_mac to active for active-backup mode")
+                Of(
+                    device,
+                    "Setting fail_over_mac to active, because the slave keeps its hardware address"
+                )
             );
             let config = Config { fail_over_mac: FailOverMac::Active, ..*config };
             Bond::set_config(dev, config, rtnl);
@@ -326,7 +333,7 @@ fn admit(
 struct Before {
     config: Config,
     mtu: u32,
-    was_up: bool,
+    is_ethernet: bool,
     addr: net::dev_addr::Addr,
     addr_assign: AddrAssign,
 }
@@ -336,7 +343,7 @@ impl Before {
         Self {
             config: *config,
             mtu: dev.mtu(),
-            was_up: dev.is_up(),
+            is_ethernet: dev.link_type() == ARPHRD_ETHER,
             addr: dev.addr(rtnl),
             addr_assign: dev.addr_assign(rtnl),
         }
@@ -344,7 +351,10 @@ impl Before {
 
     fn put_back(&self, dev: &BondDev, rtnl: &Rtnl) {
         Bond::set_config(dev, self.config, rtnl);
-        link_type::give_back(dev, self.was_up, self.mtu, rtnl);
+        if self.is_ethernet && dev.link_type() != ARPHRD_ETHER {
+            let _ = link_type::become_ethernet(dev, rtnl);
+        }
+        let _ = link_type::set_mtu(dev, self.mtu, rtnl);
         if *dev.addr(rtnl) != *self.addr {
             dev.assign_addr(rtnl, &self.addr);
             let _ = dev.announce(rtnl, Announce::ChangeAddr);

@@ -7,7 +7,7 @@
 //! hardware addresses; and tells the neighbours. Where the event that caused it came from a device
 //! whose instance lock is held meanwhile, the second step may have to wait until that is dropped.
 
-use super::device::{give_rx_flags, take_rx_flags};
+use super::device::{all_have_addrs, give_rx_flags, take_rx_flags};
 use super::message::Of;
 use super::slave::{read_link_settings, set_role, set_roles, tell, Key, Slaves};
 use super::{address, announce, arp, monitor, BondDev, SlaveDev};
@@ -222,7 +222,7 @@ pub(super) fn settle(dev: &BondDev, source: Source<'_>, rtnl: &Rtnl) {
     }
     if let Some(new) = new {
         give_rx_flags(dev, new.dev(), rtnl);
-        if dev.is_up() {
+        if dev.is_up() && !all_have_addrs(dev) {
             new.dev().sync_addrs_from(rtnl, dev, false);
         }
     }
@@ -241,7 +241,7 @@ pub(super) fn settle(dev: &BondDev, source: Source<'_>, rtnl: &Rtnl) {
 /// Takes the bond's address lists and receive flags off a slave.
 pub(super) fn leave(dev: &BondDev, slave: &SlaveDev, rtnl: &Rtnl) {
     take_rx_flags(dev, slave.dev(), dev.is_promisc(), dev.is_allmulti(), rtnl);
-    if dev.is_up() {
+    if dev.is_up() && !all_have_addrs(dev) {
         slave.dev().unsync_addrs_from(rtnl, dev);
     }
 }

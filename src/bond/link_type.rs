@@ -1,47 +1,112 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Bonds over devices that are not Ethernet: the first slave decides what the bond is.
+//! Bonds over devices that are not Ethernet: the first slave decides what the bond is, and what its
+//! MTU is unless somebody has chosen that.
 
 use super::message::Of;
 use super::BondDev;
 use kernel::prelude::*;
-use net::netdev_err;
 use net::netdevice::{NetDevice, ARPHRD_ETHER};
 use net::notifier::Announce;
 use net::rtnl::Rtnl;
+use net::{netdev_err, netdev_info};
+
+/// The MTU of a bond that is Ethernet, until somebody chooses another (`ETH_DATA_LEN`).
+pub(super) const ETHERNET_MTU: u32 = 1500;
 
 /// Makes the bond what its first slave is. Listeners may refuse.
 pub(super) fn take_over(dev: &BondDev, slave: &NetDevice, rtnl: &Rtnl) -> Result {
-    if dev.announce(rtnl, Announce::PreTypeChange).is_err() {
-        netdev_err!(dev, "{}", Of(slave, "refused to change device type"));
-        return Err(EBUSY);
-    }
-    dev.flush_addrs(rtnl);
     if slave.link_type() == ARPHRD_ETHER {
-        dev.become_ethernet(rtnl);
-    } else {
-        let was_up = dev.is_up();
-        dev.close(rtnl);
-        dev.become_like(slave, rtnl);
-        if was_up {
-            // It has no slaves yet, so that nothing can fail but a listener's veto.
-            let _ = dev.open(rtnl, None);
-        }
+        return become_ethernet(dev, rtnl).inspect_err(|_| refused(dev, slave));
     }
+    dev.announce(rtnl, Announce::PreTypeChange)
+        .map_err(|_| EBUSY)
+        .inspect_err(|_| refused(dev, slave))?;
+    dev.flush_addrs(rtnl);
+    let was_up = dev.is_up();
+    // What the user configured before the first slave came is to work afterwards.
+    let keep = dev.keep_addrs_on_close(rtnl, 1);
+    dev.close(rtnl);
+    dev.keep_addrs_on_close(rtnl, keep);
+    dev.become_like(slave, rtnl);
     let _ = dev.announce(rtnl, Announce::PostTypeChange);
+    if was_up {
+        // It has no slaves yet, so that nothing can fail but a listener's veto.
+        let _ = dev.open(rtnl, None);
+    }
     Ok(())
 }
 
-/// Makes a bond without slaves Ethernet again, after its first slave was refused.
-pub(super) fn give_back(dev: &BondDev, was_up: bool, mtu: u32, rtnl: &Rtnl) {
-    if dev.link_type() == ARPHRD_ETHER {
+fn refused(dev: &BondDev, slave: &NetDevice) {
+    netdev_err!(dev, "{}", Of(slave, "refused to change device type"));
+}
+
+/// Makes a bond without slaves Ethernet (again). It stays up, and keeps its addresses. Listeners may
+/// refuse.
+pub(super) fn become_ethernet(dev: &BondDev, rtnl: &Rtnl) -> Result {
+    dev.announce(rtnl, Announce::PreTypeChange)
+        .map_err(|_| EBUSY)?;
+    dev.flush_addrs(rtnl);
+    dev.become_ethernet(rtnl);
+    let _ = dev.announce(rtnl, Announce::PostTypeChange);
+    if !dev.data().has_chosen_mtu.get(rtnl) {
+        // No slave has to agree.
+        let _ = set_mtu(dev, ETHERNET_MTU, rtnl);
+    }
+    Ok(())
+}
+
+/// Returns the MTU that the bond has once `slave` is its first one.
+pub(super) fn mtu_with(dev: &BondDev, slave: &NetDevice, rtnl: &Rtnl) -> u32 {
+    if dev.data().has_chosen_mtu.get(rtnl) {
+        dev.mtu()
+    } else if slave.link_type() == ARPHRD_ETHER {
+        ETHERNET_MTU
+    } else {
+        slave.mtu()
+    }
+}
+
+/// Sets the bond's MTU, and its slaves', without anybody having chosen it.
+pub(super) fn set_mtu(dev: &BondDev, mtu: u32, rtnl: &Rtnl) -> Result {
+    if dev.mtu() == mtu {
+        return Ok(());
+    }
+    let changing = &dev.data().changing_mtu;
+    let was = changing.get(rtnl);
+    changing.set(rtnl, true);
+    let res = dev.set_mtu(rtnl, mtu);
+    changing.set(rtnl, was);
+    res
+}
+
+/// Has the bond follow a slave whose MTU became smaller than the bond's: InfiniBand's does when its
+/// multicast group is joined, or when connected mode ends.
+pub(super) fn mtu_changed(dev: &BondDev, slave: &NetDevice, rtnl: &Rtnl) {
+    let (was, mtu) = (dev.mtu(), slave.mtu());
+    if dev.data().changing_mtu.get(rtnl) || slave.link_type() == ARPHRD_ETHER || mtu >= was {
         return;
     }
-    dev.close(rtnl);
-    dev.become_ethernet(rtnl);
-    // It has no slaves, so that neither can fail but for a listener's veto.
-    let _ = dev.set_mtu(rtnl, mtu);
-    if was_up {
-        let _ = dev.open(rtnl, None);
+    match set_mtu(dev, mtu, rtnl) {
+        Ok(()) => netdev_info!(
+            dev,
+            "{}",
+            Of(
+                slave,
+                format_args!("its MTU is {mtu} now: the MTU of the bond follows, from {was}")
+            )
+        ),
+        Err(err) => netdev_err!(
+            dev,
+            "{}",
+            Of(
+                slave,
+                format_args!(
+                    "its MTU is {mtu} now, but the bond keeps {was} (error {}): larger packets \
+                     will be lost",
+                    err.to_errno()
+                )
+            )
+        ),
     }
 }

@@ -99,6 +99,10 @@ pub(crate) struct Bond {
     prober: arp::Prober,
     /// Whether features are being computed, which sends the event that asks for it.
     computing_features: RtnlCell<bool>,
+    /// Whether the bond's own code is changing MTUs, which sends events as well.
+    changing_mtu: RtnlCell<bool>,
+    /// Whether somebody has chosen the bond's MTU.
+    has_chosen_mtu: RtnlCell<bool>,
 }
 
 impl Bond {
@@ -131,7 +135,7 @@ impl Master for Bond {
         &REGISTRY
     }
 
-    fn new(_dev: &NetDevice, _rtnl: &Rtnl) -> Result<Pin<KBox<Self>>> {
+    fn new(dev: &NetDevice, _rtnl: &Rtnl) -> Result<Pin<KBox<Self>>> {
         let defaults = configure::defaults();
         KBox::try_pin_init(
             try_pin_init!(Self {
@@ -148,6 +152,8 @@ impl Master for Bond {
                 kicked: AtomicBool::new(false),
                 prober <- arp::Prober::new(defaults),
                 computing_features: RtnlCell::new(false),
+                changing_mtu: RtnlCell::new(false),
+                has_chosen_mtu: RtnlCell::new(dev.mtu() != link_type::ETHERNET_MTU),
             }? Error),
             GFP_KERNEL,
         )

@@ -7,9 +7,10 @@
 //! failover had to leave for later. It never waits for RTNL, since closing a bond waits for it under
 //! RTNL. A poll that finds nothing new does not even try to get it.
 
+use super::device::all_have_addrs;
 use super::failover::{self, Source};
 use super::slave::{read_link_settings, set_roles, Key, Slaves};
-use super::{announce, arp, release, Bond, BondDev, SlaveDev};
+use super::{announce, arp, link_type, release, Bond, BondDev, SlaveDev};
 use core::sync::atomic::Ordering;
 use net::device::Dev;
 use net::netdev_info;
@@ -55,13 +56,11 @@ pub(super) fn stop(dev: &BondDev, rtnl: &Rtnl) {
     bond.deadline.store(NEVER, Ordering::Relaxed);
     announce::cancel(dev, rtnl);
     failover::settle(dev, Source::PLAIN, rtnl);
-    if bond.config().mode.uses_primary() {
-        if let Some(slave) = dev.settled(rtnl) {
-            slave.dev().unsync_addrs_from(rtnl, dev);
-        }
-    } else {
+    if all_have_addrs(dev) {
         dev.lowers(rtnl)
             .for_each(|slave| slave.dev().unsync_addrs_from(rtnl, dev));
+    } else if let Some(slave) = dev.settled(rtnl) {
+        slave.dev().unsync_addrs_from(rtnl, dev);
     }
     // Listeners that were not told yet are told while the bond is down.
     arm(dev, rtnl);
@@ -258,6 +257,7 @@ fn slave_event(dev: &BondDev, slave: &SlaveDev, event: notifier::Event, rtnl: &R
         }
         ChangeName => renamed(dev, slave, rtnl),
         FeatChange => update_features(dev, rtnl),
+        ChangeMtu => link_type::mtu_changed(dev, slave.dev(), rtnl),
         ResendIgmp => {
             let _ = dev.announce(rtnl, Announce::ResendIgmp);
         }

@@ -3,14 +3,14 @@
 //! How a slave leaves.
 
 use super::address::{addr_of, restore};
-use super::device::{keep_stats, take_rx_flags};
+use super::device::{all_have_addrs, keep_stats, take_rx_flags};
 use super::failover::{self, Source};
 use super::message::Of;
 use super::slave::{set_role, Key};
-use super::{arp, monitor, BondDev, SlaveDev};
+use super::{arp, link_type, monitor, BondDev, SlaveDev};
 use kernel::prelude::*;
 use net::netdev_features::Features;
-use net::netdevice::NetDevice;
+use net::netdevice::{NetDevice, ARPHRD_ETHER};
 use net::notifier::Announce;
 use net::rtnl::Rtnl;
 use net::{netdev_err, netdev_info, netdev_warn};
@@ -96,6 +96,7 @@ fn leave(dev: &BondDev, slave: &SlaveDev, why: Why, rtnl: &Rtnl) {
     slave.unlink(rtnl);
 
     let is_last = dev.lowers(rtnl).next().is_none();
+    let is_ethernet = dev.link_type() == ARPHRD_ETHER;
     let addresses = address::at_release(
         &config,
         *slave.data().perm_addr(),
@@ -118,13 +119,8 @@ fn leave(dev: &BondDev, slave: &SlaveDev, why: Why, rtnl: &Rtnl) {
     }
     let up_links = dev.lowers(rtnl).map(|slave| slave.data().port().link.state);
     failover::set_carrier(dev, policy::select::carrier(up_links), false, rtnl);
-    if addresses.randomize_bond {
-        dev.randomize_addr(rtnl);
-        let _ = dev.announce(rtnl, Announce::ChangeAddr);
-        let _ = dev.announce(rtnl, Announce::Release);
-    }
     monitor::update_features(dev, rtnl);
-    if was_challenged && !dev.features().has(Features::VLAN_CHALLENGED) {
+    if is_ethernet && was_challenged && !dev.features().has(Features::VLAN_CHALLENGED) {
         netdev_info!(
             dev,
             "{}",
@@ -138,9 +134,12 @@ fn leave(dev: &BondDev, slave: &SlaveDev, why: Why, rtnl: &Rtnl) {
 
     if !config.mode.uses_primary() {
         take_rx_flags(dev, device, promisc, allmulti, rtnl);
-        if up {
-            device.unsync_addrs_from(rtnl, dev);
-        }
+    }
+    if up && all_have_addrs(dev) {
+        device.unsync_addrs_from(rtnl, dev);
+    }
+    if addresses.randomize_bond {
+        be_without_slaves(dev, why, rtnl);
     }
 
     device.close(rtnl);
@@ -163,4 +162,19 @@ fn leave(dev: &BondDev, slave: &SlaveDev, why: Why, rtnl: &Rtnl) {
     if !device.is_bond_master() {
         device.set_bonding(rtnl, false);
     }
+}
+
+/// What the bond is when its last slave has left: Ethernet with an address of its own. But if it was
+/// something else and the slave's device disappeared, it waits for that to come back, as it is.
+fn be_without_slaves(dev: &BondDev, why: Why, rtnl: &Rtnl) {
+    let is_other = dev.link_type() != ARPHRD_ETHER;
+    let stays = match why {
+        Why::Asked if is_other => link_type::become_ethernet(dev, rtnl).is_err(),
+        _ => is_other,
+    };
+    if !stays {
+        dev.randomize_addr(rtnl);
+        let _ = dev.announce(rtnl, Announce::ChangeAddr);
+    }
+    let _ = dev.announce(rtnl, Announce::Release);
 }

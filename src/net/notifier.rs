@@ -31,6 +31,8 @@ pub enum Event {
     ChangeName,
     /// The features changed.
     FeatChange,
+    /// The MTU changed. The device's instance lock is held where it has one.
+    ChangeMtu,
     /// Multicast memberships shall be reported again.
     ResendIgmp,
 }
@@ -99,6 +101,7 @@ unsafe extern "C" fn call<L: Listener>(
         bindings::netdev_cmd_NETDEV_CHANGE => Event::Change,
         bindings::netdev_cmd_NETDEV_CHANGENAME => Event::ChangeName,
         bindings::netdev_cmd_NETDEV_FEAT_CHANGE => Event::FeatChange,
+        bindings::netdev_cmd_NETDEV_CHANGEMTU => Event::ChangeMtu,
         bindings::netdev_cmd_NETDEV_RESEND_IGMP => Event::ResendIgmp,
         _ => return bindings::NOTIFY_DONE as i32,
     };
