@@ -305,6 +305,20 @@ has_dropped() {
 	[[ $(<"$VIB/$1/port1/drop") == 0 ]]
 }
 
+test_late_packets() {
+	local rtt
+	make_fabric
+	ipoib_up a0
+	peer_answers
+	fabric vib0/port1/delay 30
+	is "$(<"$VIB/vib0/port1/delay")" 30
+	rtt=$(ping -q -c 5 -i 0.1 -W 1 $PEER4 | sed -n 's:^rtt .* = \([0-9]*\).*:\1:p')
+	((rtt >= 30)) || fail "the round trip takes $rtt ms"
+	fabric vib0/port1/delay 0
+	peer_answers
+	fails_with "Invalid argument" fabric vib0/port1/delay 60001
+}
+
 test_an_adapter_is_pulled_and_comes_back() {
 	make_fabric
 	ipoib_up a0
