@@ -6,10 +6,10 @@
 
 use crate::bindings;
 use crate::memory::LOCAL_DMA_LKEY;
-use crate::ops::{allocate, check, DeviceObject, Ops};
+use crate::ops::{allocate, DeviceObject, Ops};
 use crate::provider::Provider;
 use core::ptr;
-use kernel::error::Result;
+use kernel::error::{to_result, Result};
 use kernel::faux;
 use kernel::prelude::*;
 use kernel::str::CStr;
@@ -78,7 +78,7 @@ impl<P: Provider> Registration<P> {
             ib.num_comp_vectors = 1;
             ib.local_dma_lkey = LOCAL_DMA_LKEY;
             bindings::rh_set_parent(ib, ptr::from_ref(parent.as_ref()).cast_mut().cast());
-            check(bindings::ib_register_device(
+            to_result(bindings::ib_register_device(
                 ib,
                 description.name.as_char_ptr(),
                 ptr::null_mut(),

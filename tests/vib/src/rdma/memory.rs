@@ -155,3 +155,6 @@ pub fn read(to: &mut [u8], from: &SgList<'_>) {
         left = left.wrapping_sub(now);
     }
 }
+
+// An address of the core fits into a pointer.
+const _: () = assert!(size_of::<usize>() == size_of::<u64>());
