@@ -346,7 +346,6 @@ impl<P: Ports> Round<'_, P> {
                     port.link = Link::up(self.now);
                     port.pending = Some(Transition::WentUp);
                     self.select |= self.outranks_active(key, port.prio);
-                    self.group.tried = None;
                 }
                 Verdict::Down => {
                     port.link = Link::down(self.now);

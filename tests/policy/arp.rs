@@ -489,3 +489,74 @@ fn tags_are_skipped() {
     assert_eq!(skip_tags(0x8100, &bytes[..3]), (0x8100, 0));
     assert_eq!(skip_tags(0x88a8, &bytes[..7]), (0x8100, 4));
 }
+
+#[test]
+fn what_was_received_before_the_link_went_down_does_not_bring_it_up() {
+    let monitor = monitor(Mode::ActiveBackup, 100, 2);
+    let verdict = |link, last_rx, now| {
+        let traffic = Traffic {
+            last_rx,
+            since: 500_000,
+            ..Traffic::default()
+        };
+        monitor.verdict(link, Duty::Listens, &traffic, now)
+    };
+    for state in [LinkState::Down, LinkState::Fail] {
+        let link = Link {
+            state,
+            ..Link::down(1_000)
+        };
+        assert_eq!(verdict(link, 999_999, 1_010_000), Verdict::Keep);
+        assert_eq!(verdict(link, 1_000_999, 1_010_000), Verdict::Keep);
+        assert_eq!(verdict(link, 1_001_000, 1_010_000), Verdict::Up);
+        assert_eq!(verdict(link, 1_001_000, 1_151_000), Verdict::Up);
+        assert_eq!(
+            verdict(link, 1_001_000, 1_151_001),
+            Verdict::Keep,
+            "long ago"
+        );
+    }
+    let tried = Link {
+        state: LinkState::Back,
+        ..Link::down(500)
+    };
+    assert_eq!(verdict(tried, 499_999, 510_000), Verdict::Keep);
+    assert_eq!(verdict(tried, 500_000, 510_000), Verdict::Up);
+    assert_eq!(verdict(tried, 499_999, 600_000), Verdict::GiveUp);
+    let never = Link::down(u64::MAX);
+    assert_eq!(verdict(never, 0, 0), Verdict::Keep);
+}
+
+#[test]
+fn backups_are_not_judged_while_the_active_slave_is_in_doubt() {
+    let net = settled(Network::active_backup(2, 100, 2));
+    let now = net.now;
+    let looked = |active: Traffic| {
+        let mut net = net.clone();
+        let backup = Traffic {
+            last_rx: now - 10 * net.interval,
+            since: 0,
+            unanswered: 10,
+            unsent: 0,
+        };
+        net.world.slaves.set_traffic(0, active);
+        net.world.slaves.set_traffic(1, backup);
+        net.world.event(Event::Probed { now });
+        net.state(1)
+    };
+    let heard = Traffic {
+        last_rx: now - 1,
+        ..net.traffic(0)
+    };
+    assert_eq!(looked(heard), LinkState::Down);
+    let in_doubt = [
+        Traffic {
+            unanswered: 2,
+            ..heard
+        },
+        Traffic { unsent: 1, ..heard },
+    ];
+    for active in in_doubt {
+        assert_eq!(looked(active), LinkState::Up, "{active:?}");
+    }
+}
