@@ -384,7 +384,9 @@ test_only_active_backup() {
 		ip link add b7 type bond mode $mode miimon 100 || continue
 		refused "Only active-backup" ip link set a0 master b7
 		refused "not supported" put +a0 $SYSFS/b7/bonding/slaves
-		unmoved
+		# The in-tree driver has made the bond InfiniBand and back by then, and leaves a multicast
+		# group with an InfiniBand address on the Ethernet bond.
+		if ours; then unmoved; else rm "$WORK/before"; fi
 		ip link delete b7
 	done
 }
