@@ -68,8 +68,10 @@ pub(crate) const fn is_space(byte: u8) -> bool {
 /// which could forge a line of the kernel log, what is not printable ASCII comes out as `?`.
 pub(crate) fn write_bytes(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
     use fmt::Write;
+    // Those of ASCII and of Latin-1; some terminals obey the latter, too.
+    let is_control = |it| matches!(it, '\0'..='\x1f' | '\x7f'..='\u{9f}');
     match core::str::from_utf8(bytes) {
-        Ok(text) if !bytes.iter().any(u8::is_ascii_control) => f.write_str(text),
+        Ok(text) if !text.chars().any(is_control) => f.write_str(text),
         _ => bytes.iter().try_for_each(|&byte| {
             let printable = byte.is_ascii_graphic() || byte == b' ';
             f.write_char(if printable { char::from(byte) } else { '?' })

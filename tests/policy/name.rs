@@ -49,6 +49,10 @@ fn a_name_keeps_its_bytes() {
 #[test]
 fn a_name_cannot_forge_a_line_of_the_log() {
     assert_eq!(IfName::new(b"a\x1bb\x7f").unwrap().to_string(), "a?b?");
+    assert_eq!(
+        IfName::new("a\u{9b}b".as_bytes()).unwrap().to_string(),
+        "a??b"
+    );
     assert_eq!(IfName::new(b"\xff\xfe").unwrap().to_string(), "??");
     assert_eq!(
         IfName::new("b\u{f6}nd".as_bytes()).unwrap().to_string(),
