@@ -137,7 +137,7 @@ pub(super) fn post(qp: &Arc<Qp>, wr: SendWr<'_>) -> Result {
     if !wr.memory().is_local() {
         return Err(EINVAL);
     }
-    sender.queue.post(&wr, operation)?;
+    sender.queue.post(wr, operation)?;
     if !sender.waiting {
         run(qp, &mut sender);
     }

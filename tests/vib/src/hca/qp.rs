@@ -210,7 +210,7 @@ impl Qp {
                 Ok(None)
             }
             _ => {
-                inner.queue.post(&wr)?;
+                inner.queue.post(wr)?;
                 Ok(inner.waiting.take())
             }
         }

@@ -6,6 +6,7 @@ use super::{guid, node_description, pkey_table, Hca, MAX_HCAS};
 use crate::switch::SUBNET;
 use fabric::{Event, Events, PkeyTable, PortId, Refused, Subnet};
 use kernel::prelude::*;
+use kernel::str::CString;
 use kernel::sync::{new_mutex, Arc, Mutex};
 use rdma::device::{Description, PortEvent, Registration};
 
@@ -60,7 +61,7 @@ impl Slots {
             return Ok(());
         }
         let plugged = Plugged(Hca::new(index, self.ports, &self.pkeys)?);
-        let name = kernel::str::CString::try_from_fmt(fmt!("vib{index}"))?;
+        let name = CString::try_from_fmt(fmt!("vib{index}"))?;
         let description = Description {
             name: &name,
             node_guid: guid(index, 0).0,

@@ -79,7 +79,7 @@ impl SendQueue {
     }
 
     /// Puts a request at the end. The consumer gets its memory back with [`SendQueue::pop`].
-    pub fn post(&mut self, wr: &SendWr<'_>, operation: Operation) -> Result {
+    pub fn post(&mut self, wr: SendWr<'_>, operation: Operation) -> Result {
         let (id, elements) = wr.parts();
         if self.used >= self.slots.len() {
             return Err(ENOMEM);

@@ -71,7 +71,6 @@ impl Operation {
 }
 
 /// A work request of a send queue, while it is being posted.
-#[derive(Clone, Copy)]
 pub struct SendWr<'a> {
     wr: &'a bindings::ib_send_wr,
     datagram: bool,
@@ -100,8 +99,8 @@ impl<'a> SendWr<'a> {
         Self { wr, datagram }
     }
 
-    /// The memory to send.
-    pub fn memory(&self) -> SgList<'a> {
+    /// The memory to send, which is the consumer's again after [`SendWr::finish`].
+    pub fn memory(&self) -> SgList<'_> {
         let count = usize::try_from(self.wr.num_sge).unwrap_or(0);
         if count == 0 {
             // SAFETY: Nothing is in it.
@@ -204,7 +203,7 @@ impl<'a> SendWr<'a> {
     }
 
     /// The name and the elements, for a queue.
-    pub(crate) fn parts(&self) -> (u64, &'a [Sge]) {
+    pub(crate) fn parts(&self) -> (u64, &[Sge]) {
         // SAFETY: Any bits are a valid integer.
         let id = unsafe { self.wr.__bindgen_anon_1.wr_id };
         (id, self.memory().elements())
@@ -314,7 +313,7 @@ impl RecvQueue {
     }
 
     /// Puts a request at the end.
-    pub fn post(&mut self, wr: &RecvWr<'_>) -> Result {
+    pub fn post(&mut self, wr: RecvWr<'_>) -> Result {
         let elements = wr.elements();
         if self.used >= self.slots.len() {
             return Err(ENOMEM);
