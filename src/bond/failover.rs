@@ -157,11 +157,11 @@ fn switch(dev: &BondDev, new: Option<&SlaveDev>, early_ms: Option<u64>, rtnl: &R
     let config = bond.config();
     let old = dev.slot(rtnl, Slot::Active);
     dev.set_slot(rtnl, Slot::Active, new);
-    arp::active_changed(dev, rtnl);
     announce::after_change(dev, new.is_some(), rtnl);
     if !config.mode.uses_primary() {
         return;
     }
+    arp::active_changed(dev, rtnl);
 
     // The new one first: it has traffic already, and must not drop what it receives.
     for (slave, is_active) in [(new, true), (old, false)] {
