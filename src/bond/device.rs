@@ -56,6 +56,10 @@ fn set_slave_mtus(dev: &BondDev, mtu: u32, rtnl: &Rtnl) -> Result {
 /// Sets the MTU of a slave. IPoIB accepts one that its fabric does not carry, and uses less.
 pub(super) fn give_mtu(device: &NetDevice, mtu: u32, rtnl: &Rtnl) -> Result {
     let before = device.mtu();
+    if before == mtu {
+        // Also because an event of the device may have told us so, under its instance lock.
+        return Ok(());
+    }
     device.set_mtu(rtnl, mtu)?;
     if device.link_type() == ARPHRD_INFINIBAND && device.mtu() < mtu {
         let _ = device.set_mtu(rtnl, before);

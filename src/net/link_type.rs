@@ -6,7 +6,7 @@
 
 use crate::bindings;
 use crate::device::{Dev, Master};
-use crate::netdevice::{NetDevice, MAX_ADDR_LEN};
+use crate::netdevice::{NetDevice, ARPHRD_ETHER, MAX_ADDR_LEN};
 use crate::rtnl::Rtnl;
 use core::ptr;
 
@@ -24,14 +24,17 @@ const KEPT: u32 = bindings::net_device_flags_IFF_SLAVE
     | bindings::net_device_flags_IFF_ALLMULTI;
 
 impl NetDevice {
-    /// Returns whether both have the same link type and the same broadcast address, which holds the
-    /// partition of an InfiniBand link.
+    /// Returns whether both have the same link type and, if that is not Ethernet, the same broadcast
+    /// address, which holds the partition of an InfiniBand link.
     pub fn is_same_link(&self, other: &NetDevice, _rtnl: &Rtnl) -> bool {
+        if self.link_type() != other.link_type() {
+            return false;
+        }
         let len = other.addr_len().min(MAX_ADDR_LEN);
         // SAFETY: Both devices are allocated; RTNL protects these fields.
         unsafe {
             let (ours, theirs) = (&(*self.as_ptr()).broadcast, &(*other.as_ptr()).broadcast);
-            self.link_type() == other.link_type() && ours.get(..len) == theirs.get(..len)
+            self.link_type() == ARPHRD_ETHER || ours.get(..len) == theirs.get(..len)
         }
     }
 
