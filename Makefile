@@ -26,9 +26,10 @@ test: ## run all tests (T=name or T=name:case: only these; KERNEL=debug: in the 
 test-list: ## list the tests, each with the command that runs it alone
 	@tests/run --list
 
-demo: demo-ethernet ## see it work: a failover in a guest, packet by packet
+demo: guest-module ## see it work: two InfiniBand ports as one, while a cable is pulled
+	@scripts/guest --kernel '$(GUEST_KERNEL)' --icount -- bash /project/tests/demo.sh
 
-demo-ethernet: guest-module
+demo-ethernet: guest-module ## the same with Ethernet: a failover, packet by packet
 	@scripts/guest --kernel '$(GUEST_KERNEL)' --icount -- bash /project/tests/demo-ethernet.sh
 
 fmt: ## format the sources by the kernel's rules

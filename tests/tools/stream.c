@@ -118,13 +118,15 @@ static int receive_stream(const char *port, const char *progress_file)
 	struct sockaddr_in6 any = { .sin6_family = AF_INET6, .sin6_port = htons(atoi(port)) };
 	struct timeval idle = { .tv_sec = IDLE_SECONDS };
 	uint64_t received = 0, duplicated = 0, gap = 0, last = 0;
-	int size = 4 << 20, off = 0, progress, fd;
+	int size = 4 << 20, off = 0, on = 1, progress, fd;
 	struct packet p;
 
 	fd = socket(AF_INET6, SOCK_DGRAM, 0);
 	if (fd < 0)
 		die("socket");
 	setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
+	/* From groups, too, of which the host is a member; IPv4 sockets do that by themselves. */
+	setsockopt(fd, IPPROTO_IP, IP_MULTICAST_ALL, &on, sizeof(on));
 	setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &idle, sizeof(idle));
 	if (bind(fd, (struct sockaddr *)&any, sizeof(any)))
