@@ -338,11 +338,15 @@ test_another_lid() {
 	ipoib_up a0
 	peer_answers
 	fabric vib0/port1/lid 100
-	wait_for 20 "the LID" test "$(lid vib0)" = 100
+	wait_for 20 "the LID" lid_is vib0 100
 	# The peer has the old one, until somebody tells it.
 	fabric sm/restart 1
 	peer_answers
 	fails_with "busy" fabric vib0/port1/lid "$(lid vib1)"
+}
+
+lid_is() {
+	[[ $(lid "$1") == "$2" ]]
 }
 
 test_another_partition() {
