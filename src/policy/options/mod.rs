@@ -14,14 +14,16 @@ mod table;
 mod targets;
 mod unbuilt;
 mod value;
+mod warning;
 
 pub use apply::{DeviceState, Effects, Notice, Request};
 pub use config::{ArpValidate, Config, FailOverMac, Shown};
 pub use error::{Excerpt, OptionError, Reason};
-pub use params::{ParamError, RawParams, Severity, Warning};
+pub use params::RawParams;
 pub use table::OPTIONS;
 pub use targets::{ArpTargets, NsTargets, Target, TargetError, Targets, MAX_TARGETS};
 pub use value::{parse, parse_command, Value};
+pub use warning::{ParamError, Severity, Warning};
 
 use crate::mode::Mode;
 

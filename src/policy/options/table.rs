@@ -358,9 +358,8 @@ const BUILT_OPTIONS: [OptionDesc; 28] = [
         values: Values::NsTargets,
         netlink: netlink(31, NetlinkKind::Nested),
         proc_label: Some("NS IPv6 target/s (xx::xx form)"),
-        help:
-            "The IPv6 addresses that are probed by neighbour solicitations, 16 at most. ip takes \
-               the whole list, separated by commas, in place of the one before.",
+        help: "The IPv6 addresses that are probed by neighbour solicitations, 16 at most. ip \
+               takes the whole list, separated by commas, in place of the one before.",
         ..OPTION
     },
     OptionDesc {
@@ -383,13 +382,12 @@ const BUILT_OPTIONS: [OptionDesc; 28] = [
             "validate src/dst of ARP probes; 0 for none (default), 1 for active, 2 for backup, \
              3 for all",
         ),
-        help:
-            "What shows that a link works. none: anything that is received. active, backup, all: \
-               on the slaves so named only what has to do with the targets: their answers, and on \
-               a backup slave the probes of the active one. filter: only ARP and IPv6, of whatever \
-               sender; filter_active and filter_backup do both. All of them work over InfiniBand \
-               too. A new mode of the bond, and miimon in place of \
-               arp_interval, set it back to none.",
+        help: "What shows that a link works. none: anything that is received. active, backup, \
+               all: on the slaves so named only what has to do with the targets: their answers, \
+               and on a backup slave the probes of the active one. filter: only ARP and IPv6, of \
+               whatever sender; filter_active and filter_backup do both. All of them work over \
+               InfiniBand too. A new mode of the bond, and miimon in place of arp_interval, set \
+               it back to none.",
         ..OPTION
     },
     OptionDesc {
