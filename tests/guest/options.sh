@@ -341,6 +341,20 @@ test_options_that_are_not_built_are_refused() {
 	unmoved
 }
 
+# The message that tells of a bond has room for as many targets as there may be.
+test_as_many_targets_as_there_may_be() {
+	local arp ns
+	arp=$(printf '198.51.100.%s,' {101..116})
+	ns=$(printf '2001:db8:1111:2222:3333:4444:5555:66%s,' {11..26})
+	ip link set b7 type bond mode active-backup arp_ip_target "${arp%,}" ns_ip6_target "${ns%,}"
+	is "$(link_json b7 '.linkinfo.info_data.arp_ip_target | join(",")')" "${arp%,}" arp_ip_target
+	is "$(link_json b7 '.linkinfo.info_data.ns_ip6_target | join(",")')" "${ns%,}" ns_ip6_target
+	is "$(option b7 arp_ip_target | tr ' ' ,)" "${arp%,}" "arp_ip_target in sysfs"
+	kmsg_mark
+	fails_with "Invalid argument" set_option b7 arp_ip_target +192.0.2.1
+	kmsg_has 'ARP target table is full!' || fail "the kernel log does not say that the list is full"
+}
+
 test_a_bad_target_changes_nothing() {
 	ours_only "clears the list first"
 	ip link set b7 type bond mode active-backup arp_interval 60000 arp_ip_target 192.0.2.1,192.0.2.2

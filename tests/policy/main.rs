@@ -9,6 +9,7 @@ mod documentation;
 mod group;
 mod link;
 mod markdown;
+mod monitors;
 mod name;
 mod network;
 mod notify;

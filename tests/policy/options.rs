@@ -2,16 +2,16 @@
 
 //! Options: their texts, the rules for setting them, and what a refusal says.
 
-use policy::options::{parse, FailOverMac, Notice, NsTargets, Reason, Request, OPTIONS};
+use policy::options::{parse, FailOverMac, Notice, NsTargets, Reason, OPTIONS};
 use policy::{Config, DeviceState, IfName, Mode, OptionError, OptionId, Reselect, Value};
 
 use crate::world::config;
 
-const IDLE: DeviceState = DeviceState {
+pub(crate) const IDLE: DeviceState = DeviceState {
     has_slaves: false,
     is_up: false,
 };
-const UP: DeviceState = DeviceState {
+pub(crate) const UP: DeviceState = DeviceState {
     has_slaves: false,
     is_up: true,
 };
@@ -28,18 +28,18 @@ fn number(id: OptionId, text: &str) -> Option<u64> {
     }
 }
 
-fn refused(config: Config, id: OptionId, text: &str, state: DeviceState) -> OptionError {
+pub(crate) fn refused(config: Config, id: OptionId, text: &str, state: DeviceState) -> OptionError {
     config.write(id, text.as_bytes(), state).expect_err(text)
 }
 
-fn written(config: Config, id: OptionId, text: &str) -> Config {
+pub(crate) fn written(config: Config, id: OptionId, text: &str) -> Config {
     match config.write(id, text.as_bytes(), IDLE) {
         Ok((config, ..)) => config,
         Err(error) => panic!("{error}"),
     }
 }
 
-fn active_backup() -> Config {
+pub(crate) fn active_backup() -> Config {
     config(Mode::ActiveBackup, &[])
 }
 
@@ -301,7 +301,6 @@ fn what_is_not_built_can_only_be_left_at_its_default() {
     let config = active_backup();
     for (id, text) in [
         (OptionId::XmitHashPolicy, "layer2"),
-        (OptionId::ArpInterval, "0"),
         (OptionId::LpInterval, "1"),
         (OptionId::AdSelect, "stable"),
     ] {
@@ -482,127 +481,4 @@ fn modes_that_need_the_link_monitor_get_one() {
             .miimon,
         7
     );
-}
-
-fn write(config: Config, id: OptionId, text: &str) -> Config {
-    config.write(id, text.as_bytes(), IDLE).unwrap().0
-}
-
-#[test]
-fn targets_are_added_and_removed_one_by_one() {
-    let id = OptionId::ArpIpTarget;
-    let mut config = active_backup();
-    for n in 1..=16 {
-        config = write(config, id, &format!("+192.0.2.{n}\n"));
-    }
-    assert_eq!(config.arp_targets.len(), 16);
-    let full = refused(config, id, "+192.0.2.17", UP);
-    assert_eq!(full.errno(), 22);
-    assert!(full.to_string().starts_with("ARP target table is full!"));
-    config = write(config, id, "-192.0.2.2");
-    let rest: Vec<_> = config.arp_targets.iter().map(|it| it.octets()[3]).collect();
-    assert_eq!(rest, [1, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16]);
-    for (text, errno, says) in [
-        ("+192.0.2.1", 22, "ARP target 192.0.2.1 is already present"),
-        (
-            "-192.0.2.2",
-            22,
-            "unable to remove nonexistent ARP target 192.0.2.2",
-        ),
-        (
-            "+0.0.0.0",
-            22,
-            "invalid ARP target 0.0.0.0 specified for addition",
-        ),
-        (
-            "-255.255.255.255",
-            22,
-            "invalid ARP target 255.255.255.255 specified for removal",
-        ),
-        ("", 1, "invalid ARP target specified"),
-        ("+", 1, "invalid ARP target specified"),
-        ("+1.2.3", 1, "invalid ARP target specified"),
-        ("+1.2.3.4.5", 1, "invalid ARP target specified"),
-        ("+1.2.3.256", 1, "invalid ARP target specified"),
-        ("+1.2.3.a", 1, "invalid ARP target specified"),
-        ("=1.2.3.4", 1, "no command found in arp_ip_targets file"),
-    ] {
-        let error = refused(config, id, text, UP);
-        assert_eq!(error.errno(), errno, "{text}");
-        assert!(error.to_string().starts_with(says), "{text}: {error}");
-    }
-}
-
-#[test]
-fn a_list_of_targets_replaces_the_one_before_or_nothing() {
-    let payloads = |list: &[&'static [u8]]| list.to_vec();
-    let read = |list: &[&'static [u8]]| Value::arp_targets(payloads(list).into_iter());
-    let first = read(&[&[192, 0, 2, 1], &[192, 0, 2, 2]]).unwrap();
-    let (config, effects) = active_backup()
-        .apply(OptionId::ArpIpTarget, first, UP)
-        .unwrap();
-    assert!(effects.probes && effects.notice.is_none());
-    assert_eq!(config.arp_targets.len(), 2);
-    for bad in [
-        read(&[&[192, 0, 2, 1], &[192, 0, 2, 1]]),
-        read(&[&[192, 0, 2]]),
-        read(&[&[0, 0, 0, 0]]),
-        Value::ns_targets(payloads(&[&[0xff; 16]]).into_iter()),
-        Value::ns_targets(payloads(&[&[0; 15]]).into_iter()),
-    ] {
-        assert_eq!(bad.unwrap_err().errno(), 22);
-    }
-    let probed = write(config, OptionId::ArpInterval, "100");
-    let (none, effects) = probed
-        .apply(OptionId::ArpIpTarget, read(&[]).unwrap(), UP)
-        .unwrap();
-    assert!(none.arp_targets.is_empty());
-    let notice = effects.notice.unwrap().to_string();
-    assert!(notice.starts_with("Removing last arp target with arp_interval on"));
-}
-
-#[test]
-fn the_monitors_exclude_each_other() {
-    let config = write(active_backup(), OptionId::Miimon, "100");
-    let config = write(config, OptionId::ArpInterval, "50");
-    assert_eq!((config.miimon, config.arp_interval), (0, 50));
-    let config = write(config, OptionId::ArpValidate, "all");
-    let config = write(config, OptionId::Miimon, "0");
-    assert_eq!(config.arp_interval, 50);
-    let config = write(config, OptionId::Miimon, "10");
-    assert_eq!((config.miimon, config.arp_interval), (10, 0));
-    assert_eq!(config.text(OptionId::ArpValidate), Some("none"));
-
-    for (id, says) in [
-        (
-            OptionId::ArpInterval,
-            "ARP monitoring cannot be used with MII monitoring",
-        ),
-        (
-            OptionId::ArpValidate,
-            "ARP validating cannot be used with MII monitoring",
-        ),
-    ] {
-        let mut request = Request::new(active_backup(), IDLE);
-        request.apply(OptionId::Miimon, Value::Number(100)).unwrap();
-        request.apply(id, Value::Number(0)).unwrap();
-        let error = request.apply(id, Value::Number(1)).unwrap_err();
-        assert_eq!((error.errno(), error.extack()), (22, says));
-    }
-    let mut request = Request::new(active_backup(), IDLE);
-    request.apply(OptionId::Miimon, Value::Number(0)).unwrap();
-    request
-        .apply(OptionId::ArpInterval, Value::Number(1))
-        .unwrap();
-}
-
-#[test]
-fn another_mode_forgets_arp_validate() {
-    let config = write(active_backup(), OptionId::ArpInterval, "50");
-    let config = write(config, OptionId::ArpValidate, "active");
-    let config = write(config, OptionId::Mode, "balance-rr");
-    assert_eq!(config.arp_interval, 50);
-    assert_eq!(config.text(OptionId::ArpValidate), Some("none"));
-    assert_eq!(config.with_mode(Mode::Alb).arp_interval, 0);
-    assert_eq!(config.with_mode(Mode::Alb).miimon, 100);
 }

@@ -166,7 +166,7 @@ fn bad_texts_refuse_the_load() {
 }
 
 #[test]
-fn what_is_not_built_refuses_the_load_if_it_would_matter() {
+fn a_mode_that_is_not_built_refuses_the_load() {
     let error = refused(RawParams {
         mode: Some(b"802.3ad"),
         ..RawParams::default()
@@ -180,6 +180,10 @@ fn what_is_not_built_refuses_the_load_if_it_would_matter() {
         "Error: bonding mode 802.3ad is not supported by this version of the driver; use \
          balance-rr or active-backup"
     );
+}
+
+#[test]
+fn the_arp_monitor_is_taken_unless_it_cannot_work() {
     let targets: [&[u8]; 1] = [b"192.0.2.1"];
     let arp = RawParams {
         arp_interval: 100,

@@ -2,7 +2,8 @@
 
 //! What must hold for options whatever is written to them.
 
-use policy::options::{parse, ArpValidate, NsTargets, OptionDesc, RawParams, Values, OPTIONS};
+use policy::options::{parse, ArpTargets, ArpValidate, NsTargets, OptionDesc};
+use policy::options::{RawParams, Values, OPTIONS};
 use policy::{Config, DeviceState, HwAddr, IfName, Mode, OptionId, Value};
 use proptest::prelude::*;
 
@@ -37,6 +38,14 @@ fn text() -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
+/// An element of `arp_ip_target`.
+fn target_text() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![
+        20 => (100u8..120).prop_map(|host| format!("192.0.2.{host}").into_bytes()),
+        1 => text(),
+    ]
+}
+
 fn value() -> impl Strategy<Value = Value> {
     prop_oneof![
         any::<u64>().prop_map(Value::Number),
@@ -51,7 +60,18 @@ fn value() -> impl Strategy<Value = Value> {
             add,
             addr: addr.into()
         }),
-        Just(Value::NsTargets(NsTargets::NONE)),
+        proptest::collection::vec(1u8..99, 0..16).prop_map(|hosts| {
+            let mut list = ArpTargets::NONE;
+            for host in hosts {
+                let _ = list.add([192, 0, 2, host].into());
+            }
+            Value::ArpTargets(list)
+        }),
+        (0u16..4).prop_map(|host| {
+            let mut list = NsTargets::NONE;
+            let _ = list.add([0x2001, 0xdb8, 0, 0, 0, 0, 0, host].into());
+            Value::NsTargets(list)
+        }),
         Just(Value::Name(None)),
         Just(Value::Name(IfName::new(b"eth0"))),
     ]
@@ -165,6 +185,26 @@ proptest! {
     }
 
     #[test]
+    fn at_most_one_monitor_is_on(config in some_config()) {
+        prop_assert!(config.miimon == 0 || config.arp_interval == 0);
+    }
+
+    #[test]
+    fn whoever_watches_the_links_hears_of_a_change(
+        config in some_config(), desc in option(), value in value(), state in state(),
+    ) {
+        let Ok((after, effects)) = config.apply(desc.id, value, state) else {
+            return Ok(());
+        };
+        let monitor = |it: &Config| (it.miimon, it.arp_interval, it.link_events);
+        prop_assert!(effects.monitor || monitor(&config) == monitor(&after), "{}", desc.name);
+        let lists = |it: &Config| (it.arp_targets, it.ns_targets);
+        let rules = |it: &Config| (it.arp_validate, it.arp_all_targets, it.arp_missed_max);
+        let probes = |it: &Config| (it.mode, it.arp_interval, lists(it), rules(it));
+        prop_assert!(effects.probes || probes(&config) == probes(&after), "{}", desc.name);
+    }
+
+    #[test]
     fn values_stay_in_their_range(config in some_config()) {
         for desc in OPTIONS.iter() {
             let delay = matches!(
@@ -236,7 +276,9 @@ proptest! {
         numbers in proptest::array::uniform12(prop_oneof![any::<i32>(), -1..400]),
         texts in proptest::array::uniform9(proptest::option::of(text())),
         lp_interval: u32,
+        targets in proptest::collection::vec(target_text(), 0..17),
     ) {
+        let targets: Vec<&[u8]> = targets.iter().map(Vec::as_slice).collect();
         let [mode, primary, reselect, fom, events, hash, lacp, select, validate] = &texts;
         let raw = RawParams {
             max_bonds: numbers[0],
@@ -254,7 +296,7 @@ proptest! {
             min_links: numbers[7],
             xmit_hash_policy: hash.as_deref(),
             arp_interval: numbers[8],
-            arp_ip_target: &[],
+            arp_ip_target: &targets,
             arp_validate: validate.as_deref().filter(|_| numbers[6] % 4 == 1),
             arp_all_targets: validate.as_deref(),
             fail_over_mac: fom.as_deref().filter(|_| numbers[6] % 4 == 2),
@@ -269,6 +311,8 @@ proptest! {
             Ok(config) => {
                 prop_assert!(config.mode.is_built() && config.tx_queues > 0);
                 prop_assert!(u64::from(config.miimon) <= i32::MAX as u64);
+                prop_assert!(config.miimon == 0 || config.arp_interval == 0);
+                prop_assert!(config.arp_interval == 0 || !config.arp_targets.is_empty());
             }
             Err(error) => {
                 prop_assert!(error.errno() > 0);
@@ -277,7 +321,8 @@ proptest! {
         }
         for sentence in said {
             prop_assert!(sentence.chars().all(|it| !it.is_control()), "{sentence:?}");
-            prop_assert!((10..300).contains(&sentence.len()), "{sentence:?}");
+            // The longest names 16 targets.
+            prop_assert!((10..330).contains(&sentence.len()), "{sentence:?}");
         }
     }
 }
