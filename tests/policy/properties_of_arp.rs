@@ -84,8 +84,8 @@ impl Trace {
         net
     }
 
-    /// Runs the trace; `check` is asked after each sixteenth of an interval, and told whether
-    /// everything has had time to settle.
+    /// Runs the trace; `check` is asked after each sixteenth of an interval and after each event, and
+    /// told whether everything has had time to settle.
     fn run(&self, mut check: impl FnMut(&Network, bool)) -> Network {
         let mut net = self.start();
         let settle = settling_time(&net);
@@ -110,6 +110,10 @@ impl Trace {
                     check(&net, true);
                 }
                 Op::Stall(steps) => net.stall(steps * step),
+            }
+            // What is cut and mended between two checks would not be seen.
+            if !matches!(op, Op::Pass(_) | Op::Settle) {
+                check(&net, false);
             }
         }
         net
