@@ -7,11 +7,11 @@
 
 use super::slave::Key;
 use super::{monitor, BondDev, SlaveDev};
-use core::net::{Ipv4Addr, Ipv6Addr};
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicU8, Ordering::Relaxed};
 use kernel::prelude::*;
 use net::neighbour;
 use net::netdev_warn;
+use net::netdevice::NetDevice;
 use net::published::Slot;
 use net::rcu::{self, Rcu};
 use net::route::{self, Tags};
@@ -40,9 +40,27 @@ pub(super) struct Prober {
     resolution: AtomicU64,
     /// Whether the user was told of a target without a route.
     told: AtomicBool,
-    /// The targets, for the receive path.
+    /// What an answer is, for the receive path.
     #[pin]
-    targets: BhLock<(ArpTargets, NsTargets)>,
+    rules: BhLock<Rules>,
+}
+
+/// What an answer is.
+#[derive(Clone, Copy)]
+struct Rules {
+    monitor: Option<Monitor>,
+    arp_targets: ArpTargets,
+    ns_targets: NsTargets,
+}
+
+impl Rules {
+    fn of(config: &Config) -> Self {
+        Self {
+            monitor: config.arp_monitor(),
+            arp_targets: config.arp_targets,
+            ns_targets: config.ns_targets,
+        }
+    }
 }
 
 impl Prober {
@@ -53,7 +71,7 @@ impl Prober {
             validate: AtomicU8::new(config.arp_validate.number()),
             resolution: AtomicU64::new(resolution(&config)),
             told: AtomicBool::new(false),
-            targets <- BhLock::new((config.arp_targets, config.ns_targets)),
+            rules <- BhLock::new(Rules::of(&config)),
         })
     }
 }
@@ -133,14 +151,15 @@ pub(super) fn give_time(slave: &SlaveDev) {
     slave.data().heard.start();
 }
 
-/// Another slave is the active one, which sends the probes that the others hear.
-pub(super) fn active_changed(dev: &BondDev, rtnl: &Rtnl) {
+/// All slaves are judged from now on: another one is active and sends the probes that the others
+/// hear, or the monitor begins.
+pub(super) fn give_all_time(dev: &BondDev, rtnl: &Rtnl) {
     dev.lowers(rtnl).for_each(give_time);
 }
 
 /// Starts the monitor, or starts it again, if the options want it.
 pub(super) fn restart(dev: &BondDev, rtnl: &Rtnl) {
-    dev.lowers(rtnl).for_each(give_time);
+    give_all_time(dev, rtnl);
     hurry(dev);
 }
 
@@ -157,7 +176,7 @@ pub(super) fn options_changed(dev: &BondDev, before: &Config, config: &Config, r
     let prober = bond.prober();
     prober.validate.store(config.arp_validate.number(), Relaxed);
     prober.resolution.store(resolution(config), Relaxed);
-    prober.targets.set((config.arp_targets, config.ns_targets));
+    prober.rules.set(Rules::of(config));
     prober.told.store(false, Relaxed);
     for slave in dev.lowers(rtnl) {
         let heard = &slave.data().heard;
@@ -274,11 +293,12 @@ fn arp_answer<'a>(
     rcu: &Rcu,
 ) -> Option<&'a AtomicU64> {
     let packet = Arp::parse(packet, dev.link_type(), dev.addr_len())?;
-    let (from, to) = match receiver(dev, slave, rcu).trusts(packet.is_reply)? {
+    let rules = dev.data().prober().rules.get();
+    let (from, to) = match receiver(dev, slave, &rules, rcu).trusts(packet.is_reply)? {
         Trust::Answer => (packet.sender, packet.target),
         Trust::Probe => (packet.target, packet.sender),
     };
-    let place = dev.data().prober().targets.get().0.position(from)?;
+    let place = rules.arp_targets.position(from)?;
     let time = slave.data().heard.arp_rx.get(place)?;
     dev.has_addr(to, rcu).then_some(time)
 }
@@ -291,33 +311,28 @@ fn ns_answer<'a>(
     rcu: &Rcu,
 ) -> Option<&'a AtomicU64> {
     let packet = Discovery::parse(packet)?;
-    let (from, to) = match receiver(dev, slave, rcu).trusts(true)? {
+    let rules = dev.data().prober().rules.get();
+    let (from, to) = match receiver(dev, slave, &rules, rcu).trusts(true)? {
         Trust::Answer => (packet.source, packet.destination),
         Trust::Probe => (packet.destination, packet.source),
     };
-    let targets = dev.data().prober().targets.get().1;
     // What the active slave sends goes to the group of the target.
-    let place = targets
+    let place = rules
+        .ns_targets
         .iter()
         .position(|it| it == from || arp::solicited_node(it) == from)?;
     let time = slave.data().heard.ns_rx.get(place)?;
     (to == arp::ALL_NODES || dev.has_addr6(to, rcu)).then_some(time)
 }
 
-fn receiver(dev: &BondDev, slave: &SlaveDev, rcu: &Rcu) -> Receiver {
+fn receiver(dev: &BondDev, slave: &SlaveDev, rules: &Rules, rcu: &Rcu) -> Receiver {
     let active_was_heard = dev.slot_rcu(rcu, Slot::Active).map(|active| {
         let heard = &active.data().heard;
         heard.last_rx.load(Relaxed) > heard.since.load(Relaxed)
     });
     let tried_lately = dev.slot_rcu(rcu, Slot::Tried).is_some_and(|tried| {
-        let age = now_us().saturating_sub(tried.data().heard.last_tx.load(Relaxed));
-        // One and a half intervals; the resolution is a thirty-second of one.
-        age <= dev
-            .data()
-            .prober()
-            .resolution
-            .load(Relaxed)
-            .saturating_mul(48)
+        let sent = tried.data().heard.last_tx.load(Relaxed);
+        rules.monitor.is_some_and(|it| it.is_recent(sent, now_us()))
     });
     Receiver {
         is_active: !slave.is_backup(),
@@ -438,30 +453,18 @@ pub(super) fn round(dev: &BondDev) {
 fn probe(dev: &BondDev, slave: &SlaveDev, config: &Config, rcu: &Rcu) -> bool {
     let mut sent = false;
     for target in config.arp_targets.iter() {
-        let way = way(dev, route::device_to(dev.net(), target, rcu), rcu, |via| {
-            via.source_addr(target, rcu)
-        });
-        let Some((source, tags)) = way else {
-            continue;
-        };
-        if source.is_none() && config.arp_validate != ArpValidate::NONE {
-            warn_of_route(dev, target);
+        let via = route::device_to(dev.net(), target, rcu);
+        let source = |via: &NetDevice| via.source_addr(target, rcu);
+        if let Some((source, tags)) = way(dev, config, target, via, source, rcu) {
+            sent |= neighbour::send_arp_request(slave.dev(), target, source, &tags, rcu);
         }
-        let source = source.flatten().unwrap_or(Ipv4Addr::UNSPECIFIED);
-        sent |= neighbour::send_arp_request(slave.dev(), target, source, &tags, rcu);
     }
     for target in config.ns_targets.iter() {
-        let way = way(dev, route::device_to6(dev.net(), target, rcu), rcu, |via| {
-            via.source_addr6(target, rcu)
-        });
-        let Some((source, tags)) = way else {
-            continue;
-        };
-        if source.is_none() && config.arp_validate != ArpValidate::NONE {
-            warn_of_route(dev, target);
+        let via = route::device_to6(dev.net(), target, rcu);
+        let source = |via: &NetDevice| via.source_addr6(target, rcu);
+        if let Some((source, tags)) = way(dev, config, target, via, source, rcu) {
+            sent |= neighbour::send_solicitation(slave.dev(), target, source, &tags, rcu);
         }
-        let source = source.flatten().unwrap_or(Ipv6Addr::UNSPECIFIED);
-        sent |= neighbour::send_solicitation(slave.dev(), target, source, &tags, rcu);
     }
     if sent {
         slave.data().heard.last_tx.store(now_us(), Relaxed);
@@ -469,19 +472,25 @@ fn probe(dev: &BondDev, slave: &SlaveDev, config: &Config, rcu: &Rcu) -> bool {
     sent
 }
 
-/// How a target is reached: the source address, if there is a route, and the VLAN tags. None if the
-/// way does not lead through the bond. Without a route a probe is sent all the same: an answer to it
+/// How a target is reached: the source address, if there is one, and the VLAN tags. None if the way
+/// does not lead through the bond. Without a route a probe is sent all the same: an answer to it
 /// counts where answers are not looked into.
-fn way<A>(
+fn way<A: Target + core::fmt::Display>(
     dev: &BondDev,
-    via: Option<&net::netdevice::NetDevice>,
+    config: &Config,
+    target: A,
+    via: Option<&NetDevice>,
+    source: impl Fn(&NetDevice) -> Option<A>,
     rcu: &Rcu,
-    source: impl Fn(&net::netdevice::NetDevice) -> Option<A>,
-) -> Option<(Option<Option<A>>, Tags)> {
-    match via {
-        None => Some((None, Tags::default())),
-        Some(via) => route::path(dev, via, rcu).map(|tags| (Some(source(via)), tags)),
-    }
+) -> Option<(A, Tags)> {
+    let Some(via) = via else {
+        if config.arp_validate != ArpValidate::NONE {
+            warn_of_route(dev, target);
+        }
+        return Some((A::NONE, Tags::default()));
+    };
+    let tags = route::path(dev, via, rcu)?;
+    Some((source(via).unwrap_or(A::NONE), tags))
 }
 
 fn warn_of_route(dev: &BondDev, target: impl core::fmt::Display) {

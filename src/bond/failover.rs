@@ -161,7 +161,7 @@ fn switch(dev: &BondDev, new: Option<&SlaveDev>, early_ms: Option<u64>, rtnl: &R
     if !config.mode.uses_primary() {
         return;
     }
-    arp::active_changed(dev, rtnl);
+    arp::give_all_time(dev, rtnl);
 
     // The new one first: it has traffic already, and must not drop what it receives.
     for (slave, is_active) in [(new, true), (old, false)] {

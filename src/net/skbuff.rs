@@ -46,6 +46,23 @@ pub(crate) fn lower_queue_mapping(skb: *mut bindings::sk_buff) -> *mut u16 {
     }
 }
 
+/// Returns `skb->protocol` in host byte order.
+///
+/// # Safety
+///
+/// `skb` must be a valid packet.
+#[inline(always)]
+unsafe fn protocol_of(skb: NonNull<bindings::sk_buff>) -> u16 {
+    // SAFETY: By the caller's promise; every bit pattern is a valid protocol.
+    u16::from_be(unsafe {
+        skb.as_ref()
+            .__bindgen_anon_4
+            .__bindgen_anon_1
+            .as_ref()
+            .protocol
+    })
+}
+
 impl SkBuff {
     /// Takes over a packet.
     ///
@@ -66,15 +83,8 @@ impl SkBuff {
     /// Returns the protocol of the network layer, `ETH_P_*`, in host byte order.
     #[inline(always)]
     pub fn protocol(&self) -> u16 {
-        // SAFETY: The packet is valid (type invariant); every bit pattern is a valid protocol.
-        u16::from_be(unsafe {
-            self.0
-                .as_ref()
-                .__bindgen_anon_4
-                .__bindgen_anon_1
-                .as_ref()
-                .protocol
-        })
+        // SAFETY: The packet is valid (type invariant).
+        unsafe { protocol_of(self.0) }
     }
 
     /// Returns the queue that the stack chose; 0 when it recorded none (`skb_rx_queue_recorded()`).
@@ -150,15 +160,8 @@ impl Received {
     /// Returns the protocol of the network layer, `ETH_P_*`, in host byte order; that of the inner
     /// tag if there are VLAN tags behind the outermost.
     pub fn protocol(&self) -> u16 {
-        // SAFETY: The packet is valid (type invariant); every bit pattern is a valid protocol.
-        u16::from_be(unsafe {
-            self.0
-                .as_ref()
-                .__bindgen_anon_4
-                .__bindgen_anon_1
-                .as_ref()
-                .protocol
-        })
+        // SAFETY: The packet is valid (type invariant).
+        unsafe { protocol_of(self.0) }
     }
 
     /// Returns whether the frame is for this host, by its link-layer address: neither for another
