@@ -5,13 +5,13 @@
 
 use super::message::Of;
 use super::slave::{read_link_settings, Key};
-use super::{is_active_backup, BondDev, SlaveDev};
+use super::{is_active_backup, is_mode, BondDev, SlaveDev};
 use kernel::prelude::*;
 use net::netdevice::{LinkSettings, NetDevice, Stats, Vlan, ARPHRD_INFINIBAND};
 use net::rcu::Rcu;
 use net::rtnl::Rtnl;
 use net::{netdev_err, netdev_warn};
-use policy::{Duplex, LinkState};
+use policy::{Duplex, LinkState, Mode};
 
 /// Sets the MTU of all slaves, or of none.
 pub(super) fn change_mtu(dev: &BondDev, mtu: u32, rtnl: &Rtnl) -> Result {
@@ -180,7 +180,8 @@ fn add(sum: &mut Stats, one: &Stats) {
         .for_each(|(sum, one)| *sum = sum.wrapping_add(one));
 }
 
-/// Returns speed and duplex of the bond for ethtool: the sum of what can send, the mode of the first.
+/// Returns speed and duplex of the bond for ethtool: the sum of what can send, or in broadcast mode
+/// the slowest; and the duplex mode of the first.
 pub(crate) fn link_settings(dev: &BondDev, rtnl: &Rtnl) -> LinkSettings {
     let mut speed = 0u32;
     let mut duplex = Duplex::Unknown;
@@ -193,7 +194,12 @@ pub(crate) fn link_settings(dev: &BondDev, rtnl: &Rtnl) -> LinkSettings {
         }
         read_link_settings(slave, false, rtnl);
         let port = slave.data().port();
-        speed = speed.saturating_add(port.speed.unwrap_or(0));
+        speed = match (speed, port.speed) {
+            (sum, None) => sum,
+            (0, Some(one)) => one,
+            (sum, Some(one)) if is_mode(dev, Mode::Broadcast) => sum.min(one),
+            (sum, Some(one)) => sum.saturating_add(one),
+        };
         if duplex == Duplex::Unknown {
             duplex = port.duplex;
         }

@@ -12,7 +12,7 @@ use core::ffi::CStr;
 use kernel::prelude::*;
 use net::dev_addr::AddrAssign;
 use net::errno::eopnotsupp;
-use net::lower::LagTx;
+use net::lower::{LagHash, LagTx};
 use net::netdev_features::Features;
 use net::netdevice::{NetDevice, ARPHRD_CAN, ARPHRD_ETHER, ARPHRD_INFINIBAND};
 use net::netlink::ExtAck;
@@ -22,6 +22,7 @@ use net::rtnl::Rtnl;
 use net::sync::now_ms;
 use net::{netdev_err, netdev_info, netdev_warn};
 use policy::address::{self, Admission, AtEnslave};
+use policy::hash::HashPolicy;
 use policy::options::FailOverMac;
 use policy::receive::SlaveFlags;
 use policy::{Config, Event, Link, LinkState, Mode, Port};
@@ -107,14 +108,17 @@ pub(crate) fn enslave(
         .inspect_err(|err| refusal.log(*err, "adding the VLAN ids of the bond"))?;
     let undo_vlans = Undo::new(|| device.del_vlans_of(rtnl, dev));
 
-    let carrier = device.has_link();
+    let carrier = monitor::carrier(device, &config, false, rtnl);
     let link = Link::initial(carrier, config.delays(), config.is_monitored(), now_ms());
     let stats = device.stats(&net::rcu::read_lock());
     let data = Slave::new(Port::new(link, carrier), perm_addr, original_mtu, stats);
     if !dev.features().has(Features::LRO) {
         device.disable_lro(rtnl);
     }
-    let slave = SlaveDev::link_up(dev, device, data, lag_tx(config.mode), extack, rtnl)?;
+    if config.mode.uses_hash() {
+        dev.reserve_choice(rtnl)?;
+    }
+    let slave = SlaveDev::link_up(dev, device, data, lag_tx(&config), extack, rtnl)?;
     undo_first.dismiss();
     undo_mtu.dismiss();
     undo_addr.dismiss();
@@ -166,6 +170,17 @@ fn join(dev: &BondDev, slave: &SlaveDev, config: &Config, rtnl: &Rtnl) {
                 device,
                 "enslaved VLAN challenged slave. Adding VLANs will be blocked as long as it is \
                  part of bond."
+            )
+        );
+    }
+    if !config.reads_carrier() && device.driver_link(rtnl, false).is_none() {
+        netdev_warn!(
+            dev,
+            "{}",
+            Of(
+                device,
+                "MII and ETHTOOL support not available, thus bonding will not detect link \
+                 failures; set use_carrier to 1"
             )
         );
     }
@@ -363,11 +378,19 @@ impl Before {
     }
 }
 
-fn lag_tx(mode: Mode) -> LagTx {
-    match mode {
+fn lag_tx(config: &Config) -> LagTx {
+    match config.mode {
         Mode::RoundRobin => LagTx::RoundRobin,
         Mode::ActiveBackup => LagTx::ActiveBackup,
         Mode::Broadcast => LagTx::Broadcast,
+        Mode::Xor => LagTx::Hash(match config.xmit_hash_policy {
+            HashPolicy::Layer2 => LagHash::L2,
+            HashPolicy::Layer34 => LagHash::L34,
+            HashPolicy::Layer23 => LagHash::L23,
+            HashPolicy::Encap23 => LagHash::E23,
+            HashPolicy::Encap34 => LagHash::E34,
+            HashPolicy::VlanSrcMac => LagHash::VlanSrcMac,
+        }),
         _ => LagTx::Unknown,
     }
 }

@@ -41,7 +41,7 @@ pub(crate) use release::release;
 pub(crate) use slave::Slave;
 
 use core::pin::Pin;
-use core::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, AtomicU8, Ordering};
 use kernel::new_spinlock;
 use kernel::prelude::*;
 use kernel::sync::SpinLock;
@@ -78,6 +78,8 @@ pub(crate) struct Bond {
     link_events: AtomicBool,
     /// `config.packets_per_slave`, for every packet.
     packets_per_slave: AtomicU16,
+    /// `config.xmit_hash_policy`, for every packet.
+    hash_policy: AtomicU8,
     /// The packets that left in turn.
     turn: PerCpuCounter,
     /// The statistics of slaves that left; taken for every sum, so that none counts twice.
@@ -124,6 +126,8 @@ impl Bond {
             .store(config.link_events, Ordering::Relaxed);
         bond.packets_per_slave
             .store(config.packets_per_slave, Ordering::Relaxed);
+        bond.hash_policy
+            .store(config.xmit_hash_policy as u8, Ordering::Relaxed);
         dev.set_mode(rtnl, i32::from(config.mode.number()));
     }
 }
@@ -142,6 +146,7 @@ impl Master for Bond {
                 config <- new_spinlock!(defaults),
                 link_events: AtomicBool::new(defaults.link_events),
                 packets_per_slave: AtomicU16::new(defaults.packets_per_slave),
+                hash_policy: AtomicU8::new(defaults.xmit_hash_policy as u8),
                 turn: PerCpuCounter::new()?,
                 released <- NestedLock::new(Stats::default()),
                 announcements: RtnlCell::new(announce::NOTHING),
@@ -181,8 +186,13 @@ impl Master for Bond {
         transmit::start_xmit(dev, skb, rcu)
     }
 
-    fn xmit_lower<'a>(dev: &'a BondDev, rcu: &'a Rcu) -> Option<&'a SlaveDev> {
-        transmit::next_slave(dev, rcu)
+    fn xmit_lower<'a>(
+        dev: &'a BondDev,
+        skb: &mut SkBuff,
+        all: bool,
+        rcu: &'a Rcu,
+    ) -> Option<&'a SlaveDev> {
+        transmit::slave_of(dev, skb, all, rcu)
     }
 
     #[inline]
@@ -232,8 +242,13 @@ impl Master for Bond {
     }
 }
 
-/// Returns the published mode without taking a lock; for every packet.
+/// Returns whether the published mode is this one, without taking a lock; for every packet.
+#[inline(always)]
+fn is_mode(dev: &BondDev, mode: Mode) -> bool {
+    dev.mode() == mode as i32
+}
+
 #[inline(always)]
 fn is_active_backup(dev: &BondDev) -> bool {
-    dev.mode() == Mode::ActiveBackup as i32
+    is_mode(dev, Mode::ActiveBackup)
 }

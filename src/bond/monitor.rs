@@ -10,7 +10,7 @@
 use super::device::all_have_addrs;
 use super::failover::{self, Source};
 use super::slave::{read_link_settings, set_roles, Key, Slaves};
-use super::{announce, arp, link_type, release, Bond, BondDev, SlaveDev};
+use super::{announce, arp, link_type, release, transmit, Bond, BondDev, SlaveDev};
 use core::sync::atomic::Ordering;
 use net::device::Dev;
 use net::netdev_info;
@@ -19,7 +19,7 @@ use net::notifier::{self, Announce, BondingInfo, Listener};
 use net::published::Slot;
 use net::rtnl::{self, Rtnl};
 use net::sync::{now_ms, now_us};
-use policy::{Event, Millis};
+use policy::{Config, Event, Millis};
 
 const NEVER: Millis = u64::MAX;
 
@@ -149,6 +149,15 @@ pub(super) fn work(dev: &BondDev) {
     arm(dev, rtnl);
 }
 
+/// Reads the carrier of a device that is, or becomes, a slave; `locked` as in
+/// [`link_settings`](NetDevice::link_settings). May send link events of the device.
+pub(super) fn carrier(device: &NetDevice, config: &Config, locked: bool, rtnl: &Rtnl) -> bool {
+    if config.reads_carrier() {
+        return device.has_link();
+    }
+    device.is_running() && device.driver_link(rtnl, locked).unwrap_or(true)
+}
+
 /// Returns whether nothing is to be done but what is done at intervals, and a poll would find
 /// nothing.
 fn is_idle(dev: &BondDev) -> bool {
@@ -157,8 +166,10 @@ fn is_idle(dev: &BondDev) -> bool {
         return false;
     }
     let rcu = net::rcu::read_lock();
-    let is_probed = bond.config().is_probed();
-    !announce::is_pending(&bond)
+    let config = bond.config();
+    let is_probed = config.is_probed();
+    config.reads_carrier()
+        && !announce::is_pending(&bond)
         && dev.lowers_rcu(&rcu).all(|slave| {
             let port = slave.data().port();
             port.carrier == slave.dev().has_link()
@@ -236,7 +247,12 @@ fn slave_event(dev: &BondDev, slave: &SlaveDev, event: notifier::Event, rtnl: &R
             }
             if dev.is_running() && dev.data().link_events.load(Ordering::Relaxed) {
                 let locked = slave.dev().needs_ops_lock().then(|| slave.dev());
-                let up = slave.dev().has_link();
+                let config = dev.data().config();
+                let up = match event {
+                    // Nothing can be asked of it.
+                    Down => slave.dev().has_link(),
+                    _ => carrier(slave.dev(), &config, true, rtnl),
+                };
                 let source = Source {
                     locked,
                     has_settings_lock,
@@ -250,10 +266,11 @@ fn slave_event(dev: &BondDev, slave: &SlaveDev, event: notifier::Event, rtnl: &R
                     source,
                     rtnl,
                 );
-                if up && dev.data().config().is_probed() {
+                if up && config.is_probed() {
                     arp::hurry(dev);
                 }
             }
+            transmit::links_changed(dev, None, rtnl);
         }
         ChangeName => renamed(dev, slave, rtnl),
         FeatChange => update_features(dev, rtnl),

@@ -7,7 +7,7 @@ use super::device::{all_have_addrs, keep_stats, take_rx_flags};
 use super::failover::{self, Source};
 use super::message::Of;
 use super::slave::{set_role, Key};
-use super::{arp, link_type, monitor, BondDev, SlaveDev};
+use super::{arp, link_type, monitor, transmit, BondDev, SlaveDev};
 use kernel::prelude::*;
 use net::netdev_features::Features;
 use net::netdevice::{NetDevice, ARPHRD_ETHER};
@@ -91,6 +91,7 @@ fn leave(dev: &BondDev, slave: &SlaveDev, why: Why, rtnl: &Rtnl) {
         );
         failover::settle(dev, Source::PLAIN, rtnl);
     }
+    transmit::links_changed(dev, Some(slave), rtnl);
     arp::dismiss(slave, rtnl);
     keep_stats(dev, slave);
     slave.unlink(rtnl);

@@ -2,7 +2,7 @@
 
 //! A slave: its data, and the slaves of a bond as the policy sees them.
 
-use super::{arp, BondDev, SlaveDev};
+use super::{arp, monitor, BondDev, SlaveDev};
 use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU16, Ordering};
 use kernel::new_spinlock;
 use kernel::prelude::*;
@@ -188,9 +188,11 @@ impl<'a> Slaves<'a> {
 
     /// Reads the carriers of all slaves.
     pub(super) fn read_carriers(&self) {
+        let config = self.dev.data().config();
         for slave in self.dev.lowers(self.rtnl) {
+            // Asking a driver may send an event, which changes the port.
+            let carrier = monitor::carrier(slave.dev(), &config, false, self.rtnl);
             let port = slave.data().port();
-            let carrier = slave.dev().has_link();
             if port.carrier != carrier {
                 set_port(slave, Port { carrier, ..port }, self.rtnl);
             }

@@ -2,13 +2,19 @@
 
 //! Which way a packet goes. No lock, no allocation, no shared cache line written.
 
-use super::{is_active_backup, BondDev, SlaveDev};
+use super::message::Of;
+use super::slave::Key;
+use super::{is_active_backup, is_mode, BondDev, SlaveDev};
 use core::sync::atomic::Ordering;
+use net::netdev_err;
 use net::published::Slot;
 use net::rcu::Rcu;
-use net::skbuff::{SkBuff, XMIT_DROP};
+use net::rtnl::Rtnl;
+use net::skbuff::{SkBuff, XMIT_DROP, XMIT_SUCCESS};
+use net::sync::ratelimit;
+use policy::hash::{Flow, HashPolicy, Packet};
 use policy::transmit::{self, StandIn};
-use policy::LinkState;
+use policy::{LinkState, Mode};
 
 /// Sends a packet. Bottom halves off.
 #[inline]
@@ -21,6 +27,10 @@ pub(super) fn start_xmit(dev: &BondDev, mut skb: SkBuff, rcu: &Rcu) -> i32 {
     }
     let slave = if is_active_backup(dev) {
         active_backup(dev, rcu)
+    } else if is_mode(dev, Mode::Broadcast) {
+        return broadcast(dev, skb, rcu);
+    } else if is_mode(dev, Mode::Xor) {
+        by_hash(dev, hash(dev, &skb), rcu)
     } else {
         round_robin(dev, skb.is_igmp(), rcu)
     };
@@ -33,12 +43,25 @@ pub(super) fn start_xmit(dev: &BondDev, mut skb: SkBuff, rcu: &Rcu) -> i32 {
     }
 }
 
-/// The slave that a packet without peculiarities would leave through.
-pub(super) fn next_slave<'a>(dev: &'a BondDev, rcu: &'a Rcu) -> Option<&'a SlaveDev> {
+/// The slave that a packet would leave through; if `all`, as if all links worked. None in broadcast
+/// mode.
+pub(super) fn slave_of<'a>(
+    dev: &'a BondDev,
+    skb: &mut SkBuff,
+    all: bool,
+    rcu: &'a Rcu,
+) -> Option<&'a SlaveDev> {
     if is_active_backup(dev) {
         active_backup(dev, rcu)
+    } else if is_mode(dev, Mode::Broadcast) {
+        None
+    } else if !is_mode(dev, Mode::Xor) {
+        round_robin(dev, skb.is_igmp(), rcu)
+    } else if all {
+        let place = hash(dev, skb).checked_rem(dev.lower_count())?;
+        dev.lowers_rcu(rcu).nth(place as usize)
     } else {
-        round_robin(dev, false, rcu)
+        by_hash(dev, hash(dev, skb), rcu)
     }
 }
 
@@ -90,21 +113,138 @@ fn round_robin<'a>(dev: &'a BondDev, is_igmp: bool, rcu: &'a Rcu) -> Option<&'a 
         (false, _) => bond.get_ref().turn.increment(),
     };
     let slot = transmit::slot(counter, packets_per_slave, dev.lower_count())?;
-    let slaves = dev.lowers_rcu(rcu).map(|slave| {
-        let can_send =
-            transmit::can_send(slave.dev().has_link(), link_state(slave), slave.is_backup());
-        (slave, can_send)
-    });
+    let slaves = dev.lowers_rcu(rcu).map(|slave| (slave, can_send(slave)));
     transmit::take_turn(slaves, slot)
 }
 
-/// The slave that the packet's transmit queue belongs to, if that works.
+/// A packet on its way out, as the policy looks at it.
+struct Outgoing<'a>(&'a BondDev, &'a SkBuff);
+
+impl Packet for Outgoing<'_> {
+    #[inline(always)]
+    fn bytes<const N: usize>(&self, at: usize) -> Option<[u8; N]> {
+        self.1.bytes(at)
+    }
+
+    #[inline(always)]
+    fn protocol(&self) -> u16 {
+        self.1.protocol()
+    }
+
+    #[inline(always)]
+    fn network_offset(&self) -> usize {
+        // The network header is never in front of the packet; if it were, there would be no bytes.
+        usize::try_from(self.1.network_offset()).unwrap_or(usize::MAX)
+    }
+
+    fn vlan_tag(&self) -> u16 {
+        self.1.vlan_tag()
+    }
+
+    fn flow_hash(&self) -> Option<u32> {
+        self.1.l4_hash()
+    }
+
+    fn dissect(&self) -> Option<Flow> {
+        let found = self.1.dissect(self.0.net())?;
+        Some(Flow {
+            src: found.src,
+            dst: found.dst,
+            ports: found.ports,
+            icmp: found.icmp,
+        })
+    }
+}
+
+/// The hash of a packet, by `xmit_hash_policy`.
+#[inline]
+fn hash(dev: &BondDev, skb: &SkBuff) -> u32 {
+    let policy = dev.data().hash_policy.load(Ordering::Relaxed);
+    let policy = HashPolicy::from_number(policy.into()).unwrap_or_default();
+    policy::hash::hash(policy, &Outgoing(dev, skb))
+}
+
+/// The slave that a hash picks among those that can send.
+#[inline]
+fn by_hash<'a>(dev: &'a BondDev, hash: u32, rcu: &'a Rcu) -> Option<&'a SlaveDev> {
+    match dev.choose(hash, rcu) {
+        Some(slave) if slave.dev().has_link() => Some(slave),
+        _ => by_hash_now(dev, hash, rcu),
+    }
+}
+
+/// As [`by_hash`], before [`links_changed`] has heard of a lost carrier.
+#[cold]
+fn by_hash_now<'a>(dev: &'a BondDev, hash: u32, rcu: &'a Rcu) -> Option<&'a SlaveDev> {
+    let able = || dev.lowers_rcu(rcu).filter(|slave| can_send(slave));
+    let count = able().fold(0u32, |count, _| count.saturating_add(1));
+    let place = hash.checked_rem(count)?;
+    able().nth(place as usize)
+}
+
+/// Notes which slaves can send, for the modes that hash; without one that is about to leave.
+pub(super) fn links_changed(dev: &BondDev, leaving: Option<&SlaveDev>, rtnl: &Rtnl) {
+    if !dev.data().config().mode.uses_hash() {
+        return;
+    }
+    let able = dev
+        .lowers(rtnl)
+        .filter(|slave| can_send(slave) && leaving.map(Key) != Some(Key(slave)));
+    dev.set_choices(able, rtnl);
+}
+
+/// Sends a packet through all slaves whose links are up.
+fn broadcast(dev: &BondDev, skb: SkBuff, rcu: &Rcu) -> i32 {
+    let mut is_sent = false;
+    let mut last: Option<&SlaveDev> = None;
+    for slave in dev.lowers_rcu(rcu).filter(|slave| is_up(slave)) {
+        let Some(before) = last.replace(slave) else {
+            continue;
+        };
+        match skb.try_clone() {
+            Some(copy) => is_sent |= copy.transmit_through(before.dev()) == XMIT_SUCCESS,
+            None => warn_of_memory(dev, before),
+        }
+    }
+    let Some(last) = last else {
+        skb.drop_on(dev);
+        return XMIT_DROP;
+    };
+    if skb.transmit_through(last.dev()) == XMIT_SUCCESS || is_sent {
+        return XMIT_SUCCESS;
+    }
+    SkBuff::count_drop_on(dev);
+    XMIT_DROP
+}
+
+#[cold]
+fn warn_of_memory(dev: &BondDev, slave: &SlaveDev) {
+    if ratelimit() {
+        netdev_err!(
+            dev,
+            "{}",
+            Of(slave.dev(), "no memory for a copy of a packet; dropped it")
+        );
+    }
+}
+
+fn is_up(slave: &SlaveDev) -> bool {
+    slave.dev().has_link() && link_state(slave) == LinkState::Up
+}
+
+fn can_send(slave: &SlaveDev) -> bool {
+    transmit::can_send(slave.dev().has_link(), link_state(slave), slave.is_backup())
+}
+
+/// The slave that the packet's transmit queue belongs to, in the modes that have that, if it works.
 #[cold]
 fn by_queue<'a>(dev: &'a BondDev, queue: u16, rcu: &'a Rcu) -> Option<&'a SlaveDev> {
-    let slaves = dev.lowers_rcu(rcu).map(|slave| {
-        let is_up = slave.dev().has_link() && link_state(slave) == LinkState::Up;
-        (slave, slave.data().queue_id(), is_up)
-    });
+    if is_mode(dev, Mode::Xor) || is_mode(dev, Mode::Broadcast) {
+        return None;
+    }
+    let slaves = dev
+        .lowers_rcu(rcu)
+        .map(|slave| (slave, slave.data().queue_id(), is_up(slave)));
     transmit::by_queue(slaves, queue)
 }
 

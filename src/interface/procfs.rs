@@ -64,6 +64,11 @@ fn show_bond(dev: &BondDev, seq: &mut Seq<'_>, rcu: &Rcu) -> Result {
     }
     seq.write_str("\n")?;
 
+    if config.mode.uses_hash() {
+        let hash_policy = config.text(OptionId::XmitHashPolicy).unwrap_or_default();
+        let number = config.xmit_hash_policy as u8;
+        writeln!(seq, "Transmit Hash Policy: {hash_policy} ({number})")?;
+    }
     if config.mode.uses_primary() {
         seq.write_str("Primary Slave: ")?;
         let primary = dev.slot_rcu(rcu, Slot::Primary);

@@ -18,6 +18,7 @@
 #include <linux/workqueue.h>
 #include <net/arp.h>
 #include <net/bonding.h>
+#include <net/flow_dissector.h>
 #include <net/lag.h>
 #include <net/neighbour.h>
 #include <net/net_namespace.h>

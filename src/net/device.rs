@@ -9,6 +9,7 @@
 //! devices are [`Lower<T>`](crate::lower::Lower)s.
 
 use crate::bindings;
+use crate::choices::Choices;
 use crate::lower::{Lower, Lowers};
 use crate::namespace::Net;
 use crate::ndo;
@@ -68,8 +69,14 @@ pub trait Master: Sized + Send + Sync + 'static {
     /// A packet shall leave (`ndo_start_xmit`). Bottom halves off. Returns a `NET_XMIT_*` code.
     fn start_xmit(dev: &Dev<Self>, skb: SkBuff, rcu: &Rcu) -> i32;
 
-    /// The lower device through which a packet would leave (`ndo_get_xmit_slave`).
-    fn xmit_lower<'a>(dev: &'a Dev<Self>, rcu: &'a Rcu) -> Option<&'a Lower<Self>>;
+    /// The lower device through which a packet would leave (`ndo_get_xmit_slave`); if `all`, as if
+    /// the links of all of them worked.
+    fn xmit_lower<'a>(
+        dev: &'a Dev<Self>,
+        skb: &mut SkBuff,
+        all: bool,
+        rcu: &'a Rcu,
+    ) -> Option<&'a Lower<Self>>;
 
     /// A packet arrived on a lower device. Softirq.
     fn receive(lower: &Lower<Self>, packet: &Received, rcu: &Rcu) -> Rx;
@@ -185,6 +192,8 @@ pub(crate) struct Private<T: Master> {
     pub(crate) first: AtomicPtr<Lower<T>>,
     /// The lower device that has the master's addresses; see [`Dev::settled`].
     pub(crate) settled: AtomicPtr<Lower<T>>,
+    /// The lower devices that hashes choose from.
+    pub(crate) choices: Choices<T>,
     /// The file in `/proc/net`; see [`crate::procfs`].
     pub(crate) proc_file: AtomicPtr<bindings::proc_dir_entry>,
     pub(crate) work: Opaque<bindings::delayed_work>,
@@ -360,7 +369,8 @@ impl<T: Master> Dev<T> {
     }
 
     /// Empties all slots that hold `lower`.
-    pub(crate) fn clear_slots(&self, lower: &Lower<T>) {
+    pub(crate) fn clear_slots(&self, lower: &Lower<T>, rtnl: &Rtnl) {
+        self.private().choices.forget(lower, rtnl);
         let raw = ptr::from_ref(lower).cast_mut();
         let head = &self.private().head;
         for slot in [
@@ -542,6 +552,8 @@ unsafe extern "C" fn destructor<T: Master>(dev: *mut bindings::net_device) {
             .data
             .swap(ptr::null_mut(), Ordering::AcqRel)
     };
+    // SAFETY: Nobody uses the device any more.
+    unsafe { (*private::<T>(dev)).choices.free() };
     if !data.is_null() {
         // SAFETY: `ndo_init` made the pointer from such a box.
         drop(unsafe { Pin::new_unchecked(KBox::from_raw(data)) });

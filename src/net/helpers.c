@@ -158,7 +158,27 @@ int nh_link_settings(struct net_device *dev, bool locked, u32 *speed, u8 *duplex
 	return 0;
 }
 
+void nh_lock_ops(struct net_device *dev)
+{
+	netdev_lock_ops(dev);
+}
+
+void nh_unlock_ops(struct net_device *dev)
+{
+	netdev_unlock_ops(dev);
+}
+
 /* Packets */
+
+struct sk_buff *nh_clone(struct sk_buff *skb)
+{
+	return skb_clone(skb, GFP_ATOMIC);
+}
+
+void nh_count_tx_drop(struct net_device *dev)
+{
+	dev_core_stats_tx_dropped_inc(dev);
+}
 
 struct sk_buff *nh_share_check(struct sk_buff *skb)
 {

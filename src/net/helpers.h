@@ -37,8 +37,12 @@ void nh_unregister_netdevice(struct net_device *dev);
 bool nh_needs_ops_lock(const struct net_device *dev);
 void nh_restore_mtu(struct net_device *dev, int mtu);
 int nh_link_settings(struct net_device *dev, bool locked, u32 *speed, u8 *duplex);
+void nh_lock_ops(struct net_device *dev);
+void nh_unlock_ops(struct net_device *dev);
 
 /* skbuff.h, netdevice.h: packets */
+struct sk_buff *nh_clone(struct sk_buff *skb);
+void nh_count_tx_drop(struct net_device *dev);
 struct sk_buff *nh_share_check(struct sk_buff *skb);
 void nh_tx_drop(struct net_device *dev, struct sk_buff *skb);
 bool nh_is_igmp(struct sk_buff *skb);

@@ -35,8 +35,40 @@ pub enum LagTx {
     ActiveBackup,
     /// Through all at once.
     Broadcast,
+    /// By a hash.
+    Hash(LagHash),
     /// In another way.
     Unknown,
+}
+
+/// What enters the hash that spreads packets (`enum netdev_lag_hash`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LagHash {
+    /// Hardware addresses.
+    L2,
+    /// IP addresses and ports.
+    L34,
+    /// Hardware and IP addresses.
+    L23,
+    /// As `L23`, within tunnels.
+    E23,
+    /// As `L34`, within tunnels.
+    E34,
+    /// The VLAN and the source's hardware address.
+    VlanSrcMac,
+}
+
+impl LagHash {
+    const fn raw(self) -> bindings::netdev_lag_hash {
+        match self {
+            LagHash::L2 => bindings::netdev_lag_hash_NETDEV_LAG_HASH_L2,
+            LagHash::L34 => bindings::netdev_lag_hash_NETDEV_LAG_HASH_L34,
+            LagHash::L23 => bindings::netdev_lag_hash_NETDEV_LAG_HASH_L23,
+            LagHash::E23 => bindings::netdev_lag_hash_NETDEV_LAG_HASH_E23,
+            LagHash::E34 => bindings::netdev_lag_hash_NETDEV_LAG_HASH_E34,
+            LagHash::VlanSrcMac => bindings::netdev_lag_hash_NETDEV_LAG_HASH_VLAN_SRCMAC,
+        }
+    }
 }
 
 /// A lower device of a master of driver `T`, and the driver's data about it.
@@ -180,9 +212,13 @@ impl<T: Master> Lower<T> {
                 LagTx::RoundRobin => bindings::netdev_lag_tx_type_NETDEV_LAG_TX_TYPE_ROUNDROBIN,
                 LagTx::ActiveBackup => bindings::netdev_lag_tx_type_NETDEV_LAG_TX_TYPE_ACTIVEBACKUP,
                 LagTx::Broadcast => bindings::netdev_lag_tx_type_NETDEV_LAG_TX_TYPE_BROADCAST,
+                LagTx::Hash(_) => bindings::netdev_lag_tx_type_NETDEV_LAG_TX_TYPE_HASH,
                 LagTx::Unknown => bindings::netdev_lag_tx_type_NETDEV_LAG_TX_TYPE_UNKNOWN,
             },
-            hash_type: bindings::netdev_lag_hash_NETDEV_LAG_HASH_NONE,
+            hash_type: match tx {
+                LagTx::Hash(hash) => hash.raw(),
+                _ => bindings::netdev_lag_hash_NETDEV_LAG_HASH_NONE,
+            },
         };
         // SAFETY: RTNL is held, both devices are valid, and the info is valid for the call.
         let res = to_result(unsafe {
@@ -225,7 +261,7 @@ impl<T: Master> Lower<T> {
             return;
         }
         let (dev, master) = (self.dev(), self.master());
-        master.clear_slots(self);
+        master.clear_slots(self, rtnl);
         let mut at = &master.private().first;
         while let Some(lower) = next_of(at) {
             if ptr::eq(lower, self) {

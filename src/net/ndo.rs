@@ -16,6 +16,7 @@ use crate::published::Slot;
 use crate::rcu::Rcu;
 use crate::rtnl::Rtnl;
 use crate::skbuff::SkBuff;
+use core::mem::ManuallyDrop;
 use core::ptr;
 use core::sync::atomic::Ordering;
 use kernel::error::{code::*, from_result};
@@ -269,12 +270,14 @@ pub(crate) unsafe extern "C" fn ndo_fix_features<T: Master>(
 
 pub(crate) unsafe extern "C" fn ndo_get_xmit_slave<T: Master>(
     dev: *mut bindings::net_device,
-    _skb: *mut bindings::sk_buff,
-    _all: bool,
+    skb: *mut bindings::sk_buff,
+    all: bool,
 ) -> *mut bindings::net_device {
     // SAFETY: See above; callers are in an RCU read-side section.
     let (dev, rcu) = unsafe { (Dev::<T>::from_raw(dev), Rcu::assume()) };
-    T::xmit_lower(dev, rcu).map_or(ptr::null_mut(), |lower| lower.dev().as_ptr())
+    // SAFETY: The packet is valid during the call. It stays the caller's, so it is not dropped.
+    let mut skb = ManuallyDrop::new(unsafe { SkBuff::from_raw(skb) });
+    T::xmit_lower(dev, &mut skb, all, rcu).map_or(ptr::null_mut(), |lower| lower.dev().as_ptr())
 }
 
 /// Builds a header as the active lower device's driver would.

@@ -21,13 +21,16 @@
 #![allow(clippy::missing_safety_doc)]
 
 mod bindings;
+pub mod choices;
 pub mod dev_addr;
 pub mod device;
 pub mod errno;
 pub mod ethtool;
+pub mod flow;
 pub mod ioctl;
 pub mod link_type;
 pub mod lower;
+pub mod mii;
 pub mod moduleparam;
 pub mod namespace;
 mod ndo;

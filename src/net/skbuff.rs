@@ -5,12 +5,17 @@
 //! C header: [`include/linux/skbuff.h`](srctree/include/linux/skbuff.h)
 
 use crate::bindings;
+use crate::flow::{self, Dissected};
+use crate::namespace::Net;
 use crate::netdevice::NetDevice;
 use core::mem::ManuallyDrop;
 use core::ptr::NonNull;
 
 /// The transmit code for a packet that was dropped (`NET_XMIT_DROP`).
 pub const XMIT_DROP: i32 = bindings::NET_XMIT_DROP as i32;
+
+/// The transmit code for a packet that was taken (`NET_XMIT_SUCCESS`).
+pub const XMIT_SUCCESS: i32 = bindings::NET_XMIT_SUCCESS as i32;
 
 /// A packet that is ours (`struct sk_buff`).
 ///
@@ -94,6 +99,89 @@ impl SkBuff {
         unsafe { (*self.0.as_ptr()).queue_mapping }
     }
 
+    /// Returns the VLAN tag (TCI) that goes beside the packet, in host byte order; 0 for none.
+    pub fn vlan_tag(&self) -> u16 {
+        // SAFETY: The packet is valid (type invariant); both views of the tag are plain numbers.
+        unsafe {
+            let vlan = self
+                .0
+                .as_ref()
+                .__bindgen_anon_4
+                .__bindgen_anon_1
+                .as_ref()
+                .__bindgen_anon_2;
+            if vlan.vlan_all == 0 {
+                0
+            } else {
+                vlan.__bindgen_anon_1.vlan_tci
+            }
+        }
+    }
+
+    /// Returns the hash of the packet's flow, if the stack has one of addresses and ports.
+    pub fn l4_hash(&self) -> Option<u32> {
+        // SAFETY: The packet is valid (type invariant).
+        let head = unsafe { self.0.as_ref().__bindgen_anon_4.__bindgen_anon_1.as_ref() };
+        (head.l4_hash() != 0).then_some(head.hash)
+    }
+
+    /// Returns the offset of the network header from where the packet begins, in bytes.
+    #[inline(always)]
+    pub fn network_offset(&self) -> i32 {
+        // SAFETY: The packet is valid (type invariant).
+        let skb = unsafe { self.0.as_ref() };
+        // SAFETY: As above.
+        let head = unsafe { skb.__bindgen_anon_4.__bindgen_anon_1.as_ref() };
+        let header = (skb.head as usize).wrapping_add(usize::from(head.network_header));
+        header.wrapping_sub(skb.data as usize) as i32
+    }
+
+    /// Returns the part of the packet that lies in one piece, from its beginning.
+    #[inline(always)]
+    fn linear(&self) -> &[u8] {
+        // SAFETY: The packet is valid (type invariant): of its `len` bytes, all but `data_len` lie at
+        // `data`.
+        unsafe {
+            let skb = self.0.as_ref();
+            core::slice::from_raw_parts(skb.data, skb.len.wrapping_sub(skb.data_len) as usize)
+        }
+    }
+
+    /// Copies `N` bytes at an offset from where the packet begins; none if it ends before.
+    #[inline(always)]
+    pub fn bytes<const N: usize>(&self, at: usize) -> Option<[u8; N]> {
+        match self.linear().get(at..).and_then(<[u8]>::first_chunk) {
+            Some(bytes) => Some(*bytes),
+            None => self.scattered_bytes(at),
+        }
+    }
+
+    #[cold]
+    fn scattered_bytes<const N: usize>(&self, at: usize) -> Option<[u8; N]> {
+        let at = i32::try_from(at).ok()?;
+        let mut bytes = [0; N];
+        // SAFETY: The packet is valid; the buffer has as many bytes as are asked for.
+        let err = unsafe {
+            bindings::skb_copy_bits(self.0.as_ptr(), at, bytes.as_mut_ptr().cast(), N as i32)
+        };
+        (err == 0).then_some(bytes)
+    }
+
+    /// Looks for the innermost flow of the packet, on its way through a device of `net`.
+    pub fn dissect(&self, net: &Net) -> Option<Dissected> {
+        let (protocol, offset) = (self.protocol(), self.network_offset());
+        // SAFETY: The packet is valid (type invariant).
+        unsafe { flow::dissect(net, self.0.as_ptr(), self.linear(), protocol, offset) }
+    }
+
+    /// Makes a packet with the same content (`skb_clone()`), if there is memory. Any context.
+    pub fn try_clone(&self) -> Option<SkBuff> {
+        // SAFETY: The packet is valid (type invariant).
+        let skb = unsafe { bindings::nh_clone(self.0.as_ptr()) };
+        // INVARIANT: The reference to the clone is ours.
+        NonNull::new(skb).map(SkBuff)
+    }
+
     /// Returns whether this is an IGMP message. May move the packet's head.
     pub fn is_igmp(&mut self) -> bool {
         const ETH_P_IP: u16 = bindings::ETH_P_IP as u16;
@@ -115,6 +203,13 @@ impl SkBuff {
             (*skb).queue_mapping = *lower_queue_mapping(skb);
             bindings::__dev_queue_xmit(skb, core::ptr::null_mut())
         }
+    }
+
+    /// Counts a packet that is gone as dropped by `dev` (`tx_dropped`). Any context.
+    #[cold]
+    pub fn count_drop_on(dev: &NetDevice) {
+        // SAFETY: The device is allocated.
+        unsafe { bindings::nh_count_tx_drop(dev.as_ptr()) };
     }
 
     /// Frees the packet and counts it as dropped by `dev` (`tx_dropped`). Any context.

@@ -99,6 +99,14 @@ impl Mode {
 
     /// Whether this version of the driver has the mode.
     pub const fn is_built(self) -> bool {
-        matches!(self, Mode::RoundRobin | Mode::ActiveBackup)
+        matches!(
+            self,
+            Mode::RoundRobin | Mode::ActiveBackup | Mode::Xor | Mode::Broadcast
+        )
+    }
+
+    /// Whether a hash of the packet picks the slave (`xmit_hash_policy`).
+    pub const fn uses_hash(self) -> bool {
+        matches!(self, Mode::Xor | Mode::Ieee8023ad)
     }
 }

@@ -31,6 +31,7 @@ pub mod address;
 pub mod arp;
 pub mod errno;
 pub mod group;
+pub mod hash;
 pub mod link;
 pub mod mode;
 pub mod name;

@@ -41,7 +41,7 @@ pub fn take_turn<K: Copy>(slaves: impl Iterator<Item = (K, bool)>, slot: u32) ->
     before
 }
 
-/// Whether a slave can send in balance-rr: it is running and has carrier, its link counts as up,
+/// Whether a slave can send in the modes that use all slaves: it is running and has carrier, its link counts as up,
 /// and it does not stand by.
 #[inline]
 pub const fn can_send(carrier: bool, link: LinkState, backup: bool) -> bool {

@@ -84,8 +84,8 @@ transcript_files_in_active_backup() {
 }
 
 transcript_mode() {
-	write mode 1 0 active-backup balance-rr "active-backup extra" "1 2" default "" " 1" Active-Backup 7 -1 rr
-	netlink mode active-backup balance-rr 1 0 7 fancy
+	write mode 1 0 2 3 balance-xor broadcast active-backup balance-rr "active-backup extra" "1 2" default "" " 1" Active-Backup 7 -1 rr
+	netlink mode active-backup balance-xor broadcast balance-rr 1 0 7 fancy
 }
 
 transcript_monitor() {
@@ -108,8 +108,8 @@ transcript_monitor() {
 	netlink updelay 100 75
 	netlink downdelay 100 20
 	netlink peer_notify_delay 100 300000
-	write use_carrier 1 on 0 off default 2
-	netlink use_carrier 1 0
+	write use_carrier 1 on default 2
+	netlink use_carrier 1
 }
 
 transcript_active_backup_options() {
@@ -204,16 +204,23 @@ transcript_needs_down_or_empty() {
 # Tools such as NetworkManager write every option, most of them with its default.
 transcript_defaults_of_other_modes() {
 	local mode
-	for mode in balance-rr active-backup; do
+	for mode in balance-rr active-backup balance-xor broadcast; do
 		write mode $mode
 		write arp_interval 0 off default
 		write arp_validate none 0
 		write arp_all_targets any 0
 		write arp_missed_max 2
-		write xmit_hash_policy layer2 0 default
-		write lp_interval 1
+		write xmit_hash_policy layer2 layer3+4 layer2+3 encap2+3 encap3+4 vlan+srcmac \
+			0 1 2 3 4 5 6 -1 layer3 '' default
+		write lp_interval "${numbers[@]}" 2147483647 2147483648
 		write tlb_dynamic_lb 1
-		write ad_select stable 0
+		write ad_select stable bandwidth count actor_port_prio 0 1 2 3 4 some default
+		netlink xmit_hash_policy layer3+4 vlan+srcmac layer2 layer5
+		netlink lp_interval 5 1 0
+		netlink ad_select count stable 9
+		write packets_per_slave 2 1
+		write primary_reselect better always
+		write queue_id a0:1
 		write lacp_rate slow
 		write lacp_active on
 		write ad_actor_sys_prio 65535
@@ -223,7 +230,7 @@ transcript_defaults_of_other_modes() {
 
 transcript_arp_monitor() {
 	local mode
-	for mode in active-backup balance-rr; do
+	for mode in active-backup balance-rr balance-xor broadcast; do
 		write mode $mode
 		write arp_interval 100 0 2147483647 2147483648 -1 off maxval 1x ''
 		write arp_missed_max 1 255 0 256 minval maxval 2
@@ -309,6 +316,25 @@ transcript_link_json_of_round_robin() {
 	ip -d -j link show b0 | jq -MS '.[0].linkinfo | {info_slave_kind, info_slave_data}'
 }
 
+transcript_link_json_of_balance_xor() {
+	ip link set b7 type bond mode balance-xor xmit_hash_policy layer2+3 miimon 100 lp_interval 7
+	add_slaves
+	ip -d -j link show b7 | jq -MS '.[0].linkinfo'
+	ip -d -j link show b0 | jq -MS '.[0].linkinfo | {info_slave_kind, info_slave_data}'
+	# With slaves and while the bond is up, too.
+	ip link set b7 up
+	write xmit_hash_policy layer3+4
+	write mode broadcast
+	write ad_select count
+}
+
+transcript_link_json_of_broadcast() {
+	ip link set b7 type bond mode broadcast miimon 100
+	add_slaves
+	ip -d -j link show b7 | jq -MS '.[0].linkinfo'
+	ip -d -j link show b0 | jq -MS '.[0].linkinfo | {info_slave_kind, info_slave_data}'
+}
+
 transcripts_are_tests
 
 # not_built MESSAGE-REGEX COMMAND...: refused with EOPNOTSUPP and a message.
@@ -323,22 +349,37 @@ not_built() {
 test_modes_that_are_not_built_are_refused() {
 	local mode
 	ours_only "has all modes"
-	for mode in balance-xor broadcast 802.3ad balance-tlb balance-alb; do
+	for mode in 802.3ad balance-tlb balance-alb; do
 		not_built "option mode: .*$mode" set_option b7 mode $mode
-		refused "not supported" ip link set b7 type bond mode $mode
-		refused "not supported" ip link add b8 type bond mode $mode
+		refused "use another mode" ip link set b7 type bond mode $mode
+		refused "use another mode" ip link add b8 type bond mode $mode
 	done
 	unmoved
 }
 
-test_options_that_are_not_built_are_refused() {
-	ours_only "has all options"
+# Those of the modes that are not built, as in other modes of the in-tree driver.
+test_options_of_other_modes_are_refused() {
 	ip link set b7 type bond mode active-backup
-	not_built 'option xmit_hash_policy: ' set_option b7 xmit_hash_policy layer3+4
-	not_built 'option lp_interval: ' set_option b7 lp_interval 5
-	not_built 'option ad_select: ' set_option b7 ad_select bandwidth
-	refused "not supported" ip link set b7 type bond xmit_hash_policy layer3+4
+	fails_with "Permission denied" set_option b7 lacp_rate fast
+	fails_with "Permission denied" set_option b7 tlb_dynamic_lb 0
+	fails_with "Permission denied" set_option b7 ad_user_port_key 5
+	refused "not supported in mode" ip link set b7 type bond lacp_rate fast
 	unmoved
+}
+
+# The in-tree driver has dropped it; what it does is tested in use_carrier.sh.
+test_use_carrier() {
+	ours_only "has dropped use_carrier=0"
+	is "$(option b7 use_carrier)" 1
+	set_option b7 use_carrier 0
+	is "$(option b7 use_carrier)" 0
+	is "$(link_json b7 .linkinfo.info_data.use_carrier)" 0
+	set_option b7 use_carrier on
+	is "$(option b7 use_carrier)" 1
+	ip link set b7 type bond use_carrier 0
+	is "$(option b7 use_carrier)" 0
+	refused "Invalid argument" set_option b7 use_carrier 2
+	is "$(option b7 use_carrier)" 0
 }
 
 # The message that tells of a bond has room for as many targets as there may be.

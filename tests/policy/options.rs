@@ -215,14 +215,7 @@ fn every_built_number_can_be_changed_and_reads_back() {
             continue;
         };
         let other = (0..10).find(|&number| number != default && desc.takes(number));
-        let Some(other) = other else {
-            assert_eq!(
-                desc.id,
-                OptionId::UseCarrier,
-                "an option that cannot be changed"
-            );
-            continue;
-        };
+        let other = other.expect("an option that cannot be changed");
         let text = other.to_string();
         let written = config.write(desc.id, text.as_bytes(), IDLE);
         let (changed, ..) = written.unwrap_or_else(|error| panic!("{error}"));
@@ -299,38 +292,21 @@ fn what_the_bond_is_like_comes_before_what_was_written() {
 #[test]
 fn what_is_not_built_can_only_be_left_at_its_default() {
     let config = active_backup();
-    for (id, text) in [
-        (OptionId::XmitHashPolicy, "layer2"),
-        (OptionId::LpInterval, "1"),
-        (OptionId::AdSelect, "stable"),
-    ] {
-        let (same, ..) = config.write(id, text.as_bytes(), IDLE).unwrap();
-        assert_eq!(same, config);
-    }
-    for (id, text) in [
-        (OptionId::XmitHashPolicy, "layer3+4"),
-        (OptionId::LpInterval, "2"),
-    ] {
-        assert_eq!(refused(config, id, text, IDLE).errno(), 95);
-    }
-    assert_eq!(
-        refused(config, OptionId::XmitHashPolicy, "nonsense", IDLE).errno(),
-        22
-    );
     assert_eq!(refused(config, OptionId::Mode, "802.3ad", IDLE).errno(), 95);
 }
 
 #[test]
-fn use_carrier_can_only_be_on() {
-    assert!(active_backup()
-        .write(OptionId::UseCarrier, b"1", UP)
-        .is_ok());
-    let error = refused(active_backup(), OptionId::UseCarrier, "0", UP);
+fn drivers_are_asked_without_use_carrier() {
+    let (config, effects, _) = active_backup()
+        .write(OptionId::UseCarrier, b"off", UP)
+        .unwrap();
+    assert!(effects.monitor && !config.reads_carrier());
+    // The ARP monitor watches more than a carrier, but that as it is reported.
+    let probed = written(config, OptionId::ArpInterval, "100");
+    assert!(probed.reads_carrier());
+    assert!(written(config, OptionId::UseCarrier, "1").reads_carrier());
+    let error = refused(active_backup(), OptionId::UseCarrier, "2", UP);
     assert_eq!(error.errno(), 22);
-    assert_eq!(
-        error.extack(),
-        "option obsolete, use_carrier cannot be disabled"
-    );
 }
 
 #[test]
@@ -403,12 +379,8 @@ fn a_refusal_names_the_option_the_reason_and_the_way_out() {
     );
     assert_eq!(
         say(rr, OptionId::Mode, "802.3ad", IDLE),
-        "option mode: 802.3ad is not supported by this version of the driver; use balance-rr or \
-         active-backup"
-    );
-    assert_eq!(
-        say(ab, OptionId::XmitHashPolicy, "layer3+4", UP),
-        "option xmit_hash_policy: not supported by this version of the driver; leave it at layer2"
+        "option mode: 802.3ad is not supported by this version of the driver; use balance-rr, \
+         active-backup, balance-xor or broadcast"
     );
     assert_eq!(
         say(ab, OptionId::ArpIpTarget, "192.0.2.1", UP),
@@ -459,7 +431,7 @@ fn netlink_gets_the_messages_of_the_in_tree_driver() {
         Reason::NoCommand,
         Reason::LoadOnly,
         Reason::NotBuilt,
-        Reason::ModeNotBuilt(Mode::Xor),
+        Reason::ModeNotBuilt(Mode::Alb),
     ];
     for reason in all {
         let error = OptionError {

@@ -2,6 +2,7 @@
 
 //! The parameters of the module.
 
+use policy::hash::HashPolicy;
 use policy::options::{FailOverMac, ParamError, RawParams, Severity, Warning};
 use policy::{Config, IfName, Mode, OptionId, Reselect};
 
@@ -153,7 +154,7 @@ fn bad_texts_refuse_the_load() {
             ..ab
         },
         RawParams {
-            use_carrier: 0,
+            use_carrier: 2,
             ..ab
         },
         RawParams {
@@ -178,7 +179,7 @@ fn a_mode_that_is_not_built_refuses_the_load() {
     assert_eq!(
         error.to_string(),
         "Error: bonding mode 802.3ad is not supported by this version of the driver; use \
-         balance-rr or active-backup"
+         balance-rr, active-backup, balance-xor or broadcast"
     );
 }
 
@@ -239,7 +240,9 @@ fn what_has_no_effect_is_dropped_with_a_word() {
         (None, FailOverMac::Active)
     );
     assert!(config.arp_all_targets);
-    assert_eq!(warnings.len(), 6);
+    assert_eq!((config.ad_select, config.lp_interval), (2, 5));
+    assert_eq!(config.xmit_hash_policy, HashPolicy::Layer2);
+    assert_eq!(warnings.len(), 5);
     let said: Vec<_> = warnings
         .iter()
         .map(|it| (it.severity(), it.to_string()))

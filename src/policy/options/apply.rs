@@ -6,6 +6,7 @@ use core::fmt;
 
 use super::{parse, ArpValidate, Config, FailOverMac};
 use super::{OptionError, OptionId, Reason, Scope, Value, Values};
+use crate::hash::HashPolicy;
 use crate::mode::Mode;
 use crate::select::Reselect;
 
@@ -299,8 +300,15 @@ impl Config {
             OptionId::PacketsPerSlave => {
                 self.packets_per_slave = u16::try_from(number).map_err(|_| invalid)?;
             }
-            // Only the default gets here, and links are watched by their carrier anyway.
-            OptionId::UseCarrier => {}
+            OptionId::XmitHashPolicy => {
+                self.xmit_hash_policy = HashPolicy::from_number(number).ok_or(invalid)?;
+            }
+            OptionId::UseCarrier => {
+                self.use_carrier = number == 1;
+                effects.monitor = true;
+            }
+            OptionId::AdSelect => self.ad_select = u8::try_from(number).map_err(|_| invalid)?,
+            OptionId::LpInterval => self.lp_interval = small,
             _ if number == desc.default => {}
             _ => return Err(Reason::NotBuilt),
         }

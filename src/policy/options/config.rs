@@ -5,6 +5,7 @@
 use core::fmt;
 
 use super::{ArpTargets, NsTargets, OptionId, Show};
+use crate::hash::HashPolicy;
 use crate::link::{Delays, Millis};
 use crate::mode::Mode;
 use crate::name::IfName;
@@ -123,6 +124,14 @@ pub struct Config {
     pub min_links: u32,
     /// `packets_per_slave`; 0 for a random slave.
     pub packets_per_slave: u16,
+    /// `xmit_hash_policy`.
+    pub xmit_hash_policy: HashPolicy,
+    /// `use_carrier`: whether links are read from the carrier, or else asked of their drivers.
+    pub use_carrier: bool,
+    /// `ad_select`, kept for the mode that uses it.
+    pub ad_select: u8,
+    /// `lp_interval` in seconds, kept for the modes that use it.
+    pub lp_interval: u32,
     /// `max_bonds`, of the module.
     pub max_bonds: u32,
     /// `tx_queues`, of the module.
@@ -152,6 +161,10 @@ impl Default for Config {
             all_slaves_active: false,
             min_links: 0,
             packets_per_slave: 1,
+            xmit_hash_policy: HashPolicy::Layer2,
+            use_carrier: true,
+            ad_select: 0,
+            lp_interval: 1,
             max_bonds: 1,
             tx_queues: 16,
         }
@@ -187,6 +200,11 @@ impl Config {
         self.link_events || self.miimon > 0 || self.is_probed()
     }
 
+    /// Whether a link has the carrier that its device reports; otherwise its driver is asked.
+    pub const fn reads_carrier(&self) -> bool {
+        self.use_carrier || self.is_probed()
+    }
+
     /// Whether the ARP monitor watches the links.
     pub const fn is_probed(&self) -> bool {
         self.arp_interval > 0
@@ -216,17 +234,17 @@ impl Config {
             OptionId::ArpValidate => u64::from(self.arp_validate.number()),
             OptionId::ArpAllTargets => u64::from(self.arp_all_targets),
             OptionId::ArpMissedMax => u64::from(self.arp_missed_max),
-            OptionId::UseCarrier
-            | OptionId::XmitHashPolicy
-            | OptionId::LacpActive
+            OptionId::XmitHashPolicy => u64::from(self.xmit_hash_policy as u8),
+            OptionId::UseCarrier => u64::from(self.use_carrier),
+            OptionId::AdSelect => u64::from(self.ad_select),
+            OptionId::LpInterval => u64::from(self.lp_interval),
+            OptionId::LacpActive
             | OptionId::LacpRate
             | OptionId::LacpStrict
-            | OptionId::AdSelect
             | OptionId::AdActorSysPrio
             | OptionId::AdUserPortKey
             | OptionId::CoupledControl
             | OptionId::BroadcastNeighbor
-            | OptionId::LpInterval
             | OptionId::TlbDynamicLb => id.desc().default,
             OptionId::Slaves
             | OptionId::ActiveSlave

@@ -154,13 +154,7 @@ impl OptionError {
             Reason::InvalidText(_)
             | Reason::InvalidNumber(_)
             | Reason::WrongKind
-            | Reason::NoAddress(_) => {
-                if matches!(self.option, OptionId::UseCarrier) {
-                    "option obsolete, use_carrier cannot be disabled"
-                } else {
-                    "invalid option value"
-                }
-            }
+            | Reason::NoAddress(_) => "invalid option value",
             Reason::NoMonitor => "unable to set the delay because miimon is 0; set miimon first",
             Reason::NoInterface(_) => "interface does not exist",
             Reason::NotSlave(_) => "Device is not our slave",
@@ -188,7 +182,7 @@ impl OptionError {
             Reason::InvalidQueue(_) => "the bond has no such queue, or another slave has it",
             Reason::LoadOnly => "option can be set only when the module is loaded",
             Reason::ModeNotBuilt(_) => {
-                "mode not supported by this version; use balance-rr or active-backup"
+                "no 802.3ad, balance-tlb or balance-alb in this version; use another mode"
             }
             Reason::NotBuilt => "option not supported by this version; leave it at its default",
         }

@@ -8,6 +8,7 @@
 use super::value::ipv4;
 use super::{parse, ArpValidate, Config, Excerpt, FailOverMac, OptionId};
 use super::{ParamError, TargetError, Value, Warning};
+use crate::hash::HashPolicy;
 use crate::mode::Mode;
 use crate::name::IfName;
 use crate::select::Reselect;
@@ -94,9 +95,11 @@ impl Config {
         if !mode.is_built() {
             return Err(ParamError::ModeNotBuilt(mode));
         }
-        if raw.use_carrier != 1 {
-            return Err(ParamError::UseCarrier(raw.use_carrier));
-        }
+        let use_carrier = match raw.use_carrier {
+            0 => false,
+            1 => true,
+            other => return Err(ParamError::UseCarrier(other)),
+        };
 
         let mut config = Config {
             mode,
@@ -108,6 +111,8 @@ impl Config {
                 != 0,
             resend_igmp: int(OptionId::ResendIgmp, raw.resend_igmp, warn),
             packets_per_slave: int(OptionId::PacketsPerSlave, raw.packets_per_slave, warn),
+            use_carrier,
+            lp_interval: number(OptionId::LpInterval, raw.lp_interval.into(), warn),
             min_links: int(OptionId::MinLinks, raw.min_links, warn),
             ..Config::default()
         };
@@ -125,13 +130,8 @@ impl Config {
                 });
             }
         }
-        check_hash_and_lacp(mode, raw, warn)?;
+        config.set_hash_and_lacp(raw, warn)?;
         config.set_arp(raw, warn)?;
-        if raw.lp_interval != 1 {
-            warn(Warning::NotBuilt {
-                option: OptionId::LpInterval,
-            });
-        }
         Ok(config)
     }
 
@@ -222,6 +222,28 @@ impl Config {
         Ok(())
     }
 
+    fn set_hash_and_lacp(
+        &mut self,
+        raw: &RawParams<'_>,
+        warn: &mut dyn FnMut(Warning),
+    ) -> Result<(), ParamError> {
+        let mode = self.mode;
+        let mut irrelevant = |option| warn(Warning::Irrelevant { option, mode });
+        if !mode.uses_hash() && raw.xmit_hash_policy.is_some() {
+            irrelevant(OptionId::XmitHashPolicy);
+        } else if let Some(number) = text(OptionId::XmitHashPolicy, raw.xmit_hash_policy)? {
+            self.xmit_hash_policy = HashPolicy::from_number(number).unwrap_or_default();
+        }
+        if raw.lacp_rate.is_some() {
+            irrelevant(OptionId::LacpRate);
+        }
+        if let Some(number) = text(OptionId::AdSelect, raw.ad_select)? {
+            self.ad_select = u8::try_from(number).unwrap_or_default();
+            irrelevant(OptionId::AdSelect);
+        }
+        Ok(())
+    }
+
     fn set_primary(
         &mut self,
         raw: &RawParams<'_>,
@@ -253,29 +275,6 @@ impl Config {
     }
 }
 
-/// The parameters that only the modes which are not built make use of.
-fn check_hash_and_lacp(
-    mode: Mode,
-    raw: &RawParams<'_>,
-    warn: &mut dyn FnMut(Warning),
-) -> Result<(), ParamError> {
-    for (option, given) in [
-        (OptionId::XmitHashPolicy, raw.xmit_hash_policy),
-        (OptionId::LacpRate, raw.lacp_rate),
-    ] {
-        if given.is_some() {
-            warn(Warning::Irrelevant { option, mode });
-        }
-    }
-    if text(OptionId::AdSelect, raw.ad_select)?.is_some() {
-        warn(Warning::Irrelevant {
-            option: OptionId::AdSelect,
-            mode,
-        });
-    }
-    Ok(())
-}
-
 /// A text parameter as the number of its option.
 fn text(option: OptionId, given: Option<&[u8]>) -> Result<Option<u64>, ParamError> {
     let Some(given) = given else {
@@ -296,6 +295,15 @@ fn int<T: TryFrom<u64> + Default>(
     given: i32,
     warn: &mut dyn FnMut(Warning),
 ) -> T {
+    number(option, given.into(), warn)
+}
+
+/// As [`int`], of any type of number.
+fn number<T: TryFrom<u64> + Default>(
+    option: OptionId,
+    given: i64,
+    warn: &mut dyn FnMut(Warning),
+) -> T {
     let desc = option.desc();
     let number = u64::try_from(given)
         .ok()
@@ -303,7 +311,7 @@ fn int<T: TryFrom<u64> + Default>(
     let number = number.unwrap_or_else(|| {
         warn(Warning::OutOfRange {
             option,
-            given: i64::from(given),
+            given,
             used: desc.default,
         });
         desc.default

@@ -70,7 +70,7 @@ pub(super) const OPTION: OptionDesc = OptionDesc {
     takes_default: true,
 };
 
-const BUILT_OPTIONS: [OptionDesc; 28] = [
+const BUILT_OPTIONS: [OptionDesc; 31] = [
     OptionDesc {
         id: OptionId::Mode,
         name: "mode",
@@ -92,9 +92,10 @@ const BUILT_OPTIONS: [OptionDesc; 28] = [
             "Mode of operation; 0 for balance-rr, 1 for active-backup, 2 for balance-xor, \
              3 for broadcast, 4 for 802.3ad, 5 for balance-tlb, 6 for balance-alb",
         ),
-        help: "How the bond uses its slaves. This version has balance-rr, which sends through \
-               all of them in turn, and active-backup, which sends and receives through one and \
-               keeps the others ready.",
+        help: "How the bond uses its slaves. active-backup sends and receives through one and \
+               keeps the others ready; balance-rr sends through all of them in turn; balance-xor \
+               has a hash of the packet pick one (xmit_hash_policy); broadcast sends through all of \
+               them at once. This version does not have 802.3ad, balance-tlb and balance-alb.",
         ..OPTION
     },
     OptionDesc {
@@ -240,15 +241,21 @@ const BUILT_OPTIONS: [OptionDesc; 28] = [
     OptionDesc {
         id: OptionId::UseCarrier,
         name: "use_carrier",
-        values: Values::Choice(&[named("on", 1)]),
+        values: Values::Choice(OFF_ON),
         default: 1,
         netlink: netlink(6, NetlinkKind::U8),
         sysfs: sysfs(Show::Number),
         param: param(
             ParamKind::Int,
-            "option obsolete, use_carrier cannot be disabled",
+            "Where link state is read; 1 for the carrier of the device (default), 0 for ethtool or \
+             MII registers",
         ),
-        help: "Obsolete: links are always watched by their carrier. Only on (1) is accepted.",
+        help: "Where the state of a link is read. on (1): from the carrier that the slave's driver \
+               reports to the kernel; right for all drivers that are maintained. off (0): from the \
+               driver itself, through ethtool, or else through its MII registers, for drivers \
+               that do not report it; a link whose driver has neither counts as up. off makes \
+               each poll take a lock that all network configuration takes. The in-tree driver has \
+               dropped off.",
         ..OPTION
     },
     OptionDesc {
@@ -470,6 +477,32 @@ const BUILT_OPTIONS: [OptionDesc; 28] = [
         ..OPTION
     },
     OptionDesc {
+        id: OptionId::XmitHashPolicy,
+        name: "xmit_hash_policy",
+        values: Values::Choice(&[
+            named("layer2", 0),
+            named("layer3+4", 1),
+            named("layer2+3", 2),
+            named("encap2+3", 3),
+            named("encap3+4", 4),
+            named("vlan+srcmac", 5),
+        ]),
+        netlink: netlink(14, NetlinkKind::U8),
+        sysfs: sysfs(Show::NameNumber),
+        param: param(
+            ParamKind::Charp,
+            "balance-alb, balance-tlb, balance-xor, 802.3ad hashing method; 0 for layer 2 \
+             (default), 1 for layer 3+4, 2 for layer 2+3, 3 for encap layer 2+3, 4 for encap \
+             layer 3+4, 5 for vlan+srcmac",
+        ),
+        help: "What picks the slave of a packet in balance-xor mode. layer2: the hardware addresses \
+               and the protocol; layer2+3: these and the IP addresses; layer3+4: the IP addresses \
+               and the ports, or the identifier of an ICMP message; encap2+3, encap3+4: likewise, \
+               of the innermost packet of a tunnel; vlan+srcmac: the VLAN and the source's \
+               hardware address. The same packet takes the same slave as with the in-tree driver.",
+        ..OPTION
+    },
+    OptionDesc {
         id: OptionId::QueueId,
         name: "queue_id",
         scope: Scope::Slave,
@@ -478,6 +511,48 @@ const BUILT_OPTIONS: [OptionDesc; 28] = [
         sysfs: sysfs(Show::List),
         help: "Ties a transmit queue of the bond to a slave: packets in that queue leave through \
                it while its link is up. 0 ties none. Write SLAVE:QUEUE.",
+        ..OPTION
+    },
+    OptionDesc {
+        id: OptionId::AdSelect,
+        name: "ad_select",
+        values: Values::Choice(&[
+            named("stable", 0),
+            named("bandwidth", 1),
+            named("count", 2),
+            named("actor_port_prio", 3),
+        ]),
+        if_down: true,
+        netlink: netlink(22, NetlinkKind::U8),
+        sysfs: sysfs(Show::NameNumber),
+        param: param(
+            ParamKind::Charp,
+            "802.3ad aggregation selection logic; 0 for stable (default), 1 for bandwidth, \
+             2 for count",
+        ),
+        help: "What decides between several aggregators in 802.3ad mode. It is kept for that mode, \
+               which this version does not have.",
+        ..OPTION
+    },
+    OptionDesc {
+        id: OptionId::LpInterval,
+        name: "lp_interval",
+        values: Values::Range {
+            min: 1,
+            max: INT_MAX,
+            named: &[named("minval", 1), named("maxval", INT_MAX)],
+        },
+        default: 1,
+        unit: "s",
+        netlink: netlink(19, NetlinkKind::U32),
+        sysfs: sysfs(Show::Number),
+        param: param(
+            ParamKind::Uint,
+            "The number of seconds between instances where the bonding driver sends learning \
+             packets to each slaves peer switch. The default is 1.",
+        ),
+        help: "How often balance-tlb and balance-alb send learning packets to the switches. It is \
+               kept for these modes, which this version does not have.",
         ..OPTION
     },
     OptionDesc {

@@ -3,7 +3,7 @@
 //! The options that this version of the driver does not have: they can be read, and set to their
 //! default.
 
-use super::table::{named, netlink, param, sysfs, INT_MAX, OFF_ON, OPTION};
+use super::table::{named, netlink, param, sysfs, OFF_ON, OPTION};
 use super::{Modes, NetlinkKind, OptionDesc, OptionId, ParamKind, Scope, Show, Values};
 use crate::mode::Mode;
 
@@ -15,29 +15,7 @@ const UNBUILT: OptionDesc = OptionDesc {
 };
 
 /// The options that are not built, in the order of [`OptionId`], after those that are.
-pub(super) const UNBUILT_OPTIONS: [OptionDesc; 13] = [
-    OptionDesc {
-        id: OptionId::XmitHashPolicy,
-        name: "xmit_hash_policy",
-        values: Values::Choice(&[
-            named("layer2", 0),
-            named("layer3+4", 1),
-            named("layer2+3", 2),
-            named("encap2+3", 3),
-            named("encap3+4", 4),
-            named("vlan+srcmac", 5),
-        ]),
-        netlink: netlink(14, NetlinkKind::U8),
-        sysfs: sysfs(Show::NameNumber),
-        param: param(
-            ParamKind::Charp,
-            "balance-alb, balance-tlb, balance-xor, 802.3ad hashing method; 0 for layer 2 \
-             (default), 1 for layer 3+4, 2 for layer 2+3, 3 for encap layer 2+3, 4 for encap \
-             layer 3+4, 5 for vlan+srcmac",
-        ),
-        help: "Which parts of a packet choose its slave in the modes that hash.",
-        ..UNBUILT
-    },
+pub(super) const UNBUILT_OPTIONS: [OptionDesc; 10] = [
     OptionDesc {
         id: OptionId::LacpActive,
         name: "lacp_active",
@@ -73,26 +51,6 @@ pub(super) const UNBUILT_OPTIONS: [OptionDesc; 13] = [
         unsupported: ONLY_802_3AD,
         netlink: netlink(34, NetlinkKind::U8),
         help: "Whether an 802.3ad bond goes without carrier until a partner answers.",
-        ..UNBUILT
-    },
-    OptionDesc {
-        id: OptionId::AdSelect,
-        name: "ad_select",
-        values: Values::Choice(&[
-            named("stable", 0),
-            named("bandwidth", 1),
-            named("count", 2),
-            named("actor_port_prio", 3),
-        ]),
-        if_down: true,
-        netlink: netlink(22, NetlinkKind::U8),
-        sysfs: sysfs(Show::NameNumber),
-        param: param(
-            ParamKind::Charp,
-            "802.3ad aggregation selection logic; 0 for stable (default), 1 for bandwidth, \
-             2 for count",
-        ),
-        help: "What decides between several aggregators.",
         ..UNBUILT
     },
     OptionDesc {
@@ -168,26 +126,6 @@ pub(super) const UNBUILT_OPTIONS: [OptionDesc; 13] = [
         unsupported: ONLY_802_3AD,
         netlink: netlink(33, NetlinkKind::U8),
         help: "Whether ARP and neighbour discovery go out through every slave.",
-        ..UNBUILT
-    },
-    OptionDesc {
-        id: OptionId::LpInterval,
-        name: "lp_interval",
-        values: Values::Range {
-            min: 1,
-            max: INT_MAX,
-            named: &[named("minval", 1), named("maxval", INT_MAX)],
-        },
-        default: 1,
-        unit: "s",
-        netlink: netlink(19, NetlinkKind::U32),
-        sysfs: sysfs(Show::Number),
-        param: param(
-            ParamKind::Uint,
-            "The number of seconds between instances where the bonding driver sends learning \
-             packets to each slaves peer switch. The default is 1.",
-        ),
-        help: "How often the balancing modes send learning packets to the switches.",
         ..UNBUILT
     },
     OptionDesc {

@@ -106,12 +106,6 @@ pub enum Warning {
         /// The text.
         given: Excerpt,
     },
-    /// This version does not have the option, and it would have no effect in this configuration
-    /// anyway; it is dropped.
-    NotBuilt {
-        /// The option.
-        option: OptionId,
-    },
 }
 
 impl Warning {
@@ -260,14 +254,6 @@ impl fmt::Display for Warning {
                 let name = option.desc().name;
                 write!(f, "Warning: invalid {name} \"{given}\", using the default")
             }
-            Warning::NotBuilt { option } => {
-                let name = option.desc().name;
-                write!(
-                    f,
-                    "Warning: {name} is not supported by this version of the driver and was \
-                     ignored"
-                )
-            }
         }
     }
 }
@@ -282,7 +268,7 @@ pub enum ParamError {
         /// The text.
         given: Excerpt,
     },
-    /// `use_carrier` is not 1.
+    /// `use_carrier` is neither 0 nor 1.
     UseCarrier(i32),
     /// `arp_validate` without `arp_interval`.
     ArpValidateAlone,
@@ -320,7 +306,7 @@ impl fmt::Display for ParamError {
             }
             ParamError::UseCarrier(given) => write!(
                 f,
-                "Error: invalid use_carrier parameter ({given}); it is obsolete, leave it out"
+                "Error: invalid use_carrier parameter ({given}); use 0 or 1"
             ),
             ParamError::ArpValidateAlone => f.write_str(
                 "Error: arp_validate requires arp_interval; set it and arp_ip_target, or leave it \
@@ -329,7 +315,7 @@ impl fmt::Display for ParamError {
             ParamError::ModeNotBuilt(mode) => write!(
                 f,
                 "Error: bonding mode {} is not supported by this version of the driver; use \
-                 balance-rr or active-backup",
+                 balance-rr, active-backup, balance-xor or broadcast",
                 mode.name()
             ),
         }

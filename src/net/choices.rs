@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The lower devices of a master among which a number, the hash of a packet, chooses.
+//!
+//! The table is changed in place, so that a change needs no memory and cannot fail. Who chooses
+//! meanwhile may get one that was in it a moment ago.
+
+use crate::device::{Dev, Master};
+use crate::lower::Lower;
+use crate::rcu::Rcu;
+use crate::rtnl::Rtnl;
+use crate::sync::synchronize_net;
+use core::ptr;
+use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
+use kernel::error::Result;
+use kernel::prelude::*;
+
+/// How many places the first table has.
+const FEWEST: u32 = 4;
+
+/// # Invariants
+///
+/// The places hold lower devices that are linked to the master, or NULL.
+struct Table<T: Master> {
+    /// How many places are in use, from the first on.
+    len: AtomicU32,
+    places: KVec<AtomicPtr<Lower<T>>>,
+}
+
+impl<T: Master> Table<T> {
+    /// Makes a table with the places of another.
+    fn new(capacity: u32, before: Option<&Table<T>>) -> Result<KBox<Self>> {
+        let mut places = KVec::with_capacity(capacity as usize, GFP_KERNEL)?;
+        let mut held = before.map_or(&[][..], |table| &table.places).iter();
+        for _ in 0..capacity {
+            let lower = held
+                .next()
+                .map_or(ptr::null_mut(), |place| place.load(Ordering::Relaxed));
+            places
+                .push_within_capacity(AtomicPtr::new(lower))
+                .map_err(|_| ENOMEM)?;
+        }
+        let len = before.map_or(0, |table| table.len.load(Ordering::Relaxed));
+        Ok(KBox::new(
+            Self {
+                len: AtomicU32::new(len),
+                places,
+            },
+            GFP_KERNEL,
+        )?)
+    }
+}
+
+/// The place of the table in a master's private area; all zeros for none.
+pub(crate) struct Choices<T: Master>(AtomicPtr<Table<T>>);
+
+impl<T: Master> Choices<T> {
+    /// Takes a lower device out, wherever it is.
+    pub(crate) fn forget(&self, lower: &Lower<T>, _rtnl: &Rtnl) {
+        // SAFETY: Tables are made and freed under RTNL only.
+        let Some(table) = (unsafe { self.0.load(Ordering::Relaxed).as_ref() }) else {
+            return;
+        };
+        for place in &table.places {
+            if ptr::eq(place.load(Ordering::Relaxed), lower) {
+                place.store(ptr::null_mut(), Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// Frees the table.
+    ///
+    /// # Safety
+    ///
+    /// Nobody uses the master any more.
+    pub(crate) unsafe fn free(&self) {
+        let table = self.0.swap(ptr::null_mut(), Ordering::Relaxed);
+        if !table.is_null() {
+            // SAFETY: Made from a box by `reserve_choice`; by the caller's promise nobody reads it.
+            drop(unsafe { KBox::from_raw(table) });
+        }
+    }
+}
+
+impl<T: Master> Dev<T> {
+    /// Makes room in the table for one more lower device than there are. May sleep.
+    pub fn reserve_choice(&self, _rtnl: &Rtnl) -> Result {
+        let choices = &self.private().choices;
+        // SAFETY: Tables are made and freed under RTNL only.
+        let before = unsafe { choices.0.load(Ordering::Relaxed).as_ref() };
+        let needed = self.lower_count().saturating_add(1);
+        if before.is_some_and(|table| table.places.len() >= needed as usize) {
+            return Ok(());
+        }
+        let table = Table::new(needed.saturating_mul(2).max(FEWEST), before)?;
+        let old = choices.0.swap(KBox::into_raw(table), Ordering::Release);
+        if !old.is_null() {
+            synchronize_net();
+            // SAFETY: Made from a box by an earlier call, and nobody reads it since the grace period.
+            drop(unsafe { KBox::from_raw(old) });
+        }
+        Ok(())
+    }
+
+    /// Replaces what is in the table; what does not fit (see [`Self::reserve_choice`]) is left out.
+    pub fn set_choices<'a>(&self, lowers: impl Iterator<Item = &'a Lower<T>>, _rtnl: &Rtnl) {
+        // SAFETY: Tables are made and freed under RTNL only.
+        let Some(table) = (unsafe { self.private().choices.0.load(Ordering::Relaxed).as_ref() })
+        else {
+            return;
+        };
+        let mut len = 0u32;
+        let linked = lowers.filter(|lower| lower.is_linked_to(self));
+        // INVARIANT: `unlink` empties the place of a lower device that leaves.
+        for (place, lower) in table.places.iter().zip(linked) {
+            place.store(ptr::from_ref(lower).cast_mut(), Ordering::Release);
+            len = len.saturating_add(1);
+        }
+        table.len.store(len, Ordering::Release);
+        for place in table.places.get(len as usize..).unwrap_or_default() {
+            place.store(ptr::null_mut(), Ordering::Relaxed);
+        }
+    }
+
+    /// Chooses a lower device of the table by a number; none if it is empty, or about to change.
+    #[inline(always)]
+    pub fn choose<'a>(&'a self, number: u32, _rcu: &'a Rcu) -> Option<&'a Lower<T>> {
+        // SAFETY: A table is freed a grace period after it was replaced, or with the master.
+        let table = unsafe { self.private().choices.0.load(Ordering::Acquire).as_ref() }?;
+        let place = number.checked_rem(table.len.load(Ordering::Acquire))?;
+        let lower = table.places.get(place as usize)?.load(Ordering::Acquire);
+        // SAFETY: By the type invariant it was linked when it was read, and lower devices are freed
+        // a grace period after they were unlinked.
+        unsafe { lower.as_ref() }
+    }
+}

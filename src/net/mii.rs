@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What a driver says of its link when it is asked, for drivers that do not report it.
+//!
+//! C headers: [`include/linux/ethtool.h`](srctree/include/linux/ethtool.h),
+//! [`include/uapi/linux/mii.h`](srctree/include/uapi/linux/mii.h)
+
+use crate::bindings;
+use crate::netdevice::NetDevice;
+use crate::rtnl::Rtnl;
+use core::ptr;
+
+impl NetDevice {
+    /// Asks the driver whether the link is up: through ethtool, or else for the status register of
+    /// its MII transceiver (IEEE 802.3, 22.2.4.2). None if it has neither.
+    ///
+    /// `locked` as in [`Self::link_settings`]. May sleep, and may send link events of the device.
+    pub fn driver_link(&self, _rtnl: &Rtnl, locked: bool) -> Option<bool> {
+        if locked {
+            return self.ask_driver();
+        }
+        // SAFETY: The device is allocated, and the lock is not held by the caller.
+        unsafe { bindings::nh_lock_ops(self.as_ptr()) };
+        let link = self.ask_driver();
+        // SAFETY: Taken above.
+        unsafe { bindings::nh_unlock_ops(self.as_ptr()) };
+        link
+    }
+
+    fn ask_driver(&self) -> Option<bool> {
+        let dev = self.as_ptr();
+        // SAFETY: The device is allocated, and its operations are static. RTNL is held, and the
+        // instance lock by those drivers that want it.
+        unsafe {
+            if let Some(get_link) = (*dev).ethtool_ops.as_ref().and_then(|ops| ops.get_link) {
+                return Some(get_link(dev) != 0);
+            }
+        }
+        let status = self.mii_status()?;
+        Some(u32::from(status) & bindings::BMSR_LSTATUS != 0)
+    }
+
+    fn mii_status(&self) -> Option<u16> {
+        let dev = self.as_ptr();
+        // SAFETY: As in `ask_driver`.
+        let ioctl = unsafe { (*dev).netdev_ops.as_ref()?.ndo_eth_ioctl? };
+        let mut request: bindings::ifreq = pin_init::zeroed();
+        // if_mii(): the registers are where the request has its argument.
+        let mii = (&raw mut request.ifr_ifru).cast::<bindings::mii_ioctl_data>();
+        // SAFETY: The request is large enough for the registers, which are plain numbers; the name is
+        // as long in both places. The operation runs as above.
+        unsafe {
+            ptr::copy_nonoverlapping(
+                (&raw const (*dev).name).cast::<u8>(),
+                (&raw mut request.ifr_ifrn).cast(),
+                bindings::IFNAMSIZ as usize,
+            );
+            if ioctl(dev, &mut request, bindings::SIOCGMIIPHY as i32) != 0 {
+                return None;
+            }
+            (*mii).reg_num = bindings::MII_BMSR as u16;
+            if ioctl(dev, &mut request, bindings::SIOCGMIIREG as i32) != 0 {
+                return None;
+            }
+            Some((*mii).val_out)
+        }
+    }
+}
+
+const _: () = assert!(
+    size_of::<bindings::mii_ioctl_data>() <= size_of::<bindings::ifreq__bindgen_ty_2>()
+        && align_of::<bindings::mii_ioctl_data>() <= align_of::<bindings::ifreq>()
+);

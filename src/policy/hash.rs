@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The hash of a packet that picks its slave (`xmit_hash_policy`).
+//!
+//! Switches and peers may rely on which flow takes which link, so the numbers are those of the
+//! in-tree driver, bit for bit. All fields of a packet enter as they lie in memory.
+
+/// What enters the hash; the numbers are those of `linux/if_bonding.h` (`BOND_XMIT_POLICY_*`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(u8)]
+pub enum HashPolicy {
+    /// The hardware addresses and the protocol.
+    #[default]
+    Layer2 = 0,
+    /// The IP addresses and the ports.
+    Layer34 = 1,
+    /// The hardware addresses and the IP addresses.
+    Layer23 = 2,
+    /// As `Layer23`, of the innermost packet of a tunnel.
+    Encap23 = 3,
+    /// As `Layer34`, of the innermost packet of a tunnel.
+    Encap34 = 4,
+    /// The VLAN and the source's hardware address.
+    VlanSrcMac = 5,
+}
+
+impl HashPolicy {
+    /// The policy with this number, if there is one.
+    pub const fn from_number(number: u64) -> Option<HashPolicy> {
+        match number {
+            0 => Some(HashPolicy::Layer2),
+            1 => Some(HashPolicy::Layer34),
+            2 => Some(HashPolicy::Layer23),
+            3 => Some(HashPolicy::Encap23),
+            4 => Some(HashPolicy::Encap34),
+            5 => Some(HashPolicy::VlanSrcMac),
+            _ => None,
+        }
+    }
+
+    const fn hashes_ports(self) -> bool {
+        matches!(self, HashPolicy::Layer34 | HashPolicy::Encap34)
+    }
+}
+
+/// What a hash is made of. Each field is as it lies in memory, read as a number of this machine.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Flow {
+    /// The source address; of IPv6, its four words one XOR the other.
+    pub src: u32,
+    /// The destination address, likewise.
+    pub dst: u32,
+    /// Both ports, or what an IPsec header has in their place (its SPI); 0 for none.
+    pub ports: u32,
+    /// Type, code and identifier of an ICMP message that has an identifier; 0 for none.
+    pub icmp: u32,
+}
+
+/// A packet that is about to leave, from its link-layer header on.
+pub trait Packet {
+    /// The `N` bytes at an offset from the link-layer header; none if the packet ends before.
+    fn bytes<const N: usize>(&self, at: usize) -> Option<[u8; N]>;
+
+    /// The protocol behind the link-layer header, `ETH_P_*`, in host byte order.
+    fn protocol(&self) -> u16;
+
+    /// The offset of what that protocol begins with.
+    fn network_offset(&self) -> usize;
+
+    /// The VLAN tag (TCI) that goes beside the packet, in host byte order; 0 for none.
+    fn vlan_tag(&self) -> u16;
+
+    /// The hash of its flow that the stack has already, if it is one of addresses and ports.
+    fn flow_hash(&self) -> Option<u32>;
+
+    /// The innermost flow, as the kernel's flow dissector sees it.
+    fn dissect(&self) -> Option<Flow>;
+}
+
+/// The hash of a packet.
+#[inline]
+pub fn hash(policy: HashPolicy, packet: &impl Packet) -> u32 {
+    let flow = match policy {
+        HashPolicy::Layer2 => None,
+        HashPolicy::VlanSrcMac => return vlan_srcmac(packet),
+        HashPolicy::Layer34 | HashPolicy::Layer23 => flow(packet, policy.hashes_ports()),
+        HashPolicy::Encap23 => packet.dissect(),
+        HashPolicy::Encap34 => {
+            if let Some(hash) = packet.flow_hash() {
+                return hash;
+            }
+            packet.dissect()
+        }
+    };
+    match flow {
+        None => layer2(packet),
+        Some(flow) if policy.hashes_ports() => {
+            let ends = if flow.icmp != 0 {
+                flow.icmp
+            } else {
+                flow.ports
+            };
+            // Many clients use even ports only.
+            fold(ends, &flow) >> 1
+        }
+        Some(flow) => fold(layer2(packet), &flow),
+    }
+}
+
+/// The hash of a socket's flow, as of a packet with `layer3+4`.
+pub const fn of_flow(flow: &Flow) -> u32 {
+    fold(flow.ports, flow) >> 1
+}
+
+const fn fold(hash: u32, flow: &Flow) -> u32 {
+    let hash = hash ^ flow.dst ^ flow.src;
+    let hash = hash ^ (hash >> 16);
+    hash ^ (hash >> 8)
+}
+
+/// The last bytes of the hardware addresses, and the protocol. 0 for a packet without such a header.
+fn layer2(packet: &impl Packet) -> u32 {
+    match packet.bytes::<14>(0) {
+        Some([_, _, _, _, _, dst, _, _, _, _, _, src, proto @ ..]) => {
+            u32::from(dst ^ src) ^ u32::from(u16::from_be_bytes(proto))
+        }
+        None => 0,
+    }
+}
+
+fn vlan_srcmac(packet: &impl Packet) -> u32 {
+    match packet.bytes::<14>(0) {
+        Some([_, _, _, _, _, _, a, b, c, d, e, f, _, _]) => {
+            let vendor = u32::from_be_bytes([0, a, b, c]);
+            let device = u32::from_be_bytes([0, d, e, f]);
+            u32::from(packet.vlan_tag()) ^ vendor ^ device
+        }
+        None => 0,
+    }
+}
+
+const ETH_P_IP: u16 = 0x0800;
+const ETH_P_IPV6: u16 = 0x86dd;
+
+const IPPROTO_ICMP: u8 = 1;
+const IPPROTO_TCP: u8 = 6;
+const IPPROTO_UDP: u8 = 17;
+const IPPROTO_DCCP: u8 = 33;
+const IPPROTO_ESP: u8 = 50;
+const IPPROTO_AH: u8 = 51;
+const IPPROTO_ICMPV6: u8 = 58;
+const IPPROTO_SCTP: u8 = 132;
+const IPPROTO_UDPLITE: u8 = 136;
+
+/// How long the fixed part of an ICMP header is, in bytes.
+const ICMP_LEN: usize = 8;
+
+/// An IP header.
+struct Ip {
+    src: u32,
+    dst: u32,
+    /// Where what is in it begins.
+    payload: usize,
+    /// What is in it; none in a fragment, whose first part alone would tell.
+    protocol: Option<u8>,
+}
+
+/// The flow of an IP packet; that of the packet that caused it, if this is an ICMP error.
+#[inline]
+fn flow(packet: &impl Packet, with_ports: bool) -> Option<Flow> {
+    let ip = ip(packet, packet.network_offset())?;
+    let mut flow = Flow {
+        src: ip.src,
+        dst: ip.dst,
+        ..Flow::default()
+    };
+    match ip.protocol {
+        None => {}
+        Some(protocol @ (IPPROTO_ICMP | IPPROTO_ICMPV6)) => {
+            icmp(packet, &ip, protocol, with_ports, &mut flow)?;
+        }
+        Some(protocol) if with_ports => flow.ports = ports(packet, ip.payload, protocol),
+        Some(_) => {}
+    }
+    Some(flow)
+}
+
+fn icmp(
+    packet: &impl Packet,
+    outer: &Ip,
+    protocol: u8,
+    with_ports: bool,
+    flow: &mut Flow,
+) -> Option<()> {
+    let Some([kind, code, _, _, id @ .., _, _]) = packet.bytes::<ICMP_LEN>(outer.payload) else {
+        return Some(());
+    };
+    if has_id(kind) {
+        // An identifier of 0 is one, too.
+        let [low, high] = u16::from_be_bytes(id).max(1).to_ne_bytes();
+        flow.icmp = u32::from_ne_bytes([kind, code, low, high]);
+    }
+    if !is_error(protocol, kind) {
+        return Some(());
+    }
+    let inner = ip(packet, outer.payload.checked_add(ICMP_LEN)?)?;
+    flow.src = inner.src;
+    flow.dst = inner.dst;
+    if let Some(protocol) = inner.protocol.filter(|_| with_ports) {
+        flow.ports = ports(packet, inner.payload, protocol);
+    }
+    Some(())
+}
+
+/// The IP header at an offset; its version is that of the outermost one.
+#[inline]
+fn ip(packet: &impl Packet, at: usize) -> Option<Ip> {
+    match packet.protocol() {
+        ETH_P_IP => {
+            let [first, _, _, _, _, _, f0, f1, _, protocol, _, _, s0, s1, s2, s3, d0, d1, d2, d3] =
+                packet.bytes::<20>(at)?;
+            // More fragments follow, or the offset is not 0 (RFC 791, section 3.1).
+            let is_fragment = u16::from_be_bytes([f0, f1]) & 0x3fff != 0;
+            Some(Ip {
+                src: u32::from_ne_bytes([s0, s1, s2, s3]),
+                dst: u32::from_ne_bytes([d0, d1, d2, d3]),
+                payload: at.checked_add(usize::from(first & 0x0f) << 2)?,
+                protocol: (!is_fragment).then_some(protocol),
+            })
+        }
+        ETH_P_IPV6 => {
+            let [_, _, _, _, _, _, next, _] = packet.bytes::<8>(at)?;
+            let addresses = packet.bytes::<32>(at.checked_add(8)?)?;
+            let (src, dst) = addresses.split_at(16);
+            Some(Ip {
+                src: words(src),
+                dst: words(dst),
+                payload: at.checked_add(40)?,
+                protocol: Some(next),
+            })
+        }
+        _ => None,
+    }
+}
+
+/// The words of an address, one XOR the other.
+#[inline]
+fn words(address: &[u8]) -> u32 {
+    address
+        .chunks_exact(4)
+        .filter_map(|word| word.try_into().ok())
+        .fold(0, |hash, word| hash ^ u32::from_ne_bytes(word))
+}
+
+#[inline]
+fn ports(packet: &impl Packet, at: usize, protocol: u8) -> u32 {
+    let offset = match protocol {
+        IPPROTO_TCP | IPPROTO_UDP | IPPROTO_DCCP | IPPROTO_ESP | IPPROTO_SCTP | IPPROTO_UDPLITE => {
+            0
+        }
+        IPPROTO_AH => 4,
+        _ => return 0,
+    };
+    let bytes = at.checked_add(offset).and_then(|at| packet.bytes::<4>(at));
+    bytes.map_or(0, u32::from_ne_bytes)
+}
+
+/// Whether ICMP messages of this type have an identifier: echo and timestamp, requests and replies.
+/// The types of ICMP and ICMPv6 do not collide.
+const fn has_id(kind: u8) -> bool {
+    matches!(kind, 0 | 8 | 13 | 14 | 128 | 129)
+}
+
+/// Whether ICMP messages of this type carry the packet that caused them (RFC 792, RFC 4443).
+const fn is_error(protocol: u8, kind: u8) -> bool {
+    match protocol {
+        IPPROTO_ICMP => matches!(kind, 3 | 4 | 5 | 11 | 12),
+        _ => matches!(kind, 1..=4),
+    }
+}
