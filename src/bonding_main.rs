@@ -27,6 +27,9 @@ struct Bonding {
     _link: rtnetlink::Registration<Bond>,
     _namespaces: Pin<KBox<pernet::Registration<interface::Namespaces>>>,
     // The listeners hear of every slave that goes, from before the first bond to after the last.
+    // Gone before the files of bonds, which keep what they need of it.
+    _debugfs: interface::debugfs::Directory,
+    _debug_files: Pin<KBox<notifier::Registration<interface::debugfs::DebugFiles>>>,
     _proc_files: Pin<KBox<notifier::Registration<interface::Files>>>,
     _events: Pin<KBox<notifier::Registration<bond::Events>>>,
     _driver: registration::Registration<Bond>,
@@ -38,6 +41,8 @@ impl kernel::Module for Bonding {
         configure::set_defaults(defaults);
         let driver = registration::Registration::new(c"bonding", &interface::OPS)?;
         let events = notifier::Registration::new()?;
+        let debugfs = interface::debugfs::Directory::new();
+        let debug_files = notifier::Registration::new()?;
         let proc_files = notifier::Registration::new()?;
         let namespaces = pernet::Registration::new()?;
         let link = rtnetlink::Registration::new()?;
@@ -45,6 +50,8 @@ impl kernel::Module for Bonding {
         Ok(Bonding {
             _link: link,
             _namespaces: namespaces,
+            _debugfs: debugfs,
+            _debug_files: debug_files,
             _proc_files: proc_files,
             _events: events,
             _driver: driver,

@@ -7,7 +7,7 @@ use super::device::{all_have_addrs, give_mtu, give_rx_flags};
 use super::failover::{self, Source};
 use super::message::Of;
 use super::slave::{read_link_settings, set_role, tell, Key, Slave};
-use super::{arp, link_type, monitor, Bond, BondDev, SlaveDev};
+use super::{arp, history, link_type, monitor, Bond, BondDev, SlaveDev};
 use core::ffi::CStr;
 use kernel::prelude::*;
 use net::dev_addr::AddrAssign;
@@ -23,6 +23,7 @@ use net::sync::now_ms;
 use net::{netdev_err, netdev_info, netdev_warn};
 use policy::address::{self, Admission, AtEnslave};
 use policy::hash::HashPolicy;
+use policy::history::What;
 use policy::options::FailOverMac;
 use policy::receive::SlaveFlags;
 use policy::{Config, Event, Link, LinkState, Mode, Port};
@@ -115,6 +116,7 @@ pub(crate) fn enslave(
     if !dev.features().has(Features::LRO) {
         device.disable_lro(rtnl);
     }
+    dev.data().history.reserve(rtnl)?;
     if config.mode.uses_hash() {
         dev.reserve_choice(rtnl)?;
     }
@@ -139,6 +141,9 @@ fn join(dev: &BondDev, slave: &SlaveDev, config: &Config, rtnl: &Rtnl) {
     tell(dev, slave, rtnl);
     arp::give_time(slave);
     arp::admit(dev, slave, rtnl);
+
+    let joined = What::Joined(slave.data().port().link.state);
+    history::note(dev, Some(slave), joined, rtnl);
 
     if config.mode.uses_primary() {
         if config

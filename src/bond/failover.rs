@@ -10,17 +10,18 @@
 use super::device::{all_have_addrs, give_rx_flags, take_rx_flags};
 use super::message::Of;
 use super::slave::{read_link_settings, set_role, set_roles, tell, Key, Slaves};
-use super::{address, announce, arp, monitor, transmit, BondDev, SlaveDev};
+use super::{address, announce, arp, history, monitor, transmit, BondDev, SlaveDev};
 use net::netdev_info;
 use net::netdevice::NetDevice;
 use net::notifier::Announce;
 use net::published::Slot;
 use net::rtnl::Rtnl;
 use net::sync::{now_ms, ratelimit};
+use policy::history::{What, Why};
 use policy::link::{Role, TransitionMessage};
 use policy::options::FailOverMac;
 use policy::receive::SlaveFlags;
-use policy::{Config, Event, Mode, Outcome, Port, Transition};
+use policy::{Config, Event, Millis, Mode, Outcome, Port, Transition};
 
 /// Where an event comes from.
 #[derive(Clone, Copy)]
@@ -74,6 +75,7 @@ fn carry_out(dev: &BondDev, outcome: &Outcome<Key<'_>>, source: Source<'_>, rtnl
         switch(
             dev,
             outcome.group.active.map(|key| key.0),
+            outcome.why,
             outcome.early_ms,
             rtnl,
         );
@@ -108,6 +110,8 @@ fn report(dev: &BondDev, slave: &SlaveDev, config: &Config, source: Source<'_>, 
         },
         rtnl,
     );
+    let cause = slave.data().port().cause;
+    history::note(dev, Some(slave), What::Link(transition, cause), rtnl);
     let settled = transition.settled();
     let is_up = |transition| transition == Transition::WentUp;
     if is_up(transition) || settled.is_some_and(is_up) {
@@ -153,7 +157,7 @@ pub(super) fn set_carrier(dev: &BondDev, carrier: bool, failover: bool, rtnl: &R
 }
 
 /// Moves the traffic to another slave, or to none.
-fn switch(dev: &BondDev, new: Option<&SlaveDev>, early_ms: Option<u64>, rtnl: &Rtnl) {
+fn switch(dev: &BondDev, new: Option<&SlaveDev>, why: Why, early_ms: Option<Millis>, rtnl: &Rtnl) {
     let bond = dev.data();
     let config = bond.config();
     let old = dev.slot(rtnl, Slot::Active);
@@ -162,6 +166,7 @@ fn switch(dev: &BondDev, new: Option<&SlaveDev>, early_ms: Option<u64>, rtnl: &R
     if !config.mode.uses_primary() {
         return;
     }
+    history::note(dev, new, What::Active { why, early_ms }, rtnl);
     arp::give_all_time(dev, rtnl);
 
     // The new one first: it has traffic already, and must not drop what it receives.
@@ -250,7 +255,7 @@ pub(super) fn leave(dev: &BondDev, slave: &SlaveDev, rtnl: &Rtnl) {
 /// Gives up the active slave without choosing another.
 pub(super) fn deactivate(dev: &BondDev, rtnl: &Rtnl) {
     if dev.slot(rtnl, Slot::Active).is_some() {
-        switch(dev, None, None, rtnl);
+        switch(dev, None, Why::Cleared, None, rtnl);
     }
     settle(dev, Source::PLAIN, rtnl);
 }

@@ -15,6 +15,7 @@
 //! | what does an option do? | `configure.rs` |
 //! | MTU, VLANs, statistics, link settings? | `device.rs` |
 //! | a bond that is not Ethernet? | `link_type.rs` |
+//! | what has been decided lately? | `history.rs` |
 //! | how does a message name the slave? | `message.rs` |
 
 mod address;
@@ -24,6 +25,7 @@ pub(crate) mod configure;
 mod device;
 mod enslave;
 mod failover;
+mod history;
 mod link_type;
 mod message;
 mod monitor;
@@ -35,16 +37,18 @@ mod transmit;
 pub(crate) use address::steal_addr;
 pub(crate) use device::link_settings;
 pub(crate) use enslave::enslave;
+pub(crate) use history::History;
 pub(crate) use message::Text;
 pub(crate) use monitor::Events;
 pub(crate) use release::release;
 pub(crate) use slave::Slave;
 
+use crate::interface::debugfs::EventsFile;
 use core::pin::Pin;
 use core::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, AtomicU8, Ordering};
 use kernel::new_spinlock;
 use kernel::prelude::*;
-use kernel::sync::SpinLock;
+use kernel::sync::{Arc, SpinLock};
 use net::device::{Dev, Master, Rx};
 use net::lower::Lower;
 use net::netdevice::{NetDevice, Stats, Vlan};
@@ -96,6 +100,9 @@ pub(crate) struct Bond {
     deadline: AtomicU64,
     /// Whether there is something to do that waits for no time.
     kicked: AtomicBool,
+    /// What has been decided lately, and the file that shows it.
+    history: Arc<History>,
+    pub(crate) events_file: RtnlCell<Option<EventsFile>>,
     /// What the ARP monitor keeps.
     #[pin]
     prober: arp::Prober,
@@ -111,6 +118,11 @@ impl Bond {
     /// Returns the options. Process context.
     pub(crate) fn config(&self) -> Config {
         *self.config.lock()
+    }
+
+    /// Returns what the bond has decided lately.
+    pub(crate) fn history(dev: &BondDev) -> Arc<History> {
+        dev.data().history.clone()
     }
 
     /// Returns what the ARP monitor keeps.
@@ -155,6 +167,8 @@ impl Master for Bond {
                 next_poll: AtomicU64::new(u64::MAX),
                 deadline: AtomicU64::new(u64::MAX),
                 kicked: AtomicBool::new(false),
+                history: History::new()?,
+                events_file: RtnlCell::new(None),
                 prober <- arp::Prober::new(defaults),
                 computing_features: RtnlCell::new(false),
                 changing_mtu: RtnlCell::new(false),

@@ -7,7 +7,7 @@ use super::device::{all_have_addrs, keep_stats, take_rx_flags};
 use super::failover::{self, Source};
 use super::message::Of;
 use super::slave::{set_role, Key};
-use super::{arp, link_type, monitor, transmit, BondDev, SlaveDev};
+use super::{arp, history, link_type, monitor, transmit, BondDev, SlaveDev};
 use kernel::prelude::*;
 use net::netdev_features::Features;
 use net::netdevice::{NetDevice, ARPHRD_ETHER};
@@ -15,6 +15,7 @@ use net::notifier::Announce;
 use net::rtnl::Rtnl;
 use net::{netdev_err, netdev_info, netdev_warn};
 use policy::address;
+use policy::history::What;
 use policy::receive::SlaveFlags;
 use policy::Event;
 
@@ -74,6 +75,7 @@ fn leave(dev: &BondDev, slave: &SlaveDev, why: Why, rtnl: &Rtnl) {
         },
         rtnl,
     );
+    history::note(dev, Some(slave), What::Left, rtnl);
     let role = if was_backup { "backup" } else { "active" };
     netdev_info!(
         dev,

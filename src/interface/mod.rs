@@ -9,6 +9,7 @@
 //! | `/sys/class/net/SLAVE/bonding_slave/` | `slave_sysfs.rs` |
 //! | `/sys/class/net/bonding_masters` | `masters.rs` |
 //! | `/proc/net/bonding/BOND` | `procfs.rs` |
+//! | `/sys/kernel/debug/bonding/BOND/events` | `debugfs.rs` |
 //! | module parameters | `params.rs` |
 //! | ifenslave, mii-tool | `ioctl.rs` |
 //! | ethtool | `ethtool.rs` |
@@ -16,6 +17,7 @@
 //! Names, types, ranges and defaults of the options come from `policy::options::OPTIONS`; what
 //! setting one does is in `bond::configure`.
 
+pub(crate) mod debugfs;
 mod ethtool;
 mod ioctl;
 mod masters;

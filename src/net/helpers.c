@@ -26,6 +26,9 @@
 
 #include "helpers.h"
 
+#define CREATE_TRACE_POINTS
+#include "trace.h"
+
 /* netdevice.h */
 
 struct net *nh_dev_net(const struct net_device *dev)
@@ -499,4 +502,23 @@ int nh_solicited_node_change(struct net_device *dev, const struct in6_addr *addr
 	if (err)
 		return err;
 	return join ? dev_mc_add(dev, group_addr) : dev_mc_del(dev, group_addr);
+}
+
+/* trace.h */
+
+bool nh_traces_bond_event(void)
+{
+	return trace_bond_event_enabled();
+}
+
+void nh_trace_bond_event(const struct net_device *dev, const char *text, size_t len)
+{
+	trace_bond_event(dev, text, len);
+}
+
+/* net_namespace.h */
+
+unsigned int nh_net_number(const struct net *net)
+{
+	return net->ns.inum;
 }

@@ -109,4 +109,11 @@ struct sk_buff *nh_vlan_insert_tag(struct sk_buff *skb, u16 proto, u16 vid);
 void nh_vlan_put_tag(struct sk_buff *skb, u16 proto, u16 vid);
 int nh_solicited_node_change(struct net_device *dev, const struct in6_addr *addr, bool join);
 
+/* trace.h */
+bool nh_traces_bond_event(void);
+void nh_trace_bond_event(const struct net_device *dev, const char *text, size_t len);
+
+/* net_namespace.h */
+unsigned int nh_net_number(const struct net *net);
+
 #endif

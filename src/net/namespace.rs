@@ -46,6 +46,12 @@ impl Net {
         self.0.get()
     }
 
+    /// Returns the number of the namespace, which `lsns` shows and `/proc/PID/ns/net` points to.
+    pub fn number(&self) -> u32 {
+        // SAFETY: The namespace is alive.
+        unsafe { bindings::nh_net_number(self.as_ptr()) }
+    }
+
     /// Returns whether the current task may administrate this namespace (`CAP_NET_ADMIN`).
     pub fn is_admin(&self) -> bool {
         // SAFETY: The namespace is alive.

@@ -79,18 +79,26 @@ pub fn try_lock() -> Option<RtnlGuard> {
 
 /// A value that is read and written under RTNL only.
 ///
-/// It is copied in and out, so that no reference into it exists while somebody else writes it.
-pub struct RtnlCell<T: Copy>(UnsafeCell<T>);
+/// It is copied or moved in and out, so that no reference into it exists while somebody else writes it.
+pub struct RtnlCell<T>(UnsafeCell<T>);
 
 // SAFETY: All accesses happen with RTNL held (see `get` and `set`), so one at a time.
-unsafe impl<T: Copy + Send> Sync for RtnlCell<T> {}
+unsafe impl<T: Send> Sync for RtnlCell<T> {}
 
-impl<T: Copy> RtnlCell<T> {
+impl<T> RtnlCell<T> {
     /// Makes a cell.
     pub const fn new(value: T) -> Self {
         Self(UnsafeCell::new(value))
     }
 
+    /// Puts a value into the cell, and returns the one that was there.
+    pub fn replace(&self, _rtnl: &Rtnl, value: T) -> T {
+        // SAFETY: As in `set`; the old value is dropped by the caller, not here.
+        unsafe { core::ptr::replace(self.0.get(), value) }
+    }
+}
+
+impl<T: Copy> RtnlCell<T> {
     /// Returns a copy of the value.
     #[inline]
     pub fn get(&self, _rtnl: &Rtnl) -> T {

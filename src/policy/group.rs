@@ -7,6 +7,7 @@
 //! the tests: in a `Vec`), and is reached through [`Ports`].
 
 use crate::arp::{Duty, Micros, Monitor, Traffic, Verdict};
+use crate::history::{Cause, Why};
 use crate::link::{Link, LinkState, Millis, Transition};
 use crate::options::{Config, Effects};
 use crate::select::{self, Candidate, Duplex};
@@ -28,6 +29,8 @@ pub struct Port {
     pub failures: u32,
     /// What has happened to the link and was not reported yet. The caller reports it and clears it.
     pub pending: Option<Transition>,
+    /// Why that has happened.
+    pub cause: Cause,
 }
 
 impl Port {
@@ -41,6 +44,7 @@ impl Port {
             duplex: Duplex::Unknown,
             failures: 0,
             pending: None,
+            cause: Cause::Carrier,
         }
     }
 
@@ -174,6 +178,8 @@ pub struct Outcome<K> {
     pub group: Group<K>,
     /// Whether the active slave is another one than before.
     pub active_changed: bool,
+    /// Why it is, if it is.
+    pub why: Why,
     /// The part of its `updelay` in milliseconds that the new active slave was spared, since there
     /// was no better one.
     pub early_ms: Option<Millis>,
@@ -271,7 +277,12 @@ pub fn handle<P: Ports>(
             }
         }
     }
-    round.finish(group.active)
+    let asked = match event {
+        Event::Activate { .. } => Some(Why::ByHand),
+        Event::ClearActive => Some(Why::Cleared),
+        _ => None,
+    };
+    round.finish(group.active, asked)
 }
 
 /// One event in progress.
@@ -300,7 +311,7 @@ impl<P: Ports> Round<'_, P> {
                 // It takes more than a carrier.
                 continue;
             }
-            let was = port.link.state;
+            let was = port.link;
             let (link, transition) =
                 port.link
                     .observe(port.carrier, self.now, self.config.delays(), skip_updelay);
@@ -309,9 +320,10 @@ impl<P: Ports> Round<'_, P> {
             };
             port.link = link;
             port.pending = Some(transition);
+            port.cause = self.cause(was, transition);
             match link.state {
                 LinkState::Up => {
-                    skip_updelay &= was == LinkState::Fail;
+                    skip_updelay &= was.state == LinkState::Fail;
                     self.select |= self.outranks_active(key, port.prio);
                 }
                 LinkState::Down => {
@@ -345,11 +357,14 @@ impl<P: Ports> Round<'_, P> {
                 Verdict::Up => {
                     port.link = Link::up(self.now);
                     port.pending = Some(Transition::WentUp);
+                    port.cause = Cause::Answer;
                     self.select |= self.outranks_active(key, port.prio);
                 }
                 Verdict::Down => {
                     port.link = Link::down(self.now);
                     port.pending = Some(Transition::WentDown);
+                    let of = u32::from(self.config.arp_missed_max);
+                    port.cause = Cause::Probes { missed: of, of };
                     port.failures = port.failures.saturating_add(1);
                     self.select |= self.group.active == Some(key);
                 }
@@ -398,9 +413,41 @@ impl<P: Ports> Round<'_, P> {
             if port.link.state != LinkState::Up {
                 port.link = Link::up(self.now);
                 port.pending = Some(Transition::WentUp);
+                port.cause = Cause::Unwatched;
                 self.ports.set(key, port);
                 self.changed = true;
             }
+        }
+    }
+
+    /// Why a link changed its state, as its carrier was looked at.
+    fn cause(&self, was: Link, transition: Transition) -> Cause {
+        let is_over = was.deadline.is_some_and(|deadline| deadline <= self.now);
+        match transition {
+            Transition::WentDown if is_over => Cause::Delay(self.config.downdelay_ms()),
+            Transition::WentUp if is_over => Cause::Delay(self.config.updelay_ms()),
+            _ => Cause::Carrier,
+        }
+    }
+
+    /// Why the active slave is another one.
+    fn why(&self, before: Option<P::Key>) -> Why {
+        let Some(before) = before else {
+            return Why::First;
+        };
+        if self.gone == Some(before) {
+            return Why::Left;
+        }
+        let is_up = |key| self.ports.get(key).link.state == LinkState::Up;
+        match self.group.active {
+            Some(new) if is_up(before) && self.group.primary == Some(new) => Why::Primary,
+            Some(new)
+                if is_up(before) && self.ports.get(new).prio > self.ports.get(before).prio =>
+            {
+                Why::Priority
+            }
+            _ if is_up(before) => Why::Options,
+            _ => Why::Lost,
         }
     }
 
@@ -438,7 +485,7 @@ impl<P: Ports> Round<'_, P> {
         select::carrier(self.listed().map(|key| self.ports.get(key).link.state))
     }
 
-    fn finish(mut self, before: Option<P::Key>) -> Outcome<P::Key> {
+    fn finish(mut self, before: Option<P::Key>, asked: Option<Why>) -> Outcome<P::Key> {
         // A bond that uses all its slaves and has no link left takes one that is going up, as it
         // would if that one came back now.
         let stranded = !self.config.mode.uses_primary() && !self.carrier();
@@ -469,6 +516,7 @@ impl<P: Ports> Round<'_, P> {
         Outcome {
             group: self.group,
             active_changed: self.group.active != before,
+            why: asked.unwrap_or_else(|| self.why(before)),
             early_ms,
             links_changed: self.changed,
             carrier: self.carrier(),

@@ -32,6 +32,7 @@ pub mod arp;
 pub mod errno;
 pub mod group;
 pub mod hash;
+pub mod history;
 pub mod link;
 pub mod mode;
 pub mod name;

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What a bond has decided: the last 64 decisions, kept for debugfs; each is a trace point as well.
+
+use super::{BondDev, SlaveDev};
+use core::fmt;
+use kernel::new_spinlock;
+use kernel::prelude::*;
+use kernel::sync::{Arc, SpinLock};
+use net::rtnl::Rtnl;
+use net::sync::now_ms;
+use net::trace;
+use policy::history::{Entry, What};
+use policy::IfName;
+
+/// How many decisions are kept.
+const LENGTH: usize = 64;
+
+/// The decisions of one bond.
+#[pin_data]
+pub(crate) struct History {
+    #[pin]
+    ring: SpinLock<Ring>,
+}
+
+struct Ring {
+    /// The decision with the number `n` stands at `n % LENGTH`.
+    entries: KVec<Entry>,
+    /// The number of the next decision.
+    next: usize,
+}
+
+impl Ring {
+    fn push(&mut self, entry: Entry) {
+        let place = self.next.wrapping_rem(LENGTH);
+        if let Some(place) = self.entries.get_mut(place) {
+            *place = entry;
+        } else if self.entries.push_within_capacity(entry).is_err() {
+            // No room was made; see `History::reserve`.
+            return;
+        }
+        self.next = self.next.wrapping_add(1);
+    }
+
+    /// Returns the first decision from this number on that is still there, and its number.
+    fn from(&self, number: usize) -> Option<(usize, Entry)> {
+        let number = number.max(self.next.saturating_sub(LENGTH));
+        if number >= self.next {
+            return None;
+        }
+        let entry = self.entries.get(number.wrapping_rem(LENGTH))?;
+        Some((number, *entry))
+    }
+}
+
+impl History {
+    /// Makes a history without room.
+    pub(super) fn new() -> Result<Arc<Self>> {
+        Arc::pin_init(
+            pin_init!(Self {
+                ring <- new_spinlock!(Ring {
+                    entries: KVec::new(),
+                    next: 0,
+                }),
+            }),
+            GFP_KERNEL,
+        )
+    }
+
+    /// Makes room, which a bond without slaves does not need. May sleep.
+    pub(super) fn reserve(&self, _rtnl: &Rtnl) -> Result {
+        if self.ring.lock().entries.capacity() == 0 {
+            // Nobody else does this meanwhile, by RTNL.
+            self.ring.lock().entries = KVec::with_capacity(LENGTH, GFP_KERNEL)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for History {
+    /// Writes a line for each decision, the oldest first. Process context.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut number = 0;
+        loop {
+            // The lock is not held while the text is made.
+            let Some((at, entry)) = self.ring.lock().from(number) else {
+                return Ok(());
+            };
+            writeln!(f, "{entry}")?;
+            number = at.wrapping_add(1);
+        }
+    }
+}
+
+/// Notes a decision about a slave.
+pub(super) fn note(dev: &BondDev, slave: Option<&SlaveDev>, what: What, _rtnl: &Rtnl) {
+    let entry = Entry {
+        at: now_ms(),
+        slave: slave.and_then(|slave| IfName::new(slave.dev().name().as_bytes())),
+        what,
+    };
+    trace::bond_event(dev, entry.text());
+    dev.data().history.ring.lock().push(entry);
+}

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! `/sys/kernel/debug/bonding/BOND/events`: what a bond has decided lately, and why.
+//!
+//! There is one debugfs for all network namespaces: bonds of others than the first have the number
+//! of their namespace behind their name, as `lsns` shows it.
+
+use crate::bond::{Bond, BondDev, History};
+use core::fmt;
+use core::pin::Pin;
+use kernel::debugfs::{Dir, File, Writer};
+use kernel::prelude::*;
+use kernel::str::CString;
+use kernel::sync::Arc;
+use net::namespace::Net;
+use net::netdevice::NetDevice;
+use net::notifier::{Event, Listener};
+use net::rtnl::{self, Rtnl, RtnlCell};
+
+/// The directory, while the module is loaded.
+static DIR: RtnlCell<Option<Dir>> = RtnlCell::new(None);
+
+/// The directory of the driver. Dropping it removes it.
+pub(crate) struct Directory;
+
+impl Directory {
+    /// Makes it. Where there is no debugfs, nothing happens.
+    pub(crate) fn new() -> Self {
+        let dir = Dir::new(c"bonding");
+        DIR.replace(&rtnl::lock(), Some(dir));
+        Directory
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let dir = DIR.replace(&rtnl::lock(), None);
+        drop(dir);
+    }
+}
+
+/// The file of a bond.
+pub(crate) type EventsFile = Pin<KBox<File<Shown>>>;
+
+/// What it shows.
+pub(crate) struct Shown(Arc<History>);
+
+impl Writer for Shown {
+    fn write(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", &*self.0)
+    }
+}
+
+/// The files, which come, go and are renamed with their bonds.
+pub(crate) struct DebugFiles;
+
+impl Listener for DebugFiles {
+    fn event(dev: &NetDevice, event: Event, rtnl: &Rtnl) {
+        let Some(bond) = BondDev::from_netdev(dev) else {
+            return;
+        };
+        match event {
+            Event::Register | Event::ChangeName => {
+                drop(bond.data().events_file.replace(rtnl, None));
+                // A bond works without it.
+                if let Ok(file) = make(bond, rtnl) {
+                    drop(bond.data().events_file.replace(rtnl, file));
+                }
+            }
+            Event::Unregister => drop(bond.data().events_file.replace(rtnl, None)),
+            _ => {}
+        }
+    }
+}
+
+fn make(dev: &BondDev, rtnl: &Rtnl) -> Result<Option<EventsFile>> {
+    let Some(dir) = DIR.replace(rtnl, None) else {
+        return Ok(None);
+    };
+    DIR.replace(rtnl, Some(dir.clone()));
+    let name = if core::ptr::eq(dev.net(), Net::init()) {
+        CString::try_from_fmt(fmt!("{}", dev.name()))?
+    } else {
+        CString::try_from_fmt(fmt!("{}@{}", dev.name(), dev.net().number()))?
+    };
+    let shown = Shown(Bond::history(dev));
+    let file = KBox::pin_init(
+        dir.subdir(&name).read_only_file(c"events", shown),
+        GFP_KERNEL,
+    )?;
+    Ok(Some(file))
+}

@@ -1,0 +1,137 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# modules: ours
+# guest: --icount
+# timeout: 300
+#
+# The history of a bond, in debugfs and as a trace point: what it has decided and why.
+
+. "${BASH_SOURCE[0]%/*}/bond.sh"
+
+DEBUG=/sys/kernel/debug
+TRACING=/sys/kernel/tracing
+
+setup() {
+	loaded || modprobe bonding max_bonds=0
+	mountpoint -q $DEBUG || mount -t debugfs debugfs $DEBUG
+	mountpoint -q $TRACING || mount -t tracefs tracefs $TRACING
+	make_links veth a0 b0
+}
+
+# events [BOND]: without the times.
+events() {
+	sed 's/^\[ *[0-9]*\.[0-9]*\] //' "$DEBUG/bonding/${1-b7}/events"
+}
+
+has_event() {
+	events | grep -qxF "$1"
+}
+
+test_a_failover_and_its_reasons() {
+	make_bond b7 mode active-backup miimon 100 updelay 200 primary a0
+	enslave b7 a0 b0
+	wait_for 10 "b0 to be up" mii_status b0 up
+	cut_link a0
+	wait_for 10 "b0 to be active" active b7 b0
+	mend_link a0
+	wait_for 10 "a0 to be active" active b7 a0
+	ip link set b7 type bond active_slave b0
+	ip link set b0 nomaster
+	# The links of a new pair may be back once more before the bond uses them.
+	is "$(events | sed -n '/^a0 down/,$p')" "a0 down: lost carrier
+b0 is active: the one before lost its link
+a0 has carrier, updelay 200 ms runs
+a0 up after updelay 200 ms
+a0 is active: it is the primary slave
+b0 is active: by hand
+b0 left
+a0 is active: the one before left" "the history"
+}
+
+test_times_are_those_of_the_kernel_log() {
+	local before after line
+	read -r before _ </proc/uptime
+	make_bond b7 mode active-backup miimon 100
+	enslave b7 a0 b0
+	read -r after _ </proc/uptime
+	while read -r line; do
+		[[ $line =~ ^\[\ *([0-9]+)\.[0-9]{3}\]\  ]] || fail "no time: $line"
+		((BASH_REMATCH[1] >= ${before%.*} && BASH_REMATCH[1] <= ${after%.*})) ||
+			fail "not between $before and $after: $line"
+		before=${BASH_REMATCH[1]}
+	done <$DEBUG/bonding/b7/events
+}
+
+test_missed_probes() {
+	make_bond b7 mode active-backup arp_interval 50 arp_missed_max 3 arp_ip_target $PEER4 arp_validate all
+	enslave b7 a0 b0
+	wait_for 20 "the peer to answer" ping_peer
+	in_peer ip address delete $PEER4/24 dev br0
+	wait_for 20 "missed probes" has_event "a0 down: 3 of 3 ARP probes missed"
+	wait_for 20 "no active slave" has_event "no slave is active: the one before lost its link"
+	in_peer ip address add $PEER4/24 dev br0
+	wait_for 20 "an answer" eval 'events | grep -q " up: an ARP probe was answered"'
+}
+
+test_the_last_64_are_kept() {
+	local round
+	make_bond b7 mode active-backup miimon 100
+	for round in {1..40}; do
+		ip link set a0 down
+		ip link set a0 master b7
+		ip link set a0 nomaster
+	done
+	is "$(events | wc -l)" 64 "number of decisions"
+	is "$(events | tail -n 1)" "no slave is active: the one before left" "the last one"
+}
+
+test_files_follow_their_bonds() {
+	make_bond b7 mode active-backup
+	[[ -e $DEBUG/bonding/b7/events ]]
+	[[ -z $(events) ]] || fail "a new bond has decided something"
+	ip link set b7 down
+	ip link set b7 name b9
+	[[ ! -e $DEBUG/bonding/b7 && -e $DEBUG/bonding/b9/events ]]
+	ip link set b9 name b7
+	ip link delete b7
+	[[ ! -e $DEBUG/bonding/b7 ]]
+}
+
+test_bonds_of_the_same_name() {
+	local number
+	make_bond b7 mode active-backup
+	mk_namespace other
+	ip -n other link add b7 type bond
+	number=$(ip netns exec other readlink /proc/self/ns/net)
+	number=${number//[!0-9]/}
+	[[ -e $DEBUG/bonding/b7/events && -e $DEBUG/bonding/b7@$number/events ]]
+	ip -n other link delete b7
+	[[ ! -e $DEBUG/bonding/b7@$number && -e $DEBUG/bonding/b7/events ]]
+}
+
+test_reading_while_the_bond_goes() {
+	make_bond b7 mode active-backup miimon 100
+	enslave b7 a0 b0
+	exec 9<$DEBUG/bonding/b7/events
+	ip link delete b7
+	# The file is gone; a file that is open reads as nothing or fails, and nothing else happens.
+	cat <&9 &>/dev/null || :
+	exec 9<&-
+	unload
+	[[ ! -e $DEBUG/bonding ]]
+}
+
+test_trace_point() {
+	local point=$TRACING/events/bonding/bond_event
+	make_bond b7 mode active-backup miimon 100
+	echo 1 >$point/enable
+	enslave b7 a0 b0
+	echo 0 >$point/enable
+	grep -qE 'bond_event: b7: a0 joined' $TRACING/trace || fail "$(tail $TRACING/trace)"
+	echo >$TRACING/trace
+	cut_link a0
+	wait_for 10 "b0 to be active" active b7 b0
+	! grep -q bond_event: $TRACING/trace || fail "it is traced while nobody wants to know"
+}
+
+ktap_main "$@"
