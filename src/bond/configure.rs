@@ -167,9 +167,8 @@ fn commit(
     if let Some(notice) = effects.notice {
         netdev_warn!(dev, "{}", Text(notice));
     }
-    if effects.features && before.mode != config.mode {
+    if effects.mode && before.mode != config.mode {
         announce::cancel(dev, rtnl);
-        monitor::update_features(dev, rtnl);
     }
     if effects.slave_flags {
         set_roles(dev, rtnl);

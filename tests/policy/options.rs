@@ -314,7 +314,7 @@ fn effects_say_what_there_is_to_do() {
     let effects = |id, text: &str| active_backup().write(id, text.as_bytes(), IDLE).unwrap().1;
     assert!(effects(OptionId::Miimon, "100").monitor);
     assert!(effects(OptionId::LinkEvents, "0").monitor);
-    assert!(effects(OptionId::Mode, "0").features);
+    assert!(effects(OptionId::Mode, "0").mode);
     assert!(effects(OptionId::AllSlavesActive, "1").slave_flags);
     assert!(effects(OptionId::MinLinks, "1").carrier);
     assert!(effects(OptionId::PrimaryReselect, "failure").reselect);

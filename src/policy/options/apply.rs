@@ -36,8 +36,8 @@ pub struct Effects {
     pub carrier: bool,
     /// Work out the flags of the slaves again ([`crate::receive::SlaveFlags`]).
     pub slave_flags: bool,
-    /// Work out the features of the bond again, since its mode is another one.
-    pub features: bool,
+    /// The mode was set: drop what was left to do in the one before.
+    pub mode: bool,
     /// Find the slave that has the name of `primary`, if any.
     pub primary: bool,
     /// Carry out the command in the value: `slaves`, `active_slave`, `queue_id`, `prio`.
@@ -235,7 +235,7 @@ impl Config {
                     return Err(Reason::ModeNotBuilt(mode));
                 }
                 self = self.with_mode(mode);
-                effects.features = true;
+                effects.mode = true;
                 effects.probes = true;
             }
             OptionId::PrimaryReselect => {
