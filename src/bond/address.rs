@@ -69,18 +69,12 @@ pub(super) fn restore(dev: &BondDev, device: &NetDevice, addr: &HwAddr, rtnl: &R
 }
 
 /// Does to the addresses what `fail_over_mac` asks for after the active slave changed.
-pub(super) fn fail_over(
-    dev: &BondDev,
-    new: Option<&SlaveDev>,
-    old: Option<&SlaveDev>,
-    rtnl: &Rtnl,
-) {
+pub(super) fn fail_over(dev: &BondDev, new: Option<&SlaveDev>, rtnl: &Rtnl) {
     let with_addr = |slave: &'_ SlaveDev| addr_of(slave.dev(), rtnl);
     let config = dev.data().config();
     let action = address::at_failover(
         &config,
         new.map(|slave| (Key(slave), with_addr(slave))),
-        old.map(|slave| (Key(slave), with_addr(slave))),
         addr_of(dev, rtnl),
         dev.lowers(rtnl).map(|slave| (Key(slave), with_addr(slave))),
     );

@@ -238,7 +238,7 @@ pub(super) fn settle(dev: &BondDev, source: Source<'_>, rtnl: &Rtnl) {
     }
 
     if config.mode == Mode::ActiveBackup && new.is_some() {
-        address::fail_over(dev, new, old, rtnl);
+        address::fail_over(dev, new, rtnl);
         let _ = dev.announce(rtnl, Announce::BondingFailover);
         announce::step(dev, rtnl);
     }

@@ -137,13 +137,12 @@ pub enum AtFailover<K> {
 
 /// What a failover does to the addresses.
 ///
-/// `new` and `old` are the new and the former active slave with their addresses, if any; `slaves`
-/// are all slaves with theirs, among which the one that has the address of the bond is looked up
-/// if there is no former active slave.
+/// `new` is the new active slave with its address, if any; `slaves` are all slaves with theirs, among
+/// which the one that has the address of the bond is looked up: the former active one, unless somebody
+/// has given that another address.
 pub fn at_failover<K: Copy + Eq>(
     config: &Config,
     new: Option<(K, HwAddr)>,
-    old: Option<(K, HwAddr)>,
     bond: HwAddr,
     slaves: impl Iterator<Item = (K, HwAddr)>,
 ) -> AtFailover<K> {
@@ -155,9 +154,9 @@ pub fn at_failover<K: Copy + Eq>(
         FailOverMac::Active => AtFailover::BondTakes(address),
         FailOverMac::Follow => {
             let mut holders = slaves.filter(|&(key, it)| key != new && it == bond);
-            match old.or_else(|| holders.next()) {
-                Some((other, theirs)) => AtFailover::Swap {
-                    new: theirs,
+            match holders.next() {
+                Some((other, _)) => AtFailover::Swap {
+                    new: bond,
                     other,
                     old: address,
                 },
