@@ -6,63 +6,7 @@
 # Bonds over IPoIB interfaces, on the virtual fabric: what the bond becomes and stops being,
 # multicast groups, MTU, failover, adapters that go and come back, and what is refused.
 
-. "${BASH_SOURCE[0]%/*}/ipoib.sh"
-
-# make_ib_bond OPTION...: b7 over a0 and b0, up, with the addresses, when the peer answers.
-make_ib_bond() {
-	load max_bonds=0
-	make_fabric
-	make_bond b7 mode active-backup miimon 100 "$@"
-	enslave b7 a0 b0
-	b7_works
-}
-
-b7_works() {
-	wait_for 20 "carrier of b7" has_carrier b7
-	# The in-tree driver loses IPv6 addresses when the first slave comes.
-	ours || ip address replace $OUR6/64 dev b7 nodad
-	peer_answers $PEER4
-	peer_answers $PEER6
-}
-
-both_up() {
-	mii_status a0 up && mii_status b0 up
-}
-
-broadcast() {
-	cat "$SYSFS/$1/broadcast"
-}
-
-# groups_of DEVICE: the link addresses of its multicast groups.
-groups_of() {
-	awk -v dev="$1" '$2 == dev { print $5 }' /proc/net/dev_mcast | sort
-}
-
-is_member() {
-	groups_of "$1" | grep -qix "$2"
-}
-
-# The link addresses of all-hosts, all-nodes and our solicited node, in partition $1.
-groups_of_partition() {
-	echo "00ffffffff12401b${1}00000000000000000001"
-	echo "00ffffffff12601b${1}00000000000000000001"
-	echo "00ffffffff12601b${1}000000000001ff000001"
-}
-
-has_all_groups() {
-	local group
-	for group in $(groups_of_partition "${2-ffff}"); do
-		is_member "$1" "$group" || {
-			echo "$1 is no member of $group, but of: $(groups_of "$1" | xargs)"
-			return 1
-		}
-	done
-}
-
-# No group's address is that of another link type.
-has_no_foreign_groups() {
-	! groups_of "$1" | grep -v '^00ffffffff12[0-9a-f]\{28\}$'
-}
+. "${BASH_SOURCE[0]%/*}/ipoib_bond.sh"
 
 # -- what the bond becomes ---------------------------------------------------------------
 
@@ -191,10 +135,6 @@ test_the_bond_takes_the_mtu_of_its_slaves() {
 	ping -q -c 1 -W 5 -M do -s 2016 $PEER4
 }
 
-has_mtu() {
-	[[ $(cat "$SYSFS/$1/mtu") == "$2" ]]
-}
-
 test_a_chosen_mtu_stays() {
 	load max_bonds=0
 	make_fabric
@@ -232,19 +172,6 @@ test_connected_mode_and_its_end() {
 }
 
 # -- failover ----------------------------------------------------------------------------------
-
-# fails_over FROM TO: waits until TO is active and the peer answers over it.
-fails_over() {
-	wait_for 10 "$2 to be active" active b7 "$2"
-	wait_for 10 "the address of $2" has_address b7 "$(hwaddr "$2")"
-	peer_answers $PEER4
-	peer_answers $PEER6
-	wait_for 10 "the peer to know the new address" peer_knows "$(hwaddr "$2")"
-}
-
-peer_knows() {
-	in_peer ip neighbour show $OUR4 dev p0 | grep -qi "$1"
-}
 
 test_failover_by_a_cut_cable() {
 	make_ib_bond primary a0
@@ -296,10 +223,6 @@ test_tcp_goes_on() {
 	wait_for 10 "b0 to be active" active b7 b0
 	wait
 	is "$(sha256sum <"$WORK/received")" "$sum" "checksum of what arrived"
-}
-
-peer_listens() {
-	in_peer ss -Hltn "sport = $1" | grep -q .
 }
 
 has_received() {

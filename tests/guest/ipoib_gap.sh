@@ -8,7 +8,7 @@
 # lines of the kernel log that begin with "gap:" are the figures of Documentation/ipoib.md. The guest's clock counts
 # instructions, so that they do not depend on the load of the machine.
 
-. "${BASH_SOURCE[0]%/*}/ipoib.sh"
+. "${BASH_SOURCE[0]%/*}/ipoib_bond.sh"
 
 ROUNDS=4
 
@@ -25,10 +25,6 @@ stream_between() {
 	"${here[@]}" stream send "$to" 5001 "$2" &
 	stream_sender=$!
 	stream_more 40
-}
-
-both_up() {
-	mii_status a0 up && mii_status b0 up
 }
 
 # Cuts the cable of the active slave a few times, each time at another moment of the poll.

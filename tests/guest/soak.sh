@@ -9,6 +9,7 @@
 # what idle time brings, which icount skips.
 
 . "${BASH_SOURCE[0]%/*}/bond.sh"
+. "${BASH_SOURCE[0]%/*}/leaks.sh"
 
 CYCLES=${CYCLES-10}
 # The first cycles fill caches; memory is compared after them.
@@ -89,52 +90,6 @@ cycle() {
 	is "${after[*]}" "${before[*]}" "cycle $number: /proc/net/dev"
 }
 
-clear_log() {
-	dmesg --clear
-	echo "<6>$KTAP_MARK" >/dev/kmsg
-}
-
-log_is_clean() {
-	dmesg --notime --level warn+ >"$WORK/warnings"
-	[[ ! -s $WORK/warnings ]] || fail "the kernel warned: $(<"$WORK/warnings")"
-}
-
-# -- memory -------------------------------------------------------------------------
-
-# take_stock NAME: what the kernel has allocated, without what it can give back.
-take_stock() {
-	sync
-	put 3 /proc/sys/vm/drop_caches
-	awk '$1 ~ /^(Slab|SUnreclaim|VmallocUsed|Percpu|KernelStack|MemFree):$/ { print $1, $2 }' \
-		/proc/meminfo >"$WORK/$1.meminfo"
-	# name, objects in use, size, objects in a slab
-	awk 'NR > 2 { print $1, $2, $4, $5 }' /proc/slabinfo >"$WORK/$1.slabinfo"
-}
-
-# Of each cache that has grown: name, objects more, bytes more, objects in a slab.
-growth() {
-	awk 'NR == FNR { before[$1] = $2; next }
-		$2 > before[$1] { print $1, $2 - before[$1], ($2 - before[$1]) * $3, $4 }' \
-		"$WORK/before.slabinfo" "$WORK/after.slabinfo" | sort -k3nr
-}
-
-report_memory() {
-	echo "memory, after $WARM_UP cycles and after $CYCLES more (kB):"
-	paste -d ' ' "$WORK/before.meminfo" "$WORK/after.meminfo" |
-		awk '{ printf "  %-13s %8d %8d  %+d\n", $1, $2, $4, $4 - $2 }'
-	echo "caches that have grown (objects, bytes):"
-	growth | head -n 15 | awk '{ printf "  %-24s %+6d %+9d\n", $1, $2, $3 }'
-}
-
-# A leak is an object in each cycle. Slabs that are not full count as full where they are
-# the CPU's own, so some slabs may come and go: only hundreds of cycles show a small leak.
-growth_is_bounded() {
-	growth | awk -v cycles="$CYCLES" '$2 > cycles / 2 + 4 * $4 { print; leak = 1 }
-		END { exit leak }' >"$WORK/leaks" ||
-		fail "caches have grown by about an object in each cycle (objects, bytes, objects in a slab):" \
-			"$(<"$WORK/leaks")"
-}
-
 test_life_cycles() {
 	local number
 	for ((number = 1; number <= WARM_UP; number++)); do
@@ -150,8 +105,8 @@ test_life_cycles() {
 	done
 	log_is_clean
 	take_stock after
-	report_memory >/dev/kmsg
-	growth_is_bounded
+	report_memory "after $WARM_UP cycles and after $CYCLES more" >/dev/kmsg
+	growth_is_bounded $CYCLES
 }
 
 ktap_main "$@"

@@ -11,7 +11,7 @@ from .ktap import Reader
 PROJECT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 LOGS = os.path.join("build", "test-logs")
 # What is no test: sourced by others.
-LIBRARIES = ("lib.sh", "bond.sh", "ipoib.sh")
+LIBRARIES = ("lib.sh", "bond.sh", "ipoib.sh", "ipoib_bond.sh", "leaks.sh")
 # A debug kernel checks every step it takes.
 SLOWER = {"distro": 1, "debug": 4}
 REASONS = {70: "the kernel log shows a splat, or the guest died", 124: "time is up",

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+#
+# What tests that repeat something hundreds of times look at: warnings of the kernel, and what it has
+# allocated. A test file sources this after bond.sh.
+
+# -- the kernel log -----------------------------------------------------------------
+
+clear_log() {
+	dmesg --clear
+	echo "<6>$KTAP_MARK" >/dev/kmsg
+}
+
+# log_is_clean [REGEX]: the kernel has warned of nothing but what matches.
+log_is_clean() {
+	dmesg --notime --level warn+ | { [[ -z ${1-} ]] && cat || grep -vE -- "$1"; } >"$WORK/warnings" || :
+	[[ ! -s $WORK/warnings ]] || fail "the kernel warned: $(<"$WORK/warnings")"
+}
+
+# -- memory -------------------------------------------------------------------------
+
+# take_stock NAME: what the kernel has allocated, without what it can give back.
+take_stock() {
+	sync
+	put 3 /proc/sys/vm/drop_caches
+	awk '$1 ~ /^(Slab|SUnreclaim|VmallocUsed|Percpu|KernelStack|MemFree):$/ { print $1, $2 }' \
+		/proc/meminfo >"$WORK/$1.meminfo"
+	# name, objects in use, size, objects in a slab
+	awk 'NR > 2 { print $1, $2, $4, $5 }' /proc/slabinfo >"$WORK/$1.slabinfo"
+}
+
+# Of each cache that has grown: name, objects more, bytes more, objects in a slab.
+growth() {
+	awk 'NR == FNR { before[$1] = $2; next }
+		$2 > before[$1] { print $1, $2 - before[$1], ($2 - before[$1]) * $3, $4 }' \
+		"$WORK/before.slabinfo" "$WORK/after.slabinfo" | sort -k3nr
+}
+
+# report_memory WHEN
+report_memory() {
+	echo "memory, $1 (kB):"
+	paste -d ' ' "$WORK/before.meminfo" "$WORK/after.meminfo" |
+		awk '{ printf "  %-13s %8d %8d  %+d\n", $1, $2, $4, $4 - $2 }'
+	echo "caches that have grown (objects, bytes):"
+	growth | head -n 15 | awk '{ printf "  %-24s %+6d %+9d\n", $1, $2, $3 }'
+}
+
+# growth_is_bounded CYCLES: a leak is an object in each cycle. Slabs that are not full count as full
+# where they are the CPU's own, so some slabs may come and go: only hundreds of cycles show a small leak.
+growth_is_bounded() {
+	growth | awk -v cycles="$1" '$2 > cycles / 2 + 4 * $4 { print; leak = 1 }
+		END { exit leak }' >"$WORK/leaks" ||
+		fail "caches have grown by about an object in each cycle (objects, bytes, objects in a slab):" \
+			"$(<"$WORK/leaks")"
+}
