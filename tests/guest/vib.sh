@@ -403,6 +403,22 @@ test_an_administrator_that_does_not_answer() {
 	peer_answers $PEER4 40
 }
 
+test_an_administrator_that_is_slow() {
+	local begin took
+	make_fabric
+	ipoib_up a0
+	fabric sm/delay 300
+	is "$(<"$VIB/sm/delay")" 300
+	begin=${EPOCHREALTIME/./}
+	# Either side asks for the path to the other.
+	ping -q -c 1 -W 5 $PEER4
+	took=$(((${EPOCHREALTIME/./} - begin) / 1000))
+	((took >= 600)) || fail "the first answer took $took ms"
+	# What is known need not be asked for.
+	ping -q -c 1 -W 5 $PEER4 | grep -q 'rtt .* = [0-9]\.'
+	fails_with "Invalid argument" fabric sm/delay 60001
+}
+
 # -- the end -----------------------------------------------------------------------------------
 
 test_unload_under_traffic() {

@@ -3,7 +3,7 @@
 //! The files in debugfs through which tests break things, and mend them.
 
 use crate::hca::Slots;
-use crate::switch::{self, SILENT_ADMINISTRATOR, SUBNET};
+use crate::switch::{self, ADMINISTRATOR_DELAY, SILENT_ADMINISTRATOR, SUBNET};
 use core::sync::atomic::Ordering;
 use fabric::{text, Events, Lid, Pkey, PortId, Refused, Subnet};
 use kernel::debugfs::{Dir, File, Reader, Writer};
@@ -31,6 +31,8 @@ enum What {
     Restart,
     /// Whether the subnet administrator does not answer.
     Silent,
+    /// The subnet administrator's answers arrive so many ms late.
+    Late,
     /// Whether the adapter is there.
     Present(usize),
     /// Something of a port.
@@ -72,6 +74,7 @@ impl Files {
         add(&manager, c"lid", What::SmLid)?;
         add(&manager, c"restart", What::Restart)?;
         add(&manager, c"silent", What::Silent)?;
+        add(&manager, c"delay", What::Late)?;
         for index in 0..hcas {
             let adapter = root.subdir(&CString::try_from_fmt(fmt!("vib{index}"))?);
             add(&adapter, c"present", What::Present(index))?;
@@ -106,6 +109,7 @@ impl Writer for Control {
                 "{}",
                 u8::from(SILENT_ADMINISTRATOR.load(Ordering::Relaxed))
             ),
+            What::Late => writeln!(f, "{}", ADMINISTRATOR_DELAY.load(Ordering::Relaxed)),
             What::Present(index) => writeln!(f, "{}", u8::from(self.slots.is_present(index))),
             What::Port(index, number, of_port) => self.write_port(f, index, number, of_port),
         }
@@ -149,8 +153,8 @@ impl Control {
             OfPort::Loss => writeln!(f, "{per_mille}"),
             OfPort::Delay => {
                 let jack = id.and_then(switch::jack);
-                let delay = jack.and_then(|jack| jack.hca.delay(number));
-                writeln!(f, "{}", delay.unwrap_or(0))
+                let delay = jack.map_or(0, |jack| jack.hca.delay(number));
+                writeln!(f, "{delay}")
             }
             OfPort::Pkeys => {
                 let mut keys = port.config().pkeys.iter().enumerate();
@@ -181,6 +185,11 @@ impl Control {
             What::Restart => self.slots.change(|subnet| Ok(subnet.restart_sm())),
             What::Silent => {
                 SILENT_ADMINISTRATOR.store(truth(value)?, Ordering::Relaxed);
+                Ok(())
+            }
+            What::Late if value > MAX_DELAY => Err(EINVAL),
+            What::Late => {
+                ADMINISTRATOR_DELAY.store(value, Ordering::Relaxed);
                 Ok(())
             }
             What::Present(index) => match truth(value)? {

@@ -3,7 +3,7 @@
 //! The switch that all ports are plugged into: the subnet's state, and the way to a port's adapter.
 
 use crate::hca::Hca;
-use core::sync::atomic::AtomicBool;
+use core::sync::atomic::{AtomicBool, AtomicU32};
 use fabric::{Gid, Lid, Pkey, PortId, Subnet, MAX_PORTS};
 use kernel::sync::Arc;
 use rdma::sync::StaticLock;
@@ -13,6 +13,9 @@ pub(crate) static SUBNET: StaticLock<Subnet> = StaticLock::new(Subnet::new());
 
 /// A fault: the subnet administrator does not answer.
 pub(crate) static SILENT_ADMINISTRATOR: AtomicBool = AtomicBool::new(false);
+
+/// A fault: its answers arrive so many ms late.
+pub(crate) static ADMINISTRATOR_DELAY: AtomicU32 = AtomicU32::new(0);
 
 /// Which adapter's port is plugged in where.
 static PLUGGED: StaticLock<[Option<Jack>; MAX_PORTS]> =

@@ -5,7 +5,7 @@
 use super::delay::{self, Payload, Target};
 use super::qp::Packet;
 use super::{Hca, Qp};
-use crate::switch::{self, Jack, SILENT_ADMINISTRATOR, SUBNET};
+use crate::switch::{self, Jack, ADMINISTRATOR_DELAY, SILENT_ADMINISTRATOR, SUBNET};
 use core::sync::atomic::Ordering;
 use fabric::{Destination, Lid, Mad, PortId};
 use kernel::prelude::*;
@@ -120,7 +120,7 @@ fn send(
     match (destination, &packet.route) {
         (Some(Destination::Port(to)), _) => {
             let payload = Payload::Posted(wr.memory());
-            deliver(to, Target::Qp(datagram.qpn), &packet, payload);
+            deliver(to, Target::Qp(datagram.qpn), &packet, payload, 0);
         }
         (Some(Destination::Switch), _) if datagram.qpn == SERVICES => {
             administrate(from, &packet, wr)
@@ -128,22 +128,23 @@ fn send(
         (None, Some(route)) => {
             for to in members.iter() {
                 let payload = Payload::Posted(wr.memory());
-                deliver(to, Target::Group(route.dgid), &packet, payload);
+                deliver(to, Target::Group(route.dgid), &packet, payload, 0);
             }
         }
         _ => {}
     }
 }
 
-/// To a port, now or later.
-fn deliver(to: PortId, target: Target, packet: &Packet, payload: Payload<'_>) {
+/// To a port, `late` ms later, and what the port's own delay adds.
+fn deliver(to: PortId, target: Target, packet: &Packet, payload: Payload<'_>, late: u32) {
     let Some(Jack { hca, port }) = switch::jack(to) else {
         return;
     };
     if SUBNET.lock().loses(to) {
         return;
     }
-    if let Some(delay) = hca.delay(port) {
+    let delay = hca.delay(port).saturating_add(late);
+    if delay > 0 {
         return delay::send(&hca, delay, port, target, packet, payload);
     }
     match payload {
@@ -173,7 +174,7 @@ pub(super) fn arrive(hca: &Hca, port: u32, target: Target, packet: &Packet, payl
     }
 }
 
-/// To the subnet administrator, whose answer comes back at once.
+/// To the subnet administrator, whose answer comes back at once, or as late as a test wants it.
 fn administrate(from: PortId, packet: &Packet, wr: &SendWr<'_>) {
     if SILENT_ADMINISTRATOR.load(Ordering::Relaxed) {
         return;
@@ -203,7 +204,8 @@ fn administrate(from: PortId, packet: &Packet, wr: &SendWr<'_>) {
             size: answer.len(),
         };
         let target = Target::Qp(packet.qpn);
-        deliver(from, target, &answer_packet, Payload::Own(&answer));
+        let late = ADMINISTRATOR_DELAY.load(Ordering::Relaxed);
+        deliver(from, target, &answer_packet, Payload::Own(&answer), late);
     }
 }
 

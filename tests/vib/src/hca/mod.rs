@@ -132,10 +132,10 @@ impl Hca {
         self.delays.get((port as usize).wrapping_sub(1))
     }
 
-    /// How late datagrams reach a port, in ms, if they do.
-    pub(crate) fn delay(&self, port: u32) -> Option<u32> {
-        let delay = self.delay_of(port)?.load(Ordering::Relaxed);
-        (delay > 0).then_some(delay)
+    /// How late datagrams reach a port, in ms.
+    pub(crate) fn delay(&self, port: u32) -> u32 {
+        self.delay_of(port)
+            .map_or(0, |delay| delay.load(Ordering::Relaxed))
     }
 
     /// Has datagrams reach a port late.
