@@ -11,12 +11,16 @@
 . "${BASH_SOURCE[0]%/*}/ipoib_bond.sh"
 
 ROUNDS=4
+# The longest that an answer of the subnet administrator takes, in ms.
+DELAYS="0 5 20 100"
+PEER=$PEER4 OUR=$OUR4
+note=
 
 # stream_between out|in INTERVAL_US: from the bond to the peer, or back; as stream_start.
 stream_between() {
-	local there=(ip netns exec peer) here=() to=$PEER4
+	local there=(ip netns exec peer) here=() to=$PEER
 	if [[ $1 == in ]]; then
-		there=() here=(ip netns exec peer) to=$OUR4
+		there=() here=(ip netns exec peer) to=$OUR
 	fi
 	rm -f "$WORK/progress"
 	"${there[@]}" stream recv 5001 "$WORK/progress" >"$WORK/report" 2>"$WORK/stream.err" &
@@ -34,8 +38,8 @@ cut_the_active_one() {
 	worst=0
 	for ((round = 0; round < ROUNDS; round++)); do
 		wait_for 20 "both slaves to be up" both_up
-		peer_answers >/dev/null
-		in_peer ping -q -c 1 -W 5 $OUR4 >/dev/null
+		peer_answers $PEER >/dev/null
+		in_peer ping -q -c 1 -W 5 $OUR >/dev/null
 		cut=vib0
 		active b7 a0 || cut=vib1
 		stream_between "$direction" "$interval"
@@ -48,15 +52,12 @@ cut_the_active_one() {
 		((lost <= worst)) || worst=$lost
 		((gap_ms <= longest)) || longest=$gap_ms
 	done
-	echo "gap: $direction, a packet per $((interval / 1000)) ms, miimon $miimon:" \
+	echo "gap: $direction, a packet per $((interval / 1000)) ms, miimon $miimon: $note" \
 		"lost $all_lost in $ROUNDS failovers, at most $worst; longest silence $longest ms" |
 		tee /dev/kmsg
 }
 
-# measure MIIMON
-measure() {
-	local direction interval
-	miimon=$1
+prepare() {
 	load max_bonds=0
 	build stream
 	# Programs come from outside the guest, and its clock runs on while they are fetched.
@@ -64,8 +65,14 @@ measure() {
 	make_fabric
 	make_bond b7 mode active-backup miimon $miimon fail_over_mac active
 	enslave b7 a0 b0
-	wait_for 20 "carrier of b7" has_carrier b7
-	peer_answers
+	b7_works
+}
+
+# measure MIIMON
+measure() {
+	local direction interval
+	miimon=$1
+	prepare
 	for direction in out in; do
 		for interval in 5000 1000; do
 			cut_the_active_one $direction $interval
@@ -91,6 +98,28 @@ test_poll_every_100_ms() {
 
 test_poll_every_second() {
 	measure 1000
+}
+
+# The subnet administrator takes its time, and traffic is IPv4 or IPv6.
+slow_administrator() {
+	local delay
+	miimon=100
+	prepare
+	for delay in $DELAYS; do
+		fabric sm/delay "$delay"
+		note="administrator $delay ms late, "
+		cut_the_active_one out 5000
+		cut_the_active_one in 5000
+	done
+}
+
+test_slow_administrator_ipv4() {
+	slow_administrator
+}
+
+test_slow_administrator_ipv6() {
+	PEER=$PEER6 OUR=$OUR6
+	slow_administrator
 }
 
 ktap_main "$@"
