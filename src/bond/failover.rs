@@ -10,7 +10,7 @@
 use super::device::{all_have_addrs, give_rx_flags, take_rx_flags};
 use super::message::Of;
 use super::slave::{read_link_settings, set_role, set_roles, tell, Key, Slaves};
-use super::{address, announce, arp, history, monitor, transmit, BondDev, SlaveDev};
+use super::{address, announce, arp, history, monitor, paths, transmit, BondDev, SlaveDev};
 use net::netdev_info;
 use net::netdevice::NetDevice;
 use net::notifier::Announce;
@@ -94,6 +94,9 @@ fn carry_out(dev: &BondDev, outcome: &Outcome<Key<'_>>, source: Source<'_>, rtnl
         arp::hurry(dev);
     }
     transmit::links_changed(dev, None, rtnl);
+    if outcome.links_changed || outcome.active_changed {
+        paths::renew(dev);
+    }
     monitor::arm(dev, rtnl);
 }
 

@@ -12,6 +12,7 @@
 //! | which way does a packet go? | `transmit.rs`, `receive.rs` |
 //! | who has which hardware address? | `address.rs` |
 //! | how do the neighbours learn of it? | `announce.rs` |
+//! | who asks for InfiniBand paths before a failover? | `paths.rs` |
 //! | what does an option do? | `configure.rs` |
 //! | MTU, VLANs, statistics, link settings? | `device.rs` |
 //! | a bond that is not Ethernet? | `link_type.rs` |
@@ -29,6 +30,7 @@ mod history;
 mod link_type;
 mod message;
 mod monitor;
+mod paths;
 mod receive;
 mod release;
 mod slave;
@@ -59,6 +61,7 @@ use net::rtnl::{Rtnl, RtnlCell};
 use net::skbuff::{Received, SkBuff};
 use net::sync::{NestedLock, PerCpuCounter};
 use policy::notify::Announcements;
+use policy::paths::Lookups;
 use policy::{Config, Mode};
 
 /// A bond's device.
@@ -106,6 +109,9 @@ pub(crate) struct Bond {
     /// What the ARP monitor keeps.
     #[pin]
     prober: arp::Prober,
+    /// Where the backups of an InfiniBand bond are in asking for paths.
+    #[pin]
+    lookups: SpinLock<Lookups>,
     /// Whether features are being computed, which sends the event that asks for it.
     computing_features: RtnlCell<bool>,
     /// Whether the bond's own code is changing MTUs, which sends events as well.
@@ -170,6 +176,7 @@ impl Master for Bond {
                 history: History::new()?,
                 events_file: RtnlCell::new(None),
                 prober <- arp::Prober::new(defaults),
+                lookups <- new_spinlock!(Lookups::NONE),
                 computing_features: RtnlCell::new(false),
                 changing_mtu: RtnlCell::new(false),
                 has_chosen_mtu: RtnlCell::new(dev.mtu() != link_type::ETHERNET_MTU),

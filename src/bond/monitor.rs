@@ -10,7 +10,7 @@
 use super::device::all_have_addrs;
 use super::failover::{self, Source};
 use super::slave::{read_link_settings, set_roles, Key, Slaves};
-use super::{announce, arp, link_type, release, transmit, Bond, BondDev, SlaveDev};
+use super::{announce, arp, link_type, paths, release, transmit, Bond, BondDev, SlaveDev};
 use core::sync::atomic::Ordering;
 use net::device::Dev;
 use net::netdev_info;
@@ -45,6 +45,7 @@ pub(super) fn restart(dev: &BondDev, rtnl: &Rtnl) {
     if config.is_probed() {
         arp::restart(dev, rtnl);
     }
+    paths::renew(dev);
     arm(dev, rtnl);
 }
 
@@ -54,6 +55,7 @@ pub(super) fn stop(dev: &BondDev, rtnl: &Rtnl) {
     dev.cancel_work(rtnl);
     bond.next_poll.store(NEVER, Ordering::Relaxed);
     bond.deadline.store(NEVER, Ordering::Relaxed);
+    paths::cancel(dev);
     announce::cancel(dev, rtnl);
     failover::settle(dev, Source::PLAIN, rtnl);
     if all_have_addrs(dev) {
@@ -91,6 +93,7 @@ fn next_due(dev: &BondDev) -> Millis {
     bond.next_poll
         .load(Ordering::Relaxed)
         .min(bond.deadline.load(Ordering::Relaxed))
+        .min(paths::due(dev))
 }
 
 fn schedule_for(dev: &BondDev, due: Millis) {
@@ -108,6 +111,7 @@ fn delay_until(due: Millis) -> u32 {
 /// The work of a bond.
 pub(super) fn work(dev: &BondDev) {
     let bond = dev.data();
+    paths::round(dev);
     if bond.config().is_probed() {
         if is_idle(dev) && !arp::finds_change(dev) {
             return arp::round(dev);
@@ -116,7 +120,7 @@ pub(super) fn work(dev: &BondDev) {
         // Whoever asked for something meanwhile has scheduled the work for an earlier time.
         let next = next_poll(&bond);
         bond.next_poll.store(next, Ordering::Relaxed);
-        return dev.schedule_if_idle(delay_until(next));
+        return dev.schedule_if_idle(delay_until(next.min(paths::due(dev))));
     }
     let Some(rtnl) = rtnl::try_lock() else {
         arp::round(dev);

@@ -87,6 +87,9 @@ void nh_sysfs_attr_init(struct attribute *attr);
 /* neighbour.h */
 int nh_neigh_setup_from(struct net_device *dev, struct neighbour *neigh);
 
+/* neighbour.h, net/arp.h: RCU */
+u32 nh_probe_neighbours(struct net_device *dev, struct net_device *lower, u32 skip, u32 count);
+
 /* hrtimer.h */
 void nh_hrtimer_setup(struct hrtimer *timer, enum hrtimer_restart (*func)(struct hrtimer *));
 void nh_hrtimer_start_us(struct hrtimer *timer, u64 us);

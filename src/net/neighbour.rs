@@ -53,6 +53,21 @@ pub fn send_solicitation(
     }
 }
 
+/// Has `lower` find the ways to the neighbours of `dev` and to the groups that it sends to, by ARP probes
+/// (RFC 5227), which nobody learns anything from. Leaves out the first `skip`; returns how many of the
+/// `count` after those there are. Both have the same link type. Any context but hard interrupts.
+pub fn probe_neighbours(
+    dev: &NetDevice,
+    lower: &NetDevice,
+    skip: u32,
+    count: u32,
+    _rcu: &Rcu,
+) -> u32 {
+    // SAFETY: Both devices are allocated; neighbours live until a grace period after they have left
+    // the list of their device, and this is a read-side section.
+    unsafe { bindings::nh_probe_neighbours(dev.as_ptr(), lower.as_ptr(), skip, count) }
+}
+
 /// Puts VLAN tags into a frame: the outermost beside it, where the device may insert it, the others
 /// into it. Returns the frame, or NULL if there is no memory.
 ///

@@ -38,6 +38,7 @@ pub mod mode;
 pub mod name;
 pub mod notify;
 pub mod options;
+pub mod paths;
 pub mod receive;
 pub mod select;
 pub mod transmit;

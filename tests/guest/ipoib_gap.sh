@@ -11,10 +11,10 @@
 . "${BASH_SOURCE[0]%/*}/ipoib_bond.sh"
 
 ROUNDS=4
-# The longest that an answer of the subnet administrator takes, in ms.
-DELAYS="0 5 20 100"
+# How long an answer of the subnet administrator takes, in ms, where it is slow.
+DELAYS="5 20 100"
 PEER=$PEER4 OUR=$OUR4
-note=
+note= group_gid= silent=
 
 # stream_between out|in INTERVAL_US: from the bond to the peer, or back; as stream_start.
 stream_between() {
@@ -38,8 +38,11 @@ cut_the_active_one() {
 	worst=0
 	for ((round = 0; round < ROUNDS; round++)); do
 		wait_for 20 "both slaves to be up" both_up
-		peer_answers $PEER >/dev/null
-		in_peer ping -q -c 1 -W 5 $OUR >/dev/null
+		prepare_for_a_cut
+		if [[ -z $group_gid ]]; then
+			peer_answers $PEER >/dev/null
+			in_peer ping -q -c 1 -W 5 $OUR >/dev/null
+		fi
 		cut=vib0
 		active b7 a0 || cut=vib1
 		stream_between "$direction" "$interval"
@@ -47,6 +50,7 @@ cut_the_active_one() {
 		vib_port $cut down
 		stream_more 60
 		stream_stop >/dev/null
+		[[ -z $silent ]] || fabric sm/silent 0
 		vib_port $cut up
 		all_lost=$((all_lost + lost))
 		((lost <= worst)) || worst=$lost
@@ -66,6 +70,10 @@ prepare() {
 	make_bond b7 mode active-backup miimon $miimon fail_over_mac active
 	enslave b7 a0 b0
 	b7_works
+	if [[ -n $group_gid ]]; then
+		ip -n peer address add $PEER/32 dev p0 autojoin
+		ip route add $PEER dev b7
+	fi
 }
 
 # measure MIIMON
@@ -100,26 +108,82 @@ test_poll_every_second() {
 	measure 1000
 }
 
-# The subnet administrator takes its time, and traffic is IPv4 or IPv6.
-slow_administrator() {
-	local delay
-	miimon=100
+# -- a subnet administrator that is slow, or silent -------------------------------------------
+
+IPOIB=/sys/kernel/debug/ipoib
+
+# The peer forgets all paths, as if it had not yet talked to both slaves; ours are forgotten when a
+# cable is mended.
+peer_forgets_paths() {
+	ip -n peer link set p0 down
+	ip -n peer link set p0 up
+	wait_for 20 "carrier of p0" peer_has_carrier p0
+}
+
+# gid_of HCA: as the files of ipoib have it.
+gid_of() {
+	sed -E 's/\b0{1,3}//g' "$INFINIBAND/$1/ports/1/gids/0"
+}
+
+# knows FILE GID: there is a path or a group, and the administrator has answered.
+knows() {
+	grep -F -A 4 "GID: $2" "$IPOIB/$1" | grep -q 'complete: *yes'
+}
+
+# What is needed after a failover, known before: by the backup, and the peer.
+is_prepared() {
+	local backup=b0 hca=vib1
+	active b7 a0 || backup=a0 hca=vib0
+	knows ${backup}_path "$(gid_of vib2)" || return 1
+	knows p0_path "$(gid_of $hca)" || return 1
+	[[ -z $group_gid ]] || knows ${backup}_mcg "$group_gid"
+}
+
+prepare_for_a_cut() {
+	[[ -n $note ]] || return 0
+	peer_forgets_paths
+	peer_answers $PEER4 >/dev/null
+	peer_answers $PEER6 >/dev/null
+	# A route to the group is all that this needs; nobody answers.
+	[[ -z $group_gid ]] || ping -q -c 1 -W 0.1 $PEER >/dev/null || :
+	ours || return 0
+	wait_for 60 "the paths to be known" is_prepared
+	[[ -z $silent ]] || fabric sm/silent 1
+}
+
+# with_administrator DIRECTION...
+with_administrator() {
+	local delay direction
+	miimon=100 ROUNDS=2
 	prepare
+	in_peer sysctl -qw net.ipv6.conf.p0.keep_addr_on_down=1
 	for delay in $DELAYS; do
 		fabric sm/delay "$delay"
-		note="administrator $delay ms late, "
-		cut_the_active_one out 5000
-		cut_the_active_one in 5000
+		note="administrator $delay ms late, $traffic, "
+		for direction; do
+			cut_the_active_one "$direction" 5000
+			! ours || ((worst <= 2)) || fail "$worst packets were lost"
+		done
 	done
 }
 
 test_slow_administrator_ipv4() {
-	slow_administrator
+	traffic=IPv4 with_administrator out in
 }
 
 test_slow_administrator_ipv6() {
-	PEER=$PEER6 OUR=$OUR6
-	slow_administrator
+	PEER=$PEER6 OUR=$OUR6 traffic=IPv6 with_administrator out in
+}
+
+test_slow_administrator_multicast() {
+	load max_bonds=0
+	group_gid=ff12:401b:ffff:0:0:0:f01:203
+	PEER=239.1.2.3 traffic=multicast with_administrator out
+}
+
+test_silent_administrator() {
+	ours_only "needs an answer for each path"
+	silent=yes DELAYS=0 traffic="IPv4, then silent" with_administrator out in
 }
 
 ktap_main "$@"

@@ -16,6 +16,7 @@ mod network;
 mod notify;
 mod options;
 mod params;
+mod paths;
 mod properties;
 mod properties_of_arp;
 mod properties_of_options;

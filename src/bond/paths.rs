@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The ways to the neighbours through the backups of an InfiniBand bond.
+//!
+//! An InfiniBand port has to ask the subnet administrator for the path to each neighbour, and be let
+//! into each multicast group that it sends to, before the first packet can leave; and the neighbours
+//! have to ask for the path to it. The backups see to that beforehand, so that a failover does not
+//! depend on how fast the administrator is, or whether it answers at all.
+
+use super::{is_active_backup, BondDev};
+use net::neighbour;
+use net::netdevice::ARPHRD_INFINIBAND;
+use net::published::Slot;
+use net::rcu;
+use net::sync::now_ms;
+use policy::paths::{Lookups, PART};
+use policy::Millis;
+
+/// Links, or the active slave, have changed: the backups have something to ask for.
+pub(super) fn renew(dev: &BondDev) {
+    let asks = dev.link_type() == ARPHRD_INFINIBAND && is_active_backup(dev) && dev.is_running();
+    set(
+        dev,
+        if asks {
+            Lookups::after_change(now_ms())
+        } else {
+            Lookups::NONE
+        },
+    );
+}
+
+/// The bond goes down.
+pub(super) fn cancel(dev: &BondDev) {
+    set(dev, Lookups::NONE);
+}
+
+/// When [`round`] has something to do next.
+pub(super) fn due(dev: &BondDev) -> Millis {
+    dev.data().lookups.lock().due().unwrap_or(Millis::MAX)
+}
+
+fn set(dev: &BondDev, lookups: Lookups) {
+    *dev.data().lookups.lock() = lookups;
+}
+
+/// Has the backups ask, if it is time. From the work of the bond.
+pub(super) fn round(dev: &BondDev) {
+    let bond = dev.data();
+    let before = *bond.lookups.lock();
+    let Some(skip) = before.skip(now_ms()) else {
+        return;
+    };
+    let mut found = 0;
+    let rcu = rcu::read_lock();
+    let active = dev.slot_rcu(&rcu, Slot::Active);
+    for slave in dev.lowers_rcu(&rcu) {
+        let is_active = active.is_some_and(|active| core::ptr::eq(active, slave));
+        if !is_active && slave.dev().has_link() {
+            found = neighbour::probe_neighbours(dev, slave.dev(), skip, PART, &rcu).max(found);
+        }
+    }
+    drop(rcu);
+    let mut lookups = bond.lookups.lock();
+    // Unless there was a change meanwhile.
+    if *lookups == before {
+        *lookups = before.next(now_ms(), found);
+    }
+}
