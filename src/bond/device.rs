@@ -8,8 +8,10 @@ use super::slave::{read_link_settings, Key};
 use super::{is_active_backup, is_mode, BondDev, SlaveDev};
 use kernel::prelude::*;
 use net::netdevice::{LinkSettings, NetDevice, Stats, Vlan, ARPHRD_INFINIBAND};
+use net::published::Slot;
 use net::rcu::Rcu;
 use net::rtnl::Rtnl;
+use net::timestamp::TimestampInfo;
 use net::{netdev_err, netdev_warn};
 use policy::{Duplex, LinkState, Mode};
 
@@ -178,6 +180,35 @@ fn add(sum: &mut Stats, one: &Stats) {
         .iter_mut()
         .zip(one.0)
         .for_each(|(sum, one)| *sum = sum.wrapping_add(one));
+}
+
+/// The slave whose hardware time stamps are the bond's: the active one, where there is but one.
+pub(super) fn timestamp_lower<'a>(dev: &'a BondDev, rtnl: &'a Rtnl) -> Option<&'a SlaveDev> {
+    let uses_primary = dev.data().config().mode.uses_primary();
+    dev.slot(rtnl, Slot::Active).filter(|_| uses_primary)
+}
+
+/// Tells of the time stamps that a bond can make: those of the active slave, or, where all slaves send,
+/// those in software that all of them make.
+pub(crate) fn timestamps(dev: &BondDev, info: &mut TimestampInfo, rcu: &Rcu) -> Result {
+    if dev.data().config().mode.uses_primary() {
+        if let Some(active) = dev.slot_rcu(rcu, Slot::Active) {
+            return active.dev().timestamps(rcu, info);
+        }
+    }
+    let mut stamps_sent = false;
+    for slave in dev.lowers_rcu(rcu) {
+        let mut one = TimestampInfo::new();
+        slave.dev().timestamps(rcu, &mut one)?;
+        stamps_sent = one.stamps_sent();
+        if !stamps_sent {
+            break;
+        }
+    }
+    if stamps_sent {
+        info.set_stamps_sent();
+    }
+    Ok(())
 }
 
 /// Returns speed and duplex of the bond for ethtool: the sum of what can send, or in broadcast mode

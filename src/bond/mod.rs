@@ -37,7 +37,7 @@ mod slave;
 mod transmit;
 
 pub(crate) use address::steal_addr;
-pub(crate) use device::link_settings;
+pub(crate) use device::{link_settings, timestamps};
 pub(crate) use enslave::enslave;
 pub(crate) use history::History;
 pub(crate) use message::Text;
@@ -248,6 +248,10 @@ impl Master for Bond {
     fn del_vlan(dev: &BondDev, vlan: Vlan, rtnl: &Rtnl) {
         dev.lowers(rtnl)
             .for_each(|slave| slave.dev().del_vlan(rtnl, vlan));
+    }
+
+    fn timestamp_lower<'a>(dev: &'a BondDev, rtnl: &'a Rtnl) -> Option<&'a SlaveDev> {
+        device::timestamp_lower(dev, rtnl)
     }
 
     fn add_lower(dev: &BondDev, lower: &NetDevice, extack: Option<&ExtAck>, rtnl: &Rtnl) -> Result {

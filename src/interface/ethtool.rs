@@ -3,9 +3,12 @@
 //! What ethtool shows of a bond.
 
 use crate::bond::{self, Bond, BondDev};
+use kernel::error::Result;
 use net::ethtool::Ethtool;
 use net::netdevice::LinkSettings;
+use net::rcu::Rcu;
 use net::rtnl::Rtnl;
+use net::timestamp::TimestampInfo;
 
 /// The answers to ethtool.
 pub(super) struct Answers;
@@ -17,5 +20,9 @@ impl Ethtool<Bond> for Answers {
 
     fn link_settings(dev: &BondDev, rtnl: &Rtnl) -> LinkSettings {
         bond::link_settings(dev, rtnl)
+    }
+
+    fn timestamps(dev: &BondDev, info: &mut TimestampInfo, rcu: &Rcu) -> Result {
+        bond::timestamps(dev, info, rcu)
     }
 }

@@ -9,6 +9,7 @@
 #include <linux/if_vlan.h>
 #include <linux/mii.h>
 #include <linux/moduleparam.h>
+#include <linux/net_tstamp.h>
 #include <linux/netdevice.h>
 #include <linux/proc_fs.h>
 #include <linux/rtnetlink.h>

@@ -20,6 +20,7 @@ use crate::rcu::Rcu;
 use crate::registration::Registry;
 use crate::rtnl::Rtnl;
 use crate::skbuff::{Received, SkBuff};
+use crate::timestamp;
 use core::marker::PhantomData;
 use core::ops::Deref;
 use core::ptr;
@@ -104,6 +105,9 @@ pub trait Master: Sized + Send + Sync + 'static {
     /// A VLAN id is not wanted any more (`ndo_vlan_rx_kill_vid`).
     fn del_vlan(dev: &Dev<Self>, vlan: Vlan, rtnl: &Rtnl);
 
+    /// The lower device whose hardware time stamps are the device's (`ndo_hwtstamp_get`, `_set`).
+    fn timestamp_lower<'a>(dev: &'a Dev<Self>, rtnl: &'a Rtnl) -> Option<&'a Lower<Self>>;
+
     /// Another device shall become a lower device (`ndo_add_slave`).
     fn add_lower(
         dev: &Dev<Self>,
@@ -158,6 +162,8 @@ impl<T: Master> Ops<T> {
                 ndo_fix_features: Some(ndo::ndo_fix_features::<T>),
                 ndo_features_check: Some(bindings::passthru_features_check),
                 ndo_get_xmit_slave: Some(ndo::ndo_get_xmit_slave::<T>),
+                ndo_hwtstamp_get: Some(timestamp::ndo_hwtstamp_get::<T>),
+                ndo_hwtstamp_set: Some(timestamp::ndo_hwtstamp_set::<T>),
                 ..pin_init::zeroed()
             },
             ethtool: pin_init::zeroed(),

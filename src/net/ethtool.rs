@@ -7,7 +7,10 @@
 use crate::bindings;
 use crate::device::{Dev, Master, Ops};
 use crate::netdevice::LinkSettings;
+use crate::rcu::Rcu;
 use crate::rtnl::Rtnl;
+use crate::timestamp::TimestampInfo;
+use kernel::error::{from_result, Result};
 
 /// The answers of a driver.
 pub trait Ethtool<T: Master>: 'static {
@@ -18,6 +21,10 @@ pub trait Ethtool<T: Master>: 'static {
 
     /// Returns speed and duplex of the link. May sleep.
     fn link_settings(dev: &Dev<T>, rtnl: &Rtnl) -> LinkSettings;
+
+    /// Tells of the time stamps that the device can make. `info` says so far that it stamps what it
+    /// receives in software. No sleeping.
+    fn timestamps(dev: &Dev<T>, info: &mut TimestampInfo, rcu: &Rcu) -> Result;
 }
 
 impl<T: Master> Ops<T> {
@@ -26,6 +33,7 @@ impl<T: Master> Ops<T> {
         self.ethtool.get_drvinfo = Some(get_drvinfo::<T, E>);
         self.ethtool.get_link = Some(bindings::ethtool_op_get_link);
         self.ethtool.get_link_ksettings = Some(get_link_ksettings::<T, E>);
+        self.ethtool.get_ts_info = Some(get_ts_info::<T, E>);
         self
     }
 }
@@ -58,4 +66,16 @@ unsafe extern "C" fn get_link_ksettings<T: Master, E: Ethtool<T>>(
     base.duplex = link.duplex;
     base.port = bindings::PORT_OTHER as u8;
     0
+}
+
+unsafe extern "C" fn get_ts_info<T: Master, E: Ethtool<T>>(
+    dev: *mut bindings::net_device,
+    info: *mut bindings::kernel_ethtool_ts_info,
+) -> i32 {
+    let rcu = crate::rcu::read_lock();
+    from_result(|| {
+        // SAFETY: As above, but for RTNL; the caller gives us an initialised structure.
+        let (dev, info) = unsafe { (Dev::from_raw(dev), TimestampInfo::from_raw(info)) };
+        E::timestamps(dev, info, &rcu).map(|()| 0)
+    })
 }

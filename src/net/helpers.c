@@ -8,11 +8,13 @@
 #include <linux/ip.h>
 #include <linux/ipv6.h>
 #include <linux/ktime.h>
+#include <linux/net_tstamp.h>
 #include <linux/netdev_features.h>
 #include <linux/percpu.h>
 #include <linux/random.h>
 #include <linux/sched/signal.h>
 #include <linux/sysfs.h>
+#include <linux/uaccess.h>
 #include <net/addrconf.h>
 #include <net/arp.h>
 #include <net/bonding.h>
@@ -169,6 +171,27 @@ void nh_lock_ops(struct net_device *dev)
 void nh_unlock_ops(struct net_device *dev)
 {
 	netdev_unlock_ops(dev);
+}
+
+/* net_tstamp.h */
+
+/* Tells user space that the clock is that of a lower device, which may change. */
+int nh_hwtstamp_of_lower(struct kernel_hwtstamp_config *config)
+{
+	void __user *place;
+	struct hwtstamp_config copied;
+
+	if (!config->copied_to_user) {
+		config->flags |= HWTSTAMP_FLAG_BONDED_PHC_INDEX;
+		return 0;
+	}
+
+	/* The driver of the lower device has answered by itself. */
+	place = config->ifr->ifr_data;
+	if (copy_from_user(&copied, place, sizeof(copied)))
+		return -EFAULT;
+	copied.flags |= HWTSTAMP_FLAG_BONDED_PHC_INDEX;
+	return copy_to_user(place, &copied, sizeof(copied)) ? -EFAULT : 0;
 }
 
 /* Packets */

@@ -12,6 +12,7 @@
 
 #include <linux/hrtimer.h>
 #include <linux/in6.h>
+#include <linux/net_tstamp.h>
 #include <linux/netdevice.h>
 #include <linux/skbuff.h>
 #include <linux/workqueue.h>
@@ -39,6 +40,9 @@ void nh_restore_mtu(struct net_device *dev, int mtu);
 int nh_link_settings(struct net_device *dev, bool locked, u32 *speed, u8 *duplex);
 void nh_lock_ops(struct net_device *dev);
 void nh_unlock_ops(struct net_device *dev);
+
+/* net_tstamp.h */
+int nh_hwtstamp_of_lower(struct kernel_hwtstamp_config *config);
 
 /* skbuff.h, netdevice.h: packets */
 struct sk_buff *nh_clone(struct sk_buff *skb);

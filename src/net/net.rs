@@ -50,6 +50,7 @@ pub mod rtnl;
 pub mod skbuff;
 pub mod sync;
 pub mod sysfs;
+pub mod timestamp;
 pub mod trace;
 pub mod utsrelease;
 
