@@ -5,7 +5,7 @@
 use super::failover::{self, Source};
 use super::message::{Of, Text};
 use super::slave::{set_roles, Key, Slaves};
-use super::{announce, arp, enslave, monitor, release, Bond, BondDev, SlaveDev};
+use super::{announce, arp, enslave, ipsec, monitor, release, Bond, BondDev, SlaveDev};
 use kernel::error::Error;
 use kernel::sync::SetOnce;
 use net::netdevice::NetDevice;
@@ -169,6 +169,7 @@ fn commit(
     }
     if effects.mode && before.mode != config.mode {
         announce::cancel(dev, rtnl);
+        ipsec::mode_changed(dev, rtnl);
     }
     if effects.slave_flags {
         set_roles(dev, rtnl);

@@ -10,7 +10,7 @@
 use super::device::{all_have_addrs, give_rx_flags, take_rx_flags};
 use super::message::Of;
 use super::slave::{read_link_settings, set_role, set_roles, tell, Key, Slaves};
-use super::{address, announce, arp, history, monitor, paths, transmit, BondDev, SlaveDev};
+use super::{address, announce, arp, history, ipsec, monitor, paths, transmit, BondDev, SlaveDev};
 use net::netdev_info;
 use net::netdevice::NetDevice;
 use net::notifier::Announce;
@@ -165,6 +165,7 @@ fn switch(dev: &BondDev, new: Option<&SlaveDev>, why: Why, early_ms: Option<Mill
     let config = bond.config();
     let old = dev.slot(rtnl, Slot::Active);
     dev.set_slot(rtnl, Slot::Active, new);
+    ipsec::active_changed(dev, rtnl);
     announce::after_change(dev, new.is_some(), rtnl);
     if !config.mode.uses_primary() {
         return;

@@ -14,6 +14,7 @@
 //! | how do the neighbours learn of it? | `announce.rs` |
 //! | who asks for InfiniBand paths before a failover? | `paths.rs` |
 //! | what does an option do? | `configure.rs` |
+//! | IPsec in hardware? | `ipsec.rs` |
 //! | MTU, VLANs, statistics, link settings? | `device.rs` |
 //! | a bond that is not Ethernet? | `link_type.rs` |
 //! | what has been decided lately? | `history.rs` |
@@ -27,6 +28,7 @@ mod device;
 mod enslave;
 mod failover;
 mod history;
+mod ipsec;
 mod link_type;
 mod message;
 mod monitor;
@@ -60,6 +62,7 @@ use net::registration::Registry;
 use net::rtnl::{Rtnl, RtnlCell};
 use net::skbuff::{Received, SkBuff};
 use net::sync::{NestedLock, PerCpuCounter};
+use net::xfrm::States;
 use policy::notify::Announcements;
 use policy::paths::Lookups;
 use policy::{Config, Mode};
@@ -112,6 +115,9 @@ pub(crate) struct Bond {
     /// Where the backups of an InfiniBand bond are in asking for paths.
     #[pin]
     lookups: SpinLock<Lookups>,
+    /// The states of IPsec that the active slave holds.
+    #[pin]
+    ipsec: States,
     /// Whether features are being computed, which sends the event that asks for it.
     computing_features: RtnlCell<bool>,
     /// Whether the bond's own code is changing MTUs, which sends events as well.
@@ -134,6 +140,11 @@ impl Bond {
     /// Returns what the ARP monitor keeps.
     fn prober(&self) -> &arp::Prober {
         &self.prober
+    }
+
+    /// Returns the states of IPsec that the active slave holds.
+    fn ipsec_states(&self) -> &States {
+        &self.ipsec
     }
 
     /// Replaces the options, and publishes what is read elsewhere.
@@ -177,6 +188,7 @@ impl Master for Bond {
                 events_file: RtnlCell::new(None),
                 prober <- arp::Prober::new(defaults),
                 lookups <- new_spinlock!(Lookups::NONE),
+                ipsec <- States::new(),
                 computing_features: RtnlCell::new(false),
                 changing_mtu: RtnlCell::new(false),
                 has_chosen_mtu: RtnlCell::new(dev.mtu() != link_type::ETHERNET_MTU),
@@ -187,6 +199,7 @@ impl Master for Bond {
 
     fn ready(dev: &BondDev, rtnl: &Rtnl) {
         dev.set_mode(rtnl, i32::from(dev.data().config().mode.number()));
+        ipsec::mode_changed(dev, rtnl);
     }
 
     fn uninit(dev: &BondDev, rtnl: &Rtnl) {
@@ -252,6 +265,14 @@ impl Master for Bond {
 
     fn timestamp_lower<'a>(dev: &'a BondDev, rtnl: &'a Rtnl) -> Option<&'a SlaveDev> {
         device::timestamp_lower(dev, rtnl)
+    }
+
+    fn ipsec_states(dev: &BondDev) -> &States {
+        dev.data().get_ref().ipsec_states()
+    }
+
+    fn ipsec_lower<'a>(dev: &'a BondDev, rcu: &'a Rcu) -> Option<&'a SlaveDev> {
+        ipsec::lower(dev, rcu)
     }
 
     fn add_lower(dev: &BondDev, lower: &NetDevice, extack: Option<&ExtAck>, rtnl: &Rtnl) -> Result {

@@ -27,5 +27,6 @@
 #include <net/netns/generic.h>
 #include <net/rtnetlink.h>
 #include <net/sch_generic.h>
+#include <net/xfrm.h>
 
 #include "helpers.h"

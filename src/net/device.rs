@@ -21,6 +21,7 @@ use crate::registration::Registry;
 use crate::rtnl::Rtnl;
 use crate::skbuff::{Received, SkBuff};
 use crate::timestamp;
+use crate::xfrm::{self, States};
 use core::marker::PhantomData;
 use core::ops::Deref;
 use core::ptr;
@@ -108,6 +109,12 @@ pub trait Master: Sized + Send + Sync + 'static {
     /// The lower device whose hardware time stamps are the device's (`ndo_hwtstamp_get`, `_set`).
     fn timestamp_lower<'a>(dev: &'a Dev<Self>, rtnl: &'a Rtnl) -> Option<&'a Lower<Self>>;
 
+    /// The states of IPsec that the hardware of lower devices holds for the device.
+    fn ipsec_states(dev: &Dev<Self>) -> &States;
+
+    /// The lower device whose hardware does IPsec for the device now.
+    fn ipsec_lower<'a>(dev: &'a Dev<Self>, rcu: &'a Rcu) -> Option<&'a Lower<Self>>;
+
     /// Another device shall become a lower device (`ndo_add_slave`).
     fn add_lower(
         dev: &Dev<Self>,
@@ -126,6 +133,7 @@ pub trait Master: Sized + Send + Sync + 'static {
 /// The tables of C functions that make up a driver; made as a static by the driver's module.
 pub struct Ops<T: Master> {
     netdev: bindings::net_device_ops,
+    xfrm: bindings::xfrmdev_ops,
     pub(crate) ethtool: bindings::ethtool_ops,
     pub(crate) link: crate::rtnetlink::LinkTable,
     pub(crate) group: *const bindings::attribute_group,
@@ -166,6 +174,7 @@ impl<T: Master> Ops<T> {
                 ndo_hwtstamp_set: Some(timestamp::ndo_hwtstamp_set::<T>),
                 ..pin_init::zeroed()
             },
+            xfrm: xfrm::ops::<T>(),
             ethtool: pin_init::zeroed(),
             link: crate::rtnetlink::LinkTable::new(kind),
             group: ptr::null(),
@@ -526,6 +535,7 @@ pub(crate) unsafe extern "C" fn setup<T: Master>(dev: *mut bindings::net_device)
         bindings::ether_setup(dev);
         (*dev).max_mtu = bindings::ETH_MAX_MTU;
         (*dev).netdev_ops = &ops.netdev;
+        (*dev).xfrmdev_ops = &ops.xfrm;
         (*dev).ethtool_ops = &ops.ethtool;
         (*dev).sysfs_groups[0] = ops.group;
         (*dev).needs_free_netdev = true;

@@ -70,6 +70,23 @@ void nh_set_master_features(struct net_device *dev)
 			   NETIF_F_GSO_ENCAP_ALL;
 	dev->features |= dev->hw_features | NETIF_F_GSO_PARTIAL |
 			 NETIF_F_HW_VLAN_CTAG_TX | NETIF_F_HW_VLAN_STAG_TX;
+	dev->hw_features |= MASTER_UPPER_DEV_XFRM_FEATURES;
+}
+
+/*
+ * Has the device want IPsec in hardware, or not. A device that is registered
+ * computes its features anew, see netdev_compute_master_upper_features().
+ */
+void nh_want_xfrm_features(struct net_device *dev, bool want)
+{
+	netdev_features_t *features = &dev->features;
+
+	if (dev->reg_state == NETREG_REGISTERED)
+		features = &dev->wanted_features;
+	if (want)
+		*features |= MASTER_UPPER_DEV_XFRM_FEATURES;
+	else
+		*features &= ~MASTER_UPPER_DEV_XFRM_FEATURES;
 }
 
 netdev_features_t nh_base_features(netdev_features_t features)
@@ -117,6 +134,16 @@ void nh_sync_addresses(struct net_device *to, struct net_device *from, bool mult
 		dev_mc_sync(to, from);
 	}
 	netif_addr_unlock_bh(from);
+}
+
+void nh_dev_hold(struct net_device *dev, netdevice_tracker *tracker)
+{
+	netdev_hold(dev, tracker, GFP_ATOMIC);
+}
+
+void nh_dev_put(struct net_device *dev, netdevice_tracker *tracker)
+{
+	netdev_put(dev, tracker);
 }
 
 bool nh_linkwatch_pending(const struct net_device *dev)

@@ -25,12 +25,15 @@ u32 nh_priv_flags(const struct net_device *dev);
 void nh_change_priv_flags(struct net_device *dev, u32 set, u32 clear);
 void nh_setup_software_device(struct net_device *dev, const struct device_type *type);
 void nh_set_master_features(struct net_device *dev);
+void nh_want_xfrm_features(struct net_device *dev, bool want);
 netdev_features_t nh_base_features(netdev_features_t features);
 netdev_features_t nh_add_tso_features(netdev_features_t features, netdev_features_t mask);
 void nh_lockdep_set_classes(struct net_device *dev);
 void nh_eth_hw_addr_random(struct net_device *dev);
 int nh_keep_addr_on_down(struct net_device *dev, int keep);
 void nh_sync_addresses(struct net_device *to, struct net_device *from, bool multiple);
+void nh_dev_hold(struct net_device *dev, netdevice_tracker *tracker);
+void nh_dev_put(struct net_device *dev, netdevice_tracker *tracker);
 bool nh_linkwatch_pending(const struct net_device *dev);
 void nh_unregister_netdevice(struct net_device *dev);
 

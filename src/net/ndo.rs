@@ -56,6 +56,7 @@ pub(crate) unsafe extern "C" fn ndo_uninit<T: Master>(dev: *mut bindings::net_de
     // SAFETY: See above; RTNL is held.
     let (dev, rtnl) = unsafe { (Dev::<T>::from_raw(dev), Rtnl::assume()) };
     crate::procfs::unpublish(dev, rtnl);
+    crate::xfrm::flush(dev, rtnl);
     T::uninit(dev, rtnl);
     // SAFETY: Both were initialised by `ndo_init`. The work does not wait for RTNL. Only the work
     // starts the timer, and only the timer would queue a work that is disabled.

@@ -5,6 +5,8 @@
 //! C header: [`include/linux/netdev_features.h`](srctree/include/linux/netdev_features.h)
 
 use crate::bindings;
+use crate::netdevice::NetDevice;
+use crate::rtnl::Rtnl;
 
 /// Offload features of a device (`netdev_features_t`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -41,5 +43,14 @@ impl Features {
     pub fn add_tso(self, mask: Features) -> Features {
         // SAFETY: A computation.
         Features(unsafe { bindings::nh_add_tso_features(self.0, mask.0) })
+    }
+}
+
+impl NetDevice {
+    /// Has the device offer IPsec in hardware, as far as all its lower devices do, or not at all. Takes
+    /// effect when the features of a master are computed next.
+    pub fn want_ipsec(&self, _rtnl: &Rtnl, want: bool) {
+        // SAFETY: The device is allocated and RTNL is held.
+        unsafe { bindings::nh_want_xfrm_features(self.as_ptr(), want) };
     }
 }

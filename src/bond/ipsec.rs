@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! IPsec in the hardware of the active slave. In other modes it is done in software: a state can be
+//! in one device only.
+
+use super::message::Of;
+use super::{is_active_backup, BondDev, SlaveDev};
+use net::netdev_warn;
+use net::published::Slot;
+use net::rcu::Rcu;
+use net::rtnl::Rtnl;
+
+/// The slave whose hardware does it now.
+pub(super) fn lower<'a>(dev: &'a BondDev, rcu: &'a Rcu) -> Option<&'a SlaveDev> {
+    dev.slot_rcu(rcu, Slot::Active)
+        .filter(|_| is_active_backup(dev))
+}
+
+/// Another slave is active, or none: it takes the states over.
+pub(super) fn active_changed(dev: &BondDev, rtnl: &Rtnl) {
+    let new = dev
+        .slot(rtnl, Slot::Active)
+        .filter(|_| is_active_backup(dev));
+    let failed = dev
+        .data()
+        .ipsec_states()
+        .move_to(new.map(|slave| slave.dev()), rtnl);
+    if let (Some(new), true) = (new, failed != 0) {
+        netdev_warn!(
+            dev,
+            "{}",
+            Of(
+                new.dev(),
+                format_args!(
+                    "cannot take over {failed} IPsec states: their packets are encrypted in software"
+                )
+            )
+        );
+    }
+}
+
+/// The mode says whether the bond offers it.
+pub(super) fn mode_changed(dev: &BondDev, rtnl: &Rtnl) {
+    dev.want_ipsec(rtnl, is_active_backup(dev));
+}

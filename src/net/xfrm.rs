@@ -1,0 +1,348 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! IPsec in hardware: states (security associations) that lower devices hold for their master.
+//!
+//! C headers: [`include/net/xfrm.h`](srctree/include/net/xfrm.h),
+//! [`include/linux/netdevice.h`](srctree/include/linux/netdevice.h) (`struct xfrmdev_ops`)
+//!
+//! A state is in one lower device at a time, `xso.real_dev`, which is written under the mutex of
+//! [`States`] and the lock of the state, so that either is enough to read it.
+
+use crate::bindings;
+use crate::device::{Dev, Master};
+use crate::errno::eopnotsupp;
+use crate::netdevice::NetDevice;
+use crate::netlink::ExtAck;
+use crate::rtnl::Rtnl;
+use core::ptr;
+use kernel::error::{code::*, from_result, to_result, Result};
+use kernel::new_mutex;
+use kernel::prelude::*;
+use kernel::sync::Mutex;
+
+/// The states of a master.
+#[pin_data]
+pub struct States {
+    #[pin]
+    first: Mutex<Option<KBox<Node>>>,
+}
+
+struct Node {
+    state: *mut bindings::xfrm_state,
+    next: Option<KBox<Node>>,
+}
+
+// SAFETY: The state is used under the mutex of `States`, by whoever holds that, and exists as long as
+// the node, see `state_free`.
+unsafe impl Send for Node {}
+
+impl States {
+    /// Makes the place for the states of a device that is new.
+    pub fn new() -> impl PinInit<Self> {
+        pin_init!(Self {
+            first <- new_mutex!(None),
+        })
+    }
+
+    /// Has another device hold the states, or none. Returns how many could not be taken there: their
+    /// packets are encrypted in software. May sleep.
+    pub fn move_to(&self, dev: Option<&NetDevice>, _rtnl: &Rtnl) -> u32 {
+        let mut failed = 0u32;
+        let first = self.first.lock();
+        let mut node = first.as_ref();
+        while let Some(this) = node {
+            // SAFETY: The state exists as long as its node, and the mutex is held. A device that
+            // holds a state was active, and is allocated, since it gives them up before it leaves.
+            failed = failed.saturating_add(unsafe { move_state(this.state, dev) }.is_err().into());
+            node = this.next.as_ref();
+        }
+        failed
+    }
+}
+
+/// Returns the operations of a device that can hold states. Not of a bond: who holds the states of a
+/// bond changes, of which its master would not know.
+fn ops_of(dev: &NetDevice) -> Option<&'static bindings::xfrmdev_ops> {
+    if dev.is_bond_master() {
+        return None;
+    }
+    // SAFETY: The device is allocated; the table is static, as all tables of operations.
+    unsafe { (*dev.as_ptr()).xfrmdev_ops.as_ref() }
+}
+
+/// Runs a function under the lock of a state.
+///
+/// # Safety
+///
+/// `state` must be valid, and its lock not be held.
+unsafe fn locked<R>(state: *mut bindings::xfrm_state, run: impl FnOnce() -> R) -> R {
+    // SAFETY: By the caller's promise; the lock was initialised when the state was made.
+    unsafe { bindings::nh_spin_lock_bh(&raw mut (*state).lock) };
+    let res = run();
+    // SAFETY: Taken above.
+    unsafe { bindings::nh_spin_unlock_bh(&raw mut (*state).lock) };
+    res
+}
+
+/// Takes a state from the device that holds it to another.
+///
+/// # Safety
+///
+/// `state` must be valid, the mutex be held, and the device that holds the state be allocated.
+unsafe fn move_state(state: *mut bindings::xfrm_state, dev: Option<&NetDevice>) -> Result {
+    // SAFETY: By the caller's promise; with the mutex, nobody else writes the field.
+    let old = unsafe { (*state).xso.real_dev };
+    let new = dev.map_or(ptr::null_mut(), NetDevice::as_ptr);
+    if old == new {
+        return Ok(());
+    }
+    if !old.is_null() {
+        // SAFETY: By the caller's promise.
+        let ops = ops_of(unsafe { NetDevice::from_raw(old) });
+        // SAFETY: As above; a callback of the device that holds the state.
+        unsafe {
+            locked(state, || {
+                (*state).xso.real_dev = ptr::null_mut();
+                // Whoever deletes a state has told the device.
+                if let (false, Some(delete)) =
+                    (is_dead(state), ops.and_then(|ops| ops.xdo_dev_state_delete))
+                {
+                    delete(old, state);
+                }
+            });
+            if let Some(free) = ops.and_then(|ops| ops.xdo_dev_state_free) {
+                free(old, state);
+            }
+        }
+    }
+    let Some(dev) = dev else { return Ok(()) };
+    // SAFETY: By the caller's promise; the device is allocated.
+    unsafe { give(state, dev, None) }
+}
+
+/// Has a device hold a state that no device holds.
+///
+/// # Safety
+///
+/// `state` must be valid, and the mutex be held.
+unsafe fn give(
+    state: *mut bindings::xfrm_state,
+    dev: &NetDevice,
+    extack: Option<&ExtAck>,
+) -> Result {
+    let ops = ops_of(dev).ok_or_else(eopnotsupp)?;
+    let add = ops.xdo_dev_state_add.ok_or_else(eopnotsupp)?;
+    // SAFETY: By the caller's promise; the device is allocated.
+    unsafe {
+        to_result(add(dev.as_ptr(), state, ExtAck::as_ptr(extack)))?;
+        locked(state, || {
+            // If it was deleted meanwhile, nobody told the device, which had nothing yet.
+            if let (true, Some(delete)) = (is_dead(state), ops.xdo_dev_state_delete) {
+                delete(dev.as_ptr(), state);
+            }
+            (*state).xso.real_dev = dev.as_ptr();
+        });
+    }
+    Ok(())
+}
+
+/// # Safety
+///
+/// `state` must be valid.
+unsafe fn is_dead(state: *mut bindings::xfrm_state) -> bool {
+    // SAFETY: By the caller's promise; a byte.
+    let km_state = unsafe { ptr::read_volatile(&raw const (*state).km.state) };
+    u32::from(km_state) == bindings::XFRM_STATE_DEAD
+}
+
+/// The table of a driver.
+pub(crate) const fn ops<T: Master>() -> bindings::xfrmdev_ops {
+    bindings::xfrmdev_ops {
+        xdo_dev_state_add: Some(state_add::<T>),
+        xdo_dev_state_delete: Some(state_delete),
+        xdo_dev_state_free: Some(state_free::<T>),
+        xdo_dev_offload_ok: Some(offload_ok::<T>),
+        xdo_dev_state_advance_esn: Some(advance_esn::<T>),
+        xdo_dev_state_update_stats: Some(update_stats::<T>),
+        ..pin_init::zeroed()
+    }
+}
+
+/// Deletes the states of a device that goes away.
+pub(crate) fn flush(dev: &NetDevice, _rtnl: &Rtnl) {
+    // SAFETY: The device is allocated; RTNL is held, and this may sleep.
+    unsafe { bindings::xfrm_dev_state_flush(dev.net().as_ptr(), dev.as_ptr(), true) };
+}
+
+// The callbacks. For all of them: the state is valid, and its device is one of driver `T`.
+
+unsafe extern "C" fn state_add<T: Master>(
+    dev: *mut bindings::net_device,
+    state: *mut bindings::xfrm_state,
+    extack: *mut bindings::netlink_ext_ack,
+) -> i32 {
+    from_result(|| {
+        // SAFETY: See above; a state holds its device.
+        let dev = unsafe { Dev::<T>::from_raw(dev) };
+        // SAFETY: Valid during the call, if it is there.
+        let extack = unsafe { ExtAck::from_raw(extack) };
+        let node = KBox::new(Node { state, next: None }, GFP_KERNEL)?;
+        let mut first = T::ipsec_states(dev).first.lock();
+        let lower = {
+            let rcu = crate::rcu::read_lock();
+            Hold::new(T::ipsec_lower(dev, &rcu).ok_or(ENODEV)?.dev())
+        };
+        // SAFETY: The state is valid, and the mutex is held.
+        let res = unsafe { give(state, lower.dev(), extack) };
+        if res == Err(eopnotsupp()) {
+            if let Some(extack) = extack {
+                extack.set_msg(c"bonding: Slave does not support ipsec offload");
+            }
+        }
+        res?;
+        let next = first.take();
+        let mut node = node;
+        node.next = next;
+        *first = Some(node);
+        Ok(0)
+    })
+}
+
+/// A device that stays allocated until this is dropped.
+struct Hold {
+    dev: *mut bindings::net_device,
+    tracker: kernel::types::Opaque<bindings::netdevice_tracker>,
+}
+
+impl Hold {
+    fn new(dev: &NetDevice) -> Hold {
+        let hold = Hold {
+            dev: dev.as_ptr(),
+            tracker: kernel::types::Opaque::zeroed(),
+        };
+        // SAFETY: The device is allocated; the tracker's place is valid for writes.
+        unsafe { bindings::nh_dev_hold(hold.dev, hold.tracker.get()) };
+        hold
+    }
+
+    fn dev(&self) -> &NetDevice {
+        // SAFETY: The device is held.
+        unsafe { NetDevice::from_raw(self.dev) }
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        // SAFETY: Held by `new`.
+        unsafe { bindings::nh_dev_put(self.dev, self.tracker.get()) };
+    }
+}
+
+/// The lock of the state is held.
+unsafe extern "C" fn state_delete(
+    _dev: *mut bindings::net_device,
+    state: *mut bindings::xfrm_state,
+) {
+    // SAFETY: See above; with the lock, nobody writes the field, and while it is not NULL, the device
+    // is allocated.
+    unsafe {
+        let real = (*state).xso.real_dev;
+        if real.is_null() {
+            return;
+        }
+        if let Some(delete) =
+            ops_of(NetDevice::from_raw(real)).and_then(|ops| ops.xdo_dev_state_delete)
+        {
+            delete(real, state);
+        }
+    }
+}
+
+/// Called once for each state that was added, as the last.
+unsafe extern "C" fn state_free<T: Master>(
+    dev: *mut bindings::net_device,
+    state: *mut bindings::xfrm_state,
+) {
+    // SAFETY: See above; a state holds its device.
+    let dev = unsafe { Dev::<T>::from_raw(dev) };
+    let mut first = T::ipsec_states(dev).first.lock();
+    // SAFETY: See above; the mutex is held. While the field is not NULL, the device is allocated.
+    unsafe {
+        let real = (*state).xso.real_dev;
+        (*state).xso.real_dev = ptr::null_mut();
+        if !real.is_null() {
+            if let Some(free) =
+                ops_of(NetDevice::from_raw(real)).and_then(|ops| ops.xdo_dev_state_free)
+            {
+                free(real, state);
+            }
+        }
+    }
+    let mut at = &mut *first;
+    loop {
+        match at {
+            None => break,
+            Some(node) if node.state == state => {
+                let next = node.next.take();
+                *at = next;
+                break;
+            }
+            Some(node) => at = &mut node.next,
+        }
+    }
+}
+
+/// Runs a function for the lower device that holds a state, if its traffic goes there.
+///
+/// # Safety
+///
+/// See above.
+unsafe fn with_lower<T: Master, R>(
+    state: *mut bindings::xfrm_state,
+    run: impl FnOnce(&NetDevice) -> R,
+) -> Option<R> {
+    let rcu = crate::rcu::read_lock();
+    // SAFETY: By the caller's promise; words that are read as a whole.
+    let (dev, real) = unsafe {
+        (
+            ptr::read_volatile(&raw const (*state).xso.dev),
+            ptr::read_volatile(&raw const (*state).xso.real_dev),
+        )
+    };
+    if dev.is_null() {
+        return None;
+    }
+    // SAFETY: By the caller's promise.
+    let lower = T::ipsec_lower(unsafe { Dev::<T>::from_raw(dev) }, &rcu)?;
+    (lower.dev().as_ptr() == real).then(|| run(lower.dev()))
+}
+
+unsafe extern "C" fn offload_ok<T: Master>(
+    _skb: *mut bindings::sk_buff,
+    state: *mut bindings::xfrm_state,
+) -> bool {
+    // SAFETY: See above.
+    unsafe { with_lower::<T, _>(state, |lower| !lower.is_bond_master()) }.unwrap_or(false)
+}
+
+unsafe extern "C" fn advance_esn<T: Master>(state: *mut bindings::xfrm_state) {
+    // SAFETY: See above; a callback of the device that holds the state.
+    unsafe {
+        with_lower::<T, _>(state, |lower| {
+            if let Some(advance) = ops_of(lower).and_then(|ops| ops.xdo_dev_state_advance_esn) {
+                advance(state);
+            }
+        })
+    };
+}
+
+unsafe extern "C" fn update_stats<T: Master>(state: *mut bindings::xfrm_state) {
+    // SAFETY: As in `advance_esn`.
+    unsafe {
+        with_lower::<T, _>(state, |lower| {
+            if let Some(update) = ops_of(lower).and_then(|ops| ops.xdo_dev_state_update_stats) {
+                update(state);
+            }
+        })
+    };
+}
