@@ -79,14 +79,15 @@ void nh_set_master_features(struct net_device *dev)
  */
 void nh_want_xfrm_features(struct net_device *dev, bool want)
 {
-	netdev_features_t *features = &dev->features;
+	bool is_registered = dev->reg_state == NETREG_REGISTERED;
+	netdev_features_t *features = is_registered ? &dev->wanted_features : &dev->features;
 
-	if (dev->reg_state == NETREG_REGISTERED)
-		features = &dev->wanted_features;
 	if (want)
 		*features |= MASTER_UPPER_DEV_XFRM_FEATURES;
 	else
 		*features &= ~MASTER_UPPER_DEV_XFRM_FEATURES;
+	if (is_registered)
+		netdev_update_features(dev);
 }
 
 netdev_features_t nh_base_features(netdev_features_t features)
