@@ -96,13 +96,34 @@ in_order() {
 	! ours || wait_for 5 "b0 to be a member, too" has_all_groups b0
 	has_no_foreign_groups a0
 	has_no_foreign_groups b0
+	hears_multicasts
 	vib_port vib0 down
 	wait_for 10 "b0 to be active" active b7 b0
 	wait_for 5 "b0 to be a member" has_all_groups b0
 	peer_answers $PEER6
+	hears_multicasts
+	vib_port vib0 up
+	wait_for 10 "a0 to be up" mii_status a0 up
+	vib_port vib1 down
+	wait_for 10 "a0 to be active" active b7 a0
+	wait_for 5 "a0 to be a member" has_all_groups a0
+	hears_multicasts
 	# The fabric has the groups, too.
 	saquery -m >"$WORK/members" || saquery MCMR >"$WORK/members"
 	grep -qi 'ff12:401b:ffff::1' "$WORK/members"
+}
+
+# All-hosts, all-nodes, and our solicited node: with the peer's question for our address.
+hears_multicasts() {
+	sysctl -qw net.ipv4.icmp_echo_ignore_broadcasts=0
+	wait_for 10 "an answer to all-hosts" answers_peer 224.0.0.1 "from $OUR4"
+	wait_for 10 "an answer to all-nodes" answers_peer ff02::1 "from fe80:"
+	in_peer ip neighbour flush dev p0
+	wait_for 10 "an answer to our solicited node" answers_peer $OUR6 "from $OUR6"
+}
+
+answers_peer() {
+	in_peer ping -c 1 -W 1 -I p0 "$1" | grep -F "$2"
 }
 
 test_order_enslave_up_addresses() {
@@ -234,7 +255,8 @@ has_received() {
 test_the_bond_waits_for_its_adapters() {
 	local address
 	ours_only "destroys the bond"
-	make_ib_bond fail_over_mac active num_grat_arp 3
+	make_ib_bond fail_over_mac active num_grat_arp 3 updelay 100 resend_igmp 2 primary b0
+	settings >"$WORK/settings"
 	set_option b7 active_slave b0
 	address=$(hwaddr b7)
 	vib_hca vib0 out
@@ -243,7 +265,7 @@ test_the_bond_waits_for_its_adapters() {
 	exists b7
 	is "$(link_json b7 .link_type)" infiniband
 	is "$(hwaddr b7)" "$address"
-	is "$(option b7 num_grat_arp)" 3
+	settings | diff "$WORK/settings" - || fail "an option has changed"
 	ip address show b7 | grep -q "inet $OUR4/24"
 	ip address show b7 | grep -q "inet6 $OUR6/64"
 	vib_hca vib1 in
@@ -251,12 +273,18 @@ test_the_bond_waits_for_its_adapters() {
 	enslave b7 b0
 	b7_works
 	has_all_groups b7
+	settings | diff "$WORK/settings" - || fail "an option has changed"
 	vib_hca vib0 in
 	name_ipoib vib0 a0
 	enslave b7 a0
 	wait_for 10 "both to be up" both_up
 	vib_port vib1 down
 	fails_over b0 a0
+}
+
+# What somebody has set, and not what has become of the slaves.
+settings() {
+	grep -sH '' $SYSFS/b7/bonding/* | grep -vE '/(slaves|active_slave|mii_status|ad_[a-z_]*):'
 }
 
 test_unload_the_fabric_under_the_bond() {

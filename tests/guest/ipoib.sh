@@ -101,11 +101,11 @@ ipoib_of() {
 	return 1
 }
 
-# name_ipoib HCA NAME: gives the IPoIB interface of an adapter a name.
+# name_ipoib HCA NAME [PORT]: gives the IPoIB interface of an adapter a name.
 name_ipoib() {
 	local device
-	wait_for 20 "the IPoIB interface of $1" ipoib_of "$1"
-	device=$(ipoib_of "$1")
+	wait_for 20 "the IPoIB interface of $1" ipoib_of "$1" "${3-1}"
+	device=$(ipoib_of "$1" "${3-1}")
 	ip link set "$device" down
 	[[ $device == "$2" ]] || ip link set "$device" name "$2"
 	sysctl -qw "net.ipv6.conf.$2.accept_dad=0"
