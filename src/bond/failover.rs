@@ -10,7 +10,9 @@
 use super::device::{all_have_addrs, give_rx_flags, take_rx_flags};
 use super::message::Of;
 use super::slave::{read_link_settings, set_role, set_roles, tell, Key, Slaves};
-use super::{address, announce, arp, history, ipsec, monitor, paths, transmit, BondDev, SlaveDev};
+use super::{
+    address, announce, arp, history, ipsec, link_type, monitor, paths, transmit, BondDev, SlaveDev,
+};
 use net::netdev_info;
 use net::netdevice::NetDevice;
 use net::notifier::Announce;
@@ -241,6 +243,9 @@ pub(super) fn settle(dev: &BondDev, source: Source<'_>, rtnl: &Rtnl) {
         arp::admit(dev, slave, rtnl);
     }
 
+    if let Some(new) = new {
+        link_type::partition_seen(dev, new.dev(), true, rtnl);
+    }
     if config.mode == Mode::ActiveBackup && new.is_some() {
         address::fail_over(dev, new, rtnl);
         let _ = dev.announce(rtnl, Announce::BondingFailover);

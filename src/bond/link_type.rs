@@ -6,10 +6,10 @@
 use super::message::Of;
 use super::BondDev;
 use kernel::prelude::*;
-use net::netdevice::{NetDevice, ARPHRD_ETHER};
+use net::netdevice::{NetDevice, ARPHRD_ETHER, ARPHRD_INFINIBAND};
 use net::notifier::Announce;
 use net::rtnl::Rtnl;
-use net::{netdev_err, netdev_info};
+use net::{netdev_err, netdev_info, netdev_warn};
 
 /// The MTU of a bond that is Ethernet, until somebody chooses another (`ETH_DATA_LEN`).
 pub(super) const ETHERNET_MTU: u32 = 1500;
@@ -54,6 +54,44 @@ pub(super) fn become_ethernet(dev: &BondDev, rtnl: &Rtnl) -> Result {
         let _ = set_mtu(dev, ETHERNET_MTU, rtnl);
     }
     Ok(())
+}
+
+/// Looks at the partition of a slave whose link is up: InfiniBand's subnet manager may have moved its
+/// port. The bond goes where its active slave is, and its multicast groups with it.
+pub(super) fn partition_seen(dev: &BondDev, slave: &NetDevice, is_active: bool, rtnl: &Rtnl) {
+    if slave.link_type() != ARPHRD_INFINIBAND || dev.link_type() != ARPHRD_INFINIBAND {
+        return;
+    }
+    let (was, is) = (dev.partition(rtnl), slave.partition(rtnl));
+    if was == is {
+        return;
+    }
+    if is_active && dev.announce(rtnl, Announce::PreTypeChange).is_ok() {
+        dev.take_broadcast(slave, rtnl);
+        let _ = dev.announce(rtnl, Announce::PostTypeChange);
+        netdev_info!(
+            dev,
+            "{}",
+            Of(
+                slave,
+                format_args!(
+                    "its partition (P_Key) is {is:#06x} now: the bond follows, from {was:#06x}"
+                )
+            )
+        );
+    } else {
+        netdev_warn!(
+            dev,
+            "{}",
+            Of(
+                slave,
+                format_args!(
+                    "its partition (P_Key) is {is:#06x} now, but the bond is in {was:#06x}: the \
+                     peers cannot be reached through it"
+                )
+            )
+        );
+    }
 }
 
 /// Returns the MTU that the bond has once `slave` is its first one.

@@ -275,6 +275,11 @@ fn slave_event(dev: &BondDev, slave: &SlaveDev, event: notifier::Event, rtnl: &R
                 }
             }
             transmit::links_changed(dev, None, rtnl);
+            if slave.dev().has_link() {
+                let active = dev.slot(rtnl, Slot::Active).map(Key);
+                let is_active = active == Some(Key(slave));
+                link_type::partition_seen(dev, slave.dev(), is_active, rtnl);
+            }
         }
         ChangeName => renamed(dev, slave, rtnl),
         FeatChange => update_features(dev, rtnl),

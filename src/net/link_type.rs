@@ -10,6 +10,9 @@ use crate::netdevice::{NetDevice, ARPHRD_ETHER, MAX_ADDR_LEN};
 use crate::rtnl::Rtnl;
 use core::ptr;
 
+/// Where the partition is in an InfiniBand broadcast address (RFC 4391, 4).
+const PARTITION: core::ops::Range<usize> = 8..10;
+
 /// What a link that has only two ends lacks, and what it has.
 const BROADCAST: u32 =
     bindings::net_device_flags_IFF_BROADCAST | bindings::net_device_flags_IFF_MULTICAST;
@@ -35,6 +38,17 @@ impl NetDevice {
         unsafe {
             let (ours, theirs) = (&(*self.as_ptr()).broadcast, &(*other.as_ptr()).broadcast);
             self.link_type() == ARPHRD_ETHER || ours.get(..len) == theirs.get(..len)
+        }
+    }
+
+    /// Returns the partition (P_Key) of an InfiniBand link, which is in its broadcast address.
+    pub fn partition(&self, _rtnl: &Rtnl) -> u16 {
+        // SAFETY: The device is allocated; RTNL protects this field, but for InfiniBand's own driver,
+        // which replaces bytes of it.
+        let broadcast = unsafe { (*self.as_ptr()).broadcast };
+        match broadcast.get(PARTITION) {
+            Some(&[high, low]) => u16::from_be_bytes([high, low]),
+            _ => 0,
         }
     }
 
@@ -78,6 +92,13 @@ impl<T: Master> Dev<T> {
             };
             (*dev).flags = ((*dev).flags & !clear) | set;
         }
+    }
+
+    /// Takes over the broadcast address of `lower`, a link of the same type. The device may be up: those
+    /// who build a packet meanwhile take the one partition or the other, and it leaves through `lower`.
+    pub fn take_broadcast(&self, lower: &NetDevice, _rtnl: &Rtnl) {
+        // SAFETY: Both devices are allocated; RTNL protects this field.
+        unsafe { (*self.as_ptr()).broadcast = (*lower.as_ptr()).broadcast };
     }
 
     /// Makes the device Ethernet again. The MTU stays.

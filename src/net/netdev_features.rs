@@ -47,8 +47,7 @@ impl Features {
 }
 
 impl NetDevice {
-    /// Has the device offer IPsec in hardware, as far as all its lower devices do, or not at all. Takes
-    /// effect when the features of a master are computed next.
+    /// Has the device offer IPsec in hardware, as far as all its lower devices do, or not at all.
     pub fn want_ipsec(&self, _rtnl: &Rtnl, want: bool) {
         // SAFETY: The device is allocated and RTNL is held.
         unsafe { bindings::nh_want_xfrm_features(self.as_ptr(), want) };

@@ -4,7 +4,7 @@
 # timeout: 1500
 #
 # What changes under a bond over IPoIB interfaces while it works: one of two ports of an adapter,
-# several partitions over the same adapters, connected mode; and what the peer sees of it.
+# several partitions over the same adapters, connected mode, P_Keys; and what the peer sees of it.
 
 . "${BASH_SOURCE[0]%/*}/ipoib_bond.sh"
 
@@ -253,6 +253,68 @@ test_a_backup_knows_the_paths() {
 	enslave b7 d0 d1
 	ip neighbour add 192.0.2.77 lladdr 02:00:00:00:00:77 dev b7
 	is "$(cat $SYSFS/d1/statistics/tx_packets)" 0 "packets of the backup"
+}
+
+# -- P_Keys ------------------------------------------------------------------------------------
+
+# move_to_partition HCA KEY: the first entry of the table, which IPoIB follows; the subnet administrator
+# still needs the default key.
+move_to_partition() {
+	fabric "$1/port1/pkeys" "0 $2"
+	if [[ $2 == 0xffff ]]; then
+		fabric "$1/port1/pkeys" "1 0x8001"
+	else
+		fabric "$1/port1/pkeys" "1 0xffff"
+	fi
+}
+
+in_partition() {
+	[[ $(broadcast "$1") == 00:ff:ff:ff:ff:12:40:1b:${2:2:2}:${2:4:2}:* ]]
+}
+
+test_another_partition_for_all() {
+	local hca
+	ours_only "stays in the old partition, and hears no multicasts"
+	make_ib_bond
+	for hca in vib0 vib1 vib2; do
+		move_to_partition $hca 0x8001
+	done
+	wait_for 20 "b7 to be in partition 8001" in_partition b7 0x8001
+	wait_for 20 "both to be up" both_up
+	wait_for 10 "the groups of the new partition" has_all_groups b7 8001
+	! groups_of b7 | grep -i ffff000000000000
+	the_peer_finds_us
+	kmsg_has 'b7: \(slave [ab]0\): its partition \(P_Key\) is 0x8001 now: the bond follows, from 0xffff'
+	for hca in vib0 vib1 vib2; do
+		move_to_partition $hca 0xffff
+	done
+	wait_for 20 "b7 to be in the old partition" in_partition b7 0xffff
+	wait_for 20 "both to be up" both_up
+	wait_for 10 "the groups of the old partition" has_all_groups b7 ffff
+	the_peer_finds_us
+}
+
+# The peer asks for our addresses; its own interface hears no multicasts in another partition.
+the_peer_finds_us() {
+	in_peer ip neighbour flush dev p0
+	wait_for 40 "an answer to the peer" in_peer ping -q -c 1 -W 1 $OUR4
+	wait_for 40 "an answer to the peer" in_peer ping -q -c 1 -W 1 $OUR6
+}
+
+test_another_partition_for_a_backup() {
+	ours_only "says nothing"
+	make_ib_bond
+	wait_for 20 "both to be up" both_up
+	move_to_partition vib1 0x8001
+	wait_for 20 "a warning" kmsg_has \
+		'b7: \(slave b0\): its partition \(P_Key\) is 0x8001 now, but the bond is in 0xffff'
+	in_partition b7 0xffff
+	peer_answers
+	move_to_partition vib1 0xffff
+	wait_for 20 "both to be up" both_up
+	vib_port vib0 down
+	fails_over a0 b0
+	in_partition b7 0xffff
 }
 
 ktap_main "$@"
