@@ -5,7 +5,7 @@
 use super::failover::{self, Source};
 use super::message::{Of, Text};
 use super::slave::{set_roles, Key, Slaves};
-use super::{announce, arp, enslave, ipsec, monitor, release, Bond, BondDev, SlaveDev};
+use super::{announce, arp, enslave, ipsec, monitor, release, xdp, Bond, BondDev, SlaveDev};
 use kernel::error::Error;
 use kernel::sync::SetOnce;
 use net::netdevice::NetDevice;
@@ -62,10 +62,12 @@ impl From<OptionError> for Refused {
     }
 }
 
-fn state(dev: &BondDev, rtnl: &Rtnl) -> DeviceState {
+/// What of the bond decides whether an option may be set.
+pub(crate) fn state(dev: &BondDev, rtnl: &Rtnl) -> DeviceState {
     DeviceState {
         has_slaves: dev.lowers(rtnl).next().is_some(),
         is_up: dev.is_up(),
+        has_xdp: dev.has_xdp_program(rtnl),
     }
 }
 
@@ -170,6 +172,9 @@ fn commit(
     if effects.mode && before.mode != config.mode {
         announce::cancel(dev, rtnl);
         ipsec::mode_changed(dev, rtnl);
+    }
+    if before.allows_xdp() != config.allows_xdp() {
+        xdp::update_features(dev, rtnl);
     }
     if effects.slave_flags {
         set_roles(dev, rtnl);

@@ -7,7 +7,7 @@ use super::device::{all_have_addrs, give_mtu, give_rx_flags};
 use super::failover::{self, Source};
 use super::message::Of;
 use super::slave::{read_link_settings, set_role, tell, Key, Slave};
-use super::{arp, history, link_type, monitor, Bond, BondDev, SlaveDev};
+use super::{arp, history, link_type, monitor, xdp, Bond, BondDev, SlaveDev};
 use core::ffi::CStr;
 use kernel::prelude::*;
 use net::dev_addr::AddrAssign;
@@ -120,6 +120,8 @@ pub(crate) fn enslave(
     if config.mode.uses_hash() {
         dev.reserve_choice(rtnl)?;
     }
+    xdp::join(dev, device, extack, rtnl)?;
+    let undo_xdp = Undo::new(|| xdp::leave(dev, device, rtnl));
     let slave = SlaveDev::link_up(dev, device, data, lag_tx(&config), extack, rtnl)?;
     undo_first.dismiss();
     undo_mtu.dismiss();
@@ -127,6 +129,7 @@ pub(crate) fn enslave(
     undo_addrconf.dismiss();
     undo_open.dismiss();
     undo_vlans.dismiss();
+    undo_xdp.dismiss();
 
     join(dev, slave, &config, rtnl);
     Ok(())
@@ -160,6 +163,7 @@ fn join(dev: &BondDev, slave: &SlaveDev, config: &Config, rtnl: &Rtnl) {
         device.sync_addrs_from(rtnl, dev, true);
     }
     monitor::update_features(dev, rtnl);
+    xdp::update_features(dev, rtnl);
     failover::handle(
         dev,
         Event::Enslaved { key: Key(slave) },

@@ -15,6 +15,7 @@
 //! | who asks for InfiniBand paths before a failover? | `paths.rs` |
 //! | what does an option do? | `configure.rs` |
 //! | IPsec in hardware? | `ipsec.rs` |
+//! | XDP programs? | `xdp.rs` |
 //! | MTU, VLANs, statistics, link settings? | `device.rs` |
 //! | a bond that is not Ethernet? | `link_type.rs` |
 //! | what has been decided lately? | `history.rs` |
@@ -37,6 +38,7 @@ mod receive;
 mod release;
 mod slave;
 mod transmit;
+mod xdp;
 
 pub(crate) use address::steal_addr;
 pub(crate) use device::{link_settings, timestamps};
@@ -62,6 +64,7 @@ use net::registration::Registry;
 use net::rtnl::{Rtnl, RtnlCell};
 use net::skbuff::{Received, SkBuff};
 use net::sync::{NestedLock, PerCpuCounter};
+use net::xdp::Program;
 use net::xfrm::States;
 use policy::notify::Announcements;
 use policy::paths::Lookups;
@@ -227,6 +230,19 @@ impl Master for Bond {
         rcu: &'a Rcu,
     ) -> Option<&'a SlaveDev> {
         transmit::slave_of(dev, skb, all, rcu)
+    }
+
+    fn frame_lower<'a>(dev: &'a BondDev, frame: &[u8], rcu: &'a Rcu) -> Option<&'a SlaveDev> {
+        xdp::slave_of(dev, frame, rcu)
+    }
+
+    fn set_xdp(
+        dev: &BondDev,
+        program: Option<&Program>,
+        extack: Option<&ExtAck>,
+        rtnl: &Rtnl,
+    ) -> Result {
+        xdp::set(dev, program, extack, rtnl)
     }
 
     #[inline]

@@ -10,7 +10,7 @@
 use super::device::all_have_addrs;
 use super::failover::{self, Source};
 use super::slave::{read_link_settings, set_roles, Key, Slaves};
-use super::{announce, arp, link_type, paths, release, transmit, Bond, BondDev, SlaveDev};
+use super::{announce, arp, link_type, paths, release, transmit, xdp, Bond, BondDev, SlaveDev};
 use core::sync::atomic::Ordering;
 use net::device::Dev;
 use net::netdev_info;
@@ -287,6 +287,7 @@ fn slave_event(dev: &BondDev, slave: &SlaveDev, event: notifier::Event, rtnl: &R
         ResendIgmp => {
             let _ = dev.announce(rtnl, Announce::ResendIgmp);
         }
+        XdpFeatChange => xdp::update_features(dev, rtnl),
         Register => {}
     }
 }

@@ -7,7 +7,7 @@ use super::device::{all_have_addrs, keep_stats, take_rx_flags};
 use super::failover::{self, Source};
 use super::message::Of;
 use super::slave::{set_role, Key};
-use super::{arp, history, link_type, monitor, transmit, BondDev, SlaveDev};
+use super::{arp, history, link_type, monitor, transmit, xdp, BondDev, SlaveDev};
 use kernel::prelude::*;
 use net::netdev_features::Features;
 use net::netdevice::{NetDevice, ARPHRD_ETHER};
@@ -96,6 +96,7 @@ fn leave(dev: &BondDev, slave: &SlaveDev, why: Why, rtnl: &Rtnl) {
     transmit::links_changed(dev, Some(slave), rtnl);
     arp::dismiss(slave, rtnl);
     keep_stats(dev, slave);
+    xdp::leave(dev, device, rtnl);
     slave.unlink(rtnl);
 
     let is_last = dev.lowers(rtnl).next().is_none();
@@ -123,6 +124,7 @@ fn leave(dev: &BondDev, slave: &SlaveDev, why: Why, rtnl: &Rtnl) {
     let up_links = dev.lowers(rtnl).map(|slave| slave.data().port().link.state);
     failover::set_carrier(dev, policy::select::carrier(up_links), false, rtnl);
     monitor::update_features(dev, rtnl);
+    xdp::update_features(dev, rtnl);
     if is_ethernet && was_challenged && !dev.features().has(Features::VLAN_CHALLENGED) {
         netdev_info!(
             dev,

@@ -67,7 +67,7 @@ pub(super) fn slave_of<'a>(
 
 /// The active slave; while that has lost its carrier and nobody has acted on it, a backup.
 #[inline(always)]
-fn active_backup<'a>(dev: &'a BondDev, rcu: &'a Rcu) -> Option<&'a SlaveDev> {
+pub(super) fn active_backup<'a>(dev: &'a BondDev, rcu: &'a Rcu) -> Option<&'a SlaveDev> {
     let active = dev.slot_rcu(rcu, Slot::Active)?;
     if active.dev().has_link() {
         return Some(active);
@@ -99,7 +99,11 @@ fn stand_in<'a>(dev: &'a BondDev, rcu: &'a Rcu) -> Option<&'a SlaveDev> {
 }
 
 /// IGMP goes through the active slave, so that a switch sees it on one port only; all else in turn.
-fn round_robin<'a>(dev: &'a BondDev, is_igmp: bool, rcu: &'a Rcu) -> Option<&'a SlaveDev> {
+pub(super) fn round_robin<'a>(
+    dev: &'a BondDev,
+    is_igmp: bool,
+    rcu: &'a Rcu,
+) -> Option<&'a SlaveDev> {
     if is_igmp {
         if let Some(active) = dev.slot_rcu(rcu, Slot::Active) {
             return Some(active);
@@ -159,14 +163,18 @@ impl Packet for Outgoing<'_> {
 /// The hash of a packet, by `xmit_hash_policy`.
 #[inline]
 fn hash(dev: &BondDev, skb: &SkBuff) -> u32 {
+    policy::hash::hash(hash_policy(dev), &Outgoing(dev, skb))
+}
+
+#[inline]
+pub(super) fn hash_policy(dev: &BondDev) -> HashPolicy {
     let policy = dev.data().hash_policy.load(Ordering::Relaxed);
-    let policy = HashPolicy::from_number(policy.into()).unwrap_or_default();
-    policy::hash::hash(policy, &Outgoing(dev, skb))
+    HashPolicy::from_number(policy.into()).unwrap_or_default()
 }
 
 /// The slave that a hash picks among those that can send.
 #[inline]
-fn by_hash<'a>(dev: &'a BondDev, hash: u32, rcu: &'a Rcu) -> Option<&'a SlaveDev> {
+pub(super) fn by_hash<'a>(dev: &'a BondDev, hash: u32, rcu: &'a Rcu) -> Option<&'a SlaveDev> {
     match dev.choose(hash, rcu) {
         Some(slave) if slave.dev().has_link() => Some(slave),
         _ => by_hash_now(dev, hash, rcu),

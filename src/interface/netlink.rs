@@ -17,7 +17,7 @@ use net::rtnetlink::LinkOps;
 use net::rtnl::Rtnl;
 use policy::options::{Excerpt, Netlink, NetlinkKind, Reason, Request, Scope, Show, Values};
 use policy::options::{MAX_TARGETS, OPTIONS};
-use policy::{DeviceState, IfName, OptionError, OptionId, Value};
+use policy::{IfName, OptionError, OptionId, Value};
 
 /// The options of a bond in the order in which a request sets them, and a message has them: the mode
 /// first, since it decides what else may be set, and `miimon` before the delays, its multiples.
@@ -186,10 +186,7 @@ impl LinkOps<Bond> for Link {
 
     fn change(dev: &BondDev, attrs: &Attrs<'_>, extack: Option<&ExtAck>, rtnl: &Rtnl) -> Result {
         // First all of it is checked, one upon the other, so that a bad value changes nothing.
-        let state = DeviceState {
-            has_slaves: dev.lower_count() > 0,
-            is_up: dev.is_up(),
-        };
+        let state = configure::state(dev, rtnl);
         let mut request = Request::new(dev.data().config(), state);
         for (id, attr) in given(&ORDER, attrs) {
             let checked = read(dev, id, attr, rtnl)?.and_then(|value| request.apply(id, value));
@@ -257,10 +254,7 @@ impl LinkOps<Bond> for Link {
         rtnl: &Rtnl,
     ) -> Result {
         let dev = slave.master();
-        let state = DeviceState {
-            has_slaves: true,
-            is_up: dev.is_up(),
-        };
+        let state = configure::state(dev, rtnl);
         let config = dev.data().config();
         // One that may not be set now is set first, to no effect but the message.
         let refused = given(&SLAVE_ORDER, attrs).find(|(id, _)| config.check(*id, state).is_err());

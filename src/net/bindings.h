@@ -2,6 +2,7 @@
 /* What bindgen reads: the C headers that the crate wraps, and the helpers. */
 
 #include <generated/utsrelease.h>
+#include <linux/bpf.h>
 #include <linux/ethtool.h>
 #include <linux/etherdevice.h>
 #include <linux/if_arp.h>
@@ -27,6 +28,8 @@
 #include <net/netns/generic.h>
 #include <net/rtnetlink.h>
 #include <net/sch_generic.h>
+#include <net/xdp.h>
 #include <net/xfrm.h>
+#include <uapi/linux/netdev.h>
 
 #include "helpers.h"

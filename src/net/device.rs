@@ -21,6 +21,7 @@ use crate::registration::Registry;
 use crate::rtnl::Rtnl;
 use crate::skbuff::{Received, SkBuff};
 use crate::timestamp;
+use crate::xdp::{self, Program};
 use crate::xfrm::{self, States};
 use core::marker::PhantomData;
 use core::ops::Deref;
@@ -79,6 +80,19 @@ pub trait Master: Sized + Send + Sync + 'static {
         all: bool,
         rcu: &'a Rcu,
     ) -> Option<&'a Lower<Self>>;
+
+    /// The lower device through which a frame of an XDP program would leave; it begins with its
+    /// Ethernet header (`ndo_xdp_get_xmit_slave`).
+    fn frame_lower<'a>(dev: &'a Dev<Self>, frame: &[u8], rcu: &'a Rcu) -> Option<&'a Lower<Self>>;
+
+    /// An XDP program shall run for what the device receives, or none (`ndo_bpf`): it is given to the
+    /// lower devices.
+    fn set_xdp(
+        dev: &Dev<Self>,
+        program: Option<&Program>,
+        extack: Option<&ExtAck>,
+        rtnl: &Rtnl,
+    ) -> Result;
 
     /// A packet arrived on a lower device. Softirq.
     fn receive(lower: &Lower<Self>, packet: &Received, rcu: &Rcu) -> Rx;
@@ -170,6 +184,9 @@ impl<T: Master> Ops<T> {
                 ndo_fix_features: Some(ndo::ndo_fix_features::<T>),
                 ndo_features_check: Some(bindings::passthru_features_check),
                 ndo_get_xmit_slave: Some(ndo::ndo_get_xmit_slave::<T>),
+                ndo_bpf: Some(xdp::ndo_bpf::<T>),
+                ndo_xdp_xmit: Some(xdp::ndo_xdp_xmit::<T>),
+                ndo_xdp_get_xmit_slave: Some(xdp::ndo_xdp_get_xmit_slave::<T>),
                 ndo_hwtstamp_get: Some(timestamp::ndo_hwtstamp_get::<T>),
                 ndo_hwtstamp_set: Some(timestamp::ndo_hwtstamp_set::<T>),
                 ..pin_init::zeroed()
@@ -209,6 +226,8 @@ pub(crate) struct Private<T: Master> {
     pub(crate) settled: AtomicPtr<Lower<T>>,
     /// The lower devices that hashes choose from.
     pub(crate) choices: Choices<T>,
+    /// The program that is attached; see [`crate::xdp`].
+    pub(crate) xdp_program: AtomicPtr<bindings::bpf_prog>,
     /// The file in `/proc/net`; see [`crate::procfs`].
     pub(crate) proc_file: AtomicPtr<bindings::proc_dir_entry>,
     pub(crate) work: Opaque<bindings::delayed_work>,

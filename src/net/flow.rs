@@ -84,6 +84,19 @@ pub struct Dissected {
     pub icmp: u32,
 }
 
+/// Looks for the innermost flow of a frame that is not a packet yet. `protocol` is that at
+/// `network_offset`, in host byte order. RCU read side.
+pub fn dissect_frame(
+    net: &Net,
+    frame: &[u8],
+    protocol: u16,
+    network_offset: usize,
+) -> Option<Dissected> {
+    let network_offset = i32::try_from(network_offset).ok()?;
+    // SAFETY: Without a packet.
+    unsafe { dissect(net, ptr::null(), frame, protocol, network_offset) }
+}
+
 /// Looks for the innermost flow of a packet: in `data`, its linear part from the link-layer header
 /// on, and in the rest of `skb`, which may be NULL. `protocol` is that at `network_offset`, in host
 /// byte order. RCU read side.

@@ -2,6 +2,7 @@
 
 #include <linux/etherdevice.h>
 #include <linux/ethtool.h>
+#include <linux/filter.h>
 #include <linux/igmp.h>
 #include <linux/if_vlan.h>
 #include <linux/inetdevice.h>
@@ -220,6 +221,16 @@ int nh_hwtstamp_of_lower(struct kernel_hwtstamp_config *config)
 		return -EFAULT;
 	copied.flags |= HWTSTAMP_FLAG_BONDED_PHC_INDEX;
 	return copy_to_user(place, &copied, sizeof(copied)) ? -EFAULT : 0;
+}
+
+/* filter.h */
+
+void nh_xdp_redirect_master(bool more)
+{
+	if (more)
+		static_branch_inc(&bpf_master_redirect_enabled_key);
+	else
+		static_branch_dec(&bpf_master_redirect_enabled_key);
 }
 
 /* Packets */

@@ -47,6 +47,9 @@ void nh_unlock_ops(struct net_device *dev);
 /* net_tstamp.h */
 int nh_hwtstamp_of_lower(struct kernel_hwtstamp_config *config);
 
+/* filter.h: whether what an XDP program sends back may be sent through another slave of its bond */
+void nh_xdp_redirect_master(bool more);
+
 /* skbuff.h, netdevice.h: packets */
 struct sk_buff *nh_clone(struct sk_buff *skb);
 void nh_count_tx_drop(struct net_device *dev);

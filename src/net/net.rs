@@ -53,6 +53,7 @@ pub mod sysfs;
 pub mod timestamp;
 pub mod trace;
 pub mod utsrelease;
+pub mod xdp;
 pub mod xfrm;
 
 const __LOG_PREFIX: &[u8] = b"bonding\0";

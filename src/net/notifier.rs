@@ -35,6 +35,8 @@ pub enum Event {
     ChangeMtu,
     /// Multicast memberships shall be reported again.
     ResendIgmp,
+    /// What the device can do with XDP changed. Its instance lock is held.
+    XdpFeatChange,
 }
 
 /// A listener.
@@ -103,6 +105,7 @@ unsafe extern "C" fn call<L: Listener>(
         bindings::netdev_cmd_NETDEV_FEAT_CHANGE => Event::FeatChange,
         bindings::netdev_cmd_NETDEV_CHANGEMTU => Event::ChangeMtu,
         bindings::netdev_cmd_NETDEV_RESEND_IGMP => Event::ResendIgmp,
+        bindings::netdev_cmd_NETDEV_XDP_FEAT_CHANGE => Event::XdpFeatChange,
         _ => return bindings::NOTIFY_DONE as i32,
     };
     // SAFETY: The chain is called under RTNL, with a `struct netdev_notifier_info`, whose device is

@@ -10,14 +10,17 @@ use crate::world::config;
 pub(crate) const IDLE: DeviceState = DeviceState {
     has_slaves: false,
     is_up: false,
+    has_xdp: false,
 };
 pub(crate) const UP: DeviceState = DeviceState {
     has_slaves: false,
     is_up: true,
+    has_xdp: false,
 };
 const ENSLAVED: DeviceState = DeviceState {
     has_slaves: true,
     is_up: true,
+    has_xdp: false,
 };
 
 fn number(id: OptionId, text: &str) -> Option<u64> {
@@ -453,4 +456,37 @@ fn modes_that_need_the_link_monitor_get_one() {
             .miimon,
         7
     );
+}
+
+#[test]
+fn an_xdp_program_keeps_the_modes_that_can_run_it() {
+    let state = DeviceState {
+        has_xdp: true,
+        ..IDLE
+    };
+    for (mode, fits) in [
+        ("balance-rr", true),
+        ("balance-xor", true),
+        ("broadcast", false),
+    ] {
+        match active_backup().write(OptionId::Mode, mode.as_bytes(), state) {
+            Ok((config, ..)) => assert!(fits && config.allows_xdp(), "{mode}"),
+            Err(err) => {
+                assert_eq!((fits, err.reason), (false, Reason::HasXdp), "{mode}");
+                assert_eq!(err.errno(), 95);
+            }
+        }
+    }
+    let xor = config(Mode::Xor, &[]);
+    for (policy, fits) in [
+        ("layer3+4", true),
+        ("encap3+4", true),
+        ("vlan+srcmac", false),
+    ] {
+        let res = xor.write(OptionId::XmitHashPolicy, policy.as_bytes(), state);
+        assert_eq!(res.is_ok(), fits, "{policy}");
+    }
+    // Where no packet is hashed, the policy is of no consequence.
+    let res = active_backup().write(OptionId::XmitHashPolicy, b"vlan+srcmac", state);
+    assert!(!matches!(res, Err(err) if err.reason == Reason::HasXdp));
 }

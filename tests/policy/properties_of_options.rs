@@ -14,7 +14,11 @@ fn option() -> impl Strategy<Value = &'static OptionDesc> {
 }
 
 fn state() -> impl Strategy<Value = DeviceState> {
-    any::<(bool, bool)>().prop_map(|(has_slaves, is_up)| DeviceState { has_slaves, is_up })
+    any::<(bool, bool, bool)>().prop_map(|(has_slaves, is_up, has_xdp)| DeviceState {
+        has_slaves,
+        is_up,
+        has_xdp,
+    })
 }
 
 /// Anything, but often something that has a meaning.

@@ -244,6 +244,7 @@ impl World {
         let state = DeviceState {
             has_slaves: self.slaves.keys().next().is_some(),
             is_up: true,
+            has_xdp: false,
         };
         match self.config.apply(id, Value::Number(number), state) {
             Ok((config, effects)) => {

@@ -21,6 +21,8 @@ pub struct DeviceState {
     pub has_slaves: bool,
     /// Whether the bond is up (`IFF_UP`).
     pub is_up: bool,
+    /// Whether an XDP program is attached to the bond.
+    pub has_xdp: bool,
 }
 
 /// What the driver has to do after an option was set.
@@ -133,8 +135,12 @@ impl Config {
         state: DeviceState,
     ) -> Result<(Config, Effects), OptionError> {
         self.check(id, state)?;
-        self.set(id, value)
-            .map_err(|reason| OptionError { option: id, reason })
+        let refuse = |reason| OptionError { option: id, reason };
+        let (config, effects) = self.set(id, value).map_err(refuse)?;
+        if state.has_xdp && !config.allows_xdp() {
+            return Err(refuse(Reason::HasXdp));
+        }
+        Ok((config, effects))
     }
 
     /// Whether an option may be set now, whatever the value.

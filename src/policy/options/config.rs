@@ -172,6 +172,18 @@ impl Default for Config {
 }
 
 impl Config {
+    /// Whether a slave can be chosen for a frame that no stack has seen, as XDP programs send them.
+    /// VLAN tags are seldom part of such a frame, so that they cannot enter its hash.
+    pub const fn allows_xdp(&self) -> bool {
+        match self.mode {
+            Mode::RoundRobin | Mode::ActiveBackup => true,
+            Mode::Xor | Mode::Ieee8023ad => {
+                !matches!(self.xmit_hash_policy, HashPolicy::VlanSrcMac)
+            }
+            Mode::Broadcast | Mode::Tlb | Mode::Alb => false,
+        }
+    }
+
     /// `updelay` in milliseconds.
     pub fn updelay_ms(&self) -> Millis {
         self.intervals_ms(self.updelay)

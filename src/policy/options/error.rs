@@ -68,6 +68,8 @@ pub enum Reason {
     HasSlaves,
     /// The bond is up.
     IsUp,
+    /// The XDP program of the bond could not run any more.
+    HasXdp,
     /// The text is no value of the option.
     InvalidText(Excerpt),
     /// The number is no value of the option.
@@ -140,7 +142,7 @@ impl OptionError {
             | Reason::InvalidQueue(_)
             | Reason::LoadOnly => errno::EPERM,
             Reason::NoInterface(_) => errno::ENODEV,
-            Reason::ModeNotBuilt(_) | Reason::NotBuilt => errno::EOPNOTSUPP,
+            Reason::HasXdp | Reason::ModeNotBuilt(_) | Reason::NotBuilt => errno::EOPNOTSUPP,
         }
     }
 
@@ -151,6 +153,7 @@ impl OptionError {
             Reason::WrongMode(_) => "option not supported in mode",
             Reason::HasSlaves => "unable to set option because the bond device has slaves",
             Reason::IsUp => "unable to set option because the bond is up",
+            Reason::HasXdp => "no native XDP with this value; detach the program first",
             Reason::InvalidText(_)
             | Reason::InvalidNumber(_)
             | Reason::WrongKind
@@ -222,6 +225,11 @@ impl fmt::Display for OptionError {
             Reason::IsUp => write!(
                 f,
                 "option {name}: unable to set because the bond device is up; set it down first"
+            ),
+            Reason::HasXdp => write!(
+                f,
+                "option {name}: unable to set because an XDP program is attached, which could not \
+                 run then; detach it first"
             ),
             Reason::InvalidText(text) => {
                 write!(f, "option {name}: invalid value ({text})")?;
