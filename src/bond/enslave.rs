@@ -123,6 +123,13 @@ pub(crate) fn enslave(
     xdp::join(dev, device, extack, rtnl)?;
     let undo_xdp = Undo::new(|| xdp::leave(dev, device, rtnl));
     let slave = SlaveDev::link_up(dev, device, data, lag_tx(&config), extack, rtnl)?;
+    if dev.is_polled(rtnl) && slave.poll(rtnl).is_err() {
+        slave.unlink(rtnl);
+        return Err(refusal.because(
+            EBUSY,
+            c"Slave does not support netpoll, for which the bond is in use",
+        ));
+    }
     undo_first.dismiss();
     undo_mtu.dismiss();
     undo_addr.dismiss();

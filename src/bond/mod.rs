@@ -232,6 +232,15 @@ impl Master for Bond {
         transmit::slave_of(dev, skb, all, rcu)
     }
 
+    fn next_xmit_lower<'a>(
+        dev: &'a BondDev,
+        skb: &mut SkBuff,
+        previous: Option<&SlaveDev>,
+        rcu: &'a Rcu,
+    ) -> Option<&'a SlaveDev> {
+        transmit::next_slave_of(dev, skb, previous, rcu)
+    }
+
     fn frame_lower<'a>(dev: &'a BondDev, frame: &[u8], rcu: &'a Rcu) -> Option<&'a SlaveDev> {
         xdp::slave_of(dev, frame, rcu)
     }

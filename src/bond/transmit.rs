@@ -65,6 +65,27 @@ pub(super) fn slave_of<'a>(
     }
 }
 
+/// The slave that a packet would leave through, and after `previous` the next one: only in broadcast
+/// mode are there several.
+pub(super) fn next_slave_of<'a>(
+    dev: &'a BondDev,
+    skb: &mut SkBuff,
+    previous: Option<&SlaveDev>,
+    rcu: &'a Rcu,
+) -> Option<&'a SlaveDev> {
+    if is_mode(dev, Mode::Broadcast) {
+        let mut slaves = dev.lowers_rcu(rcu);
+        if let Some(previous) = previous {
+            slaves.find(|slave| core::ptr::eq(*slave, previous))?;
+        }
+        slaves.find(|slave| is_up(slave))
+    } else if previous.is_none() {
+        slave_of(dev, skb, false, rcu)
+    } else {
+        None
+    }
+}
+
 /// The active slave; while that has lost its carrier and nobody has acted on it, a backup.
 #[inline(always)]
 pub(super) fn active_backup<'a>(dev: &'a BondDev, rcu: &'a Rcu) -> Option<&'a SlaveDev> {

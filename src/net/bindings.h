@@ -12,6 +12,7 @@
 #include <linux/moduleparam.h>
 #include <linux/net_tstamp.h>
 #include <linux/netdevice.h>
+#include <linux/netpoll.h>
 #include <linux/proc_fs.h>
 #include <linux/rtnetlink.h>
 #include <linux/seq_file.h>

@@ -15,6 +15,7 @@ use crate::namespace::Net;
 use crate::ndo;
 use crate::netdevice::{NetDevice, Stats, Vlan, IFNAMSIZ};
 use crate::netlink::ExtAck;
+use crate::netpoll;
 use crate::published::{MasterHead, Slot};
 use crate::rcu::Rcu;
 use crate::registration::Registry;
@@ -78,6 +79,15 @@ pub trait Master: Sized + Send + Sync + 'static {
         dev: &'a Dev<Self>,
         skb: &mut SkBuff,
         all: bool,
+        rcu: &'a Rcu,
+    ) -> Option<&'a Lower<Self>>;
+
+    /// The lower device through which a packet would leave, and after `previous` the next one, if it
+    /// leaves through several; for messages that are sent without interrupts.
+    fn next_xmit_lower<'a>(
+        dev: &'a Dev<Self>,
+        skb: &mut SkBuff,
+        previous: Option<&Lower<Self>>,
         rcu: &'a Rcu,
     ) -> Option<&'a Lower<Self>>;
 
@@ -184,6 +194,9 @@ impl<T: Master> Ops<T> {
                 ndo_fix_features: Some(ndo::ndo_fix_features::<T>),
                 ndo_features_check: Some(bindings::passthru_features_check),
                 ndo_get_xmit_slave: Some(ndo::ndo_get_xmit_slave::<T>),
+                ndo_netpoll_setup: Some(netpoll::ndo_netpoll_setup::<T>),
+                ndo_netpoll_cleanup: Some(netpoll::ndo_netpoll_cleanup::<T>),
+                ndo_poll_controller: Some(netpoll::ndo_poll_controller::<T>),
                 ndo_bpf: Some(xdp::ndo_bpf::<T>),
                 ndo_xdp_xmit: Some(xdp::ndo_xdp_xmit::<T>),
                 ndo_xdp_get_xmit_slave: Some(xdp::ndo_xdp_get_xmit_slave::<T>),
@@ -572,8 +585,7 @@ pub(crate) unsafe extern "C" fn setup<T: Master>(dev: *mut bindings::net_device)
     dev.change_priv_flags(
         bindings::netdev_priv_flags_IFF_BONDING
             | bindings::netdev_priv_flags_IFF_UNICAST_FLT
-            | bindings::netdev_priv_flags_IFF_NO_QUEUE
-            | bindings::netdev_priv_flags_IFF_DISABLE_NETPOLL,
+            | bindings::netdev_priv_flags_IFF_NO_QUEUE,
         bindings::netdev_priv_flags_IFF_XMIT_DST_RELEASE
             | bindings::netdev_priv_flags_IFF_TX_SKB_SHARING,
     );

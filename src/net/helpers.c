@@ -235,6 +235,11 @@ void nh_xdp_redirect_master(bool more)
 
 /* Packets */
 
+bool nh_irqs_disabled(void)
+{
+	return irqs_disabled();
+}
+
 struct sk_buff *nh_clone(struct sk_buff *skb)
 {
 	return skb_clone(skb, GFP_ATOMIC);

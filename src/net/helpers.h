@@ -53,6 +53,7 @@ void nh_xdp_redirect_master(bool more);
 /* skbuff.h, netdevice.h: packets */
 struct sk_buff *nh_clone(struct sk_buff *skb);
 void nh_count_tx_drop(struct net_device *dev);
+bool nh_irqs_disabled(void);
 struct sk_buff *nh_share_check(struct sk_buff *skb);
 void nh_tx_drop(struct net_device *dev, struct sk_buff *skb);
 bool nh_is_igmp(struct sk_buff *skb);

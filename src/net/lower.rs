@@ -82,6 +82,8 @@ pub struct Lower<T: Master> {
     linked: AtomicBool,
     /// The sysfs directory; see [`crate::sysfs`].
     pub(crate) dir: AtomicPtr<bindings::kobject>,
+    /// By what it sends messages without interrupts; see [`crate::netpoll`].
+    pub(crate) netpoll: AtomicPtr<bindings::netpoll>,
     #[pin]
     free: Opaque<bindings::rcu_work>,
     #[pin]
@@ -113,6 +115,7 @@ impl<T: Master> Lower<T> {
                 next: AtomicPtr::new(ptr::null_mut()),
                 linked: AtomicBool::new(false),
                 dir: AtomicPtr::new(ptr::null_mut()),
+                netpoll: AtomicPtr::new(ptr::null_mut()),
                 free <- Opaque::ffi_init(|work| {
                     // SAFETY: The work is pinned and valid for writes.
                     unsafe { bindings::nh_init_rcu_work(work, Some(free::<T>)) }
@@ -279,6 +282,7 @@ impl<T: Master> Lower<T> {
         // SAFETY: RTNL is held, and the devices were linked.
         unsafe { bindings::netdev_upper_dev_unlink(dev.as_ptr(), master.as_ptr()) };
         dev.mark_slave(rtnl, false);
+        self.unpoll(rtnl);
         self.dispose();
     }
 

@@ -12,6 +12,7 @@ use crate::device::{private, Dev, Master, Private};
 use crate::netdev_features::Features;
 use crate::netdevice::{NetDevice, Stats, Vlan, MAX_ADDR_LEN};
 use crate::netlink::ExtAck;
+use crate::netpoll;
 use crate::published::Slot;
 use crate::rcu::Rcu;
 use crate::rtnl::Rtnl;
@@ -83,7 +84,12 @@ pub(crate) unsafe extern "C" fn ndo_start_xmit<T: Master>(
 ) -> bindings::netdev_tx_t {
     // SAFETY: See above. The packet is given to us. The stack calls this with bottom halves off,
     // which is an RCU read-side section.
-    unsafe { T::start_xmit(Dev::from_raw(dev), SkBuff::from_raw(skb), Rcu::assume()) }
+    unsafe {
+        if netpoll::is_message(dev) {
+            return netpoll::xmit::<T>(Dev::from_raw(dev), SkBuff::from_raw(skb), Rcu::assume());
+        }
+        T::start_xmit(Dev::from_raw(dev), SkBuff::from_raw(skb), Rcu::assume())
+    }
 }
 
 /// Keeps the stack's queue mapping for the lower device, and gives the packet a queue of ours.

@@ -38,6 +38,7 @@ pub mod neighbour;
 pub mod netdev_features;
 pub mod netdevice;
 pub mod netlink;
+mod netpoll;
 pub mod notifier;
 pub mod pernet;
 pub mod procfs;

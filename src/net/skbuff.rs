@@ -81,7 +81,7 @@ impl SkBuff {
     }
 
     #[inline(always)]
-    fn into_raw(self) -> *mut bindings::sk_buff {
+    pub(crate) fn into_raw(self) -> *mut bindings::sk_buff {
         ManuallyDrop::new(self).0.as_ptr()
     }
 
