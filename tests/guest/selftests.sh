@@ -8,12 +8,29 @@
 
 . "${BASH_SOURCE[0]%/*}/bond.sh"
 
-KERNEL_TESTS=/usr/src/linux/tools/testing/selftests/drivers/net/bonding
+SELFTESTS=/usr/src/linux/tools/testing/selftests
 
 # A skip of theirs means that this guest lacks something: a failure here.
 kernel_test() {
 	loaded || modprobe bonding
-	"$KERNEL_TESTS/$1" || fail "$1 ended with status $?"
+	"$SELFTESTS/drivers/net/bonding/$1" || fail "$1 ended with status $?"
+}
+
+# Those that go through modes which are not built, without these modes, for both drivers alike.
+kernel_test_of_built_modes() {
+	local dir=$WORK/selftests/drivers/net/bonding
+	mkdir -p "$dir"
+	ln -sfn $SELFTESTS/net "$WORK/selftests/net"
+	ln -sfn $SELFTESTS/drivers/net/lib "$dir/../lib"
+	cp $SELFTESTS/drivers/net/bonding/*.sh "$dir"
+	sed -i 's/ balance-tlb balance-alb"/"/; /^\tbond_cleanup_mode4$/d' "$dir/$1"
+	! cmp -s "$dir/$1" "$SELFTESTS/drivers/net/bonding/$1" || fail "$1 goes through no other mode"
+	loaded || modprobe bonding
+	"$dir/$1" || fail "$1 ended with status $?"
+}
+
+test_bond_arp_interval_causes_panic() {
+	kernel_test bond-arp-interval-causes-panic.sh
 }
 
 test_bond_eth_type_change() {
@@ -24,12 +41,42 @@ test_bond_lladdr_target() {
 	kernel_test bond-lladdr-target.sh
 }
 
+test_bond_ipsec_offload() {
+	kernel_test bond_ipsec_offload.sh
+}
+
+test_bond_macvlan_ipvlan() {
+	kernel_test_of_built_modes bond_macvlan_ipvlan.sh
+}
+
+test_bond_options() {
+	kernel_test_of_built_modes bond_options.sh
+}
+
+test_bond_stacked_header_parse() {
+	kernel_test bond_stacked_header_parse.sh
+}
+
 test_bond_vlan_real_dev() {
 	kernel_test bond_vlan_real_dev.sh
 }
 
+test_dev_addr_lists() {
+	kernel_test_of_built_modes dev_addr_lists.sh
+}
+
 test_mode_1_recovery_updelay() {
 	kernel_test mode-1-recovery-updelay.sh
+}
+
+test_mode_2_recovery_updelay() {
+	kernel_test mode-2-recovery-updelay.sh
+}
+
+test_netcons_over_bonding() {
+	modprobe -a configfs netconsole
+	mountpoint -q /sys/kernel/config || mount -t configfs configfs /sys/kernel/config
+	kernel_test netcons_over_bonding.sh
 }
 
 ktap_main "$@"
