@@ -14,6 +14,7 @@
 //! | how do the neighbours learn of it? | `announce.rs` |
 //! | who asks for InfiniBand paths before a failover? | `paths.rs` |
 //! | what does an option do? | `configure.rs` |
+//! | TLS in hardware? | `tls.rs` |
 //! | IPsec in hardware? | `ipsec.rs` |
 //! | XDP programs? | `xdp.rs` |
 //! | MTU, VLANs, statistics, link settings? | `device.rs` |
@@ -37,6 +38,7 @@ mod paths;
 mod receive;
 mod release;
 mod slave;
+mod tls;
 mod transmit;
 mod xdp;
 
@@ -63,6 +65,7 @@ use net::rcu::Rcu;
 use net::registration::Registry;
 use net::rtnl::{Rtnl, RtnlCell};
 use net::skbuff::{Received, SkBuff};
+use net::sock::Socket;
 use net::sync::{NestedLock, PerCpuCounter};
 use net::xdp::Program;
 use net::xfrm::States;
@@ -243,6 +246,10 @@ impl Master for Bond {
 
     fn frame_lower<'a>(dev: &'a BondDev, frame: &[u8], rcu: &'a Rcu) -> Option<&'a SlaveDev> {
         xdp::slave_of(dev, frame, rcu)
+    }
+
+    fn socket_lower<'a>(dev: &'a BondDev, socket: &Socket, rcu: &'a Rcu) -> Option<&'a SlaveDev> {
+        tls::slave_of(dev, socket, rcu)
     }
 
     fn set_xdp(

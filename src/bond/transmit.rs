@@ -4,7 +4,7 @@
 
 use super::message::Of;
 use super::slave::Key;
-use super::{is_active_backup, is_mode, BondDev, SlaveDev};
+use super::{is_active_backup, is_mode, tls, BondDev, SlaveDev};
 use core::sync::atomic::Ordering;
 use net::netdev_err;
 use net::published::Slot;
@@ -30,7 +30,7 @@ pub(super) fn start_xmit(dev: &BondDev, mut skb: SkBuff, rcu: &Rcu) -> i32 {
     } else if is_mode(dev, Mode::Broadcast) {
         return broadcast(dev, skb, rcu);
     } else if is_mode(dev, Mode::Xor) {
-        by_hash(dev, hash(dev, &skb), rcu)
+        tls::slave_of_packet(dev, &skb, rcu).or_else(|| by_hash(dev, hash(dev, &skb), rcu))
     } else {
         round_robin(dev, skb.is_igmp(), rcu)
     };
@@ -261,7 +261,7 @@ fn is_up(slave: &SlaveDev) -> bool {
     slave.dev().has_link() && link_state(slave) == LinkState::Up
 }
 
-fn can_send(slave: &SlaveDev) -> bool {
+pub(super) fn can_send(slave: &SlaveDev) -> bool {
     transmit::can_send(slave.dev().has_link(), link_state(slave), slave.is_backup())
 }
 

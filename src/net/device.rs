@@ -21,6 +21,7 @@ use crate::rcu::Rcu;
 use crate::registration::Registry;
 use crate::rtnl::Rtnl;
 use crate::skbuff::{Received, SkBuff};
+use crate::sock::{self, Socket};
 use crate::timestamp;
 use crate::xdp::{self, Program};
 use crate::xfrm::{self, States};
@@ -94,6 +95,14 @@ pub trait Master: Sized + Send + Sync + 'static {
     /// The lower device through which a frame of an XDP program would leave; it begins with its
     /// Ethernet header (`ndo_xdp_get_xmit_slave`).
     fn frame_lower<'a>(dev: &'a Dev<Self>, frame: &[u8], rcu: &'a Rcu) -> Option<&'a Lower<Self>>;
+
+    /// The lower device through which all packets of a socket leave, if it is always the same
+    /// (`ndo_sk_get_lower_dev`).
+    fn socket_lower<'a>(
+        dev: &'a Dev<Self>,
+        socket: &Socket,
+        rcu: &'a Rcu,
+    ) -> Option<&'a Lower<Self>>;
 
     /// An XDP program shall run for what the device receives, or none (`ndo_bpf`): it is given to the
     /// lower devices.
@@ -194,6 +203,7 @@ impl<T: Master> Ops<T> {
                 ndo_fix_features: Some(ndo::ndo_fix_features::<T>),
                 ndo_features_check: Some(bindings::passthru_features_check),
                 ndo_get_xmit_slave: Some(ndo::ndo_get_xmit_slave::<T>),
+                ndo_sk_get_lower_dev: Some(sock::ndo_sk_get_lower_dev::<T>),
                 ndo_netpoll_setup: Some(netpoll::ndo_netpoll_setup::<T>),
                 ndo_netpoll_cleanup: Some(netpoll::ndo_netpoll_cleanup::<T>),
                 ndo_poll_controller: Some(netpoll::ndo_poll_controller::<T>),

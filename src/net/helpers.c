@@ -19,6 +19,8 @@
 #include <net/addrconf.h>
 #include <net/arp.h>
 #include <net/bonding.h>
+#include <net/flow_dissector.h>
+#include <net/inet_sock.h>
 #include <net/ip6_checksum.h>
 #include <net/ip6_route.h>
 #include <net/ndisc.h>
@@ -26,6 +28,7 @@
 #include <net/netdev_lock.h>
 #include <net/netns/generic.h>
 #include <net/route.h>
+#include <net/tls.h>
 
 #include "helpers.h"
 
@@ -231,6 +234,42 @@ void nh_xdp_redirect_master(bool more)
 		static_branch_inc(&bpf_master_redirect_enabled_key);
 	else
 		static_branch_dec(&bpf_master_redirect_enabled_key);
+}
+
+/* Sockets of TCP and UDP over IP */
+
+void nh_sock_ends(const struct sock *sk, u32 *src, u32 *dst, u32 *ports)
+{
+	const struct inet_sock *inet = inet_sk(sk);
+	struct flow_keys keys = {
+		.control.addr_type = FLOW_DISSECTOR_KEY_IPV4_ADDRS,
+	};
+
+	if (sk->sk_family == AF_INET6 &&
+	    (ipv6_only_sock(sk) || !ipv6_addr_v4mapped(&sk->sk_v6_daddr))) {
+		keys.control.addr_type = FLOW_DISSECTOR_KEY_IPV6_ADDRS;
+		keys.addrs.v6addrs.src = inet->pinet6->saddr;
+		keys.addrs.v6addrs.dst = sk->sk_v6_daddr;
+	} else {
+		keys.addrs.v4addrs.src = inet->inet_rcv_saddr;
+		keys.addrs.v4addrs.dst = inet->inet_daddr;
+	}
+	keys.ports.src = inet->inet_sport;
+	keys.ports.dst = inet->inet_dport;
+
+	*src = flow_get_u32_src(&keys);
+	*dst = flow_get_u32_dst(&keys);
+	*ports = (__force u32)keys.ports.ports;
+}
+
+/* RCU */
+struct net_device *nh_tls_device(const struct sk_buff *skb)
+{
+#if IS_ENABLED(CONFIG_TLS_DEVICE)
+	if (tls_is_skb_tx_device_offloaded(skb))
+		return rcu_dereference(tls_get_ctx(skb->sk)->netdev);
+#endif
+	return NULL;
 }
 
 /* Packets */

@@ -54,6 +54,8 @@ void nh_xdp_redirect_master(bool more);
 struct sk_buff *nh_clone(struct sk_buff *skb);
 void nh_count_tx_drop(struct net_device *dev);
 bool nh_irqs_disabled(void);
+struct net_device *nh_tls_device(const struct sk_buff *skb);
+void nh_sock_ends(const struct sock *sk, u32 *src, u32 *dst, u32 *ports);
 struct sk_buff *nh_share_check(struct sk_buff *skb);
 void nh_tx_drop(struct net_device *dev, struct sk_buff *skb);
 bool nh_is_igmp(struct sk_buff *skb);

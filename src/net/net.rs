@@ -49,6 +49,7 @@ pub mod route;
 pub mod rtnetlink;
 pub mod rtnl;
 pub mod skbuff;
+pub mod sock;
 pub mod sync;
 pub mod sysfs;
 pub mod timestamp;

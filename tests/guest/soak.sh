@@ -72,6 +72,7 @@ devices() {
 cycle() {
 	local number=$1 count before after
 	devices before
+	modprobe tls
 	insmod "$WORK/bonding.ko" max_bonds=0
 	ip -batch "$WORK/up"
 	is_active a0 || fail "cycle $number: a0 is not active"

@@ -103,6 +103,7 @@ test_slaves_come_and_go() {
 	enslave b7 c0
 	wait_for 5 "c0 to be up" mii_status c0 up
 	set_option b7 active_slave c0
+	wait_for 10 "the peer to answer" ping_peer
 	says "through a new slave"
 	ip link set c0 nomaster
 	says "through an old one"

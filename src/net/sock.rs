@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Sockets, as far as their packets go through a device.
+//!
+//! C headers: [`include/net/sock.h`](srctree/include/net/sock.h),
+//! [`include/net/tls.h`](srctree/include/net/tls.h)
+
+use crate::bindings;
+use crate::device::{Dev, Master};
+use crate::netdevice::NetDevice;
+use crate::rcu::Rcu;
+use crate::skbuff::SkBuff;
+use core::ptr;
+use kernel::types::Opaque;
+
+/// A socket of TCP or UDP over IP (`struct sock`).
+///
+/// # Invariants
+///
+/// The pointee is such a socket, which stays as long as a reference to it is alive.
+#[repr(transparent)]
+pub struct Socket(Opaque<bindings::sock>);
+
+/// The ends of a socket's flow. Each field is as it lies in memory, read as a number of this machine;
+/// of addresses of IPv6, the four words one XOR the other.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Ends {
+    /// The source address.
+    pub src: u32,
+    /// The destination address.
+    pub dst: u32,
+    /// Both ports.
+    pub ports: u32,
+}
+
+impl Socket {
+    /// Returns the ends of the socket's flow.
+    pub fn ends(&self) -> Ends {
+        let mut ends = Ends {
+            src: 0,
+            dst: 0,
+            ports: 0,
+        };
+        // SAFETY: The socket is valid (type invariant), and the out arguments are.
+        unsafe {
+            bindings::nh_sock_ends(self.0.get(), &mut ends.src, &mut ends.dst, &mut ends.ports)
+        };
+        ends
+    }
+}
+
+impl SkBuff {
+    /// Returns the device whose hardware encrypts the TLS records of the packet's socket, if there is
+    /// one (`tls_is_skb_tx_device_offloaded()`).
+    #[inline]
+    pub fn tls_device<'a>(&self, _rcu: &'a Rcu) -> Option<&'a NetDevice> {
+        // SAFETY: The packet is valid. A device gives up its TLS sockets, and waits for those who
+        // found it so, before it goes.
+        unsafe {
+            let skb = self.as_ptr();
+            if (*skb).sk.is_null() {
+                return None;
+            }
+            let dev = bindings::nh_tls_device(skb);
+            (!dev.is_null()).then(|| NetDevice::from_raw(dev))
+        }
+    }
+}
+
+/// The lower device through which all packets of a socket leave. RCU is not held by all callers.
+pub(crate) unsafe extern "C" fn ndo_sk_get_lower_dev<T: Master>(
+    dev: *mut bindings::net_device,
+    sk: *mut bindings::sock,
+) -> *mut bindings::net_device {
+    let rcu = crate::rcu::read_lock();
+    // SAFETY: `dev` is a device of driver `T`; the socket is valid during the call.
+    let (dev, socket) = unsafe { (Dev::<T>::from_raw(dev), &*sk.cast::<Socket>()) };
+    T::socket_lower(dev, socket, &rcu).map_or(ptr::null_mut(), |lower| lower.dev().as_ptr())
+}
