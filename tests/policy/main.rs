@@ -7,6 +7,7 @@ mod address;
 mod arp;
 mod documentation;
 mod group;
+mod hash;
 mod history;
 mod link;
 mod markdown;
