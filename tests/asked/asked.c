@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Network devices that do not report their link: their carrier is always on, and who wants to know
+ * has to ask the driver. Three kinds of links (`ip link add NAME type KIND`):
+ *
+ *   asked_ethtool   answers through ethtool
+ *   asked_mii       answers in the status register of its MII transceiver
+ *   asked_none      does not answer: it has transceiver ioctls, which fail
+ *
+ * The link itself is /sys/class/net/NAME/asked/link: 1 or 0. `asked/questions` counts the answers.
+ * With the module parameter "locked", devices made from then on want their instance lock held, and
+ * warn when it is not.
+ */
+#include <linux/etherdevice.h>
+#include <linux/ethtool.h>
+#include <linux/mii.h>
+#include <linux/module.h>
+#include <linux/netdevice.h>
+#include <net/netdev_lock.h>
+#include <net/rtnetlink.h>
+
+#define ADDRESS_OF_PHY 7
+
+static bool locked;
+module_param(locked, bool, 0644);
+MODULE_PARM_DESC(locked, "whether new devices want their instance lock held");
+
+struct asked {
+	bool link;
+	unsigned int questions;
+};
+
+static netdev_tx_t asked_xmit(struct sk_buff *skb, struct net_device *dev)
+{
+	dev_lstats_add(dev, skb->len);
+	dev_kfree_skb(skb);
+	return NETDEV_TX_OK;
+}
+
+static void asked_stats(struct net_device *dev, struct rtnl_link_stats64 *stats)
+{
+	dev_lstats_read(dev, &stats->tx_packets, &stats->tx_bytes);
+}
+
+static int asked_init(struct net_device *dev)
+{
+	dev->pcpu_stat_type = NETDEV_PCPU_STAT_LSTATS;
+	netdev_lockdep_set_classes(dev);
+	return 0;
+}
+
+static bool answer(struct net_device *dev)
+{
+	struct asked *asked = netdev_priv(dev);
+
+	WARN_ON_ONCE(netdev_need_ops_lock(dev) && !mutex_is_locked(&dev->lock));
+	WARN_ON_ONCE(!netif_running(dev));
+	WRITE_ONCE(asked->questions, asked->questions + 1);
+	return READ_ONCE(asked->link);
+}
+
+static u32 asked_get_link(struct net_device *dev)
+{
+	return answer(dev);
+}
+
+static int mii_ioctl(struct net_device *dev, struct ifreq *request, int command)
+{
+	struct mii_ioctl_data *mii = if_mii(request);
+
+	if (strncmp(request->ifr_name, dev->name, IFNAMSIZ))
+		return -ENODEV;
+	switch (command) {
+	case SIOCGMIIPHY:
+		mii->phy_id = ADDRESS_OF_PHY;
+		return 0;
+	case SIOCGMIIREG:
+		if (mii->phy_id != ADDRESS_OF_PHY || mii->reg_num != MII_BMSR)
+			return -EINVAL;
+		/* Whatever else the register says. */
+		mii->val_out = BMSR_100FULL | BMSR_ANEGCAPABLE | BMSR_ERCAP;
+		if (answer(dev))
+			mii->val_out |= BMSR_LSTATUS;
+		return 0;
+	}
+	return -EOPNOTSUPP;
+}
+
+static int no_ioctl(struct net_device *dev, struct ifreq *request, int command)
+{
+	return -EOPNOTSUPP;
+}
+
+#define OPERATIONS                                                                                  \
+	.ndo_init = asked_init, .ndo_start_xmit = asked_xmit, .ndo_get_stats64 = asked_stats,       \
+	.ndo_set_mac_address = eth_mac_addr, .ndo_validate_addr = eth_validate_addr
+
+static const struct net_device_ops plain_ops = { OPERATIONS };
+static const struct net_device_ops mii_ops = { OPERATIONS, .ndo_eth_ioctl = mii_ioctl };
+static const struct net_device_ops none_ops = { OPERATIONS, .ndo_eth_ioctl = no_ioctl };
+static const struct ethtool_ops answering_ops = { .get_link = asked_get_link };
+static const struct ethtool_ops silent_ops = {};
+
+static struct asked *of(struct device *device)
+{
+	return netdev_priv(to_net_dev(device));
+}
+
+static ssize_t link_show(struct device *device, struct device_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%d\n", READ_ONCE(of(device)->link));
+}
+
+static ssize_t link_store(struct device *device, struct device_attribute *attr, const char *buf,
+			  size_t len)
+{
+	bool link;
+	int err = kstrtobool(buf, &link);
+
+	if (err)
+		return err;
+	WRITE_ONCE(of(device)->link, link);
+	return len;
+}
+static DEVICE_ATTR_RW(link);
+
+static ssize_t questions_show(struct device *device, struct device_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%u\n", READ_ONCE(of(device)->questions));
+}
+static DEVICE_ATTR_RO(questions);
+
+static struct attribute *asked_attributes[] = {
+	&dev_attr_link.attr,
+	&dev_attr_questions.attr,
+	NULL,
+};
+
+static const struct attribute_group asked_group = {
+	.name = "asked",
+	.attrs = asked_attributes,
+};
+
+static void setup(struct net_device *dev)
+{
+	struct asked *asked = netdev_priv(dev);
+
+	ether_setup(dev);
+	asked->link = true;
+	dev->needs_free_netdev = true;
+	dev->request_ops_lock = locked;
+	dev->priv_flags |= IFF_LIVE_ADDR_CHANGE | IFF_NO_QUEUE;
+	dev->lltx = true;
+	dev->sysfs_groups[0] = &asked_group;
+	eth_hw_addr_random(dev);
+}
+
+static void setup_ethtool(struct net_device *dev)
+{
+	setup(dev);
+	dev->netdev_ops = &plain_ops;
+	dev->ethtool_ops = &answering_ops;
+}
+
+static void setup_mii(struct net_device *dev)
+{
+	setup(dev);
+	dev->netdev_ops = &mii_ops;
+	dev->ethtool_ops = &silent_ops;
+}
+
+static void setup_none(struct net_device *dev)
+{
+	setup(dev);
+	dev->netdev_ops = &none_ops;
+	dev->ethtool_ops = &silent_ops;
+}
+
+static struct rtnl_link_ops kinds[] = {
+	{ .kind = "asked_ethtool", .priv_size = sizeof(struct asked), .setup = setup_ethtool },
+	{ .kind = "asked_mii", .priv_size = sizeof(struct asked), .setup = setup_mii },
+	{ .kind = "asked_none", .priv_size = sizeof(struct asked), .setup = setup_none },
+};
+
+static int __init start(void)
+{
+	int err, i;
+
+	for (i = 0; i < ARRAY_SIZE(kinds); i++) {
+		err = rtnl_link_register(&kinds[i]);
+		if (err) {
+			while (i--)
+				rtnl_link_unregister(&kinds[i]);
+			return err;
+		}
+	}
+	return 0;
+}
+
+static void __exit stop(void)
+{
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(kinds); i++)
+		rtnl_link_unregister(&kinds[i]);
+}
+
+module_init(start);
+module_exit(stop);
+MODULE_LICENSE("GPL");
+MODULE_DESCRIPTION("Network devices that have to be asked for their link");
