@@ -60,9 +60,10 @@ fn carry_out(dev: &BondDev, outcome: &Outcome<Key<'_>>, source: Source<'_>, rtnl
     bond.force_primary.set(rtnl, outcome.group.force_primary);
     monitor::set_deadline(dev, outcome.deadline);
 
+    let mut by_links = false;
     if outcome.links_changed {
         for slave in dev.lowers(rtnl) {
-            report(dev, slave, &config, source, rtnl);
+            by_links |= report(dev, slave, &config, source, rtnl);
         }
     }
     let tried = dev.slot(rtnl, Slot::Tried).map(Key) != outcome.group.tried;
@@ -82,12 +83,7 @@ fn carry_out(dev: &BondDev, outcome: &Outcome<Key<'_>>, source: Source<'_>, rtnl
             rtnl,
         );
     }
-    set_carrier(
-        dev,
-        outcome.carrier,
-        outcome.active_changed && config.mode.uses_primary(),
-        rtnl,
-    );
+    set_carrier(dev, outcome.carrier, by_links, rtnl);
     if outcome.active_changed {
         settle(dev, source, rtnl);
     }
@@ -102,10 +98,16 @@ fn carry_out(dev: &BondDev, outcome: &Outcome<Key<'_>>, source: Source<'_>, rtnl
     monitor::arm(dev, rtnl);
 }
 
-/// Reports what happened to a slave's link, once.
-fn report(dev: &BondDev, slave: &SlaveDev, config: &Config, source: Source<'_>, rtnl: &Rtnl) {
+/// Reports what happened to a slave's link, once; returns whether it went up or down for good.
+fn report(
+    dev: &BondDev,
+    slave: &SlaveDev,
+    config: &Config,
+    source: Source<'_>,
+    rtnl: &Rtnl,
+) -> bool {
     let Some(transition) = slave.data().port().pending else {
-        return;
+        return false;
     };
     super::slave::set_port(
         slave,
@@ -131,6 +133,7 @@ fn report(dev: &BondDev, slave: &SlaveDev, config: &Config, source: Source<'_>, 
         (true, false) => Role::Active,
         (true, true) => Role::Backup,
     };
+    let mut any_final = false;
     for transition in [Some(transition), settled].into_iter().flatten() {
         let message = TransitionMessage {
             transition,
@@ -139,20 +142,23 @@ fn report(dev: &BondDev, slave: &SlaveDev, config: &Config, source: Source<'_>, 
             duplex: port.duplex,
         };
         let is_final = matches!(transition, Transition::WentUp | Transition::WentDown);
+        any_final |= is_final;
         if is_final || ratelimit() {
             netdev_info!(dev, "{}", Of(slave.dev(), message));
         }
     }
     tell(dev, slave, rtnl);
+    any_final
 }
 
-/// Sets the carrier of the bond; tells of a change that a failover brought.
-pub(super) fn set_carrier(dev: &BondDev, carrier: bool, failover: bool, rtnl: &Rtnl) {
+/// Sets the carrier of the bond; tells of a change that came with that of a link, not of one that
+/// somebody asked for by enslaving or releasing, nor of the one at the beginning of `downdelay`.
+pub(super) fn set_carrier(dev: &BondDev, carrier: bool, by_links: bool, rtnl: &Rtnl) {
     if dev.carrier_ok() == carrier {
         return;
     }
     dev.set_carrier(rtnl, carrier);
-    if failover {
+    if by_links {
         if carrier {
             netdev_info!(dev, "active interface up!");
         } else {
