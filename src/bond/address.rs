@@ -48,7 +48,19 @@ pub(super) fn set_addr(dev: &BondDev, addr: &[u8], rtnl: &Rtnl) -> Result {
 
 /// Gives the bond the address of another device (`SIOCBONDSETHWADDR`, or its first slave).
 pub(crate) fn steal_addr(dev: &BondDev, from: &NetDevice, rtnl: &Rtnl) -> Result {
-    dev.steal_addr(rtnl, addr_of(from, rtnl).as_bytes())
+    let addr = addr_of(from, rtnl);
+    if addr.as_bytes().len() != addr_of(dev, rtnl).as_bytes().len() {
+        netdev_err!(
+            dev,
+            "{}",
+            Of(
+                from,
+                "its hardware address is of another length than that of the bond; take another device"
+            )
+        );
+        return Err(EINVAL);
+    }
+    dev.steal_addr(rtnl, addr.as_bytes())
 }
 
 /// Sets an address that the device had before; says so if that fails.

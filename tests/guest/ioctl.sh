@@ -72,6 +72,17 @@ test_set_address() {
 	each_numbering set_address
 }
 
+# The in-tree driver does nothing, and says that it was done.
+test_an_address_of_another_length_is_refused() {
+	local before
+	ours_only "accepts it"
+	ip link add c0 type vcan
+	before=$(hwaddr b7)
+	fails_with "Invalid argument" bondioctl setaddress b7 c0
+	kmsg_has 'b7: \(slave c0\): its hardware address is of another length' || fail "the log does not say why"
+	is "$(hwaddr b7)" "$before"
+}
+
 refusals() {
 	enslave b7 a0
 	refused "No such device" bondioctl "$@" enslave b7 nothing
