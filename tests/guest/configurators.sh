@@ -1,0 +1,326 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# modules: ours intree
+# timeout: 900
+#
+# What configures bonds on people's machines, as Debian has it: ifupdown with ifenslave,
+# systemd-networkd, and NetworkManager. Each sets a bond up, changes it, sees it fail
+# over, and takes it down, over Ethernet and over InfiniBand. (The ifcfg files of Red Hat
+# are read by its initscripts, which Debian has not.)
+
+. "${BASH_SOURCE[0]%/*}/ipoib.sh"
+
+SLAVES=(a0 b0)
+
+# -- what all of them lead to ----------------------------------------------------------
+
+# A bond without the slaves to be, so that the driver has no say in what is made.
+setup() {
+	load max_bonds=0
+	rm -rf /etc/network/interfaces.d/* /run/network /run/systemd/network /etc/NetworkManager/system-connections/*
+	mkdir -p /run/network
+}
+
+over_ethernet() {
+	make_links veth "${SLAVES[@]}"
+}
+
+over_infiniband() {
+	make_fabric
+}
+
+cut_slave() {
+	if [[ -d /sys/module/vib ]]; then
+		vib_port "$(hca_of "$1")" down
+	else
+		cut_link "$1"
+	fi
+}
+
+mend_slave() {
+	if [[ -d /sys/module/vib ]]; then
+		vib_port "$(hca_of "$1")" up
+	else
+		mend_link "$1"
+	fi
+}
+
+hca_of() {
+	case $1 in
+	a0) echo vib0 ;;
+	b0) echo vib1 ;;
+	esac
+}
+
+has_slaves() {
+	local slave
+	for slave in "${SLAVES[@]}"; do
+		[[ " $(option b7 slaves) " == *" $slave "* ]]
+		mii_status "$slave" up
+	done
+}
+
+# works: both slaves are in it, one is active, and the peer answers.
+works() {
+	wait_for 60 "b7 with both slaves" has_slaves
+	wait_for 20 "carrier of b7" has_carrier b7
+	wait_for 30 "the address of b7" has_ipv4
+	is "$(option b7 mode)" "active-backup 1" mode
+	[[ -n $(option b7 active_slave) ]]
+	peer_answers
+}
+
+has_ipv4() {
+	[[ $(ip -4 -j address show dev b7) == *"$OUR4"* ]]
+}
+
+has_option() {
+	[[ $(option b7 "$1") == "$2" ]]
+}
+
+# The active slave loses its link, and the other one takes over, and back.
+fails_over() {
+	local from to
+	from=$(option b7 active_slave)
+	to=a0
+	[[ $from != a0 ]] || to=b0
+	cut_slave "$from"
+	wait_for 20 "$to to be active" active b7 $to
+	wait_for 20 "$from to be down" mii_status "$from" down
+	peer_answers
+	mend_slave "$from"
+	wait_for 30 "$from to be up again" mii_status "$from" up
+	peer_answers
+}
+
+is_taken_down() {
+	local slave
+	wait_for 30 "b7 to be gone" gone b7
+	for slave in "${SLAVES[@]}"; do
+		exists "$slave"
+		[[ ! -e $SYSFS/$slave/master ]] || fail "$slave is still enslaved"
+	done
+}
+
+# -- the system that they expect ----------------------------------------------------------
+
+# daemon NAME COMMAND...: until the end of the case; what it says is shown if the case fails.
+daemon() {
+	local name=$1
+	shift
+	"$@" >"$WORK/$name.log" 2>&1 &
+	declare -g "${name}_pid=$!"
+}
+
+stop_daemon() {
+	local pid=${1}_pid
+	kill "${!pid}"
+	wait "${!pid}" || :
+}
+
+make_system() {
+	[[ -s /etc/machine-id ]] || echo 0123456789abcdef0123456789abcdef >/etc/machine-id
+	mkdir -p /run/dbus /run/NetworkManager
+	rm -f /run/dbus/pid
+	daemon bus dbus-daemon --system --nofork --nopidfile
+	daemon udev /usr/lib/systemd/systemd-udevd
+	wait_for 20 "udev to listen" udevadm control --ping
+	# That these devices are there; what udev would do to InfiniBand is no matter of a bond.
+	udevadm trigger --action=add --subsystem-match=net
+	udevadm settle
+	wait_for 20 "the bus to listen" test -S /run/dbus/system_bus_socket
+}
+
+# -- ifupdown ------------------------------------------------------------------------------
+
+# interfaces LINE...: the stanza of b7, and those of its slaves.
+interfaces() {
+	{
+		printf 'auto b7\niface b7 inet static\n\taddress %s/24\n' $OUR4
+		printf '\t%s\n' "bond-mode active-backup" "$@"
+	} >/etc/network/interfaces.d/b7
+}
+
+by_ifupdown() {
+	interfaces "bond-slaves ${SLAVES[*]}" "bond-miimon 100" "$@"
+	ifup b7
+	works
+	is "$(option b7 miimon)" 100 miimon
+	fails_over
+
+	ifdown b7
+	is_taken_down
+	interfaces "bond-slaves ${SLAVES[*]}" "bond-miimon 50" "bond-updelay 100" "bond-primary b0" \
+		"bond-primary-reselect better" "bond-num-grat-arp 3" "$@"
+	ifup b7
+	works
+	is "$(option b7 miimon)" 50 miimon
+	is "$(option b7 updelay)" 100 updelay
+	is "$(option b7 primary)" b0 primary
+	is "$(option b7 primary_reselect)" "better 1" primary_reselect
+	is "$(option b7 num_grat_arp)" 3 num_grat_arp
+	wait_for 20 "the primary to be active" active b7 b0
+	fails_over
+
+	ifdown b7
+	is_taken_down
+}
+
+test_ifupdown() {
+	over_ethernet
+	by_ifupdown
+}
+
+test_ifupdown_infiniband() {
+	over_infiniband
+	by_ifupdown "bond-fail-over-mac active"
+}
+
+# The slaves have stanzas of their own, which name the bond.
+test_ifupdown_with_stanzas_of_slaves() {
+	local slave
+	over_ethernet
+	interfaces "bond-slaves none" "bond-miimon 100"
+	for slave in "${SLAVES[@]}"; do
+		printf 'iface %s inet manual\n\tbond-master b7\n' "$slave" >>/etc/network/interfaces.d/b7
+	done
+	ifup b7 "${SLAVES[@]}"
+	works
+	fails_over
+	ifdown a0
+	is "$(option b7 slaves)" b0 slaves
+	ifup a0
+	works
+	ifdown b7
+	is_taken_down
+}
+
+test_ifupdown_with_the_arp_monitor() {
+	over_ethernet
+	interfaces "bond-slaves ${SLAVES[*]}" "bond-arp-interval 100" "bond-arp-ip-target $PEER4" "bond-arp-validate all"
+	ifup b7
+	works
+	is "$(option b7 arp_interval)" 100 arp_interval
+	is "$(option b7 arp_ip_target)" $PEER4 arp_ip_target
+	is "$(option b7 arp_validate)" "all 3" arp_validate
+	fails_over
+	ifdown b7
+	is_taken_down
+}
+
+# -- systemd-networkd ---------------------------------------------------------------------
+
+networkd_files() {
+	mkdir -p /run/systemd/network
+	cat >/run/systemd/network/b7.netdev
+	cat >/run/systemd/network/b7.network <<-END
+		[Match]
+		Name=b7
+		[Network]
+		Address=$OUR4/24
+		LinkLocalAddressing=no
+	END
+	for slave in "${SLAVES[@]}"; do
+		printf '[Match]\nName=%s\n[Network]\nBond=b7\n' "$slave" >"/run/systemd/network/$slave.network"
+	done
+}
+
+by_networkd() {
+	make_system
+	networkd_files <<-END
+		[NetDev]
+		Name=b7
+		Kind=bond
+		[Bond]
+		Mode=active-backup
+		MIIMonitorSec=100ms
+		UpDelaySec=200ms
+		GratuitousARP=2
+		${1-}
+	END
+	daemon networkd /usr/lib/systemd/systemd-networkd
+	works
+	is "$(option b7 miimon)" 100 miimon
+	is "$(option b7 updelay)" 200 updelay
+	is "$(option b7 num_grat_arp)" 2 num_grat_arp
+	fails_over
+
+	echo PrimarySlave=yes >>/run/systemd/network/b0.network
+	networkctl reload
+	wait_for 30 "b0 to be the primary" has_option primary b0
+	wait_for 20 "the primary to be active" active b7 b0
+	works
+	fails_over
+
+	rm /run/systemd/network/*
+	networkctl reload
+	networkctl delete b7
+	is_taken_down
+}
+
+test_networkd() {
+	over_ethernet
+	by_networkd
+}
+
+test_networkd_infiniband() {
+	over_infiniband
+	by_networkd "FailOverMACPolicy=active"
+}
+
+# -- NetworkManager --------------------------------------------------------------------------
+
+# by_networkmanager TYPE OPTIONS [WORD...]: the type of the slaves, more of the bond's options, and of theirs.
+by_networkmanager() {
+	local type=$1 options=$2 slave
+	shift 2
+	make_system
+	daemon manager NetworkManager --no-daemon
+	wait_for 60 "NetworkManager to answer" nmcli general status
+	nmcli connection add type bond con-name b7 ifname b7 bond.options "mode=active-backup,miimon=100$options" \
+		ipv4.method manual ipv4.addresses $OUR4/24 ipv6.method disabled
+	for slave in "${SLAVES[@]}"; do
+		nmcli connection add type "$type" con-name "$slave" ifname "$slave" controller b7 port-type bond "$@"
+		nmcli connection up "$slave"
+	done
+	works
+	is "$(option b7 miimon)" 100 miimon
+	fails_over
+
+	nmcli connection modify b7 +bond.options primary=b0 +bond.options num_grat_arp=4
+	nmcli connection up b7
+	wait_for 30 "b0 to be the primary" has_option primary b0
+	for slave in "${SLAVES[@]}"; do
+		nmcli connection up "$slave"
+	done
+	works
+	is "$(option b7 num_grat_arp)" 4 num_grat_arp
+	wait_for 20 "the primary to be active" active b7 b0
+	fails_over
+
+	nmcli connection down b7
+	is_taken_down
+	nmcli connection delete b7 "${SLAVES[@]}"
+}
+
+test_networkmanager() {
+	over_ethernet
+	by_networkmanager ethernet ""
+}
+
+test_networkmanager_infiniband() {
+	over_infiniband
+	by_networkmanager infiniband ",fail_over_mac=active" infiniband.transport-mode datagram
+}
+
+# -- the end of a case -------------------------------------------------------------------------
+
+eval "fabric_$(declare -f teardown)"
+
+# What the daemons have said is in the output, which is shown if the case has failed.
+teardown() {
+	tail -n 15 "$WORK"/*.log 2>/dev/null
+	fabric_teardown
+}
+
+ktap_main "$@"
