@@ -149,7 +149,28 @@ class Harness:
         return reader.end(program.returncode, {})
 
 
-def suites(kernel):
+class Differential:
+    """tests/differential: generated operations with both modules, in two guests. Knows SEED and OPS."""
+
+    name = "differential"
+    alone = False
+    needs_build = True
+
+    def __init__(self, kernel, jobs):
+        self.command = ["tests/differential/run", "--kernel", kernel, "--jobs", str(jobs)]
+
+    def run(self, report, cases):
+        report.begin(self.name)
+        reader = Reader(self.name, report)
+        with subprocess.Popen([*self.command, *cases], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True, errors="replace") as program:
+            for line in program.stdout:
+                reader.line(line.rstrip("\n"))
+        report.note("\n".join(f"      {line}" for line in reader.output))
+        return reader.end(program.returncode, {})
+
+
+def suites(kernel, jobs):
     found = [
         Build("build", ["scripts/build", "--kernel", kernel]),
         Check("unsafe", ["scripts/check-unsafe"]),
@@ -164,4 +185,5 @@ def suites(kernel):
     if kernel == "distro":  # the debug kernel wants panics
         found.insert(1, Check("symbols", ["scripts/check-symbols", "--kernel", kernel], needs_build=True))
     found += [Harness(path) for path in sorted(glob.glob(os.path.join(PROJECT, "tests", "harness", "*.sh")))]
+    found.append(Differential(kernel, jobs))
     return found

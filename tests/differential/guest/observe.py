@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The state of all links, once it has come to rest, and what was told of them."""
+
+import re
+import struct
+import time
+
+import netlink
+import state
+from netlink import IFINFO, RTEXT_FILTER_SKIP_STATS, attribute, attributes, ifinfo
+
+# Longer than any delay that a script waits for; those that are longer stay where they are.
+PATIENCE = 3
+IFF_UP = 1
+LINK_UP, LINK_DOWN = "0/1", "2/1"
+IFLA_EVENT = 44
+EVENTS = {1: "reboot", 2: "features", 3: "failover", 4: "notify_peers", 5: "igmp_resend", 6: "options"}
+# These are repeated by timers, so they may come while another operation is carried out.
+TIMED_EVENTS = {4, 5}
+ADDRESS = re.compile(r"\b(?:[0-9a-f]{2}:){5}[0-9a-f]{2}\b")
+OURS = bytes([2, 0, 0, 0])
+
+
+class Observer:
+    """Looks at the home namespace of a world."""
+
+    def __init__(self, world):
+        self.world = world
+        self.monitor = netlink.Monitor()
+        self.forget()
+
+    def forget(self):
+        """A new episode begins."""
+        self.random = {}
+        self.raw = {}
+        self.links = {}
+        self.indexes = {}
+
+    # -- names for what differs from run to run ----------------------------------------
+
+    def normal(self, address):
+        """A hardware address; random ones by the order in which they are first seen."""
+        if len(address) != 6 or address[:4] == OURS or address in (bytes(6), bytes([255] * 6)):
+            return ":".join(f"{byte:02x}" for byte in address)
+        return self.random.setdefault(address, f"random{len(self.random) + 1}")
+
+    def normal_text(self, text):
+        return ADDRESS.sub(lambda found: self.normal(bytes.fromhex(found[0].replace(":", ""))), text)
+
+    def name_of(self, index):
+        return self.indexes.get(index, "elsewhere") if index else "none"
+
+    # -- the state -----------------------------------------------------------------------
+
+    def look(self):
+        """Asks for each link, which makes the kernel act on a carrier that has changed. True if all is as it was."""
+        raw, indexes = {}, {}
+        for name in self.world.names():
+            body = ifinfo() + attribute(netlink.IFLA_IFNAME, name.encode("latin-1") + b"\0")
+            body += attribute(netlink.IFLA_EXT_MASK, struct.pack("=I", RTEXT_FILTER_SKIP_STATS))
+            try:
+                raw[name] = self.world.home.ask(netlink.RTM_GETLINK, body)
+            except netlink.Refused:
+                continue  # it has just gone
+            indexes[IFINFO.unpack_from(raw[name])[2]] = name
+        unchanged = raw == self.raw
+        if indexes != self.indexes:
+            self.indexes, self.raw, self.links = indexes, {}, {}
+        for name in sorted(raw, key=lambda name: IFINFO.unpack_from(raw[name])[2]):
+            if raw[name] != self.raw.get(name):
+                self.links[name] = state.link(raw[name], self.name_of, self.normal)
+        self.raw = raw
+        self.links = {name: link for name, link in self.links.items() if name in raw}
+        return unchanged
+
+    def at_rest(self):
+        """Whether each bond that polls its slaves has seen what there is to see."""
+        for link in self.links.values():
+            if "slave.mii_status" not in link:
+                continue
+            bond = self.links.get(link.get("master"), {})
+            if bond.get("bond.miimon", "0/4") == "0/4" or not int(bond["flags"], 16) & IFF_UP:
+                continue
+            works = int(link["flags"], 16) & IFF_UP and link.get("carrier") == "1"
+            if link["slave.mii_status"] != (LINK_UP if works else LINK_DOWN):
+                return False
+        return True
+
+    def settle(self):
+        """The links by name, and whether they came to rest."""
+        deadline = time.monotonic() + PATIENCE
+        pause = 0.005
+        while True:
+            unchanged = self.look()
+            if unchanged and self.at_rest():
+                return dict(self.links), True
+            if time.monotonic() > deadline:
+                return dict(self.links), False
+            if not self.at_rest():
+                time.sleep(pause)
+                pause = min(pause * 2, 0.5)
+
+    # -- what listeners hear ----------------------------------------------------------------
+
+    def told(self):
+        """What netlink told since the last call, each kind once."""
+        found = set()
+        for kind, body in self.monitor.heard():
+            if kind is None:
+                found.add(f"told {body.decode()}")
+                continue
+            values = dict(attributes(body[IFINFO.size:]))
+            name = values.get(netlink.IFLA_IFNAME, b"?").rstrip(b"\0").decode(errors="replace")
+            event = struct.unpack("=I", values[IFLA_EVENT])[0] if IFLA_EVENT in values else 0
+            if event not in TIMED_EVENTS:
+                what = {netlink.RTM_NEWLINK: "new", netlink.RTM_DELLINK: "gone"}.get(kind, str(kind))
+                found.add(f"told {name} {what}" + (f" {EVENTS.get(event, event)}" if event else ""))
+        return sorted(found)
