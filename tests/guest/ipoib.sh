@@ -149,15 +149,18 @@ peer_answers() {
 
 # -- NFS over RDMA -----------------------------------------------------------------------
 #
-# The user of RDMA connections that every distribution has. The peer serves $WORK/export,
-# and has its own idea of what is mounted, since that is how network namespaces are entered.
+# The user of RDMA connections that every distribution has. One side serves $WORK/export, and
+# has its own idea of what is mounted, since that is how network namespaces are entered; the
+# other has it on $WORK/nfs.
 
-# nfs_server: exports a folder in memory to everybody, by RDMA connections only.
+# nfs_server [peer|here]: exports a folder in memory to everybody, by RDMA connections only.
 nfs_server() {
+	NFS_SIDE=(in_peer)
+	[[ ${1-peer} == peer ]] || NFS_SIDE=(unshare --mount)
 	modprobe -a nfsd rpcrdma || skip "this kernel has no NFS over RDMA"
 	mkdir -p "$WORK/export" "$WORK/nfs" /run/rpc_pipefs /var/lib/nfs/nfsdcld
 	mount -t tmpfs tmpfs "$WORK/export"
-	in_peer bash -e -s "$WORK/export" >"$WORK/nfs_server" 2>&1 <<-'END' || fail "$(<"$WORK/nfs_server")"
+	"${NFS_SIDE[@]}" bash -e -s "$WORK/export" >"$WORK/nfs_server" 2>&1 <<-'END' || fail "$(<"$WORK/nfs_server")"
 		mount -t rpc_pipefs rpc_pipefs /run/rpc_pipefs
 		mount -t nfsd nfsd /proc/fs/nfsd
 		# It knows that there is no client to wait for after the start.
@@ -168,16 +171,38 @@ nfs_server() {
 	END
 }
 
-# nfs_mount: the peer's folder, on $WORK/nfs.
+# nfs_mount [OPTION]: the server's folder, on $WORK/nfs.
 nfs_mount() {
-	timeout 60 mount -t nfs4 -o "rdma,port=20049,vers=4.2${1+,$1}" $PEER4:/ "$WORK/nfs"
+	local client=() server=$PEER4
+	if [[ ${NFS_SIDE[0]} != in_peer ]]; then
+		client=(nsenter --net=/run/netns/peer) server=$OUR4
+	fi
+	timeout 60 "${client[@]}" mount -t nfs4 -o "rdma,port=20049,vers=4.2${1+,$1}" "$server:/" "$WORK/nfs"
 	grep -q "$WORK/nfs nfs4 .*proto=rdma" /proc/mounts
+}
+
+# same_there FILE: what the server has is what we have. The file is not only in our memory.
+same_there() {
+	sync "$WORK/nfs/$1"
+	cmp "$WORK/$1" "$WORK/export/$1"
+}
+
+# same_here FILE: read from the server, not from memory.
+same_here() {
+	echo 3 >/proc/sys/vm/drop_caches
+	cmp "$WORK/$1" "$WORK/nfs/$1"
+}
+
+# connections HCA NUMBER: so many established RC queue pairs of users are on the adapter.
+connections() {
+	rdma resource show qp
+	[[ $(rdma resource show qp | grep -c "link $1/.* type RC state RTS") == "$2" ]]
 }
 
 nfs_stop() {
 	! mountpoint -q "$WORK/nfs" || umount -f -l "$WORK/nfs"
 	[[ ! -e $WORK/nfs_server ]] || {
-		in_peer bash -c 'mount -t nfsd nfsd /proc/fs/nfsd && echo 0 >/proc/fs/nfsd/threads'
+		"${NFS_SIDE[@]}" bash -c 'mount -t nfsd nfsd /proc/fs/nfsd && echo 0 >/proc/fs/nfsd/threads'
 		pkill 'rpc.mountd|nfsdcld'
 		umount "$WORK/export"
 	}

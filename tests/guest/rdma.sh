@@ -181,4 +181,198 @@ test_connect_before_and_after_a_failover() {
 	rdma_ping
 }
 
+# -- a connection that goes on ---------------------------------------------------------------
+
+# start_pings: a connection to the peer with messages one after the other, each fetched, sent back and
+# compared, until stop_pings. Whoever reads what the client says is slow, and so the client is.
+start_pings() {
+	rping -h &>/dev/null || :	# fetches it, and says how to use it
+	in_peer rping -s -a $PEER4 -V -S 1000 &>"$WORK/server" &
+	wait_for 10 "the RDMA server to listen" listens_at $PEER4
+	stdbuf -oL rping -c -a $PEER4 -V -v -S 1000 > >(read_slowly >"$WORK/client") 2>&1 &
+	pings=$!
+	more_answers 20
+}
+
+read_slowly() {
+	local line
+	while read -r line; do
+		printf '%s\n' "$line"
+		pause 0.01
+	done
+}
+
+listens_at() {
+	rdma resource show cm_id | grep -q "LISTEN .*src-addr $1:" ||
+		in_peer rdma resource show cm_id | grep -q "LISTEN .*src-addr $1:"
+}
+
+answers() {
+	grep -c '^ping data: rdma-ping-' "$WORK/client" || :
+}
+
+has_answers() {
+	(($(answers) >= $1))
+}
+
+more_answers() {
+	wait_for 60 "$1 more answers" has_answers $(($(answers) + $1))
+}
+
+# connection DEVICE: the queue pairs of working connections.
+connection() {
+	rdma resource show qp link "$1/1" | sed -n 's/.* lqpn \([0-9]*\) .* type RC state RTS .*/\1/p'
+}
+
+# stop_pings: none is missing, none was answered twice, and nobody complained.
+stop_pings() {
+	kill -0 $pings || fail "the client has ended: $(tail -n 3 "$WORK/client")"
+	kill $pings
+	wait $pings || :
+	# The last line may have been cut off.
+	sed -n '$!s/^ping data: rdma-ping-\([0-9]*\): .*/\1/p' "$WORK/client" >"$WORK/numbers"
+	cmp "$WORK/numbers" <(seq 0 $(($(wc -l <"$WORK/numbers") - 1)))
+	! grep -i mismatch "$WORK/client" "$WORK/server"
+	echo "$(wc -l <"$WORK/numbers") answers"
+}
+
+# fail_over_and_back MORE...: cable cut, mended, the other one cut, mended, switched by hand; after each
+# step the command must succeed.
+fail_over_and_back() {
+	fail_over
+	"$@"
+	mend_link a0
+	wait_for 10 "a0 to be up" mii_status a0 up
+	cut_link b0
+	wait_for 10 "a0 to be active" active b7 a0
+	"$@"
+	mend_link b0
+	wait_for 10 "b0 to be up" mii_status b0 up
+	set_option b7 active_slave b0
+	"$@"
+}
+
+test_iwarp_connection_goes_on() {
+	local connection
+	modprobe siw
+	make_bond b7 mode active-backup miimon 100
+	enslave b7 a0 b0
+	rdma link add siw0 type siw netdev b7
+	in_peer rdma link add siw1 type siw netdev br0
+	wait_for 10 "the peer to answer" ping_peer
+	start_pings
+	connection=$(connection siw0)
+	[[ -n $connection ]]
+	fail_over_and_back more_answers 20
+	is "$(connection siw0)" "$connection" "queue pair of the connection"
+	stop_pings
+}
+
+# own_rdma_ping DEVICE: a server on the bond's address, which must be on that device, and we connect.
+own_rdma_ping() {
+	local server
+	rping -s -a $OUR4 -C 3 &>"$WORK/server" &
+	server=$!
+	wait_for 10 "the RDMA server to listen" listens_at $OUR4
+	is "$(rdma resource show cm_id | sed -n 's,^link \(.*\)/.* LISTEN .*,\1,p')" "$1" "device of the listener"
+	timeout 60 rping -c -a $OUR4 -C 3 -v >"$WORK/client"
+	wait $server
+	is "$(grep -c '^ping data: rdma-ping-' "$WORK/client")" 3 "number of answers"
+	has_only_sent "$1"
+}
+
+# has_only_sent DEVICE: more than before, and the other one nothing.
+has_only_sent() {
+	local device sent
+	for device in rxea rxeb; do
+		sent=$(<"$INFINIBAND/$device/ports/1/hw_counters/rdma_sends")
+		if [[ $device == "$1" ]]; then
+			((sent > ${sent_by[$device]-0})) || fail "$device has sent nothing"
+		else
+			is "$sent" "${sent_by[$device]-0}" "messages sent by $device"
+		fi
+		sent_by[$device]=$sent
+	done
+}
+
+# What rxe receives belongs to the device on which IP received it, and that is the bond: rxe on a
+# slave hears only itself, so both ends of the connection are ours.
+test_connect_on_the_active_slave() {
+	local -A sent_by
+	make_bond b7 mode active-backup miimon 100
+	enslave b7 a0 b0
+	rdma link add rxea type rxe netdev a0
+	rdma link add rxeb type rxe netdev b0
+	rping -h &>/dev/null || :	# fetches it, and says how to use it
+	wait_for 10 "a0 to have the bond's GIDs" has_our_gids rxea
+	own_rdma_ping rxea
+	fail_over
+	wait_for 10 "b0 to have the bond's GIDs" has_our_gids rxeb
+	wait_for 10 "a0 to have them no longer" has_none_of_our_gids rxea
+	own_rdma_ping rxeb
+}
+
+# gid_index DEVICE GID
+gid_index() {
+	grep -lx "$2" "$INFINIBAND/$1"/ports/1/gids/* | head -n 1 | sed 's:.*/::'
+}
+
+# start_ping_pong NUMBER: a connection with so many messages of 4096 bytes to and fro, all of them
+# compared. It does not use the RDMA CM.
+start_ping_pong() {
+	ibv_rc_pingpong -h &>/dev/null || :
+	in_peer ibv_rc_pingpong -d rxe1 -g "$(gid_index rxe1 $PEER_GID4)" -e -c -n "$1" &>"$WORK/server" &
+	ping_server=$!
+	wait_for 10 "the server to listen" peer_listens 18515
+	ibv_rc_pingpong -d rxe0 -g "$(gid_index rxe0 $OUR_GID4)" -e -c -n "$1" $PEER4 &>"$WORK/client" &
+	pings=$!
+}
+
+peer_listens() {
+	in_peer ss -Hltn "sport = $1" | grep -q .
+}
+
+sends() {
+	cat $INFINIBAND/rxe0/ports/1/hw_counters/rdma_sends
+}
+
+has_sent() {
+	(($(sends) >= $1))
+}
+
+# ping_pong: 100 messages to and fro, from the first to the last.
+ping_pong() {
+	start_ping_pong 100
+	wait $pings || fail "the client: $(<"$WORK/client")"
+	wait $ping_server || fail "the server: $(<"$WORK/server")"
+	grep -q '^100 iters' "$WORK/client"
+	! grep -i invalid "$WORK/client" "$WORK/server"
+}
+
+# The last case: rxe may keep what is left of a connection that broke, and its device with it.
+# At a failover ib_core deletes the GIDs of the bond and makes them anew, also those of a device on
+# the bond itself. A connection keeps the old ones, with which rxe sends no more: it has to be made anew.
+test_a_connection_is_made_anew() {
+	make_rdma_bond
+	make_rdma_peer
+	start_ping_pong 100000
+	wait_for 20 "messages" has_sent $(($(sends) + 50))
+	fail_over
+	wait_for 20 "the connection to end" has_ended $pings
+	! grep -i invalid "$WORK/client" "$WORK/server"
+	kill $ping_server
+	wait $ping_server || :
+	wait_for 10 "the GIDs of the bond" has_our_gids rxe0
+	ping_pong
+	mend_link a0
+	wait_for 10 "a0 to be up" mii_status a0 up
+	set_option b7 active_slave a0
+	wait_for 10 "the GIDs of the bond" has_our_gids rxe0
+	ping_pong
+}
+
+has_ended() {
+	! kill -0 "$1"
+}
+
 ktap_main "$@"

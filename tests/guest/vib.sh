@@ -136,18 +136,6 @@ ping_all_nodes() {
 
 # -- RDMA ----------------------------------------------------------------------------------
 
-# same_there FILE: what the server has is what we have. The file is not only in our memory.
-same_there() {
-	sync "$WORK/nfs/$1"
-	cmp "$WORK/$1" "$WORK/export/$1"
-}
-
-# same_here FILE: read from the server, not from memory.
-same_here() {
-	echo 3 >/proc/sys/vm/drop_caches
-	cmp "$WORK/$1" "$WORK/nfs/$1"
-}
-
 test_nfs_over_rdma() {
 	make_fabric
 	ipoib_up a0
@@ -179,11 +167,6 @@ test_nfs_over_a_connection_that_breaks() {
 	wait $writer
 	same_there data
 	same_here data
-}
-
-# connections HCA NUMBER: how many established RC queue pairs of users there are.
-connections() {
-	[[ $(rdma resource show qp | grep -c "link $1/.* type RC state RTS") == "$2" ]]
 }
 
 # -- the tools ------------------------------------------------------------------------------
