@@ -195,7 +195,6 @@ same_here() {
 
 # connections HCA NUMBER: so many established RC queue pairs of users are on the adapter.
 connections() {
-	rdma resource show qp
 	[[ $(rdma resource show qp | grep -c "link $1/.* type RC state RTS") == "$2" ]]
 }
 
