@@ -8,9 +8,12 @@
  *   asked_none      does not answer: it has transceiver ioctls, which fail
  *
  * The link itself is /sys/class/net/NAME/asked/link: 1 or 0. `asked/questions` counts the answers.
+ * A number of milliseconds in `asked/unheard` takes the carrier away and keeps RTNL for so long,
+ * so that nobody can be told of it meanwhile; who reads the file gets 1 as long as that lasts.
  * With the module parameter "locked", devices made from then on want their instance lock held, and
  * warn when it is not.
  */
+#include <linux/delay.h>
 #include <linux/etherdevice.h>
 #include <linux/ethtool.h>
 #include <linux/mii.h>
@@ -27,6 +30,7 @@ MODULE_PARM_DESC(locked, "whether new devices want their instance lock held");
 
 struct asked {
 	bool link;
+	bool unheard;
 	unsigned int questions;
 };
 
@@ -130,9 +134,35 @@ static ssize_t questions_show(struct device *device, struct device_attribute *at
 }
 static DEVICE_ATTR_RO(questions);
 
+static ssize_t unheard_show(struct device *device, struct device_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%d\n", READ_ONCE(of(device)->unheard));
+}
+
+static ssize_t unheard_store(struct device *device, struct device_attribute *attr, const char *buf,
+			     size_t len)
+{
+	unsigned int ms;
+	int err = kstrtouint(buf, 0, &ms);
+
+	if (err)
+		return err;
+	/* The file is removed under RTNL, which waits for whoever is inside. */
+	if (!rtnl_trylock())
+		return restart_syscall();
+	netif_carrier_off(to_net_dev(device));
+	WRITE_ONCE(of(device)->unheard, true);
+	msleep(ms);
+	WRITE_ONCE(of(device)->unheard, false);
+	rtnl_unlock();
+	return len;
+}
+static DEVICE_ATTR_RW(unheard);
+
 static struct attribute *asked_attributes[] = {
 	&dev_attr_link.attr,
 	&dev_attr_questions.attr,
+	&dev_attr_unheard.attr,
 	NULL,
 };
 
@@ -151,6 +181,7 @@ static void setup(struct net_device *dev)
 	dev->request_ops_lock = locked;
 	dev->priv_flags |= IFF_LIVE_ADDR_CHANGE | IFF_NO_QUEUE;
 	dev->lltx = true;
+	dev->max_mtu = ETH_MAX_MTU;
 	dev->sysfs_groups[0] = &asked_group;
 	eth_hw_addr_random(dev);
 }

@@ -294,6 +294,52 @@ test_xor_without_link_events() {
 	! grep -q 'a0\|-' "$WORK/ways" || fail "frames were lost: $(<"$WORK/ways")"
 }
 
+unheard() {
+	[[ $(<$SYSFS/a0/asked/unheard) == 1 ]]
+}
+
+# sent_by NAME: so many packets so far.
+sent_by() {
+	cat "$SYSFS/$1/statistics/tx_packets"
+}
+
+# A carrier is lost while RTNL is taken, so that nobody can be told: it is seen by who sends.
+carrier_lost_unheard() {
+	local mode=$1 before_a before_b sent_a sent_b
+	ours_only "sends into the dead link until it is told"
+	[[ ! -d /sys/module/asked ]] || rmmod asked
+	modprobe asked
+	sysctl -qw net.ipv6.conf.default.disable_ipv6=1
+	ip link add a0 type asked_ethtool
+	ip link add b0 type asked_ethtool
+	make_way_bond "$mode" a0 b0
+	# Once before, since the clock runs on while a program is fetched from outside the guest.
+	flows send 1 20 b7 /proc/self/ns/net 0 tcp4 >/dev/null
+	before_a=$(sent_by a0)
+	before_b=$(sent_by b0)
+	put 5000 $SYSFS/a0/asked/unheard &
+	wait_for 10 "a0 to lose its carrier unheard" unheard
+	flows send 1 20 b7 /proc/self/ns/net 0 tcp4 >/dev/null
+	sent_a=$(($(sent_by a0) - before_a))
+	sent_b=$(($(sent_by b0) - before_b))
+	mii_status a0 up
+	unheard || fail "others have heard of it meanwhile"
+	is "$sent_a $sent_b" "0 20" "packets of a0 and b0"
+	wait_for 10 "a0 to be down" mii_status a0 down
+}
+
+test_xor_sees_a_carrier_lost_unheard() {
+	carrier_lost_unheard balance-xor
+}
+
+test_round_robin_sees_a_carrier_lost_unheard() {
+	carrier_lost_unheard balance-rr
+}
+
+test_broadcast_sees_a_carrier_lost_unheard() {
+	carrier_lost_unheard broadcast
+}
+
 # -- the ARP monitor -------------------------------------------------------------------
 
 # Each slave probes for itself.
