@@ -1,0 +1,149 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# timeout: 900
+# modules: ours intree
+#
+# What the driver tells of itself: to programs by RTM_NEWLINK, and to other
+# drivers, such as those of switches, by the chain of notifiers, where probes
+# listen. The transcripts are made by
+#
+#   scripts/guest --module intree -- /project/tests/guest/stack_notify.sh --record \
+#       >tests/guest/reference/stack_notify.txt
+
+. "${BASH_SOURCE[0]%/*}/bond.sh"
+. "${BASH_SOURCE[0]%/*}/reference/compare.sh"
+
+TRACE=/sys/kernel/tracing
+
+setup() {
+	loaded || modprobe bonding max_bonds=0
+	mountpoint -q $TRACE || mount -t tracefs none $TRACE
+	[[ -d $TRACE/events/fprobes ]] || probes
+	echo 1 >$TRACE/events/fprobes/enable
+}
+
+# struct netdev_lag_upper_info, netdev_lag_lower_state_info (bit 0: link up, bit 1: sends) and
+# netdev_bonding_info.
+probes() {
+	put 'f:upper netdev_master_upper_dev_link dev=dev->name:string tx=+0($arg4):u32 hash=+4($arg4):u32' \
+		$TRACE/dynamic_events
+	printf '%s\n' 'f:lower netdev_lower_state_changed dev=lower_dev->name:string state=+0($arg2):u8' \
+		>>$TRACE/dynamic_events
+	printf '%s\n' 'f:info netdev_bonding_info_change dev=dev->name:string slave=+4($arg2):string link=+20($arg2):s8 state=+21($arg2):s8 failures=+24($arg2):u32 mode=+28($arg2):s32 slaves=+32($arg2):s32 miimon=+36($arg2):s32' \
+		>>$TRACE/dynamic_events
+}
+
+# told KIND: what the probes of a kind heard.
+told() {
+	sed -n "s/.*: $1: ([^)]*) //p" $TRACE/trace
+}
+
+# last KIND: what they heard last of each device.
+last() {
+	told "$1" | tac | awk '!seen[$1]++' | sort
+}
+
+# newlinks: which events RTM_NEWLINK told of which device.
+newlinks() {
+	awk '/^[0-9]/ {
+		split($2, name, /[:@]/)
+		kind = match($0, / event [A-Z ]+[A-Z]/) ? substr($0, RSTART + 7, RLENGTH - 7) : "no event"
+		print name[1] ": " kind
+	}' "$WORK/monitor" | { grep -E '^(b7|a0|b0): ' || :; } | sort -u
+}
+
+calm() {
+	local now
+	now="$(wc -l <$TRACE/trace) $(wc -l <"$WORK/monitor")"
+	[[ $now == "${before-}" ]] || calm_for=0
+	before=$now
+	((++calm_for > 8))
+}
+
+# step COMMAND...: what is told when it has been carried out.
+step() {
+	echo "-- $*"
+	: >$TRACE/trace
+	ip -o monitor link >"$WORK/monitor" &
+	local monitor=$!
+	wait_for 5 "the monitor to listen" eval 'grep -q "^Netlink\|." /proc/'$monitor'/cmdline &&
+		grep -q ip /proc/'$monitor'/comm && [[ $(ls /proc/'$monitor'/fd | wc -l) -ge 4 ]]'
+	"$@"
+	wait_for 60 "everything to be told" calm
+	kill $monitor
+	wait $monitor 2>/dev/null || :
+	told upper
+	last lower
+	last info
+	newlinks
+}
+
+links() {
+	make_links netdevsim a0 b0
+}
+
+transcript_active_backup() {
+	links
+	step ip link add b7 type bond mode active-backup miimon 100
+	step ip link set b7 up
+	step ip link set a0 master b7
+	step ip link set b0 master b7
+	step set_option b7 active_slave b0
+	step set_option b7 miimon 200
+	step ip link set b7 type bond resend_igmp 2
+	step set_option b7 primary a0
+	step cut_link a0
+	step ip link set b7 mtu 1400
+	step ip link set a0 nomaster
+	step ip link set b0 nomaster
+	step ip link set b7 down
+	step set_option b7 mode balance-rr
+}
+
+transcript_options_by_netlink() {
+	links
+	ip link add b7 type bond mode active-backup miimon 100
+	step ip link set b7 type bond fail_over_mac active
+	step ip link set b7 type bond num_grat_arp 3
+	step ip link set b7 up
+	enslave b7 a0 b0
+	wait_for 5 "b0 to be up" mii_status b0 up
+	step ip link set b7 type bond active_slave b0
+	step ip link set a0 type bond_slave queue_id 2
+	step ip link set a0 type bond_slave prio 5
+}
+
+# lag MODE [OPTION VALUE]: how a bond says that it spreads its packets.
+lag() {
+	echo "-- $*"
+	: >$TRACE/trace
+	ip link add b7 type bond mode "$@"
+	ip link set d0 master b7
+	wait_for 5 "the slave" eval '[[ -n $(told upper) ]]'
+	told upper
+	ip link del b7
+}
+
+transcript_lag() {
+	local policy
+	ip link add d0 type dummy
+	lag balance-rr
+	lag active-backup
+	lag broadcast
+	for policy in layer2 layer3+4 layer2+3 encap2+3 encap3+4 vlan+srcmac; do
+		lag balance-xor xmit_hash_policy $policy
+	done
+}
+
+# The empty nest of a mode that has nothing to tell.
+transcript_xstats() {
+	links
+	ip link add b7 type bond mode active-backup miimon 100
+	enslave b7 a0
+	ip stats show dev b7 group xstats 2>&1 | sed 's/^[0-9]*: //'
+	ip stats show dev a0 group xstats_slave 2>&1 | sed 's/^[0-9]*: //'
+}
+
+transcripts_are_tests
+
+reference_main "$@"
