@@ -10,6 +10,8 @@ from .ktap import Reader
 
 PROJECT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 LOGS = os.path.join("build", "test-logs")
+# What is no test: sourced by others.
+LIBRARIES = ("lib.sh", "bond.sh", "ipoib.sh", "ipoib_bond.sh", "leaks.sh", "ways.sh")
 # A debug kernel checks every step it takes.
 SLOWER = {"distro": 1, "debug": 4}
 REASONS = {70: "the kernel log shows a splat, or the guest died", 124: "time is up",
@@ -68,14 +70,10 @@ def suites(kernel):
     folder = os.path.join(PROJECT, "tests", "guest")
     found = []
     for file in sorted(os.listdir(folder)):
-        if not file.endswith(".sh"):
+        if not file.endswith(".sh") or file in LIBRARIES:
             continue
         path = os.path.join(folder, file)
         with open(path, encoding="utf-8") as text:
-            content = text.read()
-        # What is sourced by others is no program.
-        if not content.startswith("#!"):
-            continue
-        modules = head(content).get("modules", "ours").split()
+            modules = head(text.read()).get("modules", "ours").split()
         found += [GuestSuite(path, module, kernel) for module in modules]
     return found
