@@ -257,8 +257,8 @@ void nh_sock_ends(const struct sock *sk, u32 *src, u32 *dst, u32 *ports)
 	keys.ports.src = inet->inet_sport;
 	keys.ports.dst = inet->inet_dport;
 
-	*src = flow_get_u32_src(&keys);
-	*dst = flow_get_u32_dst(&keys);
+	*src = (__force u32)flow_get_u32_src(&keys);
+	*dst = (__force u32)flow_get_u32_dst(&keys);
 	*ports = (__force u32)keys.ports.ports;
 }
 
