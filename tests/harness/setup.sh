@@ -207,13 +207,30 @@ test_newest_kernel_with_rust_and_source() {
 test_kernel_whose_source_is_gone_is_passed_over() {
 	archive <<-'END'
 		image 7.2.9-1 7.2.9+deb13-amd64 yes
-		image 7.3.4-1 7.3.4+deb13-amd64 yes
+		image 7.2.12-1 7.2.12+deb13-amd64 yes
 		source 7.2.9-1 7.2
-		source 7.3.3-1 7.3
+		source 7.2.11-1 7.2
 	END
 	choose
 	. "$DIR/out/choice"
 	[[ $RELEASE == 7.2.9+deb13-amd64 ]]
+}
+
+test_kernel_of_an_untried_series_is_taken_on_request_only() {
+	archive <<-'END'
+		image 7.2.9-1 7.2.9+deb13-amd64 yes
+		image 77.2.1-1 77.2.1+deb13-amd64 yes
+		source 7.2.9-1 7.2
+		source 77.2.1-1 77.2
+	END
+	choose >"$DIR/said"
+	. "$DIR/out/choice"
+	[[ $RELEASE == 7.2.9+deb13-amd64 ]]
+	grep -q '77.2.1+deb13-amd64 is newer' "$DIR/said"
+	rm "$DIR"/out/debs/*
+	KERNEL_SERIES=77.2 choose
+	. "$DIR/out/choice"
+	[[ $RELEASE == 77.2.1+deb13-amd64 ]]
 }
 
 test_kernel_without_rust_is_passed_over() {
@@ -234,7 +251,7 @@ test_no_kernel_with_rust() {
 		image 7.2.12-1 7.2.12+deb13-amd64 no
 		source 7.2.12-1 7.2
 	END
-	refused 'No kernel that Debian offers now is built with CONFIG_RUST=y' choose
+	refused 'No kernel of the series 7.2 that Debian offers now is built with CONFIG_RUST=y' choose
 	[[ ! -e $DIR/out/choice ]]
 }
 
