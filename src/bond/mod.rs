@@ -61,6 +61,7 @@ use net::device::{Dev, Master, Rx};
 use net::lower::Lower;
 use net::netdevice::{NetDevice, Stats, Vlan};
 use net::netlink::ExtAck;
+use net::poll;
 use net::rcu::Rcu;
 use net::registration::Registry;
 use net::rtnl::{Rtnl, RtnlCell};
@@ -107,8 +108,14 @@ pub(crate) struct Bond {
     announcing: AtomicBool,
     /// Whether the primary becomes active as soon as it is up, whatever `primary_reselect` says.
     force_primary: RtnlCell<bool>,
-    /// When the carriers are read next, and when a delay ends, in ms; `u64::MAX` for never.
+    /// How often and when next the carriers are polled, in jiffies; 0 and [`poll::NEVER`] for never.
+    poll_interval: AtomicU64,
     next_poll: AtomicU64,
+    /// Whether the carrier is what the device says, which takes no lock to read.
+    reads_carrier: AtomicBool,
+    /// Whether to look at all links.
+    look: AtomicBool,
+    /// When a delay ends, in ms; `u64::MAX` for never.
     deadline: AtomicU64,
     /// Whether there is something to do that waits for no time.
     kicked: AtomicBool,
@@ -163,6 +170,10 @@ impl Bond {
             .store(config.packets_per_slave, Ordering::Relaxed);
         bond.hash_policy
             .store(config.xmit_hash_policy as u8, Ordering::Relaxed);
+        bond.poll_interval
+            .store(monitor::interval(&config), Ordering::Relaxed);
+        bond.reads_carrier
+            .store(config.reads_carrier(), Ordering::Relaxed);
         dev.set_mode(rtnl, i32::from(config.mode.number()));
     }
 }
@@ -187,7 +198,10 @@ impl Master for Bond {
                 announcements: RtnlCell::new(announce::NOTHING),
                 announcing: AtomicBool::new(false),
                 force_primary: RtnlCell::new(false),
-                next_poll: AtomicU64::new(u64::MAX),
+                poll_interval: AtomicU64::new(monitor::interval(&defaults)),
+                next_poll: AtomicU64::new(poll::NEVER),
+                reads_carrier: AtomicBool::new(defaults.reads_carrier()),
+                look: AtomicBool::new(false),
                 deadline: AtomicU64::new(u64::MAX),
                 kicked: AtomicBool::new(false),
                 history: History::new()?,
@@ -313,6 +327,11 @@ impl Master for Bond {
 
     fn del_lower(dev: &BondDev, lower: &NetDevice, rtnl: &Rtnl) -> Result {
         release(dev, lower, rtnl)
+    }
+
+    #[inline]
+    fn poll(dev: &BondDev, now: u64, rcu: &Rcu) -> u64 {
+        monitor::poll(dev, now, rcu)
     }
 
     fn work(dev: &BondDev) {

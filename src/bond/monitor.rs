@@ -3,9 +3,10 @@
 //! Who notices that a link changed: the kernel's events at once, and the poll every `miimon` ms for
 //! drivers that report late or not at all.
 //!
-//! One work item per bond does all that waits: polls, ends of delays, repeated announcements, what a
-//! failover had to leave for later. It never waits for RTNL, since closing a bond waits for it under
-//! RTNL. A poll that finds nothing new does not even try to get it.
+//! One work item per bond does all that waits: ends of delays, repeated announcements, what a failover
+//! had to leave for later. It never waits for RTNL, since closing a bond waits for it under RTNL. The
+//! polls of all bonds share one timer ([`net::poll`]) and take no lock; one that finds something new
+//! has the work of that bond run.
 
 use super::device::all_have_addrs;
 use super::failover::{self, Source};
@@ -16,9 +17,11 @@ use net::device::Dev;
 use net::netdev_info;
 use net::netdevice::NetDevice;
 use net::notifier::{self, Announce, BondingInfo, Listener};
+use net::poll;
 use net::published::Slot;
+use net::rcu::Rcu;
 use net::rtnl::{self, Rtnl};
-use net::sync::{now_ms, now_us};
+use net::sync::{jiffies, msecs_to_jiffies, now_ms, now_us};
 use policy::{Config, Event, Millis};
 
 const NEVER: Millis = u64::MAX;
@@ -37,10 +40,16 @@ pub(super) fn restart(dev: &BondDev, rtnl: &Rtnl) {
     let bond = dev.data();
     let config = bond.config();
     bond.deadline.store(NEVER, Ordering::Relaxed);
-    if config.is_monitored() {
-        bond.next_poll.store(now_ms(), Ordering::Relaxed);
+    let next = next_poll(&bond, jiffies());
+    bond.next_poll.store(next, Ordering::Relaxed);
+    if next == poll::NEVER {
+        dev.stop_polling(rtnl);
     } else {
-        bond.next_poll.store(NEVER, Ordering::Relaxed);
+        dev.poll_at(next, rtnl);
+    }
+    if config.is_monitored() {
+        bond.look.store(true, Ordering::Release);
+        kick(dev);
     }
     if config.is_probed() {
         arp::restart(dev, rtnl);
@@ -52,8 +61,9 @@ pub(super) fn restart(dev: &BondDev, rtnl: &Rtnl) {
 /// Stops the monitor of a bond that goes down.
 pub(super) fn stop(dev: &BondDev, rtnl: &Rtnl) {
     let bond = dev.data();
+    dev.stop_polling(rtnl);
+    bond.next_poll.store(poll::NEVER, Ordering::Relaxed);
     dev.cancel_work(rtnl);
-    bond.next_poll.store(NEVER, Ordering::Relaxed);
     bond.deadline.store(NEVER, Ordering::Relaxed);
     paths::cancel(dev);
     announce::cancel(dev, rtnl);
@@ -89,11 +99,8 @@ pub(super) fn arm(dev: &BondDev, rtnl: &Rtnl) {
 }
 
 fn next_due(dev: &BondDev) -> Millis {
-    let bond = dev.data();
-    bond.next_poll
-        .load(Ordering::Relaxed)
-        .min(bond.deadline.load(Ordering::Relaxed))
-        .min(paths::due(dev))
+    let deadline = dev.data().deadline.load(Ordering::Relaxed);
+    deadline.min(paths::due(dev))
 }
 
 fn schedule_for(dev: &BondDev, due: Millis) {
@@ -116,11 +123,12 @@ pub(super) fn work(dev: &BondDev) {
         if is_idle(dev) && !arp::finds_change(dev) {
             return arp::round(dev);
         }
-    } else if is_idle(dev) && bond.next_poll.load(Ordering::Relaxed) != NEVER {
+    } else if is_idle(dev) {
         // Whoever asked for something meanwhile has scheduled the work for an earlier time.
-        let next = next_poll(&bond);
-        bond.next_poll.store(next, Ordering::Relaxed);
-        return dev.schedule_if_idle(delay_until(next.min(paths::due(dev))));
+        return match paths::due(dev) {
+            NEVER => (),
+            due => dev.schedule_if_idle(delay_until(due)),
+        };
     }
     let Some(rtnl) = rtnl::try_lock() else {
         arp::round(dev);
@@ -133,8 +141,7 @@ pub(super) fn work(dev: &BondDev) {
     let now = now_ms();
     if dev.is_running() {
         let slaves = Slaves { dev, rtnl };
-        if bond.next_poll.load(Ordering::Relaxed) <= now {
-            bond.next_poll.store(next_poll(&bond), Ordering::Relaxed);
+        if bond.look.swap(false, Ordering::Acquire) {
             slaves.read_carriers();
             failover::handle(dev, Event::Poll, Source::PLAIN, rtnl);
         }
@@ -162,31 +169,56 @@ pub(super) fn carrier(device: &NetDevice, config: &Config, locked: bool, rtnl: &
     device.is_running() && device.driver_link(rtnl, locked).unwrap_or(true)
 }
 
-/// Returns whether nothing is to be done but what is done at intervals, and a poll would find
-/// nothing.
+/// Returns whether nothing is to be done but to send what is sent at intervals.
 fn is_idle(dev: &BondDev) -> bool {
     let bond = dev.data();
-    if bond.kicked.load(Ordering::Acquire) || bond.deadline.load(Ordering::Relaxed) != NEVER {
-        return false;
-    }
     let rcu = net::rcu::read_lock();
-    let config = bond.config();
-    let is_probed = config.is_probed();
-    config.reads_carrier()
+    !bond.kicked.load(Ordering::Acquire)
+        && bond.deadline.load(Ordering::Relaxed) == NEVER
         && !announce::is_pending(&bond)
-        && dev.lowers_rcu(&rcu).all(|slave| {
-            let port = slave.data().port();
-            port.carrier == slave.dev().has_link()
-                && port.link.deadline.is_none()
-                && (is_probed || port.carrier == (port.link.state == policy::LinkState::Up))
-        })
+        && dev
+            .lowers_rcu(&rcu)
+            .all(|slave| slave.data().knows(slave.dev().has_link()))
 }
 
-fn next_poll(bond: &Bond) -> Millis {
-    match bond.config().miimon {
-        0 => NEVER,
-        miimon => now_ms().saturating_add(u64::from(miimon)),
+/// `miimon` in jiffies; 0 for no polls.
+pub(super) fn interval(config: &Config) -> u64 {
+    msecs_to_jiffies(config.miimon)
+}
+
+/// When the next poll is due, in jiffies: at a multiple of the interval, as that of all other bonds
+/// with this interval, so that they wake the machine together.
+fn next_poll(bond: &Bond, now: u64) -> u64 {
+    let interval = bond.poll_interval.load(Ordering::Relaxed);
+    match now.checked_div(interval) {
+        Some(past) => past.saturating_add(1).saturating_mul(interval),
+        None => poll::NEVER,
     }
+}
+
+/// Polls the links, for drivers that report late or not at all. Takes no lock: if there is something
+/// new, the work sees to it.
+#[inline]
+pub(super) fn poll(dev: &BondDev, now: u64, rcu: &Rcu) -> u64 {
+    let bond = dev.data();
+    let due = bond.next_poll.load(Ordering::Relaxed);
+    if now < due {
+        return due;
+    }
+    let finds_nothing = bond.reads_carrier.load(Ordering::Relaxed)
+        && dev
+            .lowers_rcu(rcu)
+            .all(|slave| slave.data().expects(slave.dev().has_link()));
+    if !finds_nothing {
+        bond.look.store(true, Ordering::Release);
+        kick(dev);
+    }
+    let next = next_poll(&bond, now);
+    // Unless somebody has changed the interval meanwhile.
+    let _ = bond
+        .next_poll
+        .compare_exchange(due, next, Ordering::Relaxed, Ordering::Relaxed);
+    next
 }
 
 /// Tells listeners about slaves whose state has changed (`NETDEV_BONDING_INFO`).

@@ -3,7 +3,7 @@
 //! A slave: its data, and the slaves of a bond as the policy sees them.
 
 use super::{arp, monitor, BondDev, SlaveDev};
-use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU16, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU16, AtomicU8, Ordering};
 use kernel::new_spinlock;
 use kernel::prelude::*;
 use kernel::sync::SpinLock;
@@ -13,7 +13,7 @@ use net::rtnl::Rtnl;
 use policy::address::HwAddr;
 use policy::arp::Traffic;
 use policy::receive::SlaveFlags;
-use policy::{Duplex, Group, Port, Ports};
+use policy::{Duplex, Group, LinkState, Port, Ports};
 
 /// The statistics of a slave since it joined.
 #[derive(Clone, Copy)]
@@ -64,6 +64,8 @@ pub(crate) struct Slave {
     pub(super) original_mtu: u32,
     /// The port's `prio`, for the transmit path: the lock is not for softirqs.
     prio: AtomicI32,
+    /// What a poll has to find for nothing to be new.
+    known: AtomicU8,
     queue_id: AtomicU16,
     /// What the ARP monitor keeps of it.
     pub(super) heard: arp::Heard,
@@ -83,12 +85,14 @@ impl Slave {
             last: stats,
             sum: Stats::default(),
         };
+        let known = known(&port);
         pin_init!(Self {
             port <- new_spinlock!(port),
             counted <- new_spinlock!(counted),
             perm_addr,
             original_mtu,
             prio: AtomicI32::new(0),
+            known: AtomicU8::new(known),
             queue_id: AtomicU16::new(0),
             heard: arp::Heard::new(),
             tell: AtomicBool::new(false),
@@ -98,6 +102,18 @@ impl Slave {
     /// Returns what the policy knows of the slave. Process context.
     pub(crate) fn port(&self) -> Port {
         *self.port.lock()
+    }
+
+    /// Returns whether a poll that finds this carrier finds nothing new. Any context.
+    #[inline]
+    pub(super) fn expects(&self, carrier: bool) -> bool {
+        let carrier = if carrier { CARRIER } else { 0 };
+        self.known.load(Ordering::Relaxed) == carrier | SETTLED
+    }
+
+    /// Returns whether this is the carrier that is known. Any context.
+    pub(super) fn knows(&self, carrier: bool) -> bool {
+        (self.known.load(Ordering::Relaxed) & CARRIER != 0) == carrier
     }
 
     /// Returns the slave's `prio`. Any context.
@@ -130,10 +146,22 @@ impl Slave {
     }
 }
 
+/// Bits of `Slave::known`: the carrier, and whether the link is in the state that this leads to, or
+/// on its way there.
+const CARRIER: u8 = 1;
+const SETTLED: u8 = 2;
+
+fn known(port: &Port) -> u8 {
+    let is_up = port.link.state == LinkState::Up;
+    let settled = port.link.deadline.is_some() || port.carrier == is_up;
+    (if port.carrier { CARRIER } else { 0 }) | (if settled { SETTLED } else { 0 })
+}
+
 /// Replaces what the policy knows of a slave, and publishes its link state.
 pub(super) fn set_port(slave: &SlaveDev, port: Port, rtnl: &Rtnl) {
     *slave.data().port.lock() = port;
     slave.data().prio.store(port.prio, Ordering::Relaxed);
+    slave.data().known.store(known(&port), Ordering::Relaxed);
     slave.set_link(rtnl, port.link.state as i8);
 }
 

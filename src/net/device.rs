@@ -16,6 +16,7 @@ use crate::ndo;
 use crate::netdevice::{NetDevice, Stats, Vlan, IFNAMSIZ};
 use crate::netlink::ExtAck;
 use crate::netpoll;
+use crate::poll;
 use crate::published::{MasterHead, Slot};
 use crate::rcu::Rcu;
 use crate::registration::Registry;
@@ -159,6 +160,10 @@ pub trait Master: Sized + Send + Sync + 'static {
     /// A lower device shall leave (`ndo_del_slave`).
     fn del_lower(dev: &Dev<Self>, lower: &NetDevice, rtnl: &Rtnl) -> Result;
 
+    /// It is time to look at the device again (see [`Dev::poll_at`]). `now` is in jiffies. Process
+    /// context, no sleeping. Returns when to do so next, in jiffies, or [`poll::NEVER`].
+    fn poll(dev: &Dev<Self>, now: u64, rcu: &Rcu) -> u64;
+
     /// The work that [`Dev::schedule`] asked for. Process context, without RTNL.
     fn work(dev: &Dev<Self>);
 }
@@ -251,6 +256,8 @@ pub(crate) struct Private<T: Master> {
     pub(crate) choices: Choices<T>,
     /// The program that is attached; see [`crate::xdp`].
     pub(crate) xdp_program: AtomicPtr<bindings::bpf_prog>,
+    /// Its place among those that are polled; see [`crate::poll`].
+    pub(crate) poll: poll::Link<T>,
     /// The file in `/proc/net`; see [`crate::procfs`].
     pub(crate) proc_file: AtomicPtr<bindings::proc_dir_entry>,
     pub(crate) work: Opaque<bindings::delayed_work>,
@@ -524,11 +531,10 @@ impl<T: Master> Dev<T> {
     }
 
     /// Unregisters the device (`unregister_netdevice()`). It is freed when RTNL is dropped. Sleeps.
-    pub fn unregister(&self, _rtnl: &Rtnl) {
+    pub fn unregister(&self, rtnl: &Rtnl) {
         // SAFETY: RTNL is held; a device that is not registered (any more) is left alone.
         unsafe {
-            if u32::from((*self.as_ptr()).reg_state) == bindings::netdev_reg_state_NETREG_REGISTERED
-            {
+            if self.is_registered(rtnl) {
                 bindings::nh_unregister_netdevice(self.as_ptr());
             }
         }

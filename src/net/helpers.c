@@ -385,6 +385,11 @@ void nh_spin_unlock_bh(spinlock_t *lock)
 	spin_unlock_bh(lock);
 }
 
+u64 nh_jiffies(void)
+{
+	return get_jiffies_64();
+}
+
 u64 nh_monotonic_ms(void)
 {
 	return ktime_to_ms(ktime_get());

@@ -78,6 +78,7 @@ void nh_spin_lock_nested(spinlock_t *lock, int subclass);
 void nh_spin_unlock(spinlock_t *lock);
 void nh_spin_lock_bh(spinlock_t *lock);
 void nh_spin_unlock_bh(spinlock_t *lock);
+u64 nh_jiffies(void);
 u64 nh_monotonic_ms(void);
 u64 nh_monotonic_us(void);
 

@@ -59,6 +59,7 @@ pub(crate) unsafe extern "C" fn ndo_uninit<T: Master>(dev: *mut bindings::net_de
     crate::procfs::unpublish(dev, rtnl);
     crate::xfrm::flush(dev, rtnl);
     T::uninit(dev, rtnl);
+    dev.stop_polling(rtnl);
     // SAFETY: Both were initialised by `ndo_init`. The work does not wait for RTNL. Only the work
     // starts the timer, and only the timer would queue a work that is disabled.
     unsafe {

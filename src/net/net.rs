@@ -41,6 +41,7 @@ pub mod netlink;
 mod netpoll;
 pub mod notifier;
 pub mod pernet;
+pub mod poll;
 pub mod procfs;
 pub mod published;
 pub mod rcu;

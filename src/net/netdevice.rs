@@ -298,7 +298,7 @@ impl NetDevice {
         n.min(u32::from(u16::MAX)) as u16
     }
 
-    /// Returns whether the device is being unregistered, or not registered yet.
+    /// Returns whether the device is registered, and its unregistration has not begun.
     pub fn is_registered(&self, _rtnl: &Rtnl) -> bool {
         // SAFETY: The device is allocated; RTNL protects the field.
         u32::from(unsafe { (*self.as_ptr()).reg_state })

@@ -6,6 +6,7 @@
 
 use crate::bindings;
 use crate::device::{Master, Ops};
+use crate::poll::Poller;
 use core::marker::PhantomData;
 use core::ptr;
 use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
@@ -19,6 +20,7 @@ pub struct Registry<T: Master> {
     wq: AtomicPtr<bindings::workqueue_struct>,
     /// How many devices there are.
     pub(crate) devices: AtomicU32,
+    pub(crate) poller: Poller<T>,
 }
 
 impl<T: Master> Registry<T> {
@@ -29,6 +31,7 @@ impl<T: Master> Registry<T> {
             ops: AtomicPtr::new(ptr::null_mut()),
             wq: AtomicPtr::new(ptr::null_mut()),
             devices: AtomicU32::new(0),
+            poller: Poller::new(),
         }
     }
 
@@ -65,6 +68,8 @@ impl<T: Master> Registration<T> {
             unsafe { bindings::destroy_workqueue(wq) };
             return Err(EBUSY);
         }
+        // SAFETY: There was no registration, so that this is the first, or `drop` has stopped it.
+        unsafe { registry.poller.start() };
         registry
             .ops
             .store(ptr::from_ref(ops).cast_mut(), Ordering::Release);
@@ -81,6 +86,8 @@ impl<T: Master> Drop for Registration<T> {
             return;
         }
         registry.ops.store(ptr::null_mut(), Ordering::Release);
+        // SAFETY: `new` has started it.
+        unsafe { registry.poller.stop() };
         // SAFETY: Waits for the grace periods after which lower devices are queued to be freed.
         unsafe { bindings::rcu_barrier() };
         let wq = registry.wq.load(Ordering::Acquire);

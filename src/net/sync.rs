@@ -176,6 +176,17 @@ pub fn now_us() -> u64 {
     unsafe { bindings::nh_monotonic_us() }
 }
 
+/// Returns the jiffies since start-up (`get_jiffies_64()`). Any context.
+pub fn jiffies() -> u64 {
+    // SAFETY: No requirement.
+    unsafe { bindings::nh_jiffies() }
+}
+
+/// Returns how many jiffies `ms` are, rounded up; at least one for a time that is not zero.
+pub fn msecs_to_jiffies(ms: u32) -> u64 {
+    kernel::time::msecs_to_jiffies(ms) as u64
+}
+
 /// Waits until all packets that are on their way through the stack are through
 /// (`synchronize_net()`). Sleeps.
 pub fn synchronize_net() {

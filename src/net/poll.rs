@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! One timer for what all devices of a driver look at again and again.
+//!
+//! C headers: [`include/linux/workqueue.h`](srctree/include/linux/workqueue.h),
+//! [`include/linux/jiffies.h`](srctree/include/linux/jiffies.h)
+//!
+//! A machine with a thousand devices that each have a timer of their own never sleeps. Here one work
+//! item goes over the devices that want to be polled, and sleeps until the first of them is due. Who
+//! polls at multiples of the same interval is looked at in the same moment.
+
+use crate::bindings;
+use crate::device::{Dev, Master, Private};
+use crate::rcu;
+use crate::rtnl::Rtnl;
+use crate::sync::jiffies;
+use core::ptr;
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
+use kernel::types::Opaque;
+
+/// A time that never comes, in jiffies.
+pub const NEVER: u64 = u64::MAX;
+
+/// What a driver has for polling, in its registration.
+///
+/// # Invariants
+///
+/// The list, from `first` on, holds private areas of registered devices, which leave it before the
+/// grace period at the end of their unregistration.
+pub(crate) struct Poller<T: Master> {
+    first: AtomicPtr<Private<T>>,
+    /// When the work runs next, in jiffies; [`NEVER`] too while it goes over the list.
+    due: AtomicU64,
+    work: Opaque<bindings::delayed_work>,
+}
+
+// SAFETY: The list and the time are atomics; the work has locks of its own.
+unsafe impl<T: Master> Sync for Poller<T> {}
+
+/// The place of a device on the list. All zeros when it is on none.
+pub(crate) struct Link<T: Master> {
+    next: AtomicPtr<Private<T>>,
+    is_listed: AtomicBool,
+}
+
+impl<T: Master> Poller<T> {
+    pub(crate) const fn new() -> Self {
+        Self {
+            first: AtomicPtr::new(ptr::null_mut()),
+            due: AtomicU64::new(NEVER),
+            work: Opaque::uninit(),
+        }
+    }
+
+    /// Makes it ready for devices.
+    ///
+    /// # Safety
+    ///
+    /// The work is not in use: this is the first call, or [`Self::stop`] came before it.
+    pub(crate) unsafe fn start(&self) {
+        // SAFETY: The poller is a static; by the caller's promise nobody uses the work.
+        unsafe { bindings::nh_init_delayed_work(self.work.get(), Some(work::<T>)) };
+    }
+
+    /// Waits until the work does not run and will not run. No device may be left. Sleeps.
+    ///
+    /// # Safety
+    ///
+    /// [`Self::start`] was called.
+    pub(crate) unsafe fn stop(&self) {
+        // SAFETY: By the caller's promise the work is initialised.
+        unsafe { bindings::cancel_delayed_work_sync(self.work.get()) };
+        self.due.store(NEVER, Ordering::Relaxed);
+    }
+
+    /// Has the work run at `due` at the latest.
+    fn run_at(&self, due: u64) {
+        if self.due.fetch_min(due, Ordering::AcqRel) <= due {
+            return;
+        }
+        loop {
+            let due = self.due.load(Ordering::Acquire);
+            if due == NEVER {
+                // The work has just begun, and sees for itself.
+                return;
+            }
+            let delay = due.saturating_sub(jiffies()) as usize;
+            // SAFETY: The work was initialised by `start`, and the queue exists while devices do.
+            unsafe { bindings::nh_mod_delayed_work(T::registry().wq(), self.work.get(), delay) };
+            // Of two that were here at once, the later one may have set the later time.
+            if self.due.load(Ordering::Acquire) == due {
+                return;
+            }
+        }
+    }
+}
+
+unsafe extern "C" fn work<T: Master>(_work: *mut bindings::work_struct) {
+    let poller = &T::registry().poller;
+    poller.due.swap(NEVER, Ordering::AcqRel);
+    let now = jiffies();
+    let mut due = NEVER;
+    {
+        let rcu = rcu::read_lock();
+        let mut at = &poller.first;
+        // SAFETY: By the type invariant the areas on the list are in use, and stay so until a grace
+        // period after they left it, as what they point to does.
+        while let Some(private) = unsafe { at.load(Ordering::Acquire).as_ref() } {
+            // SAFETY: As above; `ndo_init` succeeded for a registered device.
+            let dev = unsafe { Dev::<T>::from_raw(private.head.dev().load(Ordering::Relaxed)) };
+            due = due.min(T::poll(dev, now, &rcu));
+            at = &private.poll.next;
+        }
+    }
+    if due != NEVER {
+        poller.run_at(due);
+    }
+}
+
+impl<T: Master> Dev<T> {
+    /// Has [`Master::poll`] called at `due`, in jiffies, and then whenever it asks for, until
+    /// [`Self::stop_polling`]. Without effect for a device that is not registered.
+    pub fn poll_at(&self, due: u64, rtnl: &Rtnl) {
+        let poller = &T::registry().poller;
+        let link = &self.private().poll;
+        if !self.is_registered(rtnl) {
+            return;
+        }
+        if !link.is_listed.swap(true, Ordering::Relaxed) {
+            link.next
+                .store(poller.first.load(Ordering::Relaxed), Ordering::Relaxed);
+            // INVARIANT: The device is registered; `ndo_uninit` takes it off.
+            poller
+                .first
+                .store(ptr::from_ref(self.private()).cast_mut(), Ordering::Release);
+        }
+        poller.run_at(due);
+    }
+
+    /// Ends what [`Self::poll_at`] began. A call of [`Master::poll`] may still be on its way.
+    pub fn stop_polling(&self, _rtnl: &Rtnl) {
+        let link = &self.private().poll;
+        if !link.is_listed.swap(false, Ordering::Relaxed) {
+            return;
+        }
+        let own = ptr::from_ref(self.private());
+        let mut at = &T::registry().poller.first;
+        // SAFETY: The list changes under RTNL only; by the type invariant its areas are in use.
+        while let Some(private) = unsafe { at.load(Ordering::Relaxed).as_ref() } {
+            if ptr::eq(private, own) {
+                // Our own link stays: the work may stand here.
+                at.store(link.next.load(Ordering::Relaxed), Ordering::Release);
+                return;
+            }
+            at = &private.poll.next;
+        }
+    }
+}
