@@ -86,6 +86,7 @@ fn carry_out(dev: &BondDev, outcome: &Outcome<Key<'_>>, source: Source<'_>, rtnl
     set_carrier(dev, outcome.carrier, by_links, rtnl);
     if outcome.active_changed {
         settle(dev, source, rtnl);
+        ipsec::active_changed(dev, rtnl);
     }
     if tried {
         set_roles(dev, rtnl);
@@ -173,7 +174,6 @@ fn switch(dev: &BondDev, new: Option<&SlaveDev>, why: Why, early_ms: Option<Mill
     let config = bond.config();
     let old = dev.slot(rtnl, Slot::Active);
     dev.set_slot(rtnl, Slot::Active, new);
-    ipsec::active_changed(dev, rtnl);
     announce::after_change(dev, new.is_some(), rtnl);
     if !config.mode.uses_primary() {
         return;
@@ -271,6 +271,7 @@ pub(super) fn leave(dev: &BondDev, slave: &SlaveDev, rtnl: &Rtnl) {
 pub(super) fn deactivate(dev: &BondDev, rtnl: &Rtnl) {
     if dev.slot(rtnl, Slot::Active).is_some() {
         switch(dev, None, Why::Cleared, None, rtnl);
+        ipsec::active_changed(dev, rtnl);
     }
     settle(dev, Source::PLAIN, rtnl);
 }

@@ -5,26 +5,28 @@
 
 use super::message::Of;
 use super::{is_active_backup, BondDev, SlaveDev};
+use kernel::prelude::*;
+use net::errno::eopnotsupp;
 use net::netdev_warn;
 use net::published::Slot;
 use net::rcu::Rcu;
 use net::rtnl::Rtnl;
 
 /// The slave whose hardware does it now.
-pub(super) fn lower<'a>(dev: &'a BondDev, rcu: &'a Rcu) -> Option<&'a SlaveDev> {
-    dev.slot_rcu(rcu, Slot::Active)
-        .filter(|_| is_active_backup(dev))
+pub(super) fn lower<'a>(dev: &'a BondDev, rcu: &'a Rcu) -> Result<&'a SlaveDev> {
+    if !is_active_backup(dev) {
+        return Err(eopnotsupp());
+    }
+    dev.slot_rcu(rcu, Slot::Active).ok_or(ENODEV)
 }
 
-/// Another slave is active, or none: it takes the states over.
+/// Another slave is active, or none: it takes the states over. Until it has them, packets are encrypted
+/// in software, so that traffic need not wait for this.
 pub(super) fn active_changed(dev: &BondDev, rtnl: &Rtnl) {
     let new = dev
         .slot(rtnl, Slot::Active)
         .filter(|_| is_active_backup(dev));
-    let failed = dev
-        .data()
-        .ipsec_states()
-        .move_to(new.map(|slave| slave.dev()), rtnl);
+    let failed = dev.move_ipsec(new, rtnl);
     if let (Some(new), true) = (new, failed != 0) {
         netdev_warn!(
             dev,

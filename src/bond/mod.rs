@@ -69,7 +69,6 @@ use net::skbuff::{Received, SkBuff};
 use net::sock::Socket;
 use net::sync::{NestedLock, PerCpuCounter};
 use net::xdp::Program;
-use net::xfrm::States;
 use policy::notify::Announcements;
 use policy::paths::Lookups;
 use policy::{Config, Mode};
@@ -128,9 +127,6 @@ pub(crate) struct Bond {
     /// Where the backups of an InfiniBand bond are in asking for paths.
     #[pin]
     lookups: SpinLock<Lookups>,
-    /// The states of IPsec that the active slave holds.
-    #[pin]
-    ipsec: States,
     /// Whether features are being computed, which sends the event that asks for it.
     computing_features: RtnlCell<bool>,
     /// Whether the bond's own code is changing MTUs, which sends events as well.
@@ -153,11 +149,6 @@ impl Bond {
     /// Returns what the ARP monitor keeps.
     fn prober(&self) -> &arp::Prober {
         &self.prober
-    }
-
-    /// Returns the states of IPsec that the active slave holds.
-    fn ipsec_states(&self) -> &States {
-        &self.ipsec
     }
 
     /// Replaces the options, and publishes what is read elsewhere.
@@ -208,7 +199,6 @@ impl Master for Bond {
                 events_file: RtnlCell::new(None),
                 prober <- arp::Prober::new(defaults),
                 lookups <- new_spinlock!(Lookups::NONE),
-                ipsec <- States::new(),
                 computing_features: RtnlCell::new(false),
                 changing_mtu: RtnlCell::new(false),
                 has_chosen_mtu: RtnlCell::new(dev.mtu() != link_type::ETHERNET_MTU),
@@ -242,7 +232,7 @@ impl Master for Bond {
 
     fn xmit_lower<'a>(
         dev: &'a BondDev,
-        skb: &mut SkBuff,
+        skb: &SkBuff,
         all: bool,
         rcu: &'a Rcu,
     ) -> Option<&'a SlaveDev> {
@@ -251,7 +241,7 @@ impl Master for Bond {
 
     fn next_xmit_lower<'a>(
         dev: &'a BondDev,
-        skb: &mut SkBuff,
+        skb: &SkBuff,
         previous: Option<&SlaveDev>,
         rcu: &'a Rcu,
     ) -> Option<&'a SlaveDev> {
@@ -313,12 +303,12 @@ impl Master for Bond {
         device::timestamp_lower(dev, rtnl)
     }
 
-    fn ipsec_states(dev: &BondDev) -> &States {
-        dev.data().get_ref().ipsec_states()
+    fn ipsec_lower<'a>(dev: &'a BondDev, rcu: &'a Rcu) -> Result<&'a SlaveDev> {
+        ipsec::lower(dev, rcu)
     }
 
-    fn ipsec_lower<'a>(dev: &'a BondDev, rcu: &'a Rcu) -> Option<&'a SlaveDev> {
-        ipsec::lower(dev, rcu)
+    fn sole_lower<'a>(dev: &'a BondDev, rcu: &'a Rcu) -> Option<&'a SlaveDev> {
+        transmit::active_backup(dev, rcu).filter(|_| is_active_backup(dev))
     }
 
     fn add_lower(dev: &BondDev, lower: &NetDevice, extack: Option<&ExtAck>, rtnl: &Rtnl) -> Result {

@@ -18,15 +18,21 @@ use policy::{LinkState, Mode};
 
 /// Sends a packet. Bottom halves off.
 #[inline]
-pub(super) fn start_xmit(dev: &BondDev, mut skb: SkBuff, rcu: &Rcu) -> i32 {
+pub(super) fn start_xmit(dev: &BondDev, skb: SkBuff, rcu: &Rcu) -> i32 {
     let queue = skb.queue_mapping();
     if queue != 0 {
         if let Some(slave) = by_queue(dev, queue, rcu) {
-            return skb.transmit_through(slave.dev());
+            return transmit_elsewhere(dev, skb, slave);
         }
     }
     let slave = if is_active_backup(dev) {
-        active_backup(dev, rcu)
+        match dev.slot_rcu(rcu, Slot::Active) {
+            Some(active) if !active.dev().has_link() => {
+                let slave = stand_in(dev, rcu).unwrap_or(active);
+                return transmit_elsewhere(dev, skb, slave);
+            }
+            active => active,
+        }
     } else if is_mode(dev, Mode::Broadcast) {
         return broadcast(dev, skb, rcu);
     } else if is_mode(dev, Mode::Xor) {
@@ -43,11 +49,22 @@ pub(super) fn start_xmit(dev: &BondDev, mut skb: SkBuff, rcu: &Rcu) -> i32 {
     }
 }
 
+/// Sends a packet through a slave that need not be the active one, unless it is to be encrypted by the
+/// hardware of another: it would leave in clear.
+#[cold]
+fn transmit_elsewhere(dev: &BondDev, skb: SkBuff, slave: &SlaveDev) -> i32 {
+    if skb.needs_other_ipsec(slave.dev()) {
+        skb.drop_on(dev);
+        return XMIT_DROP;
+    }
+    skb.transmit_through(slave.dev())
+}
+
 /// The slave that a packet would leave through; if `all`, as if all links worked. None in broadcast
 /// mode.
 pub(super) fn slave_of<'a>(
     dev: &'a BondDev,
-    skb: &mut SkBuff,
+    skb: &SkBuff,
     all: bool,
     rcu: &'a Rcu,
 ) -> Option<&'a SlaveDev> {
@@ -69,7 +86,7 @@ pub(super) fn slave_of<'a>(
 /// mode are there several.
 pub(super) fn next_slave_of<'a>(
     dev: &'a BondDev,
-    skb: &mut SkBuff,
+    skb: &SkBuff,
     previous: Option<&SlaveDev>,
     rcu: &'a Rcu,
 ) -> Option<&'a SlaveDev> {

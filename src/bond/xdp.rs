@@ -168,7 +168,11 @@ pub(super) fn join(
     if let Some(msg) = objection(device, rtnl) {
         return Err(refuse(dev, Some(device), extack, msg));
     }
-    device.run_xdp(rtnl, Some(&program), extack)
+    device
+        .run_xdp(rtnl, Some(&program), extack)
+        .inspect_err(|_| {
+            netdev_err!(dev, "{}", Of(device, "its driver refuses the XDP program"));
+        })
 }
 
 /// Undoes [`join`].

@@ -104,18 +104,23 @@ impl<T: Master> Dev<T> {
 
     /// Replaces what is in the table; what does not fit (see [`Self::reserve_choice`]) is left out.
     pub fn set_choices<'a>(&self, lowers: impl Iterator<Item = &'a Lower<T>>, _rtnl: &Rtnl) {
-        // SAFETY: Tables are made and freed under RTNL only.
-        let Some(table) = (unsafe { self.private().choices.0.load(Ordering::Relaxed).as_ref() })
-        else {
-            return;
-        };
+        let choices = &self.private().choices;
         let mut len = 0u32;
-        let linked = lowers.filter(|lower| lower.is_linked_to(self));
-        // INVARIANT: `unlink` empties the place of a lower device that leaves.
-        for (place, lower) in table.places.iter().zip(linked) {
+        for lower in lowers.filter(|lower| lower.is_linked_to(self)) {
+            // The iterator is the caller's code: what it ran may have made a new table.
+            // SAFETY: Tables are made and freed under RTNL only.
+            let table = unsafe { choices.0.load(Ordering::Relaxed).as_ref() };
+            let Some(place) = table.and_then(|table| table.places.get(len as usize)) else {
+                break;
+            };
+            // INVARIANT: `unlink` empties the place of a lower device that leaves.
             place.store(ptr::from_ref(lower).cast_mut(), Ordering::Release);
             len = len.saturating_add(1);
         }
+        // SAFETY: As above.
+        let Some(table) = (unsafe { choices.0.load(Ordering::Relaxed).as_ref() }) else {
+            return;
+        };
         table.len.store(len, Ordering::Release);
         for place in table.places.get(len as usize..).unwrap_or_default() {
             place.store(ptr::null_mut(), Ordering::Relaxed);

@@ -79,7 +79,7 @@ pub trait Master: Sized + Send + Sync + 'static {
     /// the links of all of them worked.
     fn xmit_lower<'a>(
         dev: &'a Dev<Self>,
-        skb: &mut SkBuff,
+        skb: &SkBuff,
         all: bool,
         rcu: &'a Rcu,
     ) -> Option<&'a Lower<Self>>;
@@ -88,7 +88,7 @@ pub trait Master: Sized + Send + Sync + 'static {
     /// leaves through several; for messages that are sent without interrupts.
     fn next_xmit_lower<'a>(
         dev: &'a Dev<Self>,
-        skb: &mut SkBuff,
+        skb: &SkBuff,
         previous: Option<&Lower<Self>>,
         rcu: &'a Rcu,
     ) -> Option<&'a Lower<Self>>;
@@ -143,11 +143,12 @@ pub trait Master: Sized + Send + Sync + 'static {
     /// The lower device whose hardware time stamps are the device's (`ndo_hwtstamp_get`, `_set`).
     fn timestamp_lower<'a>(dev: &'a Dev<Self>, rtnl: &'a Rtnl) -> Option<&'a Lower<Self>>;
 
-    /// The states of IPsec that the hardware of lower devices holds for the device.
-    fn ipsec_states(dev: &Dev<Self>) -> &States;
+    /// The lower device whose hardware does IPsec for the device now. `EOPNOTSUPP` if it is done in
+    /// software.
+    fn ipsec_lower<'a>(dev: &'a Dev<Self>, rcu: &'a Rcu) -> Result<&'a Lower<Self>>;
 
-    /// The lower device whose hardware does IPsec for the device now.
-    fn ipsec_lower<'a>(dev: &'a Dev<Self>, rcu: &'a Rcu) -> Option<&'a Lower<Self>>;
+    /// The lower device through which all packets leave at this moment, if there is one.
+    fn sole_lower<'a>(dev: &'a Dev<Self>, rcu: &'a Rcu) -> Option<&'a Lower<Self>>;
 
     /// Another device shall become a lower device (`ndo_add_slave`).
     fn add_lower(
@@ -256,6 +257,8 @@ pub(crate) struct Private<T: Master> {
     pub(crate) choices: Choices<T>,
     /// The program that is attached; see [`crate::xdp`].
     pub(crate) xdp_program: AtomicPtr<bindings::bpf_prog>,
+    /// The states of IPsec that lower devices hold for it; NULL as `data` is.
+    pub(crate) ipsec: AtomicPtr<States>,
     /// Its place among those that are polled; see [`crate::poll`].
     pub(crate) poll: poll::Link<T>,
     /// The file in `/proc/net`; see [`crate::procfs`].
@@ -338,6 +341,12 @@ impl<T: Master> Dev<T> {
     #[inline(always)]
     pub fn mode(&self) -> i32 {
         self.private().head.mode().load(Ordering::Relaxed)
+    }
+
+    /// Returns the states of IPsec that lower devices hold for this device.
+    pub fn ipsec_states(&self) -> &States {
+        // SAFETY: By the type invariant `ndo_init` succeeded, which made them; they go with the data.
+        unsafe { &*self.private().ipsec.load(Ordering::Relaxed) }
     }
 
     /// Publishes the mode, `BOND_MODE_*`.
@@ -617,6 +626,16 @@ unsafe extern "C" fn destructor<T: Master>(dev: *mut bindings::net_device) {
     };
     // SAFETY: Nobody uses the device any more.
     unsafe { (*private::<T>(dev)).choices.free() };
+    // SAFETY: As above.
+    let states = unsafe {
+        (*private::<T>(dev))
+            .ipsec
+            .swap(ptr::null_mut(), Ordering::AcqRel)
+    };
+    if !states.is_null() {
+        // SAFETY: `ndo_init` made the pointer from such a box.
+        drop(unsafe { Pin::new_unchecked(KBox::from_raw(states)) });
+    }
     if !data.is_null() {
         // SAFETY: `ndo_init` made the pointer from such a box.
         drop(unsafe { Pin::new_unchecked(KBox::from_raw(data)) });

@@ -262,12 +262,12 @@ void nh_sock_ends(const struct sock *sk, u32 *src, u32 *dst, u32 *ports)
 	*ports = (__force u32)keys.ports.ports;
 }
 
-/* RCU */
+/* Bottom halves off */
 struct net_device *nh_tls_device(const struct sk_buff *skb)
 {
 #if IS_ENABLED(CONFIG_TLS_DEVICE)
 	if (tls_is_skb_tx_device_offloaded(skb))
-		return rcu_dereference(tls_get_ctx(skb->sk)->netdev);
+		return rcu_dereference_bh(tls_get_ctx(skb->sk)->netdev);
 #endif
 	return NULL;
 }
@@ -300,10 +300,16 @@ void nh_tx_drop(struct net_device *dev, struct sk_buff *skb)
 	dev_kfree_skb_any_reason(skb, SKB_DROP_REASON_DEV_READY);
 }
 
-bool nh_is_igmp(struct sk_buff *skb)
+/* XFRM_XMIT says that the stack has left the encryption to the device of the state. */
+bool nh_needs_other_ipsec(struct sk_buff *skb, const struct net_device *dev)
 {
-	return pskb_may_pull(skb, skb_network_offset(skb) + sizeof(struct iphdr)) &&
-	       ip_hdr(skb)->protocol == IPPROTO_IGMP;
+#ifdef CONFIG_XFRM_OFFLOAD
+	const struct xfrm_offload *offload = xfrm_offload(skb);
+
+	if (offload && (offload->flags & XFRM_XMIT))
+		return READ_ONCE(xfrm_input_state(skb)->xso.real_dev) != dev;
+#endif
+	return false;
 }
 
 bool nh_ether_dest_is_link_local(const struct sk_buff *skb)

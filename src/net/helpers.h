@@ -58,7 +58,7 @@ struct net_device *nh_tls_device(const struct sk_buff *skb);
 void nh_sock_ends(const struct sock *sk, u32 *src, u32 *dst, u32 *ports);
 struct sk_buff *nh_share_check(struct sk_buff *skb);
 void nh_tx_drop(struct net_device *dev, struct sk_buff *skb);
-bool nh_is_igmp(struct sk_buff *skb);
+bool nh_needs_other_ipsec(struct sk_buff *skb, const struct net_device *dev);
 bool nh_ether_dest_is_link_local(const struct sk_buff *skb);
 u32 __percpu *nh_alloc_counter(void);
 void nh_free_counter(u32 __percpu *counter);

@@ -283,6 +283,7 @@ impl<T: Master> Lower<T> {
         unsafe { bindings::netdev_upper_dev_unlink(dev.as_ptr(), master.as_ptr()) };
         dev.mark_slave(rtnl, false);
         self.unpoll(rtnl);
+        master.ipsec_states().take_from(dev, rtnl);
         self.dispose();
     }
 

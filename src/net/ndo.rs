@@ -17,6 +17,7 @@ use crate::published::Slot;
 use crate::rcu::Rcu;
 use crate::rtnl::Rtnl;
 use crate::skbuff::SkBuff;
+use crate::xfrm::States;
 use core::mem::ManuallyDrop;
 use core::ptr;
 use core::sync::atomic::Ordering;
@@ -29,6 +30,9 @@ pub(crate) unsafe extern "C" fn ndo_init<T: Master>(dev: *mut bindings::net_devi
         // SAFETY: The device is allocated, and RTNL is held during registration.
         let (netdev, rtnl) = unsafe { (NetDevice::from_raw(dev), Rtnl::assume()) };
         let data = T::new(netdev, rtnl)?;
+        let states = KBox::pin_init(States::new(), GFP_KERNEL)?;
+        // SAFETY: As for the data below.
+        let states = KBox::into_raw(unsafe { Pin::into_inner_unchecked(states) });
         // SAFETY: The data stay pinned until the destructor drops the box.
         let data = KBox::into_raw(unsafe { Pin::into_inner_unchecked(data) });
         // SAFETY: The private area belongs to the device; the work is initialised before it may be
@@ -37,6 +41,7 @@ pub(crate) unsafe extern "C" fn ndo_init<T: Master>(dev: *mut bindings::net_devi
             let private = private::<T>(dev);
             bindings::nh_init_delayed_work((*private).work.get(), Some(work::<T>));
             bindings::nh_hrtimer_setup((*private).timer.get(), Some(timer::<T>));
+            (*private).ipsec.store(states, Ordering::Relaxed);
             (*private).data.store(data, Ordering::Release);
             T::registry().devices.fetch_add(1, Ordering::Relaxed);
             bindings::nh_lockdep_set_classes(dev);
@@ -60,6 +65,7 @@ pub(crate) unsafe extern "C" fn ndo_uninit<T: Master>(dev: *mut bindings::net_de
     crate::xfrm::flush(dev, rtnl);
     T::uninit(dev, rtnl);
     dev.stop_polling(rtnl);
+    dev.keep_xdp_program(rtnl, None);
     // SAFETY: Both were initialised by `ndo_init`. The work does not wait for RTNL. Only the work
     // starts the timer, and only the timer would queue a work that is disabled.
     unsafe {
@@ -284,8 +290,8 @@ pub(crate) unsafe extern "C" fn ndo_get_xmit_slave<T: Master>(
     // SAFETY: See above; callers are in an RCU read-side section.
     let (dev, rcu) = unsafe { (Dev::<T>::from_raw(dev), Rcu::assume()) };
     // SAFETY: The packet is valid during the call. It stays the caller's, so it is not dropped.
-    let mut skb = ManuallyDrop::new(unsafe { SkBuff::from_raw(skb) });
-    T::xmit_lower(dev, &mut skb, all, rcu).map_or(ptr::null_mut(), |lower| lower.dev().as_ptr())
+    let skb = ManuallyDrop::new(unsafe { SkBuff::from_raw(skb) });
+    T::xmit_lower(dev, &skb, all, rcu).map_or(ptr::null_mut(), |lower| lower.dev().as_ptr())
 }
 
 /// Builds a header as the active lower device's driver would.

@@ -15,7 +15,7 @@ use crate::rtnl::Rtnl;
 use crate::skbuff::{SkBuff, XMIT_DROP};
 use core::ptr;
 use core::sync::atomic::Ordering;
-use kernel::error::{from_result, to_result, Result};
+use kernel::error::{code::ENODEV, from_result, to_result, Result};
 use kernel::prelude::*;
 use kernel::str::CStrExt;
 use kernel::types::Opaque;
@@ -33,6 +33,10 @@ impl<T: Master> Lower<T> {
     pub fn poll(&self, _rtnl: &Rtnl) -> Result {
         if !self.netpoll.load(Ordering::Relaxed).is_null() {
             return Ok(());
+        }
+        if !self.is_linked_to(self.master()) {
+            // Nobody would undo it.
+            return Err(ENODEV);
         }
         let netpoll = KBox::new(Opaque::<bindings::netpoll>::zeroed(), GFP_KERNEL)?;
         // SAFETY: Ours, and zeroed, which is how it has to be but for the name, a static string.
@@ -81,10 +85,10 @@ pub(crate) unsafe fn is_message(dev: *mut bindings::net_device) -> bool {
 
 /// Sends a message. Interrupts off.
 #[cold]
-pub(crate) fn xmit<T: Master>(dev: &Dev<T>, mut skb: SkBuff, rcu: &Rcu) -> i32 {
-    let mut lower = T::next_xmit_lower(dev, &mut skb, None, rcu);
+pub(crate) fn xmit<T: Master>(dev: &Dev<T>, skb: SkBuff, rcu: &Rcu) -> i32 {
+    let mut lower = T::next_xmit_lower(dev, &skb, None, rcu);
     while let Some(this) = lower {
-        lower = T::next_xmit_lower(dev, &mut skb, Some(this), rcu);
+        lower = T::next_xmit_lower(dev, &skb, Some(this), rcu);
         if lower.is_none() {
             return send(this, skb);
         }
@@ -99,8 +103,7 @@ pub(crate) fn xmit<T: Master>(dev: &Dev<T>, mut skb: SkBuff, rcu: &Rcu) -> i32 {
 fn send<T: Master>(lower: &Lower<T>, skb: SkBuff) -> i32 {
     let netpoll = lower.netpoll.load(Ordering::Acquire);
     let skb = skb.into_raw();
-    // SAFETY: The packet is valid and ours; the master's select_queue has written the mapping. The
-    // netpoll is freed only when nobody runs with interrupts off any more who might have found it. If
+    // SAFETY: The packet is valid and ours; for the mapping, see `SkBuff::transmit_through`. The netpoll is freed only when nobody runs with interrupts off any more who might have found it. If
     // there is none, the packet is freed.
     unsafe {
         (*skb).queue_mapping = *crate::skbuff::lower_queue_mapping(skb);

@@ -187,11 +187,23 @@ impl SkBuff {
         NonNull::new(skb).map(SkBuff)
     }
 
-    /// Returns whether this is an IGMP message. May move the packet's head.
-    pub fn is_igmp(&mut self) -> bool {
+    /// Returns whether this is an IGMP message.
+    #[inline]
+    pub fn is_igmp(&self) -> bool {
         const ETH_P_IP: u16 = bindings::ETH_P_IP as u16;
-        // SAFETY: The packet is valid and not shared (transmit path).
-        self.protocol() == ETH_P_IP && unsafe { bindings::nh_is_igmp(self.0.as_ptr()) }
+        /// Where the protocol stands in an IPv4 header (RFC 791, 3.1).
+        const PROTOCOL: usize = 9;
+        const IPPROTO_IGMP: u8 = 2;
+        self.protocol() == ETH_P_IP
+            && usize::try_from(self.network_offset())
+                .is_ok_and(|at| self.bytes(at.wrapping_add(PROTOCOL)) == Some([IPPROTO_IGMP]))
+    }
+
+    /// Returns whether the packet is to be encrypted by the hardware of another device than this one,
+    /// which would send it as it is.
+    pub fn needs_other_ipsec(&self, dev: &NetDevice) -> bool {
+        // SAFETY: The packet is valid (type invariant); the device is allocated.
+        unsafe { bindings::nh_needs_other_ipsec(self.0.as_ptr(), dev.as_ptr()) }
     }
 
     /// Hands the packet to the queueing discipline of `dev`, a device below ours.
@@ -201,8 +213,9 @@ impl SkBuff {
     pub fn transmit_through(self, dev: &NetDevice) -> i32 {
         let skb = self.into_raw();
         // SAFETY: The packet is valid and ours; the device stays allocated during the call, as it is
-        // behind a reference. `cb` belongs to us until the packet is handed over; the master's
-        // select_queue has written the mapping.
+        // behind a reference. `cb` belongs to us until the packet is handed over. The master's
+        // select_queue has written the mapping, unless the stack had no choice of queues: then any
+        // number may stand there, which the device's own choice of a queue bounds.
         unsafe {
             *dev_of(skb) = dev.as_ptr();
             (*skb).queue_mapping = *lower_queue_mapping(skb);

@@ -134,7 +134,7 @@ impl<T: Master> Dev<T> {
     }
 
     /// Keeps the program that is attached now.
-    fn keep_xdp_program(&self, _rtnl: &Rtnl, program: Option<Program>) {
+    pub(crate) fn keep_xdp_program(&self, _rtnl: &Rtnl, program: Option<Program>) {
         let new = program.map_or(ptr::null_mut(), |program| {
             ManuallyDrop::new(program).0.as_ptr()
         });

@@ -11,11 +11,13 @@
 use crate::bindings;
 use crate::device::{Dev, Master};
 use crate::errno::eopnotsupp;
+use crate::lower::Lower;
 use crate::netdevice::NetDevice;
 use crate::netlink::ExtAck;
+use crate::rcu::Rcu;
 use crate::rtnl::Rtnl;
 use core::ptr;
-use kernel::error::{code::*, from_result, to_result, Result};
+use kernel::error::{from_result, to_result, Result};
 use kernel::new_mutex;
 use kernel::prelude::*;
 use kernel::sync::Mutex;
@@ -44,19 +46,43 @@ impl States {
         })
     }
 
-    /// Has another device hold the states, or none. Returns how many could not be taken there: their
-    /// packets are encrypted in software. May sleep.
-    pub fn move_to(&self, dev: Option<&NetDevice>, _rtnl: &Rtnl) -> u32 {
+    /// Has no device hold a state that this one holds now. May sleep.
+    pub(crate) fn take_from(&self, dev: &NetDevice, _rtnl: &Rtnl) {
+        let first = self.first.lock();
+        let mut node = first.as_ref();
+        while let Some(this) = node {
+            // SAFETY: The state exists as long as its node, and the mutex is held; the device is
+            // allocated, and it is the one that holds the state.
+            unsafe {
+                if (*this.state).xso.real_dev == dev.as_ptr() {
+                    let _ = move_state(this.state, None);
+                }
+            }
+            node = this.next.as_ref();
+        }
+    }
+
+    /// Has another device hold the states, or none.
+    fn move_to(&self, dev: Option<&NetDevice>) -> u32 {
         let mut failed = 0u32;
         let first = self.first.lock();
         let mut node = first.as_ref();
         while let Some(this) = node {
-            // SAFETY: The state exists as long as its node, and the mutex is held. A device that
-            // holds a state was active, and is allocated, since it gives them up before it leaves.
+            // SAFETY: The state exists as long as its node, and the mutex is held. The device that
+            // holds it is a linked lower device: none leaves with states (`Lower::unlink`).
             failed = failed.saturating_add(unsafe { move_state(this.state, dev) }.is_err().into());
             node = this.next.as_ref();
         }
         failed
+    }
+}
+
+impl<T: Master> Dev<T> {
+    /// Has another lower device hold the states of IPsec, or none. Returns how many could not be taken
+    /// there: their packets are encrypted in software. May sleep.
+    pub fn move_ipsec(&self, lower: Option<&Lower<T>>, _rtnl: &Rtnl) -> u32 {
+        let lower = lower.filter(|lower| lower.is_linked_to(self));
+        self.ipsec_states().move_to(lower.map(Lower::dev))
     }
 }
 
@@ -130,8 +156,13 @@ unsafe fn give(
     dev: &NetDevice,
     extack: Option<&ExtAck>,
 ) -> Result {
-    let ops = ops_of(dev).ok_or_else(eopnotsupp)?;
-    let add = ops.xdo_dev_state_add.ok_or_else(eopnotsupp)?;
+    let found = ops_of(dev).and_then(|ops| Some((ops, ops.xdo_dev_state_add?)));
+    let Some((ops, add)) = found else {
+        if let Some(extack) = extack {
+            extack.set_msg(c"bonding: Slave does not support ipsec offload");
+        }
+        return Err(eopnotsupp());
+    };
     // SAFETY: By the caller's promise; the device is allocated.
     unsafe {
         to_result(add(dev.as_ptr(), state, ExtAck::as_ptr(extack)))?;
@@ -187,19 +218,13 @@ unsafe extern "C" fn state_add<T: Master>(
         // SAFETY: Valid during the call, if it is there.
         let extack = unsafe { ExtAck::from_raw(extack) };
         let node = KBox::new(Node { state, next: None }, GFP_KERNEL)?;
-        let mut first = T::ipsec_states(dev).first.lock();
+        let mut first = dev.ipsec_states().first.lock();
         let lower = {
             let rcu = crate::rcu::read_lock();
-            Hold::new(T::ipsec_lower(dev, &rcu).ok_or(ENODEV)?.dev())
+            Hold::new(T::ipsec_lower(dev, &rcu)?.dev())
         };
         // SAFETY: The state is valid, and the mutex is held.
-        let res = unsafe { give(state, lower.dev(), extack) };
-        if res == Err(eopnotsupp()) {
-            if let Some(extack) = extack {
-                extack.set_msg(c"bonding: Slave does not support ipsec offload");
-            }
-        }
-        res?;
+        unsafe { give(state, lower.dev(), extack)? };
         let next = first.take();
         let mut node = node;
         node.next = next;
@@ -265,7 +290,7 @@ unsafe extern "C" fn state_free<T: Master>(
 ) {
     // SAFETY: See above; a state holds its device.
     let dev = unsafe { Dev::<T>::from_raw(dev) };
-    let mut first = T::ipsec_states(dev).first.lock();
+    let mut first = dev.ipsec_states().first.lock();
     // SAFETY: See above; the mutex is held. While the field is not NULL, the device is allocated.
     unsafe {
         let real = (*state).xso.real_dev;
@@ -292,13 +317,14 @@ unsafe extern "C" fn state_free<T: Master>(
     }
 }
 
-/// Runs a function for the lower device that holds a state, if its traffic goes there.
+/// Runs a function for the lower device that holds a state, if it is the one that `find` finds.
 ///
 /// # Safety
 ///
 /// See above.
 unsafe fn with_lower<T: Master, R>(
     state: *mut bindings::xfrm_state,
+    find: impl for<'a> FnOnce(&'a Dev<T>, &'a Rcu) -> Option<&'a Lower<T>>,
     run: impl FnOnce(&NetDevice) -> R,
 ) -> Option<R> {
     let rcu = crate::rcu::read_lock();
@@ -313,22 +339,29 @@ unsafe fn with_lower<T: Master, R>(
         return None;
     }
     // SAFETY: By the caller's promise.
-    let lower = T::ipsec_lower(unsafe { Dev::<T>::from_raw(dev) }, &rcu)?;
+    let lower = find(unsafe { Dev::<T>::from_raw(dev) }, &rcu)?;
     (lower.dev().as_ptr() == real).then(|| run(lower.dev()))
+}
+
+fn holder<'a, T: Master>(dev: &'a Dev<T>, rcu: &'a Rcu) -> Option<&'a Lower<T>> {
+    T::ipsec_lower(dev, rcu).ok()
 }
 
 unsafe extern "C" fn offload_ok<T: Master>(
     _skb: *mut bindings::sk_buff,
     state: *mut bindings::xfrm_state,
 ) -> bool {
+    // A packet that is left to the hardware must not take another way, such as that of a backup which
+    // sends in place of an active slave without carrier.
     // SAFETY: See above.
-    unsafe { with_lower::<T, _>(state, |lower| !lower.is_bond_master()) }.unwrap_or(false)
+    unsafe { with_lower::<T, _>(state, T::sole_lower, |lower| !lower.is_bond_master()) }
+        .unwrap_or(false)
 }
 
 unsafe extern "C" fn advance_esn<T: Master>(state: *mut bindings::xfrm_state) {
     // SAFETY: See above; a callback of the device that holds the state.
     unsafe {
-        with_lower::<T, _>(state, |lower| {
+        with_lower::<T, _>(state, holder, |lower| {
             if let Some(advance) = ops_of(lower).and_then(|ops| ops.xdo_dev_state_advance_esn) {
                 advance(state);
             }
@@ -339,7 +372,7 @@ unsafe extern "C" fn advance_esn<T: Master>(state: *mut bindings::xfrm_state) {
 unsafe extern "C" fn update_stats<T: Master>(state: *mut bindings::xfrm_state) {
     // SAFETY: As in `advance_esn`.
     unsafe {
-        with_lower::<T, _>(state, |lower| {
+        with_lower::<T, _>(state, holder, |lower| {
             if let Some(update) = ops_of(lower).and_then(|ops| ops.xdo_dev_state_update_stats) {
                 update(state);
             }
