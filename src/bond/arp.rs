@@ -256,7 +256,7 @@ fn listen_to(slave: &SlaveDev, wanted: NsTargets, rtnl: &Rtnl) {
 
 /// Notes a packet that a slave has received. Softirq.
 #[cold]
-pub(super) fn note(slave: &SlaveDev, packet: &Received, rcu: &Rcu) {
+pub(super) fn note(slave: &SlaveDev, packet: Received<'_>, rcu: &Rcu) {
     let dev = slave.master();
     let bond = dev.data();
     let prober = bond.prober();

@@ -225,7 +225,7 @@ impl Master for Bond {
         monitor::stop(dev, rtnl);
     }
 
-    #[inline]
+    #[inline(always)]
     fn start_xmit(dev: &BondDev, skb: SkBuff, rcu: &Rcu) -> i32 {
         transmit::start_xmit(dev, skb, rcu)
     }
@@ -265,8 +265,12 @@ impl Master for Bond {
         xdp::set(dev, program, extack, rtnl)
     }
 
-    #[inline]
-    fn receive(lower: &SlaveDev, packet: &Received, rcu: &Rcu) -> Rx {
+    #[inline(always)]
+    fn takes_all(lower: &SlaveDev) -> bool {
+        receive::takes_all(lower)
+    }
+
+    fn receive(lower: &SlaveDev, packet: Received<'_>, rcu: &Rcu) -> Rx {
         receive::receive(lower, packet, rcu)
     }
 

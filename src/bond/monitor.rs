@@ -111,8 +111,16 @@ fn schedule_for(dev: &BondDev, due: Millis) {
     }
 }
 
+/// How long to wait for a time that comes, in ms. The kernel's timers may be late by an eighth of a long
+/// wait, so that it is made in steps which fall short of the time.
 fn delay_until(due: Millis) -> u32 {
-    u32::try_from(due.saturating_sub(now_ms())).unwrap_or(u32::MAX)
+    const SHORT_MS: u32 = 60;
+    let delay = u32::try_from(due.saturating_sub(now_ms())).unwrap_or(u32::MAX);
+    if delay <= SHORT_MS {
+        delay
+    } else {
+        delay.wrapping_sub(delay >> 3)
+    }
 }
 
 /// The work of a bond.

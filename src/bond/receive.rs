@@ -10,20 +10,25 @@ use net::skbuff::Received;
 use policy::receive::{classify, Receive};
 use policy::Mode;
 
+/// Whether all packets of a slave are the bond's, and the ARP monitor does not want to see them.
+#[inline(always)]
+pub(super) fn takes_all(slave: &SlaveDev) -> bool {
+    !slave.data().heard.is_watched() && !slave.is_inactive()
+}
+
 /// Classifies a packet. Softirq; no lock, no allocation, no shared cache line written.
-#[inline]
-pub(super) fn receive(slave: &SlaveDev, packet: &Received, rcu: &Rcu) -> Rx {
+pub(super) fn receive(slave: &SlaveDev, packet: Received<'_>, rcu: &Rcu) -> Rx {
     if slave.data().heard.is_watched() {
         arp::note(slave, packet, rcu);
     }
-    if !slave.is_inactive() {
-        return Rx::Another;
+    if slave.is_inactive() {
+        on_inactive(slave, packet, rcu)
+    } else {
+        Rx::Another
     }
-    on_inactive(slave, packet, rcu)
 }
 
-#[cold]
-fn on_inactive(slave: &SlaveDev, packet: &Received, rcu: &Rcu) -> Rx {
+fn on_inactive(slave: &SlaveDev, packet: Received<'_>, rcu: &Rcu) -> Rx {
     // What answers the packets that this slave sends for an active one without carrier, until the
     // failover or the end of `downdelay`. No duplicates: the active one receives nothing.
     let inactive = !transmit::stands_in(slave, rcu);

@@ -10,43 +10,105 @@ use net::netdev_err;
 use net::published::Slot;
 use net::rcu::Rcu;
 use net::rtnl::Rtnl;
-use net::skbuff::{SkBuff, XMIT_DROP, XMIT_SUCCESS};
+use net::skbuff::{SkBuff, View, XMIT_DROP, XMIT_SUCCESS};
 use net::sync::ratelimit;
 use policy::hash::{Flow, HashPolicy, Packet};
 use policy::transmit::{self, StandIn};
 use policy::{LinkState, Mode};
 
 /// Sends a packet. Bottom halves off.
-#[inline]
+///
+/// All but the usual case is in functions of their own, which take the packet over: so this one needs
+/// neither a stack frame nor a saved register.
+#[inline(always)]
 pub(super) fn start_xmit(dev: &BondDev, skb: SkBuff, rcu: &Rcu) -> i32 {
-    let queue = skb.queue_mapping();
-    if queue != 0 {
-        if let Some(slave) = by_queue(dev, queue, rcu) {
-            return transmit_elsewhere(dev, skb, slave);
-        }
+    let mode = dev.mode();
+    if skb.queue_mapping() != 0 {
+        return start_xmit_queue(dev, skb, rcu);
     }
-    let slave = if is_active_backup(dev) {
-        match dev.slot_rcu(rcu, Slot::Active) {
-            Some(active) if !active.dev().has_link() => {
-                let slave = stand_in(dev, rcu).unwrap_or(active);
-                return transmit_elsewhere(dev, skb, slave);
-            }
-            active => active,
-        }
-    } else if is_mode(dev, Mode::Broadcast) {
-        return broadcast(dev, skb, rcu);
-    } else if is_mode(dev, Mode::Xor) {
-        tls::slave_of_packet(dev, &skb, rcu).or_else(|| by_hash(dev, hash(dev, &skb), rcu))
-    } else {
-        round_robin(dev, skb.is_igmp(), rcu)
-    };
+    match mode {
+        ACTIVE_BACKUP => match dev.slot_rcu(rcu, Slot::Active) {
+            Some(active) if active.dev().has_link() => skb.transmit_through(active.dev()),
+            active => start_xmit_lost(dev, skb, active, rcu),
+        },
+        XOR => start_xmit_hash(dev, skb, rcu),
+        BROADCAST => broadcast(dev, skb, rcu),
+        _ => start_xmit_turn(dev, skb, rcu),
+    }
+}
+
+const ACTIVE_BACKUP: i32 = Mode::ActiveBackup as i32;
+const XOR: i32 = Mode::Xor as i32;
+const BROADCAST: i32 = Mode::Broadcast as i32;
+
+#[inline(always)]
+fn transmit_or_drop(dev: &BondDev, skb: SkBuff, slave: Option<&SlaveDev>) -> i32 {
     match slave {
         Some(slave) => skb.transmit_through(slave.dev()),
-        None => {
-            skb.drop_on(dev);
-            XMIT_DROP
-        }
+        None => drop(dev, skb),
     }
+}
+
+#[cold]
+#[inline(never)]
+fn drop(dev: &BondDev, skb: SkBuff) -> i32 {
+    skb.drop_on(dev);
+    XMIT_DROP
+}
+
+/// Sends a packet whose transmit queue may belong to a slave.
+#[cold]
+#[inline(never)]
+fn start_xmit_queue(dev: &BondDev, skb: SkBuff, rcu: &Rcu) -> i32 {
+    if let Some(slave) = by_queue(dev, skb.queue_mapping(), rcu) {
+        return transmit_elsewhere(dev, skb, slave);
+    }
+    match dev.mode() {
+        ACTIVE_BACKUP => match dev.slot_rcu(rcu, Slot::Active) {
+            Some(active) if active.dev().has_link() => skb.transmit_through(active.dev()),
+            active => start_xmit_lost(dev, skb, active, rcu),
+        },
+        XOR => start_xmit_hash(dev, skb, rcu),
+        BROADCAST => broadcast(dev, skb, rcu),
+        _ => start_xmit_turn(dev, skb, rcu),
+    }
+}
+
+/// Sends a packet while the active slave has no link, or there is none.
+#[cold]
+#[inline(never)]
+fn start_xmit_lost(dev: &BondDev, skb: SkBuff, active: Option<&SlaveDev>, rcu: &Rcu) -> i32 {
+    match active {
+        Some(active) => transmit_elsewhere(dev, skb, stand_in(dev, rcu).unwrap_or(active)),
+        None => drop(dev, skb),
+    }
+}
+
+#[inline(never)]
+fn start_xmit_hash(dev: &BondDev, skb: SkBuff, rcu: &Rcu) -> i32 {
+    match hash_policy(dev) {
+        HashPolicy::Layer2 => {
+            let hash = policy::hash::layer2(Outgoing(dev, skb.view()));
+            transmit_or_drop(dev, skb, by_hash(dev, hash, rcu))
+        }
+        HashPolicy::Layer34 if !skb.has_socket() => {
+            let hash = policy::hash::hash(HashPolicy::Layer34, Outgoing(dev, skb.view()));
+            transmit_or_drop(dev, skb, by_hash(dev, hash, rcu))
+        }
+        _ => start_xmit_any_hash(dev, skb, rcu),
+    }
+}
+
+#[inline(never)]
+fn start_xmit_any_hash(dev: &BondDev, skb: SkBuff, rcu: &Rcu) -> i32 {
+    let slave = tls::slave_of_packet(dev, &skb, rcu).or_else(|| by_hash(dev, hash(dev, &skb), rcu));
+    transmit_or_drop(dev, skb, slave)
+}
+
+#[inline(never)]
+fn start_xmit_turn(dev: &BondDev, skb: SkBuff, rcu: &Rcu) -> i32 {
+    let slave = round_robin(dev, skb.view().is_igmp(), rcu);
+    transmit_or_drop(dev, skb, slave)
 }
 
 /// Sends a packet through a slave that need not be the active one, unless it is to be encrypted by the
@@ -73,7 +135,7 @@ pub(super) fn slave_of<'a>(
     } else if is_mode(dev, Mode::Broadcast) {
         None
     } else if !is_mode(dev, Mode::Xor) {
-        round_robin(dev, skb.is_igmp(), rcu)
+        round_robin(dev, skb.view().is_igmp(), rcu)
     } else if all {
         let place = hash(dev, skb).checked_rem(dev.lower_count())?;
         dev.lowers_rcu(rcu).nth(place as usize)
@@ -137,6 +199,7 @@ fn stand_in<'a>(dev: &'a BondDev, rcu: &'a Rcu) -> Option<&'a SlaveDev> {
 }
 
 /// IGMP goes through the active slave, so that a switch sees it on one port only; all else in turn.
+#[inline]
 pub(super) fn round_robin<'a>(
     dev: &'a BondDev,
     is_igmp: bool,
@@ -160,7 +223,8 @@ pub(super) fn round_robin<'a>(
 }
 
 /// A packet on its way out, as the policy looks at it.
-struct Outgoing<'a>(&'a BondDev, &'a SkBuff);
+#[derive(Clone, Copy)]
+struct Outgoing<'a>(&'a BondDev, View<'a>);
 
 impl Packet for Outgoing<'_> {
     #[inline(always)]
@@ -201,7 +265,7 @@ impl Packet for Outgoing<'_> {
 /// The hash of a packet, by `xmit_hash_policy`.
 #[inline]
 fn hash(dev: &BondDev, skb: &SkBuff) -> u32 {
-    policy::hash::hash(hash_policy(dev), &Outgoing(dev, skb))
+    policy::hash::hash(hash_policy(dev), Outgoing(dev, skb.view()))
 }
 
 #[inline]
@@ -240,6 +304,7 @@ pub(super) fn links_changed(dev: &BondDev, leaving: Option<&SlaveDev>, rtnl: &Rt
 }
 
 /// Sends a packet through all slaves whose links are up.
+#[inline(never)]
 fn broadcast(dev: &BondDev, skb: SkBuff, rcu: &Rcu) -> i32 {
     let mut is_sent = false;
     let mut last: Option<&SlaveDev> = None;
@@ -253,8 +318,7 @@ fn broadcast(dev: &BondDev, skb: SkBuff, rcu: &Rcu) -> i32 {
         }
     }
     let Some(last) = last else {
-        skb.drop_on(dev);
-        return XMIT_DROP;
+        return drop(dev, skb);
     };
     if skb.transmit_through(last.dev()) == XMIT_SUCCESS || is_sent {
         return XMIT_SUCCESS;

@@ -23,6 +23,7 @@ const ETH_P_IP: u16 = 0x0800;
 const IPPROTO_IGMP: u8 = 2;
 
 /// A frame that no stack has seen.
+#[derive(Clone, Copy)]
 struct Frame<'a>(&'a BondDev, &'a [u8]);
 
 impl Packet for Frame<'_> {
@@ -66,7 +67,7 @@ pub(super) fn slave_of<'a>(dev: &'a BondDev, bytes: &[u8], rcu: &'a Rcu) -> Opti
     } else if is_mode(dev, Mode::RoundRobin) {
         transmit::round_robin(dev, is_igmp(&frame), rcu)
     } else if is_mode(dev, Mode::Xor) {
-        let hash = policy::hash::hash(transmit::hash_policy(dev), &frame);
+        let hash = policy::hash::hash(transmit::hash_policy(dev), frame);
         transmit::by_hash(dev, hash, rcu)
     } else {
         None

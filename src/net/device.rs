@@ -114,8 +114,12 @@ pub trait Master: Sized + Send + Sync + 'static {
         rtnl: &Rtnl,
     ) -> Result;
 
-    /// A packet arrived on a lower device. Softirq.
-    fn receive(lower: &Lower<Self>, packet: &Received, rcu: &Rcu) -> Rx;
+    /// Whether all packets that arrive on a lower device are the master's ([`Rx::Another`]), without a
+    /// look at them. Softirq, for each packet.
+    fn takes_all(lower: &Lower<Self>) -> bool;
+
+    /// A packet arrived on a lower device that does not take all of them. Softirq.
+    fn receive(lower: &Lower<Self>, packet: Received<'_>, rcu: &Rcu) -> Rx;
 
     /// Statistics are read (`ndo_get_stats64`). No sleeping.
     fn stats(dev: &Dev<Self>, rcu: &Rcu) -> Stats;

@@ -351,29 +351,78 @@ impl<'a, T: Master> Iterator for Lowers<'a, T> {
 }
 
 /// Receives the packets of a lower device (`rx_handler_func_t`).
+///
+/// All but the usual case is in functions of their own, so that this one needs no stack frame.
 unsafe extern "C" fn rx_handler<T: Master>(
     pskb: *mut *mut bindings::sk_buff,
 ) -> bindings::rx_handler_result_t {
     // SAFETY: The stack gives us a valid packet; `users` is an aligned word that is read as a whole.
-    let mut skb = unsafe { *pskb };
+    let skb = unsafe { *pskb };
     // SAFETY: As above.
     let users = unsafe { AtomicU32::from_ptr((&raw mut (*skb).users).cast()) };
     if users.load(Ordering::Relaxed) != 1 {
-        // SAFETY: The packet is valid; we own one reference, which is given away for the result.
-        skb = unsafe { bindings::nh_share_check(skb) };
-        if skb.is_null() {
-            return bindings::rx_handler_result_RX_HANDLER_CONSUMED;
-        }
-        // SAFETY: The place is valid during the call.
-        unsafe { *pskb = skb };
+        // SAFETY: The arguments are handed on.
+        return unsafe { receive_shared::<T>(pskb) };
     }
-    // SAFETY: The stack has read this handler in the read-side section that we are in, so that the
-    // data belong to it (`netdev_rx_handler_register()`) and are not freed before the section ends.
-    let (lower, packet, rcu) = unsafe {
-        let lower = &*(**dev_of(skb)).rx_handler_data.cast::<Lower<T>>();
-        (lower, Received::from_raw(skb), Rcu::assume())
-    };
-    match T::receive(lower, &packet, rcu) {
+    // SAFETY: The packet is not shared; the stack has read this handler in the section that we are in.
+    unsafe { receive::<T>(skb) }
+}
+
+/// Receives a packet that others have, too.
+///
+/// # Safety
+///
+/// As for [`rx_handler`].
+#[cold]
+#[inline(never)]
+unsafe fn receive_shared<T: Master>(
+    pskb: *mut *mut bindings::sk_buff,
+) -> bindings::rx_handler_result_t {
+    // SAFETY: The packet is valid; we own one reference, which is given away for the result.
+    let skb = unsafe { bindings::nh_share_check(*pskb) };
+    if skb.is_null() {
+        return bindings::rx_handler_result_RX_HANDLER_CONSUMED;
+    }
+    // SAFETY: The place is valid during the call; the packet is ours alone now.
+    unsafe {
+        *pskb = skb;
+        receive::<T>(skb)
+    }
+}
+
+/// Receives a packet that is not shared.
+///
+/// # Safety
+///
+/// `skb` must be valid, and the caller be in the read-side section in which the stack has read the
+/// handler of the packet's device, one of ours.
+#[inline(always)]
+unsafe fn receive<T: Master>(skb: *mut bindings::sk_buff) -> bindings::rx_handler_result_t {
+    // SAFETY: By the caller's promise, the data belong to the handler (`netdev_rx_handler_register()`)
+    // and are not freed before the section ends.
+    let lower = unsafe { &*(**dev_of(skb)).rx_handler_data.cast::<Lower<T>>() };
+    if T::takes_all(lower) {
+        // SAFETY: The packet is valid.
+        unsafe { *dev_of(skb) = lower.master().as_ptr() };
+        return bindings::rx_handler_result_RX_HANDLER_ANOTHER;
+    }
+    // SAFETY: By the caller's promise.
+    unsafe { receive_some(lower, skb) }
+}
+
+/// As [`receive`], for a lower device that does not take all packets.
+///
+/// # Safety
+///
+/// As there.
+#[inline(never)]
+unsafe fn receive_some<T: Master>(
+    lower: &Lower<T>,
+    skb: *mut bindings::sk_buff,
+) -> bindings::rx_handler_result_t {
+    // SAFETY: By the caller's promise.
+    let (packet, rcu) = unsafe { (Received::from_raw(skb), Rcu::assume()) };
+    match T::receive(lower, packet, rcu) {
         Rx::Another => {
             // SAFETY: The packet is valid.
             unsafe { *dev_of(skb) = lower.master().as_ptr() };

@@ -92,10 +92,11 @@ pub(crate) unsafe extern "C" fn ndo_start_xmit<T: Master>(
     // SAFETY: See above. The packet is given to us. The stack calls this with bottom halves off,
     // which is an RCU read-side section.
     unsafe {
-        if netpoll::is_message(dev) {
-            return netpoll::xmit::<T>(Dev::from_raw(dev), SkBuff::from_raw(skb), Rcu::assume());
+        let (dev, skb, rcu) = (Dev::from_raw(dev), SkBuff::from_raw(skb), Rcu::assume());
+        if netpoll::sends_messages::<T>(dev) {
+            return netpoll::start_xmit(dev, skb, rcu);
         }
-        T::start_xmit(Dev::from_raw(dev), SkBuff::from_raw(skb), Rcu::assume())
+        T::start_xmit(dev, skb, rcu)
     }
 }
 
@@ -112,7 +113,13 @@ pub(crate) unsafe extern "C" fn ndo_select_queue(
         (recorded, NetDevice::from_raw(dev).real_num_tx_queues())
     };
     // skb_get_rx_queue(): the mapping is one more than the queue that received the packet.
-    recorded.saturating_sub(1).checked_rem(queues).unwrap_or(0)
+    let queue = recorded.saturating_sub(1);
+    if queue < queues {
+        queue
+    } else {
+        // A division is slow, and seldom needed.
+        queue.checked_rem(queues).unwrap_or(0)
+    }
 }
 
 pub(crate) unsafe extern "C" fn ndo_get_stats64<T: Master>(

@@ -71,21 +71,26 @@ unsafe fn has_npinfo(dev: *mut bindings::net_device) -> bool {
     !unsafe { ptr::read_volatile(&raw const (*dev).npinfo) }.is_null()
 }
 
-/// Returns whether a packet that is about to leave is such a message: its sender runs with interrupts
-/// off.
-///
-/// # Safety
-///
-/// `dev` must be allocated.
+/// Returns whether some of the packets that leave may be such messages.
 #[inline(always)]
-pub(crate) unsafe fn is_message(dev: *mut bindings::net_device) -> bool {
-    // SAFETY: By the caller's promise; the helper only looks at the CPU.
-    unsafe { has_npinfo(dev) && bindings::nh_irqs_disabled() }
+pub(crate) fn sends_messages<T: Master>(dev: &Dev<T>) -> bool {
+    // SAFETY: The device is allocated.
+    unsafe { has_npinfo(dev.as_ptr()) }
 }
 
-/// Sends a message. Interrupts off.
+/// Sends what may be a message: its sender then runs with interrupts off.
 #[cold]
-pub(crate) fn xmit<T: Master>(dev: &Dev<T>, skb: SkBuff, rcu: &Rcu) -> i32 {
+#[inline(never)]
+pub(crate) fn start_xmit<T: Master>(dev: &Dev<T>, skb: SkBuff, rcu: &Rcu) -> i32 {
+    // SAFETY: The helper only looks at the CPU.
+    if unsafe { bindings::nh_irqs_disabled() } {
+        xmit(dev, skb, rcu)
+    } else {
+        T::start_xmit(dev, skb, rcu)
+    }
+}
+
+fn xmit<T: Master>(dev: &Dev<T>, skb: SkBuff, rcu: &Rcu) -> i32 {
     let mut lower = T::next_xmit_lower(dev, &skb, None, rcu);
     while let Some(this) = lower {
         lower = T::next_xmit_lower(dev, &skb, Some(this), rcu);

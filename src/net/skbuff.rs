@@ -8,6 +8,7 @@ use crate::bindings;
 use crate::flow::{self, Dissected};
 use crate::namespace::Net;
 use crate::netdevice::NetDevice;
+use core::marker::PhantomData;
 use core::mem::ManuallyDrop;
 use core::ptr::NonNull;
 
@@ -30,6 +31,7 @@ pub struct SkBuff(NonNull<bindings::sk_buff>);
 unsafe impl Send for SkBuff {}
 
 /// The place of `skb->dev`.
+#[inline(always)]
 pub(crate) fn dev_of(skb: *mut bindings::sk_buff) -> *mut *mut bindings::net_device {
     // SAFETY: Only computes an address within the packet, which the caller has.
     unsafe {
@@ -43,6 +45,7 @@ pub(crate) fn dev_of(skb: *mut bindings::sk_buff) -> *mut *mut bindings::net_dev
 
 /// `qdisc_skb_cb(skb)->slave_dev_queue_mapping`: where a master keeps the queue mapping that its
 /// lower device shall see.
+#[inline(always)]
 pub(crate) fn lower_queue_mapping(skb: *mut bindings::sk_buff) -> *mut u16 {
     // SAFETY: Only computes an address; the C side checks that `struct qdisc_skb_cb` fits in `cb`.
     unsafe {
@@ -85,16 +88,16 @@ impl SkBuff {
         self.0.as_ptr()
     }
 
+    /// Returns the packet to look at.
+    #[inline(always)]
+    pub fn view(&self) -> View<'_> {
+        // INVARIANT: The packet is valid as long as this object is borrowed.
+        View(self.0, PhantomData)
+    }
+
     #[inline(always)]
     pub(crate) fn into_raw(self) -> *mut bindings::sk_buff {
         ManuallyDrop::new(self).0.as_ptr()
-    }
-
-    /// Returns the protocol of the network layer, `ETH_P_*`, in host byte order.
-    #[inline(always)]
-    pub fn protocol(&self) -> u16 {
-        // SAFETY: The packet is valid (type invariant).
-        unsafe { protocol_of(self.0) }
     }
 
     /// Returns the queue that the stack chose; 0 when it recorded none (`skb_rx_queue_recorded()`).
@@ -104,79 +107,11 @@ impl SkBuff {
         unsafe { (*self.0.as_ptr()).queue_mapping }
     }
 
-    /// Returns the VLAN tag (TCI) that goes beside the packet, in host byte order; 0 for none.
-    pub fn vlan_tag(&self) -> u16 {
-        // SAFETY: The packet is valid (type invariant); both views of the tag are plain numbers.
-        unsafe {
-            let vlan = self
-                .0
-                .as_ref()
-                .__bindgen_anon_4
-                .__bindgen_anon_1
-                .as_ref()
-                .__bindgen_anon_2;
-            if vlan.vlan_all == 0 {
-                0
-            } else {
-                vlan.__bindgen_anon_1.vlan_tci
-            }
-        }
-    }
-
-    /// Returns the hash of the packet's flow, if the stack has one of addresses and ports.
-    pub fn l4_hash(&self) -> Option<u32> {
-        // SAFETY: The packet is valid (type invariant).
-        let head = unsafe { self.0.as_ref().__bindgen_anon_4.__bindgen_anon_1.as_ref() };
-        (head.l4_hash() != 0).then_some(head.hash)
-    }
-
-    /// Returns the offset of the network header from where the packet begins, in bytes.
+    /// Returns whether the packet belongs to a socket.
     #[inline(always)]
-    pub fn network_offset(&self) -> i32 {
+    pub fn has_socket(&self) -> bool {
         // SAFETY: The packet is valid (type invariant).
-        let skb = unsafe { self.0.as_ref() };
-        // SAFETY: As above.
-        let head = unsafe { skb.__bindgen_anon_4.__bindgen_anon_1.as_ref() };
-        let header = (skb.head as usize).wrapping_add(usize::from(head.network_header));
-        header.wrapping_sub(skb.data as usize) as i32
-    }
-
-    /// Returns the part of the packet that lies in one piece, from its beginning.
-    #[inline(always)]
-    fn linear(&self) -> &[u8] {
-        // SAFETY: The packet is valid (type invariant): of its `len` bytes, all but `data_len` lie at
-        // `data`.
-        unsafe {
-            let skb = self.0.as_ref();
-            core::slice::from_raw_parts(skb.data, skb.len.wrapping_sub(skb.data_len) as usize)
-        }
-    }
-
-    /// Copies `N` bytes at an offset from where the packet begins; none if it ends before.
-    #[inline(always)]
-    pub fn bytes<const N: usize>(&self, at: usize) -> Option<[u8; N]> {
-        match self.linear().get(at..).and_then(<[u8]>::first_chunk) {
-            Some(bytes) => Some(*bytes),
-            None => self.scattered_bytes(at),
-        }
-    }
-
-    #[cold]
-    fn scattered_bytes<const N: usize>(&self, at: usize) -> Option<[u8; N]> {
-        let at = i32::try_from(at).ok()?;
-        let mut bytes = [0; N];
-        // SAFETY: The packet is valid; the buffer has as many bytes as are asked for.
-        let err = unsafe {
-            bindings::skb_copy_bits(self.0.as_ptr(), at, bytes.as_mut_ptr().cast(), N as i32)
-        };
-        (err == 0).then_some(bytes)
-    }
-
-    /// Looks for the innermost flow of the packet, on its way through a device of `net`.
-    pub fn dissect(&self, net: &Net) -> Option<Dissected> {
-        let (protocol, offset) = (self.protocol(), self.network_offset());
-        // SAFETY: The packet is valid (type invariant).
-        unsafe { flow::dissect(net, self.0.as_ptr(), self.linear(), protocol, offset) }
+        !unsafe { (*self.0.as_ptr()).sk }.is_null()
     }
 
     /// Makes a packet with the same content (`skb_clone()`), if there is memory. Any context.
@@ -185,18 +120,6 @@ impl SkBuff {
         let skb = unsafe { bindings::nh_clone(self.0.as_ptr()) };
         // INVARIANT: The reference to the clone is ours.
         NonNull::new(skb).map(SkBuff)
-    }
-
-    /// Returns whether this is an IGMP message.
-    #[inline]
-    pub fn is_igmp(&self) -> bool {
-        const ETH_P_IP: u16 = bindings::ETH_P_IP as u16;
-        /// Where the protocol stands in an IPv4 header (RFC 791, 3.1).
-        const PROTOCOL: usize = 9;
-        const IPPROTO_IGMP: u8 = 2;
-        self.protocol() == ETH_P_IP
-            && usize::try_from(self.network_offset())
-                .is_ok_and(|at| self.bytes(at.wrapping_add(PROTOCOL)) == Some([IPPROTO_IGMP]))
     }
 
     /// Returns whether the packet is to be encrypted by the hardware of another device than this one,
@@ -238,6 +161,120 @@ impl SkBuff {
     }
 }
 
+/// A packet on its way out that is looked at. Passed by value, so that it stays in a register.
+///
+/// # Invariants
+///
+/// The pointee is a valid packet for all of `'a`.
+#[derive(Clone, Copy)]
+pub struct View<'a>(NonNull<bindings::sk_buff>, PhantomData<&'a SkBuff>);
+
+impl<'a> View<'a> {
+    /// Returns the protocol of the network layer, `ETH_P_*`, in host byte order.
+    #[inline(always)]
+    pub fn protocol(self) -> u16 {
+        // SAFETY: The packet is valid (type invariant).
+        unsafe { protocol_of(self.0) }
+    }
+
+    /// Returns the VLAN tag (TCI) that goes beside the packet, in host byte order; 0 for none.
+    pub fn vlan_tag(self) -> u16 {
+        // SAFETY: The packet is valid (type invariant); both views of the tag are plain numbers.
+        unsafe {
+            let vlan = self
+                .0
+                .as_ref()
+                .__bindgen_anon_4
+                .__bindgen_anon_1
+                .as_ref()
+                .__bindgen_anon_2;
+            if vlan.vlan_all == 0 {
+                0
+            } else {
+                vlan.__bindgen_anon_1.vlan_tci
+            }
+        }
+    }
+
+    /// Returns the hash of the packet's flow, if the stack has one of addresses and ports.
+    pub fn l4_hash(self) -> Option<u32> {
+        // SAFETY: The packet is valid (type invariant).
+        let head = unsafe { self.0.as_ref().__bindgen_anon_4.__bindgen_anon_1.as_ref() };
+        (head.l4_hash() != 0).then_some(head.hash)
+    }
+
+    /// Returns the offset of the network header from where the packet begins, in bytes.
+    #[inline(always)]
+    pub fn network_offset(self) -> i32 {
+        // SAFETY: The packet is valid (type invariant).
+        let skb = unsafe { self.0.as_ref() };
+        // SAFETY: As above.
+        let head = unsafe { skb.__bindgen_anon_4.__bindgen_anon_1.as_ref() };
+        let header = (skb.head as usize).wrapping_add(usize::from(head.network_header));
+        header.wrapping_sub(skb.data as usize) as i32
+    }
+
+    /// Returns the part of the packet that lies in one piece, from its beginning.
+    #[inline(always)]
+    fn linear(self) -> &'a [u8] {
+        // SAFETY: The packet is valid (type invariant): of its `len` bytes, all but `data_len` lie at
+        // `data`.
+        unsafe {
+            let skb = self.0.as_ref();
+            core::slice::from_raw_parts(skb.data, skb.len.wrapping_sub(skb.data_len) as usize)
+        }
+    }
+
+    /// Copies `N` bytes at an offset from where the packet begins; none if it ends before.
+    #[inline(always)]
+    pub fn bytes<const N: usize>(self, at: usize) -> Option<[u8; N]> {
+        match self.linear().get(at..).and_then(<[u8]>::first_chunk) {
+            Some(bytes) => Some(*bytes),
+            // SAFETY: The packet is valid (type invariant).
+            None => unsafe { scattered_bytes(self.0, at) },
+        }
+    }
+
+    /// Looks for the innermost flow of the packet, on its way through a device of `net`.
+    pub fn dissect(self, net: &Net) -> Option<Dissected> {
+        let (protocol, offset) = (self.protocol(), self.network_offset());
+        // SAFETY: The packet is valid (type invariant).
+        unsafe { flow::dissect(net, self.0.as_ptr(), self.linear(), protocol, offset) }
+    }
+
+    /// Returns whether this is an IGMP message.
+    #[inline]
+    pub fn is_igmp(self) -> bool {
+        const ETH_P_IP: u16 = bindings::ETH_P_IP as u16;
+        /// Where the protocol stands in an IPv4 header (RFC 791, 3.1).
+        const PROTOCOL: usize = 9;
+        const IPPROTO_IGMP: u8 = 2;
+        self.protocol() == ETH_P_IP
+            && usize::try_from(self.network_offset())
+                .is_ok_and(|at| self.bytes(at.wrapping_add(PROTOCOL)) == Some([IPPROTO_IGMP]))
+    }
+}
+
+/// Copies bytes of a packet that does not lie in one piece. Takes the pointer by value, so that callers
+/// need not keep it in memory.
+///
+/// # Safety
+///
+/// The packet must be valid.
+#[cold]
+#[inline(never)]
+unsafe fn scattered_bytes<const N: usize>(
+    skb: NonNull<bindings::sk_buff>,
+    at: usize,
+) -> Option<[u8; N]> {
+    let at = i32::try_from(at).ok()?;
+    let mut bytes = [0; N];
+    // SAFETY: By the caller's promise; the buffer has as many bytes as are asked for.
+    let err =
+        unsafe { bindings::skb_copy_bits(skb.as_ptr(), at, bytes.as_mut_ptr().cast(), N as i32) };
+    (err == 0).then_some(bytes)
+}
+
 impl Drop for SkBuff {
     fn drop(&mut self) {
         // SAFETY: The packet is valid and ours (type invariant).
@@ -255,19 +292,20 @@ impl Drop for SkBuff {
 ///
 /// # Invariants
 ///
-/// The pointee is a valid packet with a link-layer header, and not shared.
-pub struct Received(NonNull<bindings::sk_buff>);
+/// The pointee is a valid packet with a link-layer header, and not shared, for all of `'a`.
+#[derive(Clone, Copy)]
+pub struct Received<'a>(NonNull<bindings::sk_buff>, PhantomData<&'a ()>);
 
-impl Received {
+impl<'a> Received<'a> {
     /// Makes a view of a packet.
     ///
     /// # Safety
     ///
-    /// `skb` must be a valid packet on the receive path, not shared, for the life of the value.
+    /// `skb` must be a valid packet on the receive path, not shared, for all of `'a`.
     #[inline(always)]
-    pub(crate) unsafe fn from_raw(skb: *mut bindings::sk_buff) -> Received {
+    pub(crate) unsafe fn from_raw(skb: *mut bindings::sk_buff) -> Received<'a> {
         // SAFETY: By the caller's promise. INVARIANT: likewise.
-        Received(unsafe { NonNull::new_unchecked(skb) })
+        Received(unsafe { NonNull::new_unchecked(skb) }, PhantomData)
     }
 
     /// Returns the protocol of the network layer, `ETH_P_*`, in host byte order; that of the inner

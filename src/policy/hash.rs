@@ -57,7 +57,7 @@ pub struct Flow {
 }
 
 /// A packet that is about to leave, from its link-layer header on.
-pub trait Packet {
+pub trait Packet: Sized {
     /// The `N` bytes at an offset from the link-layer header; none if the packet ends before.
     fn bytes<const N: usize>(&self, at: usize) -> Option<[u8; N]>;
 
@@ -77,9 +77,35 @@ pub trait Packet {
     fn dissect(&self) -> Option<Flow>;
 }
 
-/// The hash of a packet.
-#[inline]
-pub fn hash(policy: HashPolicy, packet: &impl Packet) -> u32 {
+impl<P: Packet> Packet for &P {
+    fn bytes<const N: usize>(&self, at: usize) -> Option<[u8; N]> {
+        (**self).bytes(at)
+    }
+
+    fn protocol(&self) -> u16 {
+        (**self).protocol()
+    }
+
+    fn network_offset(&self) -> usize {
+        (**self).network_offset()
+    }
+
+    fn vlan_tag(&self) -> u16 {
+        (**self).vlan_tag()
+    }
+
+    fn flow_hash(&self) -> Option<u32> {
+        (**self).flow_hash()
+    }
+
+    fn dissect(&self) -> Option<Flow> {
+        (**self).dissect()
+    }
+}
+
+/// The hash of a packet. It is passed by value: the driver's are two words, that need no memory.
+#[inline(always)]
+pub fn hash(policy: HashPolicy, packet: impl Packet + Copy) -> u32 {
     let flow = match policy {
         HashPolicy::Layer2 => None,
         HashPolicy::VlanSrcMac => return vlan_srcmac(packet),
@@ -119,7 +145,8 @@ const fn fold(hash: u32, flow: &Flow) -> u32 {
 }
 
 /// The last bytes of the hardware addresses, and the protocol. 0 for a packet without such a header.
-fn layer2(packet: &impl Packet) -> u32 {
+#[inline(always)]
+pub fn layer2(packet: impl Packet + Copy) -> u32 {
     match packet.bytes::<14>(0) {
         Some([_, _, _, _, _, dst, _, _, _, _, _, src, proto @ ..]) => {
             u32::from(dst ^ src) ^ u32::from(u16::from_be_bytes(proto))
@@ -128,7 +155,7 @@ fn layer2(packet: &impl Packet) -> u32 {
     }
 }
 
-fn vlan_srcmac(packet: &impl Packet) -> u32 {
+fn vlan_srcmac(packet: impl Packet + Copy) -> u32 {
     match packet.bytes::<14>(0) {
         Some([_, _, _, _, _, _, a, b, c, d, e, f, _, _]) => {
             let vendor = u32::from_be_bytes([0, a, b, c]);
@@ -166,8 +193,8 @@ struct Ip {
 }
 
 /// The flow of an IP packet; that of the packet that caused it, if this is an ICMP error.
-#[inline]
-fn flow(packet: &impl Packet, with_ports: bool) -> Option<Flow> {
+#[inline(always)]
+fn flow(packet: impl Packet + Copy, with_ports: bool) -> Option<Flow> {
     let ip = ip(packet, packet.network_offset())?;
     let mut flow = Flow {
         src: ip.src,
@@ -177,7 +204,7 @@ fn flow(packet: &impl Packet, with_ports: bool) -> Option<Flow> {
     match ip.protocol {
         None => {}
         Some(protocol @ (IPPROTO_ICMP | IPPROTO_ICMPV6)) => {
-            icmp(packet, &ip, protocol, with_ports, &mut flow)?;
+            return icmp(packet, ip, protocol, with_ports);
         }
         Some(protocol) if with_ports => flow.ports = ports(packet, ip.payload, protocol),
         Some(_) => {}
@@ -185,15 +212,17 @@ fn flow(packet: &impl Packet, with_ports: bool) -> Option<Flow> {
     Some(flow)
 }
 
-fn icmp(
-    packet: &impl Packet,
-    outer: &Ip,
-    protocol: u8,
-    with_ports: bool,
-    flow: &mut Flow,
-) -> Option<()> {
+/// The flow of an ICMP message.
+#[cold]
+#[inline(never)]
+fn icmp(packet: impl Packet + Copy, outer: Ip, protocol: u8, with_ports: bool) -> Option<Flow> {
+    let mut flow = Flow {
+        src: outer.src,
+        dst: outer.dst,
+        ..Flow::default()
+    };
     let Some([kind, code, _, _, id @ .., _, _]) = packet.bytes::<ICMP_LEN>(outer.payload) else {
-        return Some(());
+        return Some(flow);
     };
     if has_id(kind) {
         // An identifier of 0 is one, too.
@@ -201,7 +230,7 @@ fn icmp(
         flow.icmp = u32::from_ne_bytes([kind, code, low, high]);
     }
     if !is_error(protocol, kind) {
-        return Some(());
+        return Some(flow);
     }
     let inner = ip(packet, outer.payload.checked_add(ICMP_LEN)?)?;
     flow.src = inner.src;
@@ -209,12 +238,12 @@ fn icmp(
     if let Some(protocol) = inner.protocol.filter(|_| with_ports) {
         flow.ports = ports(packet, inner.payload, protocol);
     }
-    Some(())
+    Some(flow)
 }
 
 /// The IP header at an offset; its version is that of the outermost one.
-#[inline]
-fn ip(packet: &impl Packet, at: usize) -> Option<Ip> {
+#[inline(always)]
+fn ip(packet: impl Packet + Copy, at: usize) -> Option<Ip> {
     match packet.protocol() {
         ETH_P_IP => {
             let [first, _, _, _, _, _, f0, f1, _, protocol, _, _, s0, s1, s2, s3, d0, d1, d2, d3] =
@@ -244,7 +273,7 @@ fn ip(packet: &impl Packet, at: usize) -> Option<Ip> {
 }
 
 /// The words of an address, one XOR the other.
-#[inline]
+#[inline(always)]
 fn words(address: &[u8]) -> u32 {
     address
         .chunks_exact(4)
@@ -252,8 +281,8 @@ fn words(address: &[u8]) -> u32 {
         .fold(0, |hash, word| hash ^ u32::from_ne_bytes(word))
 }
 
-#[inline]
-fn ports(packet: &impl Packet, at: usize, protocol: u8) -> u32 {
+#[inline(always)]
+fn ports(packet: impl Packet + Copy, at: usize, protocol: u8) -> u32 {
     let offset = match protocol {
         IPPROTO_TCP | IPPROTO_UDP | IPPROTO_DCCP | IPPROTO_ESP | IPPROTO_SCTP | IPPROTO_UDPLITE => {
             0
