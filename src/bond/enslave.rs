@@ -117,7 +117,7 @@ pub(crate) fn enslave(
         device.disable_lro(rtnl);
     }
     dev.data().history.reserve(rtnl)?;
-    if config.mode.uses_hash() {
+    if config.mode.uses_number() {
         dev.reserve_choice(rtnl)?;
     }
     xdp::join(dev, device, extack, rtnl)?;

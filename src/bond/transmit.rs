@@ -91,12 +91,15 @@ fn start_xmit_hash(dev: &BondDev, skb: SkBuff, rcu: &Rcu) -> i32 {
             let hash = policy::hash::layer2(Outgoing(dev, skb.view()));
             transmit_or_drop(dev, skb, by_hash(dev, hash, rcu))
         }
-        HashPolicy::Layer34 if !skb.has_socket() => {
-            let hash = policy::hash::hash(HashPolicy::Layer34, Outgoing(dev, skb.view()));
-            transmit_or_drop(dev, skb, by_hash(dev, hash, rcu))
-        }
+        HashPolicy::Layer34 if !skb.has_socket() => start_xmit_ports(dev, skb, rcu),
         _ => start_xmit_any_hash(dev, skb, rcu),
     }
+}
+
+#[inline(never)]
+fn start_xmit_ports(dev: &BondDev, skb: SkBuff, rcu: &Rcu) -> i32 {
+    let hash = policy::hash::hash(HashPolicy::Layer34, Outgoing(dev, skb.view()));
+    transmit_or_drop(dev, skb, by_hash(dev, hash, rcu))
 }
 
 #[inline(never)]
@@ -199,25 +202,35 @@ fn stand_in<'a>(dev: &'a BondDev, rcu: &'a Rcu) -> Option<&'a SlaveDev> {
 }
 
 /// IGMP goes through the active slave, so that a switch sees it on one port only; all else in turn.
-#[inline]
+#[inline(always)]
 pub(super) fn round_robin<'a>(
     dev: &'a BondDev,
     is_igmp: bool,
     rcu: &'a Rcu,
 ) -> Option<&'a SlaveDev> {
     if is_igmp {
-        if let Some(active) = dev.slot_rcu(rcu, Slot::Active) {
-            return Some(active);
-        }
+        return dev
+            .slot_rcu(rcu, Slot::Active)
+            .or_else(|| after(dev, 0, rcu));
     }
     let bond = dev.data();
     let packets_per_slave = bond.packets_per_slave.load(Ordering::Relaxed);
-    let counter = match (is_igmp, packets_per_slave) {
-        (true, _) => 0,
-        (false, 0) => net::sync::random_u32(),
-        (false, _) => bond.get_ref().turn.increment(),
+    let counter = match packets_per_slave {
+        0 => net::sync::random_u32(),
+        _ => bond.get_ref().turn.increment(),
     };
-    let slot = transmit::slot(counter, packets_per_slave, dev.lower_count())?;
+    let turn = transmit::turn(counter, packets_per_slave);
+    match dev.choose_of_all(turn, rcu) {
+        Some(slave) if slave.dev().has_link() => Some(slave),
+        _ => after(dev, turn, rcu),
+    }
+}
+
+/// The slave whose turn it is, or else the next one that can send.
+#[cold]
+#[inline(never)]
+fn after<'a>(dev: &'a BondDev, turn: u32, rcu: &'a Rcu) -> Option<&'a SlaveDev> {
+    let slot = turn.checked_rem(dev.lower_count())?;
     let slaves = dev.lowers_rcu(rcu).map(|slave| (slave, can_send(slave)));
     transmit::take_turn(slaves, slot)
 }
@@ -275,7 +288,7 @@ pub(super) fn hash_policy(dev: &BondDev) -> HashPolicy {
 }
 
 /// The slave that a hash picks among those that can send.
-#[inline]
+#[inline(always)]
 pub(super) fn by_hash<'a>(dev: &'a BondDev, hash: u32, rcu: &'a Rcu) -> Option<&'a SlaveDev> {
     match dev.choose(hash, rcu) {
         Some(slave) if slave.dev().has_link() => Some(slave),
@@ -285,6 +298,7 @@ pub(super) fn by_hash<'a>(dev: &'a BondDev, hash: u32, rcu: &'a Rcu) -> Option<&
 
 /// As [`by_hash`], before [`links_changed`] has heard of a lost carrier.
 #[cold]
+#[inline(never)]
 fn by_hash_now<'a>(dev: &'a BondDev, hash: u32, rcu: &'a Rcu) -> Option<&'a SlaveDev> {
     let able = || dev.lowers_rcu(rcu).filter(|slave| can_send(slave));
     let count = able().fold(0u32, |count, _| count.saturating_add(1));
@@ -292,9 +306,10 @@ fn by_hash_now<'a>(dev: &'a BondDev, hash: u32, rcu: &'a Rcu) -> Option<&'a Slav
     able().nth(place as usize)
 }
 
-/// Notes which slaves can send, for the modes that hash; without one that is about to leave.
+/// Notes which slaves can send, for the modes that choose by a number; without one that is about to
+/// leave.
 pub(super) fn links_changed(dev: &BondDev, leaving: Option<&SlaveDev>, rtnl: &Rtnl) {
-    if !dev.data().config().mode.uses_hash() {
+    if !dev.data().config().mode.uses_number() {
         return;
     }
     let able = dev

@@ -129,10 +129,30 @@ impl<T: Master> Dev<T> {
 
     /// Chooses a lower device of the table by a number; none if it is empty, or about to change.
     #[inline(always)]
-    pub fn choose<'a>(&'a self, number: u32, _rcu: &'a Rcu) -> Option<&'a Lower<T>> {
+    pub fn choose<'a>(&'a self, number: u32, rcu: &'a Rcu) -> Option<&'a Lower<T>> {
+        self.choose_if(number, |_| true, rcu)
+    }
+
+    /// As [`Self::choose`], but only while all lower devices are in the table.
+    #[inline(always)]
+    pub fn choose_of_all<'a>(&'a self, number: u32, rcu: &'a Rcu) -> Option<&'a Lower<T>> {
+        self.choose_if(number, |len| len == self.lower_count(), rcu)
+    }
+
+    #[inline(always)]
+    fn choose_if<'a>(
+        &'a self,
+        number: u32,
+        allows: impl FnOnce(u32) -> bool,
+        _rcu: &'a Rcu,
+    ) -> Option<&'a Lower<T>> {
         // SAFETY: A table is freed a grace period after it was replaced, or with the master.
         let table = unsafe { self.private().choices.0.load(Ordering::Acquire).as_ref() }?;
-        let place = number.checked_rem(table.len.load(Ordering::Acquire))?;
+        let len = table.len.load(Ordering::Acquire);
+        if !allows(len) {
+            return None;
+        }
+        let place = number.checked_rem(len)?;
         let lower = table.places.get(place as usize)?.load(Ordering::Acquire);
         // SAFETY: By the type invariant it was linked when it was read, and lower devices are freed
         // a grace period after they were unlinked.

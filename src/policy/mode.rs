@@ -109,4 +109,9 @@ impl Mode {
     pub const fn uses_hash(self) -> bool {
         matches!(self, Mode::Xor | Mode::Ieee8023ad)
     }
+
+    /// Whether a number picks the slave among those that can send: a hash, or that of a turn.
+    pub const fn uses_number(self) -> bool {
+        self.uses_hash() || matches!(self, Mode::RoundRobin)
+    }
 }

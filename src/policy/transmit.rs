@@ -9,17 +9,22 @@ use crate::mode::Mode;
 use crate::name::IfName;
 use crate::options::{Excerpt, OptionError, OptionId, Reason};
 
-/// The place in the list of slaves whose turn it is in balance-rr; none if there are no slaves.
+/// Whose turn it is in balance-rr: the number of a slave, counted on from the last to the first.
 ///
 /// `counter` is a number that grows by one with each packet, or a random number if
 /// `packets_per_slave` is 0.
+#[inline(always)]
+pub fn turn(counter: u32, packets_per_slave: u16) -> u32 {
+    match packets_per_slave {
+        0 | 1 => counter,
+        packets => counter.checked_div(u32::from(packets)).unwrap_or(counter),
+    }
+}
+
+/// The place in the list of slaves whose turn it is; none if there are no slaves.
 #[inline]
 pub fn slot(counter: u32, packets_per_slave: u16, slaves: u32) -> Option<u32> {
-    let turn = match packets_per_slave {
-        0 | 1 => counter,
-        packets => counter.checked_div(u32::from(packets))?,
-    };
-    turn.checked_rem(slaves)
+    turn(counter, packets_per_slave).checked_rem(slaves)
 }
 
 /// The slave at this place of the list, or else the next one that can send, starting over at the
