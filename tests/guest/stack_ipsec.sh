@@ -197,6 +197,42 @@ test_no_slave_no_state() {
 	fails_with "Device failed to offload this state" state 9 out
 }
 
+test_no_packet_in_clear_through_a_backup() {
+	# Where the active slave keeps its role for a while without carrier, a backup of ours carries the
+	# traffic: not what was left to the hardware of the active one.
+	local name
+	for name in a0 b0; do
+		ID[$name]=$netdevsim_id
+		make_links netdevsim $name
+	done
+	make_bond b7 mode active-backup miimon 100 downdelay 30000
+	enslave b7 a0 b0
+	wait_for 10 "b0 to be up" mii_status b0 up
+	set_option b7 active_slave a0
+	ip neighbour add $PEER dev b7 lladdr 02:00:00:00:00:99
+	policy
+	state 9 out
+	send 3
+	is "$(encrypted a0)" 3 "packets that a0 encrypts"
+	cut_link a0
+	wait_for 10 "a0 to be going down" mii_status a0 "going down"
+	send 3
+	active b7 a0
+	is "$(encrypted a0)" 3 "packets that a0 encrypts, without carrier"
+	kmsg_has "unused sa_idx" && fail "a packet in clear was given to a slave that holds no state" || :
+}
+
+test_other_modes_do_it_in_software() {
+	local mode
+	for mode in balance-rr balance-xor broadcast; do
+		make_bond b7 mode $mode miimon 100
+		state 9 out
+		is "$(ip xfrm state list | grep -c offload || :)" 0 "states in hardware, $mode"
+		teardown_states
+		ip link del b7
+	done
+}
+
 test_a_bond_holds_no_states_for_a_bond() {
 	start active-backup
 	ip link set b7 down
