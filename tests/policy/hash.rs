@@ -7,6 +7,8 @@
 
 use policy::hash::{hash, of_flow, Flow, HashPolicy, Packet};
 use proptest::prelude::*;
+
+use crate::cases::cases;
 use std::collections::HashMap;
 
 const ALL: [HashPolicy; 6] = [
@@ -473,6 +475,8 @@ fn any_address() -> impl Strategy<Value = [u8; 16]> {
 }
 
 proptest! {
+    #![proptest_config(cases(256))]
+
     #[test]
     fn no_frame_is_too_odd(
         bytes in any_frame(),

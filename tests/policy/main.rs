@@ -5,6 +5,7 @@
 
 mod address;
 mod arp;
+mod cases;
 mod documentation;
 mod group;
 mod hash;
@@ -21,6 +22,7 @@ mod paths;
 mod properties;
 mod properties_of_arp;
 mod properties_of_options;
+mod properties_of_parsers;
 mod receive;
 mod select;
 mod table;

@@ -8,6 +8,7 @@ use policy::options::{parse, ArpTargets, Request, TargetError, MAX_TARGETS};
 use policy::{Mode, OptionId, Value};
 use proptest::prelude::*;
 
+use crate::cases::cases;
 use crate::options::{active_backup, refused, written, IDLE, UP};
 
 #[test]
@@ -138,11 +139,7 @@ fn address() -> impl Strategy<Value = Ipv4Addr> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: 1000,
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    })]
+    #![proptest_config(cases(1000))]
 
     #[test]
     fn a_list_of_targets_is_a_short_vec_without_duplicates(

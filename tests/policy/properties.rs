@@ -7,6 +7,7 @@ use policy::transmit::{slot, take_turn};
 use policy::{handle, Event, Group, LinkState, Mode, OptionId, Port, Ports, Reselect};
 use proptest::prelude::*;
 
+use crate::cases::cases;
 use crate::world::{config, Step, World};
 
 /// Something that happens to a bond.
@@ -155,11 +156,7 @@ impl Step {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: 2000,
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    })]
+    #![proptest_config(cases(2000))]
 
     #[test]
     fn an_active_slave_exists_whenever_one_is_usable((mode, ops) in ops()) {

@@ -6,6 +6,7 @@ use policy::arp::{skip_tags, Arp, Discovery, Duty, Micros, Monitor, Traffic};
 use policy::{Event, Link, LinkState, Mode, Ports};
 use proptest::prelude::*;
 
+use crate::cases::cases;
 use crate::network::{Entry, Network, LATE};
 use crate::world::config;
 
@@ -141,11 +142,7 @@ fn bound(net: &Network, duty: Duty) -> Micros {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: 400,
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    })]
+    #![proptest_config(cases(400))]
 
     #[test]
     fn a_dead_path_is_noticed_within_the_bound(trace in trace()) {
@@ -296,11 +293,7 @@ fn link() -> impl Strategy<Value = Link> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: 2000,
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    })]
+    #![proptest_config(cases(2000))]
 
     #[test]
     fn nothing_panics_whatever_the_clocks_say(

@@ -7,6 +7,7 @@ use policy::options::{RawParams, Values, OPTIONS};
 use policy::{Config, DeviceState, HwAddr, IfName, Mode, OptionId, Value};
 use proptest::prelude::*;
 
+use crate::cases::cases;
 use crate::world::config;
 
 fn option() -> impl Strategy<Value = &'static OptionDesc> {
@@ -117,11 +118,7 @@ fn is_tied(set: OptionId, read: OptionId) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: 4000,
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    })]
+    #![proptest_config(cases(4000))]
 
     #[test]
     fn anything_can_be_parsed_and_a_refusal_is_one_sentence(desc in option(), text in text()) {
