@@ -8,7 +8,7 @@ MAKEFLAGS += --no-print-directory
 GUEST_KERNEL = $(or $(KERNEL),distro)
 T ?=
 
-.PHONY: help all install test test-list demo demo-ethernet fmt fmt-check clippy sparse doc \
+.PHONY: help all install test test-list fuzz demo demo-ethernet fmt fmt-check clippy sparse doc \
 	setup update debug-kernel guest guest-module clean
 
 all: ## build bonding.ko for the running or the distribution's kernel (KDIR=tree: for another prepared kernel tree; KERNEL=debug: for the debug kernel)
@@ -25,6 +25,10 @@ test: ## run all tests (T=name or T=name:case: only these; KERNEL=debug: in the 
 
 test-list: ## list the tests, each with the command that runs it alone
 	@tests/run --list
+
+fuzz: guest-module ## go on with generated input that nobody has tried (MINUTES=n, default 10; SEED=n OPS=n: this one; SCRIPT=file: this script)
+	@tests/fuzz/run --kernel '$(GUEST_KERNEL)' $(if $(MINUTES),--minutes '$(MINUTES)') $(if $(SEED),--seed '$(SEED)') \
+		$(if $(OPS),--operations '$(OPS)') $(if $(SCRIPT),--script '$(SCRIPT)') $(if $(CPUS),--cpus '$(CPUS)')
 
 demo: guest-module ## see it work: two InfiniBand ports as one, while a cable is pulled
 	@scripts/guest --kernel '$(GUEST_KERNEL)' --icount -- bash /project/tests/demo.sh

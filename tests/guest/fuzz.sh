@@ -1,0 +1,83 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# guest: --icount
+# timeout: 600
+#
+# Netlink messages, writes to sysfs and frames of which anything may be wrong: the cases of
+# tests/fuzz/corpus, and some that are generated from a seed. The kernel has to survive, and to tell the
+# same by all its interfaces. By hand, with a script of one's own or with another seed:
+#
+#   make fuzz SEED=7
+#   make fuzz SCRIPT=build/test-logs/fuzz/found.ops
+#
+# make fuzz MINUTES=60 goes on with seeds that nobody has tried.
+
+. "${BASH_SOURCE[0]%/*}/bond.sh"
+
+FUZZ=/project/tests/fuzz
+# "SEED OPERATIONS" in a line.
+SEEDS=$FUZZ/corpus/seeds
+
+setup() {
+	local name
+	unload
+	copy_module
+	modprobe tls
+	insmod "$WORK/bonding.ko" max_bonds=0
+	# The log tells which operation was the last one.
+	sysctl -qw kernel.printk_devkmsg=on net.ipv6.conf.default.accept_dad=0 net.ipv6.conf.default.dad_transmits=0
+	# A kernel that hangs shall not be waited for until time is up.
+	for name in softlockup_panic panic_on_rcu_stall hung_task_panic; do
+		sysctl -qw kernel.$name=1 2>/dev/null || :
+	done
+	make_links veth a0 b0 c0 d0
+	gcc -O1 -Wall -Werror -o "$WORK/fuzz" $FUZZ/guest/*.c
+}
+
+# The module decompressed, in memory, for the scripts that load it again.
+copy_module() {
+	local file
+	file=$(modinfo -n bonding)
+	if [[ $file == *.xz ]]; then
+		xz -dc "$file" >"$WORK/bonding.ko"
+	else
+		cp "$file" "$WORK/bonding.ko"
+	fi
+	strip --strip-debug "$WORK/bonding.ko"
+}
+
+# fuzz SCRIPT...: fails with the last operations. What it tried is in the kernel log.
+fuzz() {
+	FUZZ_MODULE=$WORK/bonding.ko "$WORK/fuzz" /run/netns/peer "$@" >"$WORK/said" || {
+		cat "$WORK/said"
+		return 1
+	}
+	sed 's/^/<6>fuzz: /' "$WORK/said" >/dev/kmsg
+	ip -d link show >/dev/null
+}
+
+test_what_was_found_before() {
+	fuzz $FUZZ/corpus/*.ops
+}
+
+test_what_need_not_be_left_to_chance() {
+	python3 $FUZZ/generate.py basics >"$WORK/basics"
+	fuzz "$WORK/basics"
+}
+
+test_what_seeds_generate() {
+	local seed operations
+	while read -r seed operations; do
+		[[ $seed != "#" ]] || continue
+		python3 $FUZZ/generate.py "$seed" "$operations" >"$WORK/seed-$seed"
+		fuzz "$WORK/seed-$seed"
+	done <$SEEDS
+}
+
+if [[ -n ${SCRIPT-} ]]; then
+	test_a_script() {
+		fuzz "$SCRIPT"
+	}
+fi
+
+ktap_main "$@"
