@@ -398,8 +398,9 @@ teardown() {
 	pids=$(jobs -p)
 	# shellcheck disable=SC2086
 	[[ -z $pids ]] || kill $pids 2>/dev/null
-	for device in $(ip -d -j link show | jq -r '.[] | select(.linkinfo.info_kind |
-		IN("vlan", "macvlan", "bond", "team", "bridge", "dummy", "veth", "vrf")) | .ifname'); do
+	for device in $(ip -d -j link show | jq -r '.[] | select(.linkinfo.info_kind // "" |
+		IN("vlan", "macvlan", "bond", "team", "bridge", "dummy", "veth", "vrf") or startswith("asked_")) |
+		.ifname'); do
 		ip link delete "$device" 2>/dev/null
 	done
 	[[ ${LINK_KIND-} != virtio ]] || return_virtio_cards
