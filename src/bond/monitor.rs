@@ -13,6 +13,7 @@ use super::failover::{self, Source};
 use super::slave::{read_link_settings, set_roles, Key, Slaves};
 use super::{announce, arp, link_type, paths, release, transmit, xdp, Bond, BondDev, SlaveDev};
 use core::sync::atomic::Ordering;
+use kernel::error::Result;
 use net::device::Dev;
 use net::netdev_info;
 use net::netdevice::NetDevice;
@@ -254,9 +255,9 @@ fn tell_info(dev: &BondDev, rtnl: &Rtnl) {
 pub(crate) struct Events;
 
 impl Listener for Events {
-    fn event(device: &NetDevice, event: notifier::Event, rtnl: &Rtnl) {
+    fn event(device: &NetDevice, event: notifier::Event, rtnl: &Rtnl) -> Result {
         if !device.is_bonding() {
-            return;
+            return Ok(());
         }
         if event == notifier::Event::Change {
             if let Some(dev) = Dev::<Bond>::from_netdev(device) {
@@ -266,15 +267,15 @@ impl Listener for Events {
             }
         }
         if !device.is_slave() {
-            return;
+            return Ok(());
         }
         let Some(dev) = device.master(rtnl).and_then(Dev::<Bond>::from_netdev) else {
-            return;
+            return Ok(());
         };
-        let Some(slave) = dev.lower_of(rtnl, device) else {
-            return;
-        };
-        slave_event(dev, slave, event, rtnl);
+        if let Some(slave) = dev.lower_of(rtnl, device) {
+            slave_event(dev, slave, event, rtnl);
+        }
+        Ok(())
     }
 }
 

@@ -55,9 +55,9 @@ impl Writer for Shown {
 pub(crate) struct DebugFiles;
 
 impl Listener for DebugFiles {
-    fn event(dev: &NetDevice, event: Event, rtnl: &Rtnl) {
+    fn event(dev: &NetDevice, event: Event, rtnl: &Rtnl) -> Result {
         let Some(bond) = BondDev::from_netdev(dev) else {
-            return;
+            return Ok(());
         };
         match event {
             Event::Register | Event::ChangeName => {
@@ -70,6 +70,7 @@ impl Listener for DebugFiles {
             Event::Unregister => drop(bond.data().events_file.replace(rtnl, None)),
             _ => {}
         }
+        Ok(())
     }
 }
 

@@ -21,9 +21,9 @@ use policy::{Duplex, Mode, OptionId};
 pub(crate) struct Files;
 
 impl Listener for Files {
-    fn event(dev: &NetDevice, event: Event, rtnl: &Rtnl) {
+    fn event(dev: &NetDevice, event: Event, rtnl: &Rtnl) -> kernel::error::Result {
         let Some(bond) = BondDev::from_netdev(dev) else {
-            return;
+            return Ok(());
         };
         match event {
             Event::Register | Event::ChangeName => {
@@ -31,14 +31,18 @@ impl Listener for Files {
                     // Without the directory, of which the user was told when it could not be made.
                     Ok(()) => {}
                     Err(err) if err == ENOENT => {}
-                    Err(_) => {
+                    // Scripts that look after a bond read its file: rather no bond than one that
+                    // they do not see.
+                    Err(err) => {
                         netdev_warn!(dev, "Cannot create /proc/net/bonding/{}", dev.name());
+                        return Err(err);
                     }
                 }
             }
             Event::Unregister => procfs::unpublish(bond, rtnl),
             _ => {}
         }
+        Ok(())
     }
 }
 

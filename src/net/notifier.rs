@@ -42,7 +42,12 @@ pub enum Event {
 /// A listener.
 pub trait Listener: 'static {
     /// An event of `dev`. May sleep. See [`Event`] for the lock that is held besides RTNL.
-    fn event(dev: &NetDevice, event: Event, rtnl: &Rtnl);
+    ///
+    /// # Errors
+    ///
+    /// An error to [`Event::Register`] or [`Event::ChangeName`] undoes what the event is about; the
+    /// others tell what has happened, and nobody asks what is answered.
+    fn event(dev: &NetDevice, event: Event, rtnl: &Rtnl) -> Result;
 }
 
 /// A listener that is registered, until this is dropped.
@@ -110,11 +115,18 @@ unsafe extern "C" fn call<L: Listener>(
     };
     // SAFETY: The chain is called under RTNL, with a `struct netdev_notifier_info`, whose device is
     // valid during the call.
-    unsafe {
+    let res = unsafe {
         let dev = (*info.cast::<bindings::netdev_notifier_info>()).dev;
-        L::event(NetDevice::from_raw(dev), event, Rtnl::assume());
+        L::event(NetDevice::from_raw(dev), event, Rtnl::assume())
+    };
+    // notifier_from_errno()
+    match res {
+        Ok(()) => bindings::NOTIFY_OK as i32,
+        Err(err) => {
+            bindings::NOTIFY_STOP_MASK as i32
+                | (bindings::NOTIFY_OK as i32).wrapping_sub(err.to_errno())
+        }
     }
-    bindings::NOTIFY_DONE as i32
 }
 
 /// Events that a driver itself sends along the notifier chain.
