@@ -4,16 +4,22 @@
 //! settings.
 
 use super::message::Of;
+use super::monitor::{self, NEVER};
 use super::slave::{read_link_settings, Key};
 use super::{is_active_backup, is_mode, BondDev, SlaveDev};
+use core::sync::atomic::Ordering;
 use kernel::prelude::*;
 use net::netdevice::{LinkSettings, NetDevice, Stats, Vlan, ARPHRD_INFINIBAND};
 use net::published::Slot;
 use net::rcu::Rcu;
 use net::rtnl::Rtnl;
+use net::sync::now_ms;
 use net::timestamp::TimestampInfo;
 use net::{netdev_err, netdev_warn};
-use policy::{Duplex, LinkState, Mode};
+use policy::{Duplex, LinkState, Millis, Mode};
+
+/// How long to wait for memory before the next try, in ms.
+const LISTS_RETRY_MS: Millis = 100;
 
 /// Sets the MTU of all slaves, or of none.
 pub(super) fn change_mtu(dev: &BondDev, mtu: u32, rtnl: &Rtnl) -> Result {
@@ -133,11 +139,43 @@ pub(super) fn all_have_addrs(dev: &BondDev) -> bool {
 }
 
 /// Passes the bond's address lists on: to the slave that has its addresses, or to all.
-pub(super) fn rx_mode(dev: &BondDev, rtnl: &Rtnl, sync: &mut dyn FnMut(&NetDevice, bool)) {
+pub(super) fn rx_mode(
+    dev: &BondDev,
+    rtnl: &Rtnl,
+    sync: &mut dyn FnMut(&NetDevice, bool) -> Result,
+) {
+    let mut res = Ok(());
     if all_have_addrs(dev) {
-        dev.lowers(rtnl).for_each(|slave| sync(slave.dev(), true));
+        for slave in dev.lowers(rtnl) {
+            res = sync(slave.dev(), true).and(res);
+        }
     } else if let Some(slave) = dev.settled(rtnl) {
-        sync(slave.dev(), false);
+        res = sync(slave.dev(), false);
+    }
+    owe_lists(dev, res, rtnl);
+}
+
+/// Gives slaves the bond's address lists again, if there was no memory for all of them.
+pub(super) fn retry_lists(dev: &BondDev, rtnl: &Rtnl) {
+    let due = dev.data().lists_due.load(Ordering::Relaxed);
+    if due == NEVER || due > now_ms() {
+        return;
+    }
+    dev.data().lists_due.store(NEVER, Ordering::Relaxed);
+    if dev.is_up() {
+        rx_mode(dev, rtnl, &mut |slave, multiple| {
+            slave.sync_addrs_from(rtnl, dev, multiple)
+        });
+    }
+}
+
+/// Has the bond's address lists given to slaves again, if this did not work: without them, a slave
+/// would not receive multicast packets, and nobody would know why.
+pub(super) fn owe_lists(dev: &BondDev, res: Result, rtnl: &Rtnl) {
+    if res.is_err() {
+        let due = now_ms().saturating_add(LISTS_RETRY_MS);
+        dev.data().lists_due.store(due, Ordering::Relaxed);
+        monitor::arm(dev, rtnl);
     }
 }
 

@@ -3,7 +3,7 @@
 //! How a device becomes a slave. Whatever fails, bond and device are as they were.
 
 use super::address::{addr_of, restore, steal_addr};
-use super::device::{all_have_addrs, give_mtu, give_rx_flags};
+use super::device::{all_have_addrs, give_mtu, give_rx_flags, owe_lists};
 use super::failover::{self, Source};
 use super::message::Of;
 use super::slave::{read_link_settings, set_role, tell, Key, Slave};
@@ -167,7 +167,7 @@ fn join(dev: &BondDev, slave: &SlaveDev, config: &Config, rtnl: &Rtnl) {
         give_rx_flags(dev, device, rtnl);
     }
     if all_have_addrs(dev) && dev.is_up() {
-        device.sync_addrs_from(rtnl, dev, true);
+        owe_lists(dev, device.sync_addrs_from(rtnl, dev, true), rtnl);
     }
     monitor::update_features(dev, rtnl);
     xdp::update_features(dev, rtnl);

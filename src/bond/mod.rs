@@ -118,6 +118,9 @@ pub(crate) struct Bond {
     deadline: AtomicU64,
     /// Whether there is something to do that waits for no time.
     kicked: AtomicBool,
+    /// When slaves are given the bond's address lists again, since there was no memory for all; in
+    /// ms, `u64::MAX` for never.
+    lists_due: AtomicU64,
     /// What has been decided lately, and the file that shows it.
     history: Arc<History>,
     pub(crate) events_file: RtnlCell<Option<EventsFile>>,
@@ -195,6 +198,7 @@ impl Master for Bond {
                 look: AtomicBool::new(false),
                 deadline: AtomicU64::new(u64::MAX),
                 kicked: AtomicBool::new(false),
+                lists_due: AtomicU64::new(u64::MAX),
                 history: History::new()?,
                 events_file: RtnlCell::new(None),
                 prober <- arp::Prober::new(defaults),
@@ -282,7 +286,7 @@ impl Master for Bond {
         device::rx_flags_changed(dev, promisc, allmulti, rtnl);
     }
 
-    fn rx_mode(dev: &BondDev, rtnl: &Rtnl, sync: &mut dyn FnMut(&NetDevice, bool)) {
+    fn rx_mode(dev: &BondDev, rtnl: &Rtnl, sync: &mut dyn FnMut(&NetDevice, bool) -> Result) {
         device::rx_mode(dev, rtnl, sync);
     }
 

@@ -8,7 +8,7 @@
 //! polls of all bonds share one timer ([`net::poll`]) and take no lock; one that finds something new
 //! has the work of that bond run.
 
-use super::device::all_have_addrs;
+use super::device::{all_have_addrs, retry_lists};
 use super::failover::{self, Source};
 use super::slave::{read_link_settings, set_roles, Key, Slaves};
 use super::{announce, arp, link_type, paths, release, transmit, xdp, Bond, BondDev, SlaveDev};
@@ -25,7 +25,7 @@ use net::rtnl::{self, Rtnl};
 use net::sync::{jiffies, msecs_to_jiffies, now_ms, now_us};
 use policy::{Config, Event, Millis};
 
-const NEVER: Millis = u64::MAX;
+pub(super) const NEVER: Millis = u64::MAX;
 
 /// How long to wait for RTNL before the next try, in ms; the shortest time that there is.
 const RETRY_MS: u32 = 1;
@@ -66,6 +66,7 @@ pub(super) fn stop(dev: &BondDev, rtnl: &Rtnl) {
     bond.next_poll.store(poll::NEVER, Ordering::Relaxed);
     dev.cancel_work(rtnl);
     bond.deadline.store(NEVER, Ordering::Relaxed);
+    bond.lists_due.store(NEVER, Ordering::Relaxed);
     paths::cancel(dev);
     announce::cancel(dev, rtnl);
     failover::settle(dev, Source::PLAIN, rtnl);
@@ -100,8 +101,11 @@ pub(super) fn arm(dev: &BondDev, rtnl: &Rtnl) {
 }
 
 fn next_due(dev: &BondDev) -> Millis {
-    let deadline = dev.data().deadline.load(Ordering::Relaxed);
-    deadline.min(paths::due(dev))
+    let bond = dev.data();
+    bond.deadline
+        .load(Ordering::Relaxed)
+        .min(bond.lists_due.load(Ordering::Relaxed))
+        .min(paths::due(dev))
 }
 
 fn schedule_for(dev: &BondDev, due: Millis) {
@@ -146,6 +150,7 @@ pub(super) fn work(dev: &BondDev) {
     let rtnl: &Rtnl = &rtnl;
     bond.kicked.store(false, Ordering::Release);
     failover::settle(dev, Source::PLAIN, rtnl);
+    retry_lists(dev, rtnl);
 
     let now = now_ms();
     if dev.is_running() {
@@ -184,6 +189,7 @@ fn is_idle(dev: &BondDev) -> bool {
     let rcu = net::rcu::read_lock();
     !bond.kicked.load(Ordering::Acquire)
         && bond.deadline.load(Ordering::Relaxed) == NEVER
+        && bond.lists_due.load(Ordering::Relaxed) == NEVER
         && !announce::is_pending(&bond)
         && dev
             .lowers_rcu(&rcu)

@@ -144,25 +144,22 @@ impl NetDevice {
     /// Puts `from`'s unicast and multicast addresses on this device.
     ///
     /// `multiple` tells that other devices get them as well. Takes both address locks.
-    pub fn sync_addrs_from(&self, _rtnl: &Rtnl, from: &NetDevice, multiple: bool) {
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM` if some are missing now; another call adds them.
+    pub fn sync_addrs_from(&self, _rtnl: &Rtnl, from: &NetDevice, multiple: bool) -> Result {
         // SAFETY: Both devices are allocated and RTNL is held.
-        unsafe { bindings::nh_sync_addresses(self.as_ptr(), from.as_ptr(), multiple) };
+        to_result(unsafe { bindings::nh_sync_addresses(self.as_ptr(), from.as_ptr(), multiple) })
     }
 
     /// As [`Self::sync_addrs_from`], for `ndo_set_rx_mode`, whose caller holds `from`'s address
     /// lock with bottom halves off.
-    pub(crate) fn sync_addrs_locked(&self, from: &NetDevice, multiple: bool) {
-        let (to, from) = (self.as_ptr(), from.as_ptr());
+    pub(crate) fn sync_addrs_locked(&self, from: &NetDevice, multiple: bool) -> Result {
         // SAFETY: Both devices are allocated and `from`'s address lock is held by the caller.
-        unsafe {
-            if multiple {
-                bindings::dev_uc_sync_multiple(to, from);
-                bindings::dev_mc_sync_multiple(to, from);
-            } else {
-                bindings::dev_uc_sync(to, from);
-                bindings::dev_mc_sync(to, from);
-            }
-        }
+        to_result(unsafe {
+            bindings::nh_sync_addresses_locked(self.as_ptr(), from.as_ptr(), multiple)
+        })
     }
 
     /// Takes the addresses off this device that came from `from`. Takes both address locks.

@@ -130,7 +130,7 @@ pub trait Master: Sized + Send + Sync + 'static {
     /// The device's address lists changed (`ndo_set_rx_mode`): calls `sync` for each lower device
     /// that shall have them; the second argument is whether it shares them with others. Address lock
     /// held, no sleeping.
-    fn rx_mode(dev: &Dev<Self>, rtnl: &Rtnl, sync: &mut dyn FnMut(&NetDevice, bool));
+    fn rx_mode(dev: &Dev<Self>, rtnl: &Rtnl, sync: &mut dyn FnMut(&NetDevice, bool) -> Result);
 
     /// The MTU shall change, to this many bytes (`ndo_change_mtu`).
     fn change_mtu(dev: &Dev<Self>, mtu: u32, rtnl: &Rtnl) -> Result;

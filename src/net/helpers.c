@@ -128,17 +128,29 @@ int nh_keep_addr_on_down(struct net_device *dev, int keep)
 }
 
 /* Takes the address lock of @from, bottom halves off. */
-void nh_sync_addresses(struct net_device *to, struct net_device *from, bool multiple)
+/* Both lists, whatever becomes of the first. */
+int nh_sync_addresses_locked(struct net_device *to, struct net_device *from, bool multiple)
 {
-	netif_addr_lock_bh(from);
+	int uc, mc;
+
 	if (multiple) {
-		dev_uc_sync_multiple(to, from);
-		dev_mc_sync_multiple(to, from);
+		uc = dev_uc_sync_multiple(to, from);
+		mc = dev_mc_sync_multiple(to, from);
 	} else {
-		dev_uc_sync(to, from);
-		dev_mc_sync(to, from);
+		uc = dev_uc_sync(to, from);
+		mc = dev_mc_sync(to, from);
 	}
+	return uc ? uc : mc;
+}
+
+int nh_sync_addresses(struct net_device *to, struct net_device *from, bool multiple)
+{
+	int err;
+
+	netif_addr_lock_bh(from);
+	err = nh_sync_addresses_locked(to, from, multiple);
 	netif_addr_unlock_bh(from);
+	return err;
 }
 
 void nh_dev_hold(struct net_device *dev, netdevice_tracker *tracker)

@@ -31,7 +31,8 @@ netdev_features_t nh_add_tso_features(netdev_features_t features, netdev_feature
 void nh_lockdep_set_classes(struct net_device *dev);
 void nh_eth_hw_addr_random(struct net_device *dev);
 int nh_keep_addr_on_down(struct net_device *dev, int keep);
-void nh_sync_addresses(struct net_device *to, struct net_device *from, bool multiple);
+int nh_sync_addresses_locked(struct net_device *to, struct net_device *from, bool multiple);
+int nh_sync_addresses(struct net_device *to, struct net_device *from, bool multiple);
 void nh_dev_hold(struct net_device *dev, netdevice_tracker *tracker);
 void nh_dev_put(struct net_device *dev, netdevice_tracker *tracker);
 bool nh_linkwatch_pending(const struct net_device *dev);
