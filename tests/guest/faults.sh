@@ -1,0 +1,396 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# guest: --icount
+# timeout: 1200
+#
+# Memory runs out: each allocation of an operation fails once, in turn. The operation is refused, and
+# everything is as before; or it succeeds, because it can do without, and all of it is done. Then the next
+# try succeeds. tests/tools/faults.c does this, and says more. Needs the debug kernel:
+#
+#   make test KERNEL=debug T=faults
+#
+# The lines that begin with "# faults:" in build/test-logs/faults.output are the numbers of points tried.
+
+. "${BASH_SOURCE[0]%/*}/ipoib.sh"
+
+DEBUGFS=/sys/kernel/debug
+BONDING=$SYSFS/b7/bonding
+# What changes with each failover, or each link that is lost.
+COUNTS=(-i "Link Failure Count" -i /link_failure_count -i /18/5/3:)
+
+exec {FIGURES}> >(exec sed -u "s/^/# faults: /")
+
+setup() {
+	[[ -w /proc/thread-self/fail-nth ]] || skip "this kernel injects no faults; the debug kernel does"
+	loaded || modprobe bonding max_bonds=0
+	# What IPv6 makes of a device in the background is not what is looked at here.
+	sysctl -qw net.ipv6.conf.default.disable_ipv6=1
+	build faults
+	set_up_failures
+	failed=()
+}
+
+# Every allocation can fail, and the log says who wanted the memory. Those of the leak detector do not
+# count: it has a pool for that, and would switch itself off.
+set_up_failures() {
+	local kind begin end
+	begin=$(leak_detector head -n 1) end=$(leak_detector tail -n 1)
+	((end - begin < 0x20000)) || fail "the leak detector is not from $begin to $end"
+	for kind in $DEBUGFS/failslab $DEBUGFS/fail_page_alloc; do
+		put N $kind/ignore-gfp-wait
+		put 2 $kind/verbose
+		put 0 $kind/verbose_ratelimit_interval_ms
+		put 32 $kind/stacktrace-depth
+		put "$begin" $kind/reject-start
+		put "$end" $kind/reject-end
+	done
+	put N $DEBUGFS/fail_page_alloc/ignore-gfp-highmem
+	put 0 $DEBUGFS/fail_page_alloc/min-order
+}
+
+# The addresses where the leak detector's code begins and ends; its functions for others are elsewhere.
+leak_detector() {
+	grep -E ' t (mem_pool_alloc|__alloc_object|__create_object|create_object|create_object_percpu|kmemleak_seq_show)$' \
+		/proc/kallsyms | sort | awk '{ print "0x" $1 }' | "$@"
+}
+
+# What can be done without, and what the kernel does not tell its callers of: debugfs; that IPv4 and IPv6
+# could not join their groups on a device that comes up.
+OPTIONAL=(-a debugfs=/sys/kernel/debug/bonding -a ip_mc_up=dev_mcast: -a ip_mc_init_dev=dev_mcast:
+	-a ipv6_add_dev=dev_mcast:)
+
+# try NAME CALL...: each allocation of the first call fails in turn.
+try() {
+	faults "${OPTIONAL[@]}" "${COUNTS[@]}" "$@" 2>&1 | tee "$WORK/faults" >&"$FIGURES" || failed+=("$1")
+	cat "$WORK/faults"
+}
+
+# The end of each case.
+all_done() {
+	((${#failed[@]} == 0)) || fail "not as it should be: ${failed[*]}"
+}
+
+# add_slaves KIND NAME...
+add_slaves() {
+	local kind=$1 name
+	shift
+	for name; do
+		if [[ $kind == netdevsim ]]; then
+			make_netdevsim "$name"
+			ip link set "$name" address "$(link_address "$name")"
+		else
+			ip link add "$name" address "$(link_address "$name")" type "$kind"
+		fi
+	done
+}
+
+# Its address is not random, so that it is the same after a bond was made anew.
+add_bond() {
+	ip link add b7 address 02:00:00:00:07:07 numtxqueues 2 numrxqueues 1 type bond "$@"
+	ip link set b7 up
+}
+
+# bond_of KIND OPTION...: with a0 and b0, of which a0 is the active one.
+bond_of() {
+	local kind=$1
+	shift
+	add_slaves "$kind" a0 b0
+	add_bond "$@"
+	enslave b7 a0 b0
+	wait_for 10 "the bond to have carrier" has_carrier b7
+}
+
+NEW="add b7 bond address=02:00:00:00:07:07 txqueues=2 rxqueues=1"
+
+# -- bonds come and go ------------------------------------------------------------------
+
+test_create_and_delete() {
+	# shellcheck disable=SC2086
+	{
+		try create $NEW , del b7
+		try "create with options" $NEW mode=1 miimon=100 updelay=200 fail_over_mac=1 num_grat_arp=3 , del b7
+		try "create by bonding_masters" write $SYSFS/bonding_masters +b7 , del b7
+		ip link add b7 address 02:00:00:00:07:07 numtxqueues 2 numrxqueues 1 type bond
+		try "delete" del b7 , $NEW
+		try "delete by bonding_masters" write $SYSFS/bonding_masters -b7 , $NEW
+		try "up" set b7 flags=1 , set b7 flags=0
+		ip link set b7 up
+		try "down" set b7 flags=0 , set b7 flags=1
+	}
+	all_done
+}
+
+test_delete_with_slaves() {
+	bond_of dummy mode active-backup miimon 100
+	# shellcheck disable=SC2086
+	try "delete with two slaves" del b7 , $NEW mode=1 miimon=100 , set b7 flags=1 , \
+		set a0 master=b7 , set b0 master=b7
+	all_done
+}
+
+# -- slaves come and go -----------------------------------------------------------------
+
+# enslave_and_release KIND WORD OPTION...
+enslave_and_release() {
+	local kind=$1 word=$2
+	shift 2
+	add_slaves "$kind" a0 b0
+	add_bond "$@"
+	try "$kind, $word: enslave the first" set a0 master=b7 , set a0 master=none
+	enslave b7 a0
+	wait_for 10 "the bond to have carrier" has_carrier b7
+	try "$kind, $word: enslave the second" set b0 master=b7 , set b0 master=none
+	enslave b7 b0
+	try "$kind, $word: release the second" set b0 master=none , set b0 master=b7
+	ip link set b0 nomaster
+	try "$kind, $word: release the last" set a0 master=none , set a0 master=b7
+	all_done
+}
+
+test_dummy_active_backup() {
+	enslave_and_release dummy active-backup mode active-backup miimon 100
+}
+
+test_dummy_round_robin() {
+	enslave_and_release dummy balance-rr mode balance-rr miimon 100
+}
+
+test_dummy_xor() {
+	enslave_and_release dummy balance-xor mode balance-xor miimon 100
+}
+
+test_dummy_broadcast() {
+	enslave_and_release dummy broadcast mode broadcast miimon 100
+}
+
+test_netdevsim_active_backup() {
+	enslave_and_release netdevsim active-backup mode active-backup miimon 100
+}
+
+test_veth_active_backup() {
+	enslave_and_release veth active-backup mode active-backup miimon 100 fail_over_mac active
+}
+
+test_enslave_by_sysfs_and_ioctl() {
+	add_slaves dummy a0 b0
+	add_bond mode active-backup miimon 100
+	enslave b7 a0
+	try "enslave by sysfs" write $BONDING/slaves +b0 , write $BONDING/slaves -b0
+	try "enslave by ioctl" enslave b7 b0 , release b7 b0
+	enslave b7 b0
+	try "release by sysfs" write $BONDING/slaves -b0 , write $BONDING/slaves +b0
+	try "release by ioctl" release b7 b0 , enslave b7 b0
+	all_done
+}
+
+# The bond has a random address, and takes that of its first slave; MTUs differ.
+test_enslave_into_a_new_bond() {
+	add_slaves dummy a0
+	ip link set a0 mtu 2000
+	ip link add b7 numtxqueues 2 numrxqueues 1 type bond
+	try "enslave: addresses and MTU change" set a0 master=b7 , set a0 master=none
+	all_done
+}
+
+# A VLAN, promiscuous mode and multicast groups, all of which the slave has to take over.
+test_enslave_into_a_bond_in_use() {
+	modprobe 8021q
+	add_slaves netdevsim a0 b0
+	add_bond mode active-backup miimon 100
+	ip link add v5 link b7 address 02:00:00:00:07:05 type vlan id 5
+	ip link set v5 up
+	ip link set b7 promisc on
+	ip maddress add 33:33:00:00:00:77 dev b7
+	try "bond with a VLAN: enslave the first" set a0 master=b7 , set a0 master=none
+	enslave b7 a0
+	try "bond with a VLAN: enslave the second" set b0 master=b7 , set b0 master=none
+	all_done
+}
+
+test_slave_device_deleted() {
+	bond_of dummy mode active-backup miimon 100
+	try "delete a slave's device" del b0 , add b0 dummy address=02:00:00:00:00:0b , set b0 master=b7
+	set_option b7 active_slave b0
+	try "delete the active slave's device" del b0 , add b0 dummy address=02:00:00:00:00:0b , \
+		set b0 master=b7 , write $BONDING/active_slave b0
+	all_done
+}
+
+# -- options ----------------------------------------------------------------------------
+
+# both OPTION NEW OLD [NEW-NUMBER OLD-NUMBER]: by sysfs and by netlink.
+both() {
+	try "$1 by sysfs" write $BONDING/"$1" "$2" , write $BONDING/"$1" "$3"
+	try "$1 by netlink" set b7 bond "$1=${4-$2}" , set b7 bond "$1=${5-$3}"
+}
+
+test_options_of_the_link_monitor() {
+	bond_of dummy mode active-backup miimon 100
+	both miimon 50 100
+	both updelay 200 0
+	both downdelay 200 0
+	both peer_notif_delay 300 0
+	both use_carrier 0 1
+	try "link_events by sysfs" write $BONDING/link_events 0 , write $BONDING/link_events 1
+	all_done
+}
+
+test_options_of_active_backup() {
+	bond_of dummy mode active-backup miimon 100
+	both primary_reselect better always 1 0
+	both num_grat_arp 3 1
+	try "num_unsol_na by sysfs" write $BONDING/num_unsol_na 3 , write $BONDING/num_unsol_na 1
+	both resend_igmp 3 1
+	both all_slaves_active 1 0
+	both min_links 3 0
+	both lp_interval 5 1
+	try "primary by sysfs" write $BONDING/primary b0 , write $BONDING/primary "" , \
+		write $BONDING/active_slave a0
+	try "primary by netlink" set b7 bond primary=b0 , set b7 bond primary=none , \
+		set b7 bond active_slave=a0
+	try "queue_id by sysfs" write $BONDING/queue_id b0:1 , write $BONDING/queue_id b0:0
+	try "queue_id by netlink" slave b0 queue_id=1 , slave b0 queue_id=0
+	try "prio by netlink" slave b0 prio=5 , slave b0 prio=0 , write $BONDING/active_slave a0
+	all_done
+}
+
+test_options_of_an_empty_bond() {
+	ip link add b7 address 02:00:00:00:07:07 numtxqueues 2 numrxqueues 1 type bond mode active-backup
+	both mode balance-xor active-backup 2 1
+	both fail_over_mac active none 1 0
+	ip link set b7 type bond mode balance-rr
+	both packets_per_slave 2 1
+	all_done
+}
+
+test_options_of_balance_xor() {
+	bond_of dummy mode balance-xor miimon 100
+	both xmit_hash_policy layer3+4 layer2 1 0
+	all_done
+}
+
+# So long an interval that no probe is sent, and none missed.
+test_options_of_the_arp_monitor() {
+	bond_of dummy mode active-backup
+	try "arp_ip_target by sysfs" write $BONDING/arp_ip_target +192.0.2.2 , \
+		write $BONDING/arp_ip_target -192.0.2.2
+	try "arp_ip_target by netlink" set b7 bond arp_ip_target=192.0.2.2 , set b7 bond arp_ip_target=
+	try "ns_ip6_target by netlink" set b7 bond ns_ip6_target=2001:db8::2 , set b7 bond ns_ip6_target=
+	set_option b7 arp_ip_target +192.0.2.2
+	both arp_interval 1000000 0
+	set_option b7 arp_interval 1000000
+	both arp_validate all none 3 0
+	both arp_all_targets all any 1 0
+	both arp_missed_max 3 2
+	all_done
+}
+
+# -- failover ----------------------------------------------------------------------------
+
+# failovers KIND: by hand, by the link, and when the active slave leaves.
+failovers() {
+	bond_of "$1" mode active-backup miimon 100
+	try "$1: failover by sysfs" write $BONDING/active_slave b0 , write $BONDING/active_slave a0
+	try "$1: failover by netlink" set b7 bond active_slave=b0 , set b7 bond active_slave=a0
+	try "$1: failover by ioctl" activate b7 b0 , activate b7 a0
+	try "$1: no active slave" write $BONDING/active_slave "" , write $BONDING/active_slave a0
+	try "$1: failover by admin down" set a0 flags=0 , set a0 flags=1 , write $BONDING/active_slave a0
+	set_option b7 active_slave b0
+	try "$1: failover by release" set b0 master=none , set b0 master=b7 , write $BONDING/active_slave b0
+	all_done
+}
+
+test_failover_dummy() {
+	failovers dummy
+}
+
+test_failover_netdevsim() {
+	failovers netdevsim
+}
+
+# With multicast groups and promiscuous mode, which move to the other slave.
+test_failover_of_a_bond_in_use() {
+	local policy
+	bond_of dummy mode active-backup miimon 100
+	ip link set b7 promisc on
+	ip maddress add 33:33:00:00:00:77 dev b7
+	try "failover with groups" write $BONDING/active_slave b0 , write $BONDING/active_slave a0
+	for policy in active follow; do
+		ip link set b0 nomaster
+		ip link set a0 nomaster
+		set_option b7 fail_over_mac $policy
+		enslave b7 a0 b0
+		try "failover with fail_over_mac=$policy" write $BONDING/active_slave b0 , \
+			write $BONDING/active_slave a0
+	done
+	all_done
+}
+
+# -- the bond as a device ------------------------------------------------------------------
+
+test_device_operations() {
+	modprobe 8021q
+	bond_of dummy mode active-backup miimon 100
+	try "MTU" set b7 mtu=1400 , set b7 mtu=1500
+	try "address" set b7 address=02:00:00:00:07:08 , set b7 address=02:00:00:00:07:07
+	try "a VLAN on top" add v5 vlan link=b7 id=5 , del v5
+	try "promiscuous mode" set b7 flags=0x101 , set b7 flags=1
+	try "bond down" set b7 flags=0 , set b7 flags=1
+	try "rename a slave" set b0 name=b1 , set b1 name=b0
+	try "rename the bond" set b7 name=b8 , set b8 name=b7
+	all_done
+}
+
+# Only what the module itself asks for: a namespace has thousands of allocations.
+test_network_namespace() {
+	local start kind
+	start=$(</sys/module/bonding/sections/.text)
+	for kind in $DEBUGFS/failslab $DEBUGFS/fail_page_alloc; do
+		put "$start" $kind/require-start
+		put "$(printf '0x%x' $((start + 0x100000)))" $kind/require-end
+	done
+	try "a new network namespace" netns
+	for kind in $DEBUGFS/failslab $DEBUGFS/fail_page_alloc; do
+		put 0 $kind/require-start
+		put 0xffffffffffffffff $kind/require-end
+	done
+	all_done
+}
+
+# -- IPoIB ------------------------------------------------------------------------------
+
+test_ipoib() {
+	modinfo vib &>/dev/null || skip "this kernel has no InfiniBand"
+	vib_load
+	name_ipoib vib0 a0
+	name_ipoib vib1 b0
+	ip link add b7 numtxqueues 2 numrxqueues 1 type bond mode active-backup miimon 100
+	ip link set b7 up
+	try "IPoIB: enslave the first" set a0 master=b7 , set a0 master=none
+	enslave b7 a0
+	wait_for 20 "the bond to have carrier" has_carrier b7
+	try "IPoIB: enslave the second" set b0 master=b7 , set b0 master=none
+	enslave b7 b0
+	wait_for 20 "b0 to be up" mii_status b0 up
+	try "IPoIB: failover" write $BONDING/active_slave b0 , write $BONDING/active_slave a0
+	try "IPoIB: release the second" set b0 master=none , set b0 master=b7
+	ip link set b0 nomaster
+	try "IPoIB: release the last" set a0 master=none , set a0 master=b7
+	all_done
+}
+
+# -- at the end ---------------------------------------------------------------------------
+
+# Leaks of everything before; an object has to be some seconds old, and unreferenced twice.
+test_nothing_is_leaked() {
+	unload
+	[[ -w $DEBUGFS/kmemleak ]] || skip "this kernel looks for no leaks"
+	pause 6
+	put scan $DEBUGFS/kmemleak
+	put scan $DEBUGFS/kmemleak
+	cat $DEBUGFS/kmemleak >"$WORK/leaks"
+	[[ ! -s $WORK/leaks ]] || fail "the kernel has lost memory: $(head -n 100 "$WORK/leaks")"
+}
+
+[[ ! -w $DEBUGFS/kmemleak ]] || put clear $DEBUGFS/kmemleak
+ktap_main "$@"
