@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+#
+# What the sections of the benchmark share. A section runs in a guest of its own for each driver, prints
+# lines "figure ROW WHAT VALUE" for tests/bench/run, and everything else for people.
+
+set -euo pipefail
+. "${BASH_SOURCE[0]%/*}/../../guest/bond.sh"
+
+BENCH=${BASH_SOURCE[0]%/*}/..
+KTAP_DIR=$(mktemp -d)	# wait_for keeps its notes there
+# The bounded part that the test suite runs.
+QUICK=${QUICK-}
+
+figure() {
+	echo "figure $*"
+}
+
+progress() {
+	echo "progress $*"
+}
+
+modules_of_bench() {
+	local name
+	for name; do
+		insmod "/project/build/$(</proc/sys/kernel/osrelease)/bench/$name.ko"
+	done
+}
+
+# The console is a serial line that costs instructions: nobody reads it here. The log keeps everything.
+quiet_console() {
+	put N /sys/module/printk/parameters/ignore_loglevel
+	dmesg -n 1
+}
+
+# compile NAME...: as build, of tests/bench/tools.
+compile() {
+	TOOLS_DIR=$BENCH/tools build "$@"
+}
+
+# busy_now: nanoseconds, which are instructions, that the CPU was not idle so far.
+busy_now() {
+	local time idle
+	read -r time idle </proc/busy
+	busy=$((time - idle)) clock=$time
+}
+
+finish() {
+	status=$?
+	trap - EXIT
+	# shellcheck disable=SC2046
+	kill $(jobs -p) 2>/dev/null || :
+	rm -rf "$KTAP_DIR" "$WORK"
+	exit "$status"
+}
+trap finish EXIT
+
+quiet_console

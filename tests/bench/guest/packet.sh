@@ -1,0 +1,203 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# What a packet costs, in instructions: over a plain device, over the floor (modules/floor.c), over a bond.
+# Each is measured in this guest. ROW is packet/DIRECTION/MODE/BYTES/SLAVES, with "-vlan" if the packets go
+# through a VLAN on top.
+
+. "${BASH_SOURCE[0]%/*}/common.sh"
+
+COUNT=3000
+ROUNDS=4
+VLAN_ID=5
+
+modules_of_bench floor
+modprobe pktgen
+modprobe dummy numdummies=0
+modprobe 8021q
+modprobe tun
+loaded || modprobe bonding max_bonds=0
+compile inject
+
+# -- the devices -----------------------------------------------------------------------
+
+# with_vlan DEVICE: a VLAN on top, and its name in $top.
+with_vlan() {
+	top=$1
+	[[ -n $vlan ]] || return 0
+	ip link add link "$1" name "$1.v" type vlan id $VLAN_ID
+	ip link set "$1.v" up
+	top=$1.v
+}
+
+# stack KIND NAME: the device on top of $lowers, up.
+stack() {
+	local lower options=()
+	case $1 in
+	floor | floor_all)
+		ip link add "$2" type "$1"
+		for lower in $lowers; do
+			ip link set "$lower" master "$2"
+			[[ $1 != floor ]] || break
+		done
+		ip link set "$2" up
+		;;
+	*)
+		# shellcheck disable=SC2206
+		options=(mode ${1/:/ xmit_hash_policy })
+		ip link add "$2" type bond "${options[@]}"
+		for lower in $lowers; do
+			ip link set "$lower" down
+			ip link set "$lower" master "$2"
+		done
+		ip link set "$2" up
+		[[ $1 != active-backup ]] || ip link set "$2" type bond active_slave "${lowers%% *}"
+		;;
+	esac
+	wait_for 10 "carrier of $2" has_carrier "$2"
+}
+
+unstack() {
+	ip link delete "$1"
+	for lower in $lowers; do
+		ip link set "$lower" up
+	done
+}
+
+# -- sending ------------------------------------------------------------------------------
+
+pktgen() {
+	put "$2" "/proc/net/pktgen/$1"
+}
+
+# send DEVICE: sets cost.
+send() {
+	local line usec best= round command
+	pktgen kpktgend_0 rem_device_all
+	pktgen kpktgend_0 "add_device $1"
+	for command in "count $COUNT" "clone_skb 0" "delay 0" "pkt_size $bytes" "xmit_mode queue_xmit" \
+		"dst_mac 02:00:00:00:ee:01" "dst 198.18.0.2" "src_min 198.18.0.1" "src_max 198.18.0.1"; do
+		pktgen "$1" "$command"
+	done
+	for ((round = 0; round < ROUNDS; round++)); do
+		pktgen pgctrl start
+		line=$(grep '^Result: OK' "/proc/net/pktgen/$1") || fail "pktgen on $1: $(tail -n 1 "/proc/net/pktgen/$1")"
+		usec=${line#*(c} usec=${usec%%+*}
+		[[ -n $best ]] && ((usec >= best)) || best=$usec
+	done
+	pktgen kpktgend_0 rem_device_all
+	cost=$(per_packet "$best")
+}
+
+per_packet() {
+	local hundredths=$(($1 * 100000 / COUNT))
+	printf '%d.%02d\n' $((hundredths / 100)) $((hundredths % 100))
+}
+
+# -- receiving -------------------------------------------------------------------------
+
+# receive_on DEVICE: sets cost.
+receive_on() {
+	local id=0
+	[[ -z $vlan ]] || id=$VLAN_ID
+	echo "$1 $(<"$SYSFS/$1/address") $bytes $id $COUNT $ROUNDS" >&"${INJECT[1]}"
+	read -r cost <&"${INJECT[0]}"
+}
+
+# -- all of them ---------------------------------------------------------------------------
+
+# What a packet costs through DEVICE; its VLAN comes and goes.
+measure() {
+	with_vlan "$1"
+	case $direction in
+	tx) send "$top" ;;
+	rx) receive_on "${lowers%% *}" ;;
+	esac
+	[[ $top == "$1" ]] || ip link delete "$top"
+}
+
+# rows MODE...: with the current direction, bytes, vlan and slaves.
+rows() {
+	local mode row floor floor_cost plain
+	lowers=$(names "$slaves")
+	for lower in $lowers; do
+		ip link set "$lower" up
+	done
+	measure "${lowers%% *}"
+	plain=$cost
+	declare -A floor_cost=()
+	for mode; do
+		row=packet/$direction/$mode/$bytes/$slaves${vlan:+-vlan}
+		floor=floor
+		[[ $direction/$mode != tx/broadcast ]] || floor=floor_all
+		if [[ -z ${floor_cost[$floor]-} ]]; then
+			stack $floor f0
+			measure f0
+			unstack f0
+			floor_cost[$floor]=$cost
+		fi
+		stack "$mode" b7
+		measure b7
+		unstack b7
+		figure "$row" plain "$plain"
+		figure "$row" floor "${floor_cost[$floor]}"
+		figure "$row" value "$cost"
+	done
+}
+
+names() {
+	local n
+	for ((n = 0; n < $1; n++)); do
+		printf '%s%d ' "$device" $n
+	done
+}
+
+MAIN="active-backup balance-rr balance-xor:layer2 balance-xor:layer3+4 broadcast"
+OTHER="balance-xor:layer2+3 balance-xor:encap2+3 balance-xor:encap3+4 balance-xor:vlan+srcmac"
+RECEIVE="active-backup balance-rr balance-xor:layer2 broadcast"
+SLAVES="2 8" SIZES="60 1500" VLANS=("" yes)
+if [[ -n $QUICK ]]; then
+	MAIN="active-backup balance-xor:layer3+4" OTHER="" RECEIVE=active-backup
+	SLAVES=2 SIZES=60 VLANS=("")
+fi
+
+transmit() {
+	local n
+	direction=tx device=d
+	for n in {0..7}; do
+		ip link add d$n type dummy
+	done
+	for slaves in $SLAVES; do
+		for bytes in $SIZES; do
+			for vlan in "${VLANS[@]}"; do
+				progress "sending, $bytes bytes, $slaves slaves${vlan:+, VLAN}"
+				# shellcheck disable=SC2086
+				rows $MAIN
+			done
+		done
+	done
+	[[ -n $OTHER ]] || return 0
+	slaves=2 bytes=60 vlan=
+	progress "sending, the other hash policies"
+	# shellcheck disable=SC2086
+	rows $OTHER
+}
+
+receive() {
+	direction=rx device=t
+	# shellcheck disable=SC2046
+	coproc INJECT { exec inject $(names 8); }
+	read -r <&"${INJECT[0]}"
+	for slaves in $SLAVES; do
+		for bytes in $SIZES; do
+			for vlan in "${VLANS[@]}"; do
+				progress "receiving, $bytes bytes, $slaves slaves${vlan:+, VLAN}"
+				# shellcheck disable=SC2086
+				rows $RECEIVE
+			done
+		done
+	done
+}
+
+transmit
+receive
