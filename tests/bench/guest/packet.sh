@@ -3,7 +3,8 @@
 #
 # What a packet costs, in instructions: over a plain device, over the floor (modules/floor.c), over a bond.
 # Each is measured in this guest. ROW is packet/DIRECTION/MODE/BYTES/SLAVES, with "-vlan" if the packets go
-# through a VLAN on top.
+# through a VLAN on top. DIRECTION is tx, by dev_queue_xmit(), as the stack sends, which lets the driver
+# choose a queue; xmit, the driver's transmit function alone; or rx.
 
 . "${BASH_SOURCE[0]%/*}/common.sh"
 
@@ -70,12 +71,14 @@ pktgen() {
 	put "$2" "/proc/net/pktgen/$1"
 }
 
+declare -A xmit_mode=([tx]=queue_xmit [xmit]=start_xmit)
+
 # send DEVICE: sets cost.
 send() {
 	local line usec best= round command
 	pktgen kpktgend_0 rem_device_all
 	pktgen kpktgend_0 "add_device $1"
-	for command in "count $COUNT" "clone_skb 0" "delay 0" "pkt_size $bytes" "xmit_mode queue_xmit" \
+	for command in "count $COUNT" "clone_skb 0" "delay 0" "pkt_size $bytes" "xmit_mode ${xmit_mode[$direction]}" \
 		"dst_mac 02:00:00:00:ee:01" "dst 198.18.0.2" "src_min 198.18.0.1" "src_max 198.18.0.1"; do
 		pktgen "$1" "$command"
 	done
@@ -110,7 +113,7 @@ receive_on() {
 measure() {
 	with_vlan "$1"
 	case $direction in
-	tx) send "$top" ;;
+	tx | xmit) send "$top" ;;
 	rx) receive_on "${lowers%% *}" ;;
 	esac
 	[[ $top == "$1" ]] || ip link delete "$top"
@@ -129,7 +132,7 @@ rows() {
 	for mode; do
 		row=packet/$direction/$mode/$bytes/$slaves${vlan:+-vlan}
 		floor=floor
-		[[ $direction/$mode != tx/broadcast ]] || floor=floor_all
+		[[ $mode != broadcast || $direction == rx ]] || floor=floor_all
 		if [[ -z ${floor_cost[$floor]-} ]]; then
 			stack $floor f0
 			measure f0
@@ -176,11 +179,16 @@ transmit() {
 			done
 		done
 	done
-	[[ -n $OTHER ]] || return 0
 	slaves=2 bytes=60 vlan=
-	progress "sending, the other hash policies"
+	if [[ -n $OTHER ]]; then
+		progress "sending, the other hash policies"
+		# shellcheck disable=SC2086
+		rows $OTHER
+	fi
+	direction=xmit
+	progress "the transmit functions alone"
 	# shellcheck disable=SC2086
-	rows $OTHER
+	rows $MAIN
 }
 
 receive() {

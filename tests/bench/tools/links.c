@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Many network devices at once, over rtnetlink, and what that costs.
+ *
+ *   links add KIND PREFIX COUNT [MIIMON]     PREFIX0, PREFIX1, ...; a bond is active-backup
+ *   links enslave LOWER UPPER COUNT          LOWER0 into UPPER0, ...
+ *   links up PREFIX COUNT
+ *   links delete PREFIX COUNT
+ *
+ * Prints the instructions of one of them: /proc/busy before the first and, so that work that was left
+ * for later is counted, a second after the last. Idle time costs nothing.
+ */
+#include <errno.h>
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define ACTIVE_BACKUP	1
+#define REST_US		1000000
+
+struct message {
+	struct nlmsghdr head;
+	struct ifinfomsg link;
+	char room[512];
+};
+
+static int kernel;
+
+static void die(const char *what)
+{
+	fprintf(stderr, "links: %s: %s\n", what, strerror(errno));
+	exit(1);
+}
+
+static uint64_t busy(void)
+{
+	unsigned long long time, idle;
+	FILE *file = fopen("/proc/busy", "r");
+
+	if (!file || fscanf(file, "%llu %llu", &time, &idle) != 2)
+		die("/proc/busy");
+	fclose(file);
+	return time - idle;
+}
+
+static struct rtattr *put(struct message *m, int type, const void *data, size_t size)
+{
+	struct rtattr *attr = (void *)((char *)m + NLMSG_ALIGN(m->head.nlmsg_len));
+
+	attr->rta_type = type;
+	attr->rta_len = RTA_LENGTH(size);
+	if (size)
+		memcpy(RTA_DATA(attr), data, size);
+	m->head.nlmsg_len = NLMSG_ALIGN(m->head.nlmsg_len) + RTA_ALIGN(attr->rta_len);
+	return attr;
+}
+
+static void close_nest(struct message *m, struct rtattr *nest)
+{
+	nest->rta_len = (char *)m + m->head.nlmsg_len - (char *)nest;
+}
+
+static void begin(struct message *m, int type, int flags)
+{
+	memset(m, 0, sizeof(*m));
+	m->head.nlmsg_len = NLMSG_LENGTH(sizeof(m->link));
+	m->head.nlmsg_type = type;
+	m->head.nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | flags;
+}
+
+static void ask(struct message *m, const char *name)
+{
+	struct {
+		struct nlmsghdr head;
+		struct nlmsgerr error;
+		char room[1024];
+	} answer;
+	ssize_t size;
+
+	if (send(kernel, m, m->head.nlmsg_len, 0) < 0)
+		die(name);
+	size = recv(kernel, &answer, sizeof(answer), 0);
+	if (size < (ssize_t)sizeof(answer.head) || answer.head.nlmsg_type != NLMSG_ERROR)
+		die(name);
+	if (answer.error.error) {
+		errno = -answer.error.error;
+		die(name);
+	}
+}
+
+static int index_of(const char *prefix, int number)
+{
+	char name[IFNAMSIZ];
+	int index;
+
+	snprintf(name, sizeof(name), "%s%d", prefix, number);
+	index = if_nametoindex(name);
+	if (!index)
+		die(name);
+	return index;
+}
+
+static void add(struct message *m, const char *kind, const char *prefix, int number, uint32_t miimon)
+{
+	struct rtattr *info, *data;
+	uint8_t mode = ACTIVE_BACKUP;
+	char name[IFNAMSIZ];
+
+	snprintf(name, sizeof(name), "%s%d", prefix, number);
+	begin(m, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
+	put(m, IFLA_IFNAME, name, strlen(name) + 1);
+	info = put(m, IFLA_LINKINFO, NULL, 0);
+	put(m, IFLA_INFO_KIND, kind, strlen(kind));
+	if (!strcmp(kind, "bond")) {
+		data = put(m, IFLA_INFO_DATA, NULL, 0);
+		put(m, IFLA_BOND_MODE, &mode, sizeof(mode));
+		put(m, IFLA_BOND_MIIMON, &miimon, sizeof(miimon));
+		close_nest(m, data);
+	}
+	close_nest(m, info);
+}
+
+int main(int argc, char **argv)
+{
+	const char *what = argc > 1 ? argv[1] : "";
+	struct message *messages;
+	uint64_t before, after;
+	int count;
+
+	if (argc < 4)
+		goto usage;
+	count = atoi(argv[!strcmp(what, "add") || !strcmp(what, "enslave") ? 4 : 3]);
+	messages = calloc(count, sizeof(*messages));
+	if (count < 1 || !messages)
+		goto usage;
+	kernel = socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE);
+	if (kernel < 0)
+		die("netlink");
+	/* Everything that is not the kernel's work comes before the measurement. */
+	for (int i = 0; i < count; i++) {
+		struct message *m = &messages[i];
+		uint32_t master;
+
+		if (!strcmp(what, "add")) {
+			add(m, argv[2], argv[3], i, argc > 5 ? atoi(argv[5]) : 0);
+		} else if (!strcmp(what, "enslave")) {
+			begin(m, RTM_NEWLINK, 0);
+			m->link.ifi_index = index_of(argv[2], i);
+			master = index_of(argv[3], i);
+			put(m, IFLA_MASTER, &master, sizeof(master));
+		} else if (!strcmp(what, "up")) {
+			begin(m, RTM_NEWLINK, 0);
+			m->link.ifi_index = index_of(argv[2], i);
+			m->link.ifi_flags = m->link.ifi_change = IFF_UP;
+		} else if (!strcmp(what, "delete")) {
+			begin(m, RTM_DELLINK, 0);
+			m->link.ifi_index = index_of(argv[2], i);
+		} else {
+			goto usage;
+		}
+	}
+	before = busy();
+	for (int i = 0; i < count; i++)
+		ask(&messages[i], what);
+	usleep(REST_US);
+	after = busy();
+	printf("%llu\n", (unsigned long long)(after - before) / count);
+	return 0;
+
+usage:
+	fprintf(stderr, "usage: links add KIND PREFIX COUNT [MIIMON] | links enslave LOWER UPPER COUNT | "
+		"links up|delete PREFIX COUNT\n");
+	return 2;
+}
