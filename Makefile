@@ -7,8 +7,9 @@ MAKEFLAGS += --no-print-directory
 # Where guests are concerned: distro or debug.
 GUEST_KERNEL = $(or $(KERNEL),distro)
 T ?=
+B ?=
 
-.PHONY: help all install test test-list fuzz demo demo-ethernet fmt fmt-check clippy sparse doc \
+.PHONY: help all install test test-list fuzz bench demo demo-ethernet fmt fmt-check clippy sparse doc \
 	setup update debug-kernel guest guest-module clean
 
 all: ## build bonding.ko for the running or the distribution's kernel (KDIR=tree: for another prepared kernel tree; KERNEL=debug: for the debug kernel)
@@ -29,6 +30,9 @@ test-list: ## list the tests, each with the command that runs it alone
 fuzz: guest-module ## go on with generated input that nobody has tried (MINUTES=n, default 10; SEED=n OPS=n: this one; SCRIPT=file: this script)
 	@tests/fuzz/run --kernel '$(GUEST_KERNEL)' $(if $(MINUTES),--minutes '$(MINUTES)') $(if $(SEED),--seed '$(SEED)') \
 		$(if $(OPS),--operations '$(OPS)') $(if $(SCRIPT),--script '$(SCRIPT)') $(if $(CPUS),--cpus '$(CPUS)')
+
+bench: guest-module ## compare what our driver and the in-tree one cost (B="packet scale": only these sections)
+	@tests/bench/run $(B)
 
 demo: guest-module ## see it work: two InfiniBand ports as one, while a cable is pulled
 	@scripts/guest --kernel '$(GUEST_KERNEL)' --icount -- bash /project/tests/demo.sh

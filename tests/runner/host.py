@@ -170,6 +170,26 @@ class Differential:
         return reader.end(program.returncode, {})
 
 
+class Bench:
+    """tests/bench: the bounded part of the benchmark; a figure beyond its target fails."""
+
+    name = "bench"
+    alone = False
+    needs_build = True
+
+    def __init__(self, jobs):
+        self.command = ["tests/bench/run", "--test", "--jobs", str(jobs)]
+
+    def run(self, report, cases):
+        report.begin(self.name)
+        reader = Reader(self.name, report)
+        with subprocess.Popen([*self.command, *cases], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              text=True, errors="replace") as program:
+            for line in program.stdout:
+                reader.line(line.rstrip("\n"))
+        return reader.end(program.returncode, {})
+
+
 def suites(kernel, jobs):
     found = [
         Build("build", ["scripts/build", "--kernel", kernel]),
@@ -186,4 +206,6 @@ def suites(kernel, jobs):
         found.insert(1, Check("symbols", ["scripts/check-symbols", "--kernel", kernel], needs_build=True))
     found += [Harness(path) for path in sorted(glob.glob(os.path.join(PROJECT, "tests", "harness", "*.sh")))]
     found.append(Differential(kernel, jobs))
+    if kernel == "distro":  # the debug kernel costs what its checkers cost
+        found.append(Bench(jobs))
     return found

@@ -8,9 +8,9 @@
  * The receiver keeps its count in PROGRESS_FILE, so that a script can wait for
  * packets instead of for time, and ends with one line:
  *
- *   sent=5000 received=4999 lost=1 duplicated=0 gap_ms=2 first_lost=2117
+ *   sent=5000 received=4999 lost=1 duplicated=0 gap_ms=2 gap_us=2003 first_lost=2117
  *
- * gap_ms is the longest time between two arrivals.
+ * gap_ms and gap_us are the longest time between two arrivals.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -107,10 +107,10 @@ static void report(uint64_t sent, uint64_t received, uint64_t duplicated, uint64
 		if (!lost++)
 			first_lost = i;
 	}
-	printf("sent=%llu received=%llu lost=%llu duplicated=%llu gap_ms=%llu first_lost=%ld\n",
+	printf("sent=%llu received=%llu lost=%llu duplicated=%llu gap_ms=%llu gap_us=%llu first_lost=%ld\n",
 	       (unsigned long long)sent, (unsigned long long)received,
 	       (unsigned long long)lost, (unsigned long long)duplicated,
-	       (unsigned long long)(gap + 500) / 1000, first_lost);
+	       (unsigned long long)(gap + 500) / 1000, (unsigned long long)gap, first_lost);
 }
 
 static int receive_stream(const char *port, const char *progress_file)

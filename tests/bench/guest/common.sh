@@ -38,11 +38,12 @@ compile() {
 	TOOLS_DIR=$BENCH/tools build "$@"
 }
 
-# busy_now: nanoseconds, which are instructions, that the CPU was not idle so far.
+# busy_now: sets busy, the nanoseconds, which are instructions, that the CPU was not idle so far; woken,
+# how often it stopped being idle; and clock.
 busy_now() {
-	local time idle
-	read -r time idle </proc/busy
-	busy=$((time - idle)) clock=$time
+	local idle
+	read -r clock idle woken </proc/busy
+	busy=$((clock - idle))
 }
 
 finish() {

@@ -31,18 +31,17 @@ free_memory() {
 
 # -- idle ----------------------------------------------------------------------------------
 
-# idle_load: instructions and interrupts per second, in $load and $wakeups.
+# idle_load: instructions and wake-ups per second, in $load and $wakeups.
 idle_load() {
-	local busy_before clock_before intr_before intr
+	local busy_before clock_before woken_before ms
 	pause 3
 	busy_now
-	busy_before=$busy clock_before=$clock
-	intr_before=$(awk '$1 == "intr" { print $2 }' /proc/stat)
+	busy_before=$busy clock_before=$clock woken_before=$woken
 	pause $SECONDS_IDLE
 	busy_now
-	intr=$(awk '$1 == "intr" { print $2 }' /proc/stat)
-	load=$(((busy - busy_before) * 1000 / ((clock - clock_before) / 1000000)))
-	wakeups=$(((intr - intr_before) / SECONDS_IDLE))
+	ms=$(((clock - clock_before) / 1000000))
+	load=$(((busy - busy_before) * 1000 / ms))
+	wakeups=$(((woken - woken_before) * 1000 / ms))
 }
 
 # instructions COMMAND...: in $spent; twice, since the first time a program is fetched.

@@ -10,6 +10,7 @@
  * cost less, so what a driver costs above this is its own.
  */
 #include <linux/etherdevice.h>
+#include <linux/if_vlan.h>
 #include <linux/module.h>
 #include <linux/netdevice.h>
 #include <net/rtnetlink.h>
@@ -98,6 +99,25 @@ static int floor_add(struct net_device *dev, struct net_device *lower,
 	return 0;
 }
 
+/* Every stacked device tells those below what VLANs are on top, for cards that filter them. */
+static int floor_vlan_add(struct net_device *dev, __be16 protocol, u16 id)
+{
+	struct floor *floor = netdev_priv(dev);
+
+	for (unsigned int i = 0; i < floor->count; i++)
+		vlan_vid_add(floor->all[i], protocol, id);
+	return 0;
+}
+
+static int floor_vlan_kill(struct net_device *dev, __be16 protocol, u16 id)
+{
+	struct floor *floor = netdev_priv(dev);
+
+	for (unsigned int i = 0; i < floor->count; i++)
+		vlan_vid_del(floor->all[i], protocol, id);
+	return 0;
+}
+
 static int floor_del(struct net_device *dev, struct net_device *lower)
 {
 	struct floor *floor = netdev_priv(dev);
@@ -116,6 +136,8 @@ static const struct net_device_ops floor_ops = {
 	.ndo_add_slave = floor_add,
 	.ndo_del_slave = floor_del,
 	.ndo_set_mac_address = eth_mac_addr,
+	.ndo_vlan_rx_add_vid = floor_vlan_add,
+	.ndo_vlan_rx_kill_vid = floor_vlan_kill,
 };
 
 static const struct net_device_ops floor_all_ops = {
@@ -123,6 +145,8 @@ static const struct net_device_ops floor_all_ops = {
 	.ndo_add_slave = floor_add,
 	.ndo_del_slave = floor_del,
 	.ndo_set_mac_address = eth_mac_addr,
+	.ndo_vlan_rx_add_vid = floor_vlan_add,
+	.ndo_vlan_rx_kill_vid = floor_vlan_kill,
 };
 
 static void setup(struct net_device *dev)
@@ -135,7 +159,8 @@ static void setup(struct net_device *dev)
 	dev->lltx = true;
 	/* As a bond: tags are added by the lower device. */
 	dev->vlan_features = NETIF_F_SG | NETIF_F_HIGHDMA | NETIF_F_HW_CSUM;
-	dev->features = dev->vlan_features | NETIF_F_HW_VLAN_CTAG_TX;
+	dev->features = dev->vlan_features | NETIF_F_HW_VLAN_CTAG_TX |
+			NETIF_F_HW_VLAN_CTAG_FILTER;
 	dev->hw_features = dev->features;
 	dev->max_mtu = ETH_MAX_MTU;
 	eth_hw_addr_random(dev);

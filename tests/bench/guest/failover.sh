@@ -1,0 +1,83 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# What a failover loses of a stream of a packet a millisecond: by a cut cable and by "ip link set down", at
+# several intervals of the link monitor, and by a network that fails in silence, at several intervals of the
+# ARP monitor. Each several times, at other moments of the interval; the worst counts. After a second the link
+# comes back, so that what never recovers loses a thousand packets.
+
+. "${BASH_SOURCE[0]%/*}/common.sh"
+. "$GUEST_DIR/failover/silence.sh"
+KTAP_DIR=$WORK
+
+ROUNDS=5
+MIIMON="0 1 10 100"
+ARP="10 100 1000"
+[[ -z $QUICK ]] || ROUNDS=2 MIIMON="0 100" ARP=
+
+modprobe netdevsim
+loaded || modprobe bonding max_bonds=0
+
+# -- the ways in which a link fails -------------------------------------------------------------
+
+fail_carrier() { cut_link "$1"; }
+mend_carrier() { mend_link "$1"; }
+fail_down() { ip link set "$1" down; }
+mend_down() { ip link set "$1" up; }
+fail_arp() { silence "$1"; }
+mend_arp() { speech "$1"; }
+
+# prepare CAUSE VALUE: the bond b7 over a0, which is active, and b0.
+prepare() {
+	if [[ $1 == arp ]]; then
+		start arp_interval "$2" arp_ip_target $PEER4 arp_validate all
+	else
+		make_links netdevsim a0 b0
+		make_bond b7 mode active-backup miimon "$2"
+		enslave b7 a0 b0
+		wait_for 10 "a0 to be up" mii_status a0 up
+		wait_for 10 "b0 to be up" mii_status b0 up
+		set_option b7 active_slave a0
+	fi
+	wait_for 10 "the peer to answer" ping_peer
+}
+
+# one_failover CAUSE ROUND: sets lost and gap_us.
+one_failover() {
+	stream_start
+	# Somewhere else in each interval, in each round.
+	pause "0.$((100 + $2 * 37))"
+	fail_"$1" a0
+	pause 1
+	mend_"$1" a0
+	stream_more 50
+	stream_stop >/dev/null
+	gap_us=$(report_field gap_us)
+}
+
+# failovers CAUSE WHAT VALUE
+failovers() {
+	local cause=$1 row=$1/$2=$3 round worst=0 longest=0
+	progress "$cause, $2=$3"
+	for ((round = 0; round < ROUNDS; round++)); do
+		prepare "$cause" "$3" >/dev/null 2>&1
+		one_failover "$cause" $round
+		((lost <= worst)) || worst=$lost
+		((gap_us <= longest)) || longest=$gap_us
+		teardown >/dev/null 2>&1
+		mkdir -p "$WORK"
+	done
+	figure "failover/lost/$row" value $worst packets
+	figure "failover/silence/$row" value "$((longest / 1000)).$(printf %03d $((longest % 1000)))" ms
+}
+
+build stream
+for cause in carrier down; do
+	for value in $MIIMON; do
+		failovers $cause miimon "$value"
+	done
+done
+for value in $ARP; do
+	failovers arp arp_interval "$value"
+done
+! ours || [[ -n $QUICK ]] || failovers arp arp_interval 1
