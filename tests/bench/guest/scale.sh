@@ -22,9 +22,15 @@ sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1
 
 # -- memory ------------------------------------------------------------------------------
 
-# free_memory: KiB, in $free.
+# free_memory: KiB, in $free; what was freed and is only kept for later is not missing.
 free_memory() {
+	local cache
+	pause 1
 	put 3 /proc/sys/vm/drop_caches
+	for cache in /sys/kernel/slab/*/shrink; do
+		put 1 "$cache" 2>/dev/null || :
+	done
+	put 1 /proc/sys/vm/compact_memory
 	pause 1
 	free=$(awk '$1 == "MemFree:" { print $2 }' /proc/meminfo)
 }
@@ -64,7 +70,9 @@ read_proc() {
 with_bonds() {
 	local count=$1 empty bonds slaves cost
 	progress "$count bonds: create"
-	links add dummy d "$count" >/dev/null
+	# A device that is nothing but a device: what the network core takes for each.
+	cost=$(links add dummy d "$count")
+	figure "scale/a-dummy/create/$count" value "$cost" instructions
 	free_memory
 	empty=$free
 	cost=$(links add bond b "$count" 100)
@@ -79,6 +87,7 @@ with_bonds() {
 	if ((count >= 100)); then
 		figure "scale/memory/bond/$count" value "$(((empty - bonds) * 1024 / count))" bytes
 		figure "scale/memory/slave/$count" value "$(((bonds - slaves) * 1024 / count))" bytes
+		figure "scale/memory/both/$count" value "$(((empty - slaves) * 1024 / count))" bytes
 	fi
 	if ((count != 10)); then
 		progress "$count bonds: idle"
@@ -98,7 +107,8 @@ with_bonds() {
 	progress "$count bonds: delete"
 	cost=$(links delete b "$count")
 	figure "scale/delete/$count" value "$cost" instructions
-	links delete d "$count" >/dev/null
+	cost=$(links delete d "$count")
+	figure "scale/a-dummy/delete/$count" value "$cost" instructions
 }
 
 # -- many bonds, one cable ---------------------------------------------------------------------
