@@ -37,9 +37,15 @@ prepare() {
 		enslave b7 a0 b0
 		wait_for 10 "a0 to be up" mii_status a0 up
 		wait_for 10 "b0 to be up" mii_status b0 up
-		set_option b7 active_slave a0
 	fi
-	wait_for 10 "the peer to answer" ping_peer
+}
+
+# a0 is active, and the peer is reached through it.
+begin_again() {
+	wait_for 20 "a0 to be up" mii_status a0 up
+	wait_for 20 "b0 to be up" mii_status b0 up
+	set_option b7 active_slave a0
+	wait_for 20 "the peer to answer" ping_peer
 }
 
 # one_failover CAUSE ROUND: sets lost and gap_us.
@@ -59,14 +65,15 @@ one_failover() {
 failovers() {
 	local cause=$1 row=$1/$2=$3 round worst=0 longest=0
 	progress "$cause, $2=$3"
+	prepare "$cause" "$3" >/dev/null
 	for ((round = 0; round < ROUNDS; round++)); do
-		prepare "$cause" "$3" >/dev/null 2>&1
+		begin_again >/dev/null
 		one_failover "$cause" $round
 		((lost <= worst)) || worst=$lost
 		((gap_us <= longest)) || longest=$gap_us
-		teardown >/dev/null 2>&1
-		mkdir -p "$WORK"
 	done
+	teardown >/dev/null 2>&1
+	mkdir -p "$WORK"
 	figure "failover/lost/$row" value $worst packets
 	figure "failover/silence/$row" value "$((longest / 1000)).$(printf %03d $((longest % 1000)))" ms
 }
