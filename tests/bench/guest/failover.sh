@@ -50,6 +50,8 @@ begin_again() {
 
 # one_failover CAUSE ROUND: sets lost and gap_us.
 one_failover() {
+	# Of the stream before: who waits for the receiver would find it.
+	rm -f "$WORK/progress"
 	stream_start
 	# Somewhere else in each interval, in each round.
 	pause "0.$((100 + $2 * 37))"
