@@ -8,6 +8,7 @@ mod control;
 mod hca;
 mod switch;
 
+use core::borrow::Borrow;
 use hca::Slots;
 use kernel::prelude::*;
 use kernel::sync::Arc;
@@ -42,15 +43,15 @@ struct Vib {
 
 impl kernel::Module for Vib {
     fn init(module: &'static ThisModule) -> Result<Self> {
-        let hcas = in_range(c"hcas", *module_parameters::hcas.value(), hca::MAX_HCAS)?;
+        let hcas = in_range(c"hcas", module_parameters::hcas.value(), hca::MAX_HCAS)?;
         let ports = in_range(
             c"ports",
-            *module_parameters::ports.value(),
+            module_parameters::ports.value(),
             hca::MAX_HCA_PORTS,
         )?;
         let pkeys = in_range(
             c"pkeys",
-            *module_parameters::pkeys.value(),
+            module_parameters::pkeys.value(),
             fabric::MAX_PKEYS,
         )?;
         let slots = Slots::new(module, ports, pkeys)?;
@@ -64,8 +65,9 @@ impl kernel::Module for Vib {
     }
 }
 
-/// Checks a parameter.
-fn in_range(name: &CStr, value: u32, max: usize) -> Result<usize> {
+/// Checks a parameter, which is borrowed up to 7.2, and a copy from 7.3 on.
+fn in_range(name: &CStr, value: impl Borrow<u32>, max: usize) -> Result<usize> {
+    let value = *value.borrow();
     let number = value as usize;
     if number == 0 || number > max {
         pr_err!("{name:?} is {value}: it can be 1 to {max}\n");

@@ -111,6 +111,19 @@ void rh_av_to_attr(const struct rh_av *av, struct rdma_ah_attr *attr)
 	}
 }
 
+/* The limits are signed up to 7.2, and unsigned from 7.3 on. */
+void rh_set_limits(struct ib_device_attr *attr, u32 qps, u32 sges, u32 mrs, u32 groups)
+{
+	attr->max_qp = qps;
+	attr->max_send_sge = sges;
+	attr->max_recv_sge = sges;
+	attr->max_sge_rd = sges;
+	attr->max_mr = mrs;
+	attr->max_mcast_grp = groups;
+	attr->max_mcast_qp_attach = qps;
+	attr->max_total_mcast_qp_attach = qps;
+}
+
 void rh_set_parent(struct ib_device *ibdev, struct device *parent)
 {
 	ibdev->dev.parent = parent;

@@ -44,6 +44,7 @@ struct rh_av {
 
 void rh_av_from_attr(struct rh_av *av, const struct rdma_ah_attr *attr);
 void rh_av_to_attr(const struct rh_av *av, struct rdma_ah_attr *attr);
+void rh_set_limits(struct ib_device_attr *attr, u32 qps, u32 sges, u32 mrs, u32 groups);
 void rh_set_parent(struct ib_device *ibdev, struct device *parent);
 
 #endif

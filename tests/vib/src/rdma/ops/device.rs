@@ -23,7 +23,6 @@ impl<P: Provider> Ops<P> {
         attr.sys_image_guid = device.node_guid;
         attr.max_mr_size = u64::MAX;
         attr.page_size_cap = 0xffff_f000;
-        attr.max_qp = limits.qps as i32;
         attr.max_qp_wr = 16384;
         attr.kernel_cap_flags = u64::from(
             bindings::ib_kernel_cap_flags_IBK_LOCAL_DMA_LKEY
@@ -32,21 +31,18 @@ impl<P: Provider> Ops<P> {
         attr.device_cap_flags = bindings::ib_device_cap_flags_IB_DEVICE_MEM_MGT_EXTENSIONS as u64;
         attr.max_fast_reg_page_list_len = limits.mr_pages;
         attr.atomic_cap = bindings::ib_atomic_cap_IB_ATOMIC_HCA;
-        attr.max_send_sge = MAX_SGE as i32;
-        attr.max_recv_sge = MAX_SGE as i32;
-        attr.max_sge_rd = MAX_SGE as i32;
         attr.max_cq = 1 << 16;
         attr.max_cqe = 1 << 20;
-        attr.max_mr = limits.mrs as i32;
         attr.max_pd = 1 << 16;
         attr.max_qp_rd_atom = 16;
         attr.max_res_rd_atom = 1 << 16;
         attr.max_qp_init_rd_atom = 16;
-        attr.max_mcast_grp = limits.groups as i32;
-        attr.max_mcast_qp_attach = limits.qps as i32;
-        attr.max_total_mcast_qp_attach = attr.max_mcast_qp_attach;
         attr.max_ah = 1 << 20;
         attr.max_pkeys = limits.pkeys;
+        // SAFETY: As above.
+        unsafe {
+            bindings::rh_set_limits(attr, limits.qps, MAX_SGE, limits.mrs, limits.groups);
+        }
         0
     }
 
