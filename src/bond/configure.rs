@@ -192,7 +192,7 @@ fn commit(
         }
     }
     if effects.reselect || effects.monitor {
-        failover::handle(dev, Event::OptionsChanged { effects }, Source::PLAIN, rtnl);
+        failover::handle(dev, Event::OptionsChanged { effects }, Source::Plain, rtnl);
     }
     if effects.carrier {
         let links = dev.lowers(rtnl).map(|slave| slave.data().port().link.state);
@@ -232,7 +232,7 @@ fn command(
         }
         Value::Name(None) => {
             failover::deactivate(dev, rtnl);
-            failover::handle(dev, Event::ClearActive, Source::PLAIN, rtnl);
+            failover::handle(dev, Event::ClearActive, Source::Plain, rtnl);
             Ok(())
         }
         Value::Name(Some(name)) => activate(dev, id, &name, rtnl),
@@ -275,7 +275,7 @@ fn activate(
     failover::handle(
         dev,
         Event::Activate { key: Key(slave) },
-        Source::PLAIN,
+        Source::Plain,
         rtnl,
     );
     Ok(())
@@ -319,5 +319,5 @@ fn set_prio(dev: &BondDev, slave: &SlaveDev, prio: i32, rtnl: &Rtnl) {
             )
         );
     }
-    failover::handle(dev, Event::PrioChanged, Source::PLAIN, rtnl);
+    failover::handle(dev, Event::PrioChanged, Source::Plain, rtnl);
 }

@@ -174,7 +174,7 @@ fn join(dev: &BondDev, slave: &SlaveDev, config: &Config, rtnl: &Rtnl) {
     failover::handle(
         dev,
         Event::Enslaved { key: Key(slave) },
-        Source::PLAIN,
+        Source::Plain,
         rtnl,
     );
 

@@ -25,24 +25,26 @@ use policy::options::FailOverMac;
 use policy::receive::SlaveFlags;
 use policy::{Config, Event, Millis, Mode, Outcome, Port, Transition};
 
-/// Where an event comes from.
+/// Where an event comes from, and so which instance locks the caller may hold.
 #[derive(Clone, Copy)]
-pub(super) struct Source<'a> {
-    /// The slave's device of whose event this is, if it may run under its instance lock.
-    pub(super) locked: Option<&'a NetDevice>,
-    /// Whether link settings may be read without taking that lock.
-    pub(super) has_settings_lock: bool,
+pub(super) enum Source<'a> {
+    /// Nobody's lock is held but RTNL.
+    Plain,
+    /// An event of this slave's device, which runs under the device's instance lock.
+    Locked(&'a NetDevice),
+    /// The device of a slave was closed. Its instance lock is held, or was until a moment ago, and so
+    /// are those of all devices that are closed together with it, which have all stopped running.
+    Closed(&'a NetDevice),
 }
 
 impl Source<'_> {
-    /// Nobody's lock is held but RTNL.
-    pub(super) const PLAIN: Source<'static> = Source {
-        locked: None,
-        has_settings_lock: false,
-    };
-
+    /// Whether the instance lock of a device may be held already.
     fn holds_lock_of(&self, dev: &NetDevice) -> bool {
-        self.locked == Some(dev)
+        match *self {
+            Source::Plain => false,
+            Source::Locked(device) => device == dev,
+            Source::Closed(device) => dev.needs_ops_lock() && (device == dev || !dev.is_running()),
+        }
     }
 }
 
@@ -123,9 +125,10 @@ fn report(
     let settled = transition.settled();
     let is_up = |transition| transition == Transition::WentUp;
     if is_up(transition) || settled.is_some_and(is_up) {
-        let locked = source.holds_lock_of(slave.dev()) && source.has_settings_lock;
-        if locked || !source.holds_lock_of(slave.dev()) {
-            read_link_settings(slave, locked, rtnl);
+        let holds_lock = source.holds_lock_of(slave.dev());
+        // Nothing can be asked of what may be closed.
+        if !(holds_lock && matches!(source, Source::Closed(_))) {
+            read_link_settings(slave, holds_lock, rtnl);
         }
     }
     let port = slave.data().port();
@@ -229,7 +232,7 @@ pub(super) fn settle(dev: &BondDev, source: Source<'_>, rtnl: &Rtnl) {
     let is_locked =
         |slave: Option<&SlaveDev>| slave.is_some_and(|slave| source.holds_lock_of(slave.dev()));
     // Which slaves swap their addresses is not known yet.
-    let conflict = follows && source.locked.is_some();
+    let conflict = follows && !matches!(source, Source::Plain);
     if conflict || (takes_lock && (is_locked(old) || is_locked(new))) {
         monitor::kick(dev);
         return;
@@ -273,5 +276,5 @@ pub(super) fn deactivate(dev: &BondDev, rtnl: &Rtnl) {
         switch(dev, None, Why::Cleared, None, rtnl);
         ipsec::active_changed(dev, rtnl);
     }
-    settle(dev, Source::PLAIN, rtnl);
+    settle(dev, Source::Plain, rtnl);
 }

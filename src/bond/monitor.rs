@@ -69,7 +69,7 @@ pub(super) fn stop(dev: &BondDev, rtnl: &Rtnl) {
     bond.lists_due.store(NEVER, Ordering::Relaxed);
     paths::cancel(dev);
     announce::cancel(dev, rtnl);
-    failover::settle(dev, Source::PLAIN, rtnl);
+    failover::settle(dev, Source::Plain, rtnl);
     if all_have_addrs(dev) {
         dev.lowers(rtnl)
             .for_each(|slave| slave.dev().unsync_addrs_from(rtnl, dev));
@@ -149,7 +149,7 @@ pub(super) fn work(dev: &BondDev) {
     };
     let rtnl: &Rtnl = &rtnl;
     bond.kicked.store(false, Ordering::Release);
-    failover::settle(dev, Source::PLAIN, rtnl);
+    failover::settle(dev, Source::Plain, rtnl);
     retry_lists(dev, rtnl);
 
     let now = now_ms();
@@ -157,15 +157,15 @@ pub(super) fn work(dev: &BondDev) {
         let slaves = Slaves { dev, rtnl };
         if bond.look.swap(false, Ordering::Acquire) {
             slaves.read_carriers();
-            failover::handle(dev, Event::Poll, Source::PLAIN, rtnl);
+            failover::handle(dev, Event::Poll, Source::Plain, rtnl);
         }
         if bond.config().is_probed() {
             slaves.read_carriers();
             let event = Event::Probed { now: now_us() };
-            failover::handle(dev, event, Source::PLAIN, rtnl);
+            failover::handle(dev, event, Source::Plain, rtnl);
         } else if bond.deadline.load(Ordering::Relaxed) <= now {
             slaves.read_carriers();
-            failover::handle(dev, Event::Tick, Source::PLAIN, rtnl);
+            failover::handle(dev, Event::Tick, Source::Plain, rtnl);
         }
         announce::step(dev, rtnl);
     }
@@ -290,23 +290,20 @@ fn slave_event(dev: &BondDev, slave: &SlaveDev, event: notifier::Event, rtnl: &R
     match event {
         Unregister => release::release_unregistered(dev, slave, rtnl),
         Up | Change | Down => {
-            // Of a device with an instance lock, link settings may be read in these events only
-            // with the lock that is held already.
-            let has_settings_lock = event != Down;
-            if has_settings_lock {
+            let source = match event {
+                _ if !slave.dev().needs_ops_lock() => Source::Plain,
+                Down => Source::Closed(slave.dev()),
+                _ => Source::Locked(slave.dev()),
+            };
+            // Nothing can be asked of what is closed.
+            if event != Down {
                 read_link_settings(slave, true, rtnl);
             }
             if dev.is_running() && dev.data().link_events.load(Ordering::Relaxed) {
-                let locked = slave.dev().needs_ops_lock().then(|| slave.dev());
                 let config = dev.data().config();
                 let up = match event {
-                    // Nothing can be asked of it.
                     Down => slave.dev().has_link(),
                     _ => carrier(slave.dev(), &config, true, rtnl),
-                };
-                let source = Source {
-                    locked,
-                    has_settings_lock,
                 };
                 failover::handle(
                     dev,
@@ -362,10 +359,9 @@ fn renamed(dev: &BondDev, slave: &SlaveDev, rtnl: &Rtnl) {
     } else {
         return;
     }
-    let locked = slave.dev().needs_ops_lock().then(|| slave.dev());
-    let source = Source {
-        locked,
-        has_settings_lock: true,
+    let source = match slave.dev().needs_ops_lock() {
+        true => Source::Locked(slave.dev()),
+        false => Source::Plain,
     };
     failover::handle(dev, Event::PrimaryRenamed, source, rtnl);
 }

@@ -88,10 +88,10 @@ fn leave(dev: &BondDev, slave: &SlaveDev, why: Why, rtnl: &Rtnl) {
         failover::handle(
             dev,
             Event::Released { key: Key(slave) },
-            Source::PLAIN,
+            Source::Plain,
             rtnl,
         );
-        failover::settle(dev, Source::PLAIN, rtnl);
+        failover::settle(dev, Source::Plain, rtnl);
     }
     transmit::links_changed(dev, Some(slave), rtnl);
     arp::dismiss(slave, rtnl);

@@ -23,7 +23,8 @@ pub enum Event {
     Unregister,
     /// The device was opened. Its instance lock is held where it has one.
     Up,
-    /// The device was closed.
+    /// The device was closed. Its instance lock may be held where it has one, and is from 7.3 on; so
+    /// may be those of other devices that were closed together with it, all before this event.
     Down,
     /// Carrier or another flag changed. The device's instance lock is held where it has one.
     Change,

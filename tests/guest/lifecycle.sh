@@ -213,6 +213,22 @@ test_slave_driver_unbound() {
 	is "$(option b7 active_slave)" ""
 }
 
+# Each of them is told to be closed while the instance locks of both are held.
+test_all_slaves_closed_at_once() {
+	modprobe asked locked=1
+	ip link add a0 type asked_none
+	ip link add b0 type asked_none
+	make_bond b7 mode active-backup miimon 100
+	enslave b7 a0 b0
+	active b7 a0
+	ip link set b7 promisc on
+	rmmod asked
+	gone a0
+	gone b0
+	is "$(option b7 slaves)" ""
+	is "$(option b7 active_slave)" ""
+}
+
 test_rename_of_a_slave() {
 	ip link add b7 type bond mode active-backup miimon 100
 	add_dummies a0
