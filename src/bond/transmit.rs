@@ -86,19 +86,21 @@ fn start_xmit_lost(dev: &BondDev, skb: SkBuff, active: Option<&SlaveDev>, rcu: &
 
 #[inline(never)]
 fn start_xmit_hash(dev: &BondDev, skb: SkBuff, rcu: &Rcu) -> i32 {
-    match hash_policy(dev) {
-        HashPolicy::Layer2 => {
+    const LAYER2: u8 = HashPolicy::Layer2 as u8;
+    const LAYER34: u8 = HashPolicy::Layer34 as u8;
+    match dev.data().hash_policy.load(Ordering::Relaxed) {
+        LAYER2 => {
             let hash = policy::hash::layer2(Outgoing(dev, skb.view()));
             transmit_or_drop(dev, skb, by_hash(dev, hash, rcu))
         }
-        HashPolicy::Layer34 if !skb.has_socket() => start_xmit_ports(dev, skb, rcu),
+        LAYER34 if !skb.has_socket() => start_xmit_ports(dev, skb, rcu),
         _ => start_xmit_any_hash(dev, skb, rcu),
     }
 }
 
 #[inline(never)]
 fn start_xmit_ports(dev: &BondDev, skb: SkBuff, rcu: &Rcu) -> i32 {
-    let hash = policy::hash::hash(HashPolicy::Layer34, Outgoing(dev, skb.view()));
+    let hash = policy::hash::layer34(Outgoing(dev, skb.view()));
     transmit_or_drop(dev, skb, by_hash(dev, hash, rcu))
 }
 
@@ -243,6 +245,11 @@ impl Packet for Outgoing<'_> {
     #[inline(always)]
     fn bytes<const N: usize>(&self, at: usize) -> Option<[u8; N]> {
         self.1.bytes(at)
+    }
+
+    #[inline(always)]
+    fn in_place<const N: usize>(&self, at: usize) -> Option<&[u8; N]> {
+        self.1.in_place(at)
     }
 
     #[inline(always)]

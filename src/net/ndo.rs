@@ -107,13 +107,17 @@ pub(crate) unsafe extern "C" fn ndo_select_queue(
     _sb_dev: *mut bindings::net_device,
 ) -> u16 {
     // SAFETY: Packet and device are valid during the call; `cb` is ours until the packet is queued.
-    let (recorded, queues) = unsafe {
+    let recorded = unsafe {
         let recorded = (*skb).queue_mapping;
         *crate::skbuff::lower_queue_mapping(skb) = recorded;
-        (recorded, NetDevice::from_raw(dev).real_num_tx_queues())
+        recorded
     };
     // skb_get_rx_queue(): the mapping is one more than the queue that received the packet.
-    let queue = recorded.saturating_sub(1);
+    let Some(queue) = recorded.checked_sub(1) else {
+        return 0;
+    };
+    // SAFETY: As above.
+    let queues = unsafe { NetDevice::from_raw(dev) }.real_num_tx_queues();
     if queue < queues {
         queue
     } else {

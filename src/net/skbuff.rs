@@ -225,6 +225,12 @@ impl<'a> View<'a> {
         }
     }
 
+    /// Returns `N` bytes at an offset from where the packet begins, if they lie in one piece.
+    #[inline(always)]
+    pub fn in_place<const N: usize>(self, at: usize) -> Option<&'a [u8; N]> {
+        self.linear().get(at..)?.first_chunk()
+    }
+
     /// Copies `N` bytes at an offset from where the packet begins; none if it ends before.
     #[inline(always)]
     pub fn bytes<const N: usize>(self, at: usize) -> Option<[u8; N]> {

@@ -61,6 +61,12 @@ pub trait Packet: Sized {
     /// The `N` bytes at an offset from the link-layer header; none if the packet ends before.
     fn bytes<const N: usize>(&self, at: usize) -> Option<[u8; N]>;
 
+    /// The same where it lies, if that is in one piece; for speed only.
+    #[inline(always)]
+    fn in_place<const N: usize>(&self, _at: usize) -> Option<&[u8; N]> {
+        None
+    }
+
     /// The protocol behind the link-layer header, `ETH_P_*`, in host byte order.
     fn protocol(&self) -> u16;
 
@@ -75,6 +81,19 @@ pub trait Packet: Sized {
 
     /// The innermost flow, as the kernel's flow dissector sees it.
     fn dissect(&self) -> Option<Flow>;
+}
+
+/// Reads bytes where they lie, or else from a copy.
+#[inline(always)]
+fn read<const N: usize, R>(
+    packet: impl Packet,
+    at: usize,
+    fields: impl Fn(&[u8; N]) -> R,
+) -> Option<R> {
+    match packet.in_place(at) {
+        Some(bytes) => Some(fields(bytes)),
+        None => packet.bytes(at).map(|bytes| fields(&bytes)),
+    }
 }
 
 impl<P: Packet> Packet for &P {
@@ -101,6 +120,27 @@ impl<P: Packet> Packet for &P {
     fn dissect(&self) -> Option<Flow> {
         (**self).dissect()
     }
+}
+
+/// The hash of a packet with [`HashPolicy::Layer34`]; the same as [`hash`], with the usual packet first.
+#[inline(always)]
+pub fn layer34(packet: impl Packet + Copy) -> u32 {
+    match ip(packet, packet.network_offset()) {
+        Some(ip) if !matches!(ip.protocol, Some(IPPROTO_ICMP | IPPROTO_ICMPV6)) => {
+            let ports = match ip.protocol {
+                Some(protocol) => ports(packet, ip.payload, protocol),
+                None => 0,
+            };
+            fold_ends(ports, ip.src, ip.dst) >> 1
+        }
+        _ => layer34_seldom(packet),
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn layer34_seldom(packet: impl Packet + Copy) -> u32 {
+    hash(HashPolicy::Layer34, packet)
 }
 
 /// The hash of a packet. It is passed by value: the driver's are two words, that need no memory.
@@ -139,7 +179,12 @@ pub const fn of_flow(flow: &Flow) -> u32 {
 }
 
 const fn fold(hash: u32, flow: &Flow) -> u32 {
-    let hash = hash ^ flow.dst ^ flow.src;
+    fold_ends(hash, flow.src, flow.dst)
+}
+
+#[inline(always)]
+const fn fold_ends(hash: u32, src: u32, dst: u32) -> u32 {
+    let hash = hash ^ dst ^ src;
     let hash = hash ^ (hash >> 16);
     hash ^ (hash >> 8)
 }
@@ -147,12 +192,14 @@ const fn fold(hash: u32, flow: &Flow) -> u32 {
 /// The last bytes of the hardware addresses, and the protocol. 0 for a packet without such a header.
 #[inline(always)]
 pub fn layer2(packet: impl Packet + Copy) -> u32 {
-    match packet.bytes::<14>(0) {
-        Some([_, _, _, _, _, dst, _, _, _, _, _, src, proto @ ..]) => {
-            u32::from(dst ^ src) ^ u32::from(u16::from_be_bytes(proto))
-        }
-        None => 0,
-    }
+    let hash = read(
+        packet,
+        0,
+        |&[_, _, _, _, _, dst, _, _, _, _, _, src, p0, p1]: &[u8; 14]| {
+            u32::from(dst ^ src) ^ u32::from(u16::from_be_bytes([p0, p1]))
+        },
+    );
+    hash.unwrap_or(0)
 }
 
 fn vlan_srcmac(packet: impl Packet + Copy) -> u32 {
@@ -204,7 +251,7 @@ fn flow(packet: impl Packet + Copy, with_ports: bool) -> Option<Flow> {
     match ip.protocol {
         None => {}
         Some(protocol @ (IPPROTO_ICMP | IPPROTO_ICMPV6)) => {
-            return icmp(packet, ip, protocol, with_ports);
+            return icmp(packet, [ip.src, ip.dst], ip.payload, protocol, with_ports);
         }
         Some(protocol) if with_ports => flow.ports = ports(packet, ip.payload, protocol),
         Some(_) => {}
@@ -215,13 +262,19 @@ fn flow(packet: impl Packet + Copy, with_ports: bool) -> Option<Flow> {
 /// The flow of an ICMP message.
 #[cold]
 #[inline(never)]
-fn icmp(packet: impl Packet + Copy, outer: Ip, protocol: u8, with_ports: bool) -> Option<Flow> {
+fn icmp(
+    packet: impl Packet + Copy,
+    [src, dst]: [u32; 2],
+    at: usize,
+    protocol: u8,
+    with_ports: bool,
+) -> Option<Flow> {
     let mut flow = Flow {
-        src: outer.src,
-        dst: outer.dst,
+        src,
+        dst,
         ..Flow::default()
     };
-    let Some([kind, code, _, _, id @ .., _, _]) = packet.bytes::<ICMP_LEN>(outer.payload) else {
+    let Some([kind, code, _, _, id @ .., _, _]) = packet.bytes::<ICMP_LEN>(at) else {
         return Some(flow);
     };
     if has_id(kind) {
@@ -232,7 +285,7 @@ fn icmp(packet: impl Packet + Copy, outer: Ip, protocol: u8, with_ports: bool) -
     if !is_error(protocol, kind) {
         return Some(flow);
     }
-    let inner = ip(packet, outer.payload.checked_add(ICMP_LEN)?)?;
+    let inner = ip(packet, at.checked_add(ICMP_LEN)?)?;
     flow.src = inner.src;
     flow.dst = inner.dst;
     if let Some(protocol) = inner.protocol.filter(|_| with_ports) {
@@ -246,15 +299,23 @@ fn icmp(packet: impl Packet + Copy, outer: Ip, protocol: u8, with_ports: bool) -
 fn ip(packet: impl Packet + Copy, at: usize) -> Option<Ip> {
     match packet.protocol() {
         ETH_P_IP => {
-            let [first, _, _, _, _, _, f0, f1, _, protocol, _, _, s0, s1, s2, s3, d0, d1, d2, d3] =
-                packet.bytes::<20>(at)?;
-            // More fragments follow, or the offset is not 0 (RFC 791, section 3.1).
-            let is_fragment = u16::from_be_bytes([f0, f1]) & 0x3fff != 0;
+            let (src, dst, len, protocol) = read(packet, at, |header: &[u8; 20]| {
+                let &[first, _, _, _, _, _, f0, f1, _, protocol, _, _, s0, s1, s2, s3, d0, d1, d2, d3] =
+                    header;
+                // More fragments follow, or the offset is not 0 (RFC 791, section 3.1).
+                let is_fragment = u16::from_be_bytes([f0, f1]) & 0x3fff != 0;
+                (
+                    u32::from_ne_bytes([s0, s1, s2, s3]),
+                    u32::from_ne_bytes([d0, d1, d2, d3]),
+                    usize::from(first & 0x0f) << 2,
+                    (!is_fragment).then_some(protocol),
+                )
+            })?;
             Some(Ip {
-                src: u32::from_ne_bytes([s0, s1, s2, s3]),
-                dst: u32::from_ne_bytes([d0, d1, d2, d3]),
-                payload: at.checked_add(usize::from(first & 0x0f) << 2)?,
-                protocol: (!is_fragment).then_some(protocol),
+                src,
+                dst,
+                payload: at.checked_add(len)?,
+                protocol,
             })
         }
         ETH_P_IPV6 => {
@@ -290,8 +351,10 @@ fn ports(packet: impl Packet + Copy, at: usize, protocol: u8) -> u32 {
         IPPROTO_AH => 4,
         _ => return 0,
     };
-    let bytes = at.checked_add(offset).and_then(|at| packet.bytes::<4>(at));
-    bytes.map_or(0, u32::from_ne_bytes)
+    let Some(at) = at.checked_add(offset) else {
+        return 0;
+    };
+    read(packet, at, |bytes| u32::from_ne_bytes(*bytes)).unwrap_or(0)
 }
 
 /// Whether ICMP messages of this type have an identifier: echo and timestamp, requests and replies.

@@ -5,7 +5,7 @@
 //! The known answers are those of the in-tree driver: `tests/guest/hash.sh` has sent the frames
 //! through it, in a bond of 61 slaves, and noted where each came out.
 
-use policy::hash::{hash, of_flow, Flow, HashPolicy, Packet};
+use policy::hash::{hash, layer34, of_flow, Flow, HashPolicy, Packet};
 use proptest::prelude::*;
 
 use crate::cases::cases;
@@ -32,6 +32,7 @@ const OWN: [HashPolicy; 4] = [
 #[derive(Clone, Debug, Default)]
 struct Frame {
     bytes: Vec<u8>,
+    in_one_piece: usize,
     protocol: u16,
     network: usize,
     vlan: u16,
@@ -63,6 +64,14 @@ impl Frame {
 impl Packet for Frame {
     fn bytes<const N: usize>(&self, at: usize) -> Option<[u8; N]> {
         self.bytes.get(at..)?.first_chunk().copied()
+    }
+
+    // What lies in front of this place is in one piece: properties try all of them.
+    fn in_place<const N: usize>(&self, at: usize) -> Option<&[u8; N]> {
+        self.bytes
+            .get(..self.in_one_piece.min(self.bytes.len()))?
+            .get(at..)?
+            .first_chunk()
     }
 
     fn protocol(&self) -> u16 {
@@ -482,10 +491,18 @@ proptest! {
         bytes in any_frame(),
         offset in prop_oneof![Just(14usize), 0usize..300, Just(usize::MAX), any::<usize>()],
         vlan in any::<u16>(),
+        in_one_piece in 0usize..300,
     ) {
         let frame = Frame { network: offset, vlan, ..Frame::sent(bytes) };
+        // How much of it lies in one piece changes nothing.
+        let scattered = Frame { in_one_piece, ..frame.clone() };
+        let whole = Frame { in_one_piece: usize::MAX, ..frame.clone() };
         for policy in ALL {
-            prop_assert_eq!(hash(policy, &frame), hash(policy, &frame.clone()));
+            prop_assert_eq!(hash(policy, &frame), hash(policy, &scattered));
+            prop_assert_eq!(hash(policy, &frame), hash(policy, &whole));
+        }
+        for frame in [&frame, &scattered, &whole] {
+            prop_assert_eq!(hash(HashPolicy::Layer34, frame), layer34(frame));
         }
     }
 
