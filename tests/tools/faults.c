@@ -25,6 +25,7 @@
  * what an allocation was.
  */
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
@@ -51,6 +52,7 @@ unsigned int if_nametoindex(const char *name);
 #define PATIENCE_MS	5000	/* until everything is as it should be */
 #define MAX_LINES	20000
 #define MAX_CALLS	8
+#define TEXTS_EVERY	10	/* so many turns */
 
 static void __attribute__((format(printf, 1, 2), noreturn)) die(const char *format, ...)
 {
@@ -320,26 +322,51 @@ static void note_devices(struct state *state)
 	}
 }
 
+/* What the folder of each device holds: its attributes, and who is above it and below. */
+static void note_folders(struct state *state)
+{
+	char path[64];
+
+	for (int index = 1; index < 4096; index++) {
+		struct dirent *entry;
+		DIR *dir;
+
+		if (!names[index][0])
+			continue;
+		snprintf(path, sizeof(path), "/sys/class/net/%s", names[index]);
+		dir = opendir(path);
+		if (!dir)
+			continue;
+		while ((entry = readdir(dir)))
+			note(state, "%s/%s", path, entry->d_name);
+		closedir(dir);
+	}
+}
+
+/*
+ * The text of each attribute takes long on a kernel that checks every step, and says what netlink says:
+ * it is looked at now and then.
+ */
+static int look_at_texts = 1;
+
 static void look(struct state *state)
 {
 	forget(state);
 	note_links(state);
 	note_devices(state);
 	note_groups(state);
+	note_folders(state);
 	note_files(state, "/sys/class/net/bonding_masters", 0);
-	note_files(state, "/sys/class/net/*/bonding/*", 0);
-	note_files(state, "/sys/class/net/*/bonding_slave/*", 0);
-	note_files(state, "/sys/class/net/*/flags", 0);
-	note_files(state, "/sys/class/net/*/addr_assign_type", 0);
-	note_files(state, "/sys/class/net/*/phys_*", 0);
 	note_files(state, "/proc/net/bonding/*", 1);
-	note_files(state, "/proc/net/vlan/config", 0);
-	note_names(state, "/sys/class/net/*/lower_*");
-	note_names(state, "/sys/class/net/*/upper_*");
-	note_names(state, "/sys/class/net/*/master");
-	note_names(state, "/sys/class/net/*/queues/*");
 	note_names(state, "/sys/kernel/debug/bonding/*");
-	note_names(state, "/sys/kernel/debug/bonding/*/*");
+	if (look_at_texts) {
+		note_files(state, "/sys/class/net/*/bonding/*", 0);
+		note_files(state, "/sys/class/net/*/bonding_slave/*", 0);
+		note_files(state, "/sys/class/net/*/addr_assign_type", 0);
+		note_files(state, "/proc/net/vlan/config", 0);
+		note_names(state, "/sys/class/net/*/queues/*");
+		note_names(state, "/sys/kernel/debug/bonding/*/*");
+	}
 	qsort(state->line, state->lines, sizeof(state->line[0]), compare_lines);
 }
 
@@ -808,7 +835,9 @@ static void complain(unsigned int nth, const char *what, const struct state *exp
 
 int main(int argc, char **argv)
 {
-	static struct state before, after;
+	/* Without the texts of attributes, and with them. */
+	static struct state befores[2], afters[2];
+	struct state *before = &befores[1], *after = &afters[1];
 	struct call calls[MAX_CALLS] = { { 0 } };
 	unsigned int points = 0, refused = 0, succeeded = 0, lost = 0, ours = 0, bad = 0, tolerated = 0;
 	int count = 1, injected = 1, option;
@@ -852,21 +881,28 @@ int main(int argc, char **argv)
 	 * have happened once, such as the queueing discipline of a device that was opened.
 	 */
 	for (int i = 0; i < 3; i++) {
-		settle(&before);
+		look_at_texts = i != 1;
+		before = &befores[look_at_texts];
+		after = &afters[look_at_texts];
+		settle(before);
 		must(&calls[0]);
-		settle(&after);
+		settle(after);
 		for (int j = 1; j < count; j++)
 			must(&calls[j]);
 	}
-	if (!becomes(&before)) {
+	if (!becomes(before)) {
 		printf("%s: undoing it does not give what was:\n", name);
-		differ(&before, &seen, 1);
+		differ(before, &seen, 1);
 		return 1;
 	}
 
 	for (unsigned int nth = 1; injected; nth++) {
-		int res = make(&calls[0], nth, &injected), in_driver, good;
+		int res, in_driver, good;
 
+		look_at_texts = nth % TEXTS_EVERY == 1;
+		before = &befores[look_at_texts];
+		after = &afters[look_at_texts];
+		res = make(&calls[0], nth, &injected);
 		read_log();
 		in_driver = injected && stack_has("[bonding]");
 		points += injected;
@@ -875,43 +911,44 @@ int main(int argc, char **argv)
 			/* It may have been done, or not. */
 			lost++;
 			settle(&seen);
-			res = differ(&before, &seen, 0) ? 0 : ENOMEM;
+			res = differ(before, &seen, 0) ? 0 : ENOMEM;
 		}
 		if (res) {
 			refused++;
-			good = becomes(&before);
+			good = becomes(before);
 			tolerated += good == 2;
 			if (!good) {
 				char what[128];
 
 				snprintf(what, sizeof(what), "refused (%s), but something has changed", strerror(res));
-				complain(nth, what, &before);
+				complain(nth, what, before);
 				bad++;
 			}
 			if (!injected)
 				die("%s failed without a fault: %s", name, strerror(res));
 			must(&calls[0]);
-			if (!becomes(&after)) {
-				complain(nth, "the next try does not do all of it", &after);
+			if (!becomes(after)) {
+				complain(nth, "the next try does not do all of it", after);
 				bad++;
 			}
 		} else {
 			succeeded += injected;
-			good = becomes(&after);
+			good = becomes(after);
 			tolerated += good == 2;
 			if (!good) {
-				complain(nth, "succeeded, but is not done", &after);
+				complain(nth, "succeeded, but is not done", after);
 				bad++;
 			}
 		}
 		for (int j = 1; j < count; j++)
 			must(&calls[j]);
-		if (!becomes(&before)) {
-			complain(nth, "undoing it does not give what was", &before);
+		if (!becomes(before)) {
+			complain(nth, "undoing it does not give what was", before);
 			bad++;
 			if (bad < 10) {
 				/* What was is gone: go on from what is. */
-				settle(&before);
+				for (look_at_texts = 0; look_at_texts < 2; look_at_texts++)
+					settle(&befores[look_at_texts]);
 				continue;
 			}
 		}
