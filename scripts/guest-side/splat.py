@@ -12,7 +12,7 @@ SPLAT = re.compile("|".join((
     r"sleeping function called from invalid context", r"scheduling while atomic", r"bad unlock balance",
     r"held lock freed", r"lock held when returning to user space", r"DEBUG_LOCKS_WARN_ON",
     r"rcu_(preempt|sched|tasks)\w* (self-)?detected .*stall", r"rcu: INFO: .* stall", r"INFO: task .* blocked for more than",
-    r"soft lockup", r"hard LOCKUP", r"unregister_netdevice: waiting for", r"refcount_t: ", r"ref_tracker: ",
+    r"soft lockup", r"hard LOCKUP", r"unregister_netdevice: waiting for", r"refcount_t: ", r"ref_tracker: (?!memory allocation failure)",
     r"leaked reference", r"kmemleak: \d+ new suspected memory leaks", r"ODEBUG: ", r"list_(add|del) corruption",
     r"unable to handle (kernel|page fault)", r"invalid opcode: ", r"stack guard page was hit",
     r"Objects remaining (in|on) ", r"Slab .* still has objects", r"nobody cared",
