@@ -22,11 +22,15 @@ use policy::{LinkState, Mode};
 /// neither a stack frame nor a saved register.
 #[inline(always)]
 pub(super) fn start_xmit(dev: &BondDev, skb: SkBuff, rcu: &Rcu) -> i32 {
-    let mode = dev.mode();
     if skb.queue_mapping() != 0 {
         return start_xmit_queue(dev, skb, rcu);
     }
-    match mode {
+    start_xmit_mode(dev, skb, rcu)
+}
+
+#[inline(always)]
+fn start_xmit_mode(dev: &BondDev, skb: SkBuff, rcu: &Rcu) -> i32 {
+    match dev.mode() {
         ACTIVE_BACKUP => match dev.slot_rcu(rcu, Slot::Active) {
             Some(active) if active.dev().has_link() => skb.transmit_through(active.dev()),
             active => start_xmit_lost(dev, skb, active, rcu),
@@ -63,15 +67,7 @@ fn start_xmit_queue(dev: &BondDev, skb: SkBuff, rcu: &Rcu) -> i32 {
     if let Some(slave) = by_queue(dev, skb.queue_mapping(), rcu) {
         return transmit_elsewhere(dev, skb, slave);
     }
-    match dev.mode() {
-        ACTIVE_BACKUP => match dev.slot_rcu(rcu, Slot::Active) {
-            Some(active) if active.dev().has_link() => skb.transmit_through(active.dev()),
-            active => start_xmit_lost(dev, skb, active, rcu),
-        },
-        XOR => start_xmit_hash(dev, skb, rcu),
-        BROADCAST => broadcast(dev, skb, rcu),
-        _ => start_xmit_turn(dev, skb, rcu),
-    }
+    start_xmit_mode(dev, skb, rcu)
 }
 
 /// Sends a packet while the active slave has no link, or there is none.
