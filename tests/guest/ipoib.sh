@@ -144,7 +144,7 @@ ipoib_up() {
 
 # peer_answers [ADDRESS]: soon; the first packets may be lost to path and address resolution.
 peer_answers() {
-	wait_for "${2-20}" "an answer of ${1-$PEER4}" ping_peer "${1-$PEER4}"
+	wait_for "${2-60}" "an answer of ${1-$PEER4}" ping_peer "${1-$PEER4}"
 }
 
 # -- NFS over RDMA -----------------------------------------------------------------------
