@@ -9,7 +9,7 @@ GUEST_KERNEL = $(or $(KERNEL),distro)
 T ?=
 B ?=
 
-.PHONY: help all install test test-list fuzz bench demo demo-ethernet fmt fmt-check clippy sparse doc \
+.PHONY: help all install test test-reference test-debug test-list fuzz bench demo demo-ethernet fmt fmt-check clippy sparse doc \
 	setup update debug-kernel guest guest-module clean
 
 all: ## build bonding.ko for the running or the distribution's kernel (KDIR=tree: for another prepared kernel tree; KERNEL=debug: for the debug kernel)
@@ -23,6 +23,12 @@ install: ## install bonding.ko for the running kernel (KDIR=tree: for that tree'
 
 test: ## run all tests (T=name or T=name:case: only these; KERNEL=debug: in the debug kernel)
 	@tests/run --kernel '$(GUEST_KERNEL)' $(T)
+
+test-reference: ## the same, and the in-tree driver through all tests that say what it does
+	@tests/run --kernel '$(GUEST_KERNEL)' --reference
+
+test-debug: ## run the tests in the debug kernel, which has every checker (T=name: only these)
+	@tests/run --kernel debug $(T)
 
 test-list: ## list the tests, each with the command that runs it alone
 	@tests/run --list

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# modules: ours intree
+# reference: intree
 # timeout: 1500
 #
 # Bonds over IPoIB interfaces, on the virtual fabric: what the bond becomes and stops being,

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# modules: ours intree
+# reference: intree
 # timeout: 900
 #
 # What configures bonds on people's machines, as Debian has it: ifupdown with ifenslave,

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # guest: --icount
 # timeout: 600
-# modules: ours intree
+# reference: intree
 #
 # The bond as a network device: MTU, features, VLAN ids, queues, statistics,
 # ethtool, and how round-robin spreads packets. The transcripts are made by

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # guest: --icount
 # timeout: 900
-# modules: ours intree
+# reference: intree
 #
 # Which slave balance-xor takes for a packet: the same one as the in-tree driver, for
 # frames of all kinds (tests/tools/flows.c) and all values of xmit_hash_policy. The

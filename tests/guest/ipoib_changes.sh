@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# modules: ours intree
+# reference: intree
 # timeout: 1500
 #
 # What changes under a bond over IPoIB interfaces while it works: one of two ports of an adapter,

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # guest: --icount
-# modules: ours intree
+# reference: intree
 # timeout: 1500
 #
 # One failover after the other over InfiniBand, for every reason, under traffic: TCP connections that were

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # guest: --icount --nic 2
 # timeout: 900
-# modules: ours intree
+# reference: intree
 #
 # The modes that use all slaves: balance-rr, balance-xor and broadcast. Which slave
 # the hash of balance-xor takes is in hash.sh. The transcripts are those of the

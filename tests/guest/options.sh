@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # guest: --icount
 # timeout: 600
-# modules: ours intree
+# reference: intree
 #
 # Every option: what it reads, what it takes, what it says to what it does not
 # take. The transcripts are compared with those of the in-tree driver, made by

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# modules: ours intree
+# reference: intree
 #
 # Who may do what, on every interface: a user without privileges, root without CAP_NET_ADMIN, and users
 # who have it in a user namespace of their own only. The transcripts are compared with those of the

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # guest: --icount
 # timeout: 600
-# modules: ours intree
+# reference: intree
 #
 # /proc/net/bonding/BOND, byte for byte what the in-tree driver writes, because
 # monitoring scripts parse it. The transcripts are made by

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# modules: ours intree
+# reference: intree
 # timeout: 1800
 #
 # RDMA connections over a bond of IPoIB interfaces: the RDMA CM takes the port of the active slave,

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # timeout: 900
-# modules: ours intree
+# reference: intree
 #
 # Devices on top of a bond and below it, and what else looks at its packets.
 

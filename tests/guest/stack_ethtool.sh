@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # guest: --nic 2 --nic-model e1000e
 # timeout: 600
-# modules: ours intree
+# reference: intree
 #
 # What ethtool says of a bond whose slaves have a clock, and who sets that clock
 # to work. (What it says of other bonds is in device.sh.)

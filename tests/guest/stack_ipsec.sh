@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # timeout: 600
-# modules: ours intree
+# reference: intree
 #
 # IPsec in the hardware of slaves: netdevsim says which states it holds, and how
 # many packets it was given to encrypt. (It sends them as they are, so that no

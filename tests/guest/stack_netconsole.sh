@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # timeout: 600
-# modules: ours intree
+# reference: intree
 #
 # The kernel's log over a bond: netconsole sends with interrupts off, through
 # struct netpoll of the slaves.

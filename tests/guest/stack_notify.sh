@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # timeout: 900
-# modules: ours intree
+# reference: intree
 #
 # What the driver tells of itself: to programs by RTM_NEWLINK, and to other
 # drivers, such as those of switches, by the chain of notifiers, where probes

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # timeout: 900
-# modules: ours intree
+# reference: intree
 #
 # XDP programs on a bond: its slaves run them, and frames are redirected to it.
 

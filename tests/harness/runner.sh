@@ -120,6 +120,36 @@ test_the_head_of_a_file_says_how_it_is_run() {
 	run 0 "2 passed, 0 failed" head@intree
 }
 
+test_the_reference_runs_when_it_is_asked_for() {
+	suite good <<-'END'
+		# reference: intree
+		printf "KTAP version 1\n1..1\nok 1 a\n"
+	END
+	run 0 "3 passed, 0 failed" good
+	run 0 "2 passed, 0 failed" good@intree
+	tests/run --list >said
+	grep -q '^good@intree ' said
+	rm arguments
+	# The suites of the host do nothing here, and those that count their tests fail.
+	mkdir tests/differential tests/bench
+	tee scripts/{check-unsafe,check-symbols,fmt,cargo} tests/{differential,bench}/run <scripts/build >/dev/null
+	chmod +x scripts/* tests/*/run
+	tests/run >said 2>&1 || true
+	grep -q '^ok    good: a ' said
+	! grep -q -- '--module intree ' arguments || fail "the in-tree driver ran unasked"
+	tests/run --reference >said 2>&1 || true
+	grep -q '^ok    good@intree: a ' said
+}
+
+test_the_longest_are_named() {
+	local name
+	for name in a b c; do
+		suite $name <<<'printf "KTAP version 1\n1..1\nok 1 a\n"'
+	done
+	run 0 "4 passed, 0 failed" a b c
+	grep -q '^Seconds: .*\ba 0\b' said
+}
+
 test_one_case_alone() {
 	suite one <<<'printf "KTAP version 1\n1..1\nok 1 %s\n" "$1"'
 	run 0 "2 passed, 0 failed" one:special

@@ -6,6 +6,7 @@ import re
 import shlex
 import subprocess
 
+from .host import Suite
 from .ktap import Reader
 
 PROJECT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
@@ -18,16 +19,19 @@ REASONS = {70: "the kernel log shows a splat, or the guest died", 124: "time is 
            69: "the guest cannot start", 2: "scripts/guest does not take the options of the file's head"}
 
 
-class GuestSuite:
+class GuestSuite(Suite):
     """One test file with one module."""
 
+    exclusive = False
     needs_build = True
 
-    def __init__(self, path, module, kernel):
+    def __init__(self, path, module, kernel, reference=False):
         base = os.path.basename(path)[:-len(".sh")]
         self.name = base if module == "ours" else f"{base}@{module}"
         self.file = os.path.basename(path)
         self.module = module
+        # Run with another driver than ours, only to see that it still does what ours is compared with.
+        self.reference = reference
         self.kernel = kernel
         with open(path, encoding="utf-8") as file:
             self.head = head(file.read())
@@ -58,7 +62,7 @@ def head(text):
     for line in text.splitlines():
         if line and not line.startswith("#"):
             break
-        match = re.match(r"#\s*(guest|modules|timeout):\s*(.+?)\s*$", line)
+        match = re.match(r"#\s*(guest|modules|reference|timeout):\s*(.+?)\s*$", line)
         if match:
             found[match[1]] = match[2]
         elif re.match(r"#\s*alone\s*$", line):
@@ -74,6 +78,7 @@ def suites(kernel):
             continue
         path = os.path.join(folder, file)
         with open(path, encoding="utf-8") as text:
-            modules = head(text.read()).get("modules", "ours").split()
-        found += [GuestSuite(path, module, kernel) for module in modules]
+            lines = head(text.read())
+        found += [GuestSuite(path, module, kernel) for module in lines.get("modules", "ours").split()]
+        found += [GuestSuite(path, module, kernel, True) for module in lines.get("reference", "").split()]
     return found

@@ -12,10 +12,21 @@ from .ktap import Reader
 PROJECT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 
 
-class Check:
-    """A command that passes when it exits with 0."""
+class Suite:
+    """What a suite is, unless it says otherwise."""
 
+    # It uses all processors, or what others use: it runs before those that run together.
+    exclusive = True
+    # Not together with others, because it measures time.
     alone = False
+    reference = False
+    needs_build = False
+    # A guess, in seconds of real time: those that take longest begin first.
+    timeout = 300
+
+
+class Check(Suite):
+    """A command that passes when it exits with 0."""
 
     def __init__(self, name, command, needs_build=False):
         self.name = name
@@ -49,11 +60,8 @@ class Build(Check):
         return status == 0
 
 
-class Cargo:
+class Cargo(Suite):
     """Tests that cargo runs; each one counts."""
-
-    alone = False
-    needs_build = False
 
     def __init__(self, name, command):
         self.name = name
@@ -104,12 +112,10 @@ def failures(output):
     return list(found.items())
 
 
-class Miri:
+class Miri(Suite):
     """The interpreter that finds undefined behaviour, where the machine's toolchain has it."""
 
     name = "miri"
-    alone = False
-    needs_build = False
 
     def run(self, report, _cases):
         report.begin(self.name)
@@ -128,10 +134,10 @@ def which(tool):
     return any(os.access(os.path.join(folder, tool), os.X_OK) for folder in os.environ.get("PATH", "").split(":"))
 
 
-class Harness:
+class Harness(Suite):
     """tests/harness/NAME.sh: tests of the environment, the guest and this runner, in KTAP."""
 
-    alone = False
+    exclusive = False
 
     def __init__(self, path):
         self.name = "harness-" + os.path.basename(path)[:-len(".sh")]
@@ -149,11 +155,10 @@ class Harness:
         return reader.end(program.returncode, {})
 
 
-class Differential:
+class Differential(Suite):
     """tests/differential: generated operations with both modules, in two guests. Knows SEED and OPS."""
 
     name = "differential"
-    alone = False
     needs_build = True
 
     def __init__(self, kernel, jobs):
@@ -170,11 +175,10 @@ class Differential:
         return reader.end(program.returncode, {})
 
 
-class Bench:
+class Bench(Suite):
     """tests/bench: the bounded part of the benchmark; a figure beyond its target fails."""
 
     name = "bench"
-    alone = False
     needs_build = True
 
     def __init__(self, jobs):

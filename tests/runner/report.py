@@ -13,6 +13,7 @@ class Report:
         self.passed = 0
         self.failed = []
         self.skipped = 0
+        self.seconds = {}
         self.lock = threading.Lock()
 
     def _print(self, text):
@@ -24,6 +25,11 @@ class Report:
 
     def begin(self, suite, detail=""):
         self.note(f"----  {suite}{detail} (alone: make test T={suite}{self.suffix})")
+
+    def took(self, suite, seconds):
+        """How long a suite took, with its start; the longest are named in the end."""
+        with self.lock:
+            self.seconds[suite] = seconds
 
     def again(self, suite, case):
         return f"make test T={suite}{':' + case if case else ''}{self.suffix}"
@@ -49,6 +55,9 @@ class Report:
 
     def summary(self):
         """Print the last line; the exit status."""
+        longest = sorted(self.seconds.items(), key=lambda item: -item[1])
+        if len(longest) > 3:
+            self._print("Seconds: " + ", ".join(f"{suite} {seconds:.0f}" for suite, seconds in longest))
         for failure in self.failed:
             self._print(f"FAIL  {failure}")
         line = f"{self.passed} passed, {len(self.failed)} failed"
