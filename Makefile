@@ -4,13 +4,13 @@
 # Every target makes what it needs, the build environment included; scripts/ does the work.
 
 MAKEFLAGS += --no-print-directory
-# Where guests are concerned: distro or debug.
+# Where guests are concerned: distro, debug or kcsan.
 GUEST_KERNEL = $(or $(KERNEL),distro)
 T ?=
 B ?=
 
 .PHONY: help all install test test-reference test-debug test-list fuzz bench demo demo-ethernet fmt fmt-check clippy sparse doc \
-	setup update debug-kernel guest guest-module clean
+	setup update debug-kernel kcsan-kernel guest guest-module clean
 
 all: ## build bonding.ko for the running or the distribution's kernel (KDIR=tree: for another prepared kernel tree; KERNEL=debug: for the debug kernel)
 	@scripts/build $(if $(KDIR),--kdir '$(KDIR)') $(if $(KERNEL),--kernel '$(KERNEL)')
@@ -27,8 +27,8 @@ test: ## run all tests (T=name or T=name:case: only these; KERNEL=debug: in the 
 test-reference: ## the same, and the in-tree driver through all tests that say what it does
 	@tests/run --kernel '$(GUEST_KERNEL)' --reference
 
-test-debug: ## run the tests in the debug kernel, which has every checker (T=name: only these)
-	@tests/run --kernel debug $(T)
+test-debug: ## run the guest tests in kernels with every checker: for hours (T=name: only these)
+	@tests/run --kernel debug $(or $(T),--also kcsan)
 
 test-list: ## list the tests, each with the command that runs it alone
 	@tests/run --list
@@ -69,7 +69,10 @@ update: ## look for a newer kernel
 	@scripts/env/setup --update
 
 debug-kernel: ## build the kernel with all checkers (10 to 20 minutes, once)
-	@scripts/env/debug-kernel
+	@scripts/env/debug-kernel debug
+
+kcsan-kernel: ## build the kernel that detects data races (the same)
+	@scripts/env/debug-kernel kcsan
 
 guest: guest-module ## a shell in a guest with our module
 	@scripts/guest --kernel '$(GUEST_KERNEL)' --shell

@@ -30,11 +30,14 @@ pause() {
 	read -rt "$1" -u "$KTAP_PAUSE" || :
 }
 
+# How many times as long as usual things take here.
+KTAP_PATIENCE=${KTAP_PATIENCE-1}
+
 # wait_for SECONDS DESCRIPTION COMMAND...: until COMMAND succeeds; the case fails when it does not in time.
 wait_for() {
 	local seconds=$1 description=$2 deadline
 	shift 2
-	deadline=$((${EPOCHREALTIME/[.,]/} + $(ktap_microseconds "$seconds")))
+	deadline=$((${EPOCHREALTIME/[.,]/} + KTAP_PATIENCE * $(ktap_microseconds "$seconds")))
 	while ! "$@" &>"$KTAP_DIR/wait"; do
 		if ((${EPOCHREALTIME/[.,]/} > deadline)); then
 			cat "$KTAP_DIR/wait" >&2

@@ -17,6 +17,9 @@ SPLAT = re.compile("|".join((
     r"unable to handle (kernel|page fault)", r"invalid opcode: ", r"stack guard page was hit",
     r"Objects remaining (in|on) ", r"Slab .* still has objects", r"nobody cared",
 )))
+# A data race counts when a module of ours, or the one in its place, has a part in it: other code of the kernel
+# has its own, many of them known and harmless.
+RACE, RACE_ENDS, OURS = "BUG: KCSAN: data-race", "=" * 20, re.compile(r"\[(bonding|vib|splat)\]")
 # The message of a warning stands before its "WARNING: " line, after this one.
 CUT_HERE = "[ cut here ]"
 LINES_BEFORE, LINES_SHOWN = 8, 60
@@ -31,6 +34,11 @@ def find(text):
         if not SPLAT.search(lines[index]):
             index += 1
             continue
+        if RACE in lines[index]:
+            end = next((number for number in range(index, len(lines)) if RACE_ENDS in lines[number]), len(lines))
+            if not any(OURS.search(line) for line in lines[index:end]):
+                index = end
+                continue
         first = max(index - LINES_BEFORE, done)
         first = next((number for number in range(first, index) if CUT_HERE in lines[number]), index)
         last = index

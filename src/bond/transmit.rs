@@ -49,13 +49,13 @@ const BROADCAST: i32 = Mode::Broadcast as i32;
 fn transmit_or_drop(dev: &BondDev, skb: SkBuff, slave: Option<&SlaveDev>) -> i32 {
     match slave {
         Some(slave) => skb.transmit_through(slave.dev()),
-        None => drop(dev, skb),
+        None => drop_packet(dev, skb),
     }
 }
 
 #[cold]
 #[inline(never)]
-fn drop(dev: &BondDev, skb: SkBuff) -> i32 {
+fn drop_packet(dev: &BondDev, skb: SkBuff) -> i32 {
     skb.drop_on(dev);
     XMIT_DROP
 }
@@ -76,7 +76,7 @@ fn start_xmit_queue(dev: &BondDev, skb: SkBuff, rcu: &Rcu) -> i32 {
 fn start_xmit_lost(dev: &BondDev, skb: SkBuff, active: Option<&SlaveDev>, rcu: &Rcu) -> i32 {
     match active {
         Some(active) => transmit_elsewhere(dev, skb, stand_in(dev, rcu).unwrap_or(active)),
-        None => drop(dev, skb),
+        None => drop_packet(dev, skb),
     }
 }
 
@@ -117,8 +117,7 @@ fn start_xmit_turn(dev: &BondDev, skb: SkBuff, rcu: &Rcu) -> i32 {
 #[cold]
 fn transmit_elsewhere(dev: &BondDev, skb: SkBuff, slave: &SlaveDev) -> i32 {
     if skb.needs_other_ipsec(slave.dev()) {
-        skb.drop_on(dev);
-        return XMIT_DROP;
+        return drop_packet(dev, skb);
     }
     skb.transmit_through(slave.dev())
 }
@@ -228,7 +227,7 @@ pub(super) fn round_robin<'a>(
 #[cold]
 #[inline(never)]
 fn after<'a>(dev: &'a BondDev, turn: u32, rcu: &'a Rcu) -> Option<&'a SlaveDev> {
-    let slot = turn.checked_rem(dev.lower_count())?;
+    let slot = transmit::slot(turn, dev.lower_count())?;
     let slaves = dev.lowers_rcu(rcu).map(|slave| (slave, can_send(slave)));
     transmit::take_turn(slaves, slot)
 }
@@ -336,7 +335,7 @@ fn broadcast(dev: &BondDev, skb: SkBuff, rcu: &Rcu) -> i32 {
         }
     }
     let Some(last) = last else {
-        return drop(dev, skb);
+        return drop_packet(dev, skb);
     };
     if skb.transmit_through(last.dev()) == XMIT_SUCCESS || is_sent {
         return XMIT_SUCCESS;

@@ -5,7 +5,6 @@
 use core::fmt::Write;
 
 use crate::link::LinkState;
-use crate::mode::Mode;
 use crate::name::IfName;
 use crate::options::{Excerpt, OptionError, OptionId, Reason};
 
@@ -21,10 +20,10 @@ pub fn turn(counter: u32, packets_per_slave: u16) -> u32 {
     }
 }
 
-/// The place in the list of slaves whose turn it is; none if there are no slaves.
+/// The place in the list of slaves whose [`turn`] it is; none if there are no slaves.
 #[inline]
-pub fn slot(counter: u32, packets_per_slave: u16, slaves: u32) -> Option<u32> {
-    turn(counter, packets_per_slave).checked_rem(slaves)
+pub const fn slot(turn: u32, slaves: u32) -> Option<u32> {
+    turn.checked_rem(slaves)
 }
 
 /// The slave at this place of the list, or else the next one that can send, starting over at the
@@ -87,13 +86,6 @@ pub fn stand_in<K: Copy>(slaves: impl Iterator<Item = StandIn<K>>) -> Option<K> 
     best.map(|(key, _)| key)
 }
 
-/// Whether packets of a transmit queue of the bond leave through the slave that has the queue as
-/// its `queue_id`: only in the modes that allow it, and queue 0 is nobody's.
-#[inline]
-pub const fn is_queue_override(mode: Mode, queue_mapping: u16) -> bool {
-    queue_mapping != 0 && matches!(mode, Mode::RoundRobin | Mode::ActiveBackup)
-}
-
 /// The slave that has this queue as its `queue_id`, if its link is up. Each slave comes with its
 /// `queue_id`, and with whether it has carrier and its link counts as up.
 #[inline]
@@ -102,16 +94,6 @@ pub fn by_queue<K>(slaves: impl Iterator<Item = (K, u16, bool)>, queue_mapping: 
     owner
         .next()
         .and_then(|(key, _, is_up)| is_up.then_some(key))
-}
-
-/// The transmit queue of the bond for a packet that carries this queue mapping (0 for none, else
-/// one more than the queue), given how many queues there are.
-#[inline]
-pub const fn bond_queue(queue_mapping: u16, queues: u16) -> u16 {
-    match queue_mapping.saturating_sub(1).checked_rem(queues) {
-        Some(queue) => queue,
-        None => 0,
-    }
 }
 
 /// Whether a slave may get this `queue_id`: the bond must have the queue (0 to its number of

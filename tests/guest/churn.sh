@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # guest: --icount --cpus 2
 # timeout: 1800
+# kernels: distro debug kcsan
 #
 # Everybody changes everything at once: eight writers against each other, under traffic, for a time.
 # Afterwards nothing is left behind, and a new bond works. By hand, for longer:

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # guest: --icount
 # timeout: 600
+# kernels: distro debug kcsan
 #
 # Failover over netdevsim, whose devices take the instance lock, and whose link
 # events are not urgent by themselves: a driver that forgets to mark its slaves as

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # guest: --icount
 # timeout: 600
+# kernels: distro debug kcsan
 #
 # Failover over veth, where the far end of the active link goes down, and everything
 # that does not depend on the kind of link.

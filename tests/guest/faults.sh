@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # guest: --icount
 # timeout: 1200
+# kernels: debug
 #
 # Memory runs out: each allocation of an operation fails once, in turn. The operation is refused, and
 # everything is as before; or it succeeds, because it can do without, and all of it is done. Then the next

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # guest: --icount
 # timeout: 600
+# kernels: distro debug kcsan
 #
 # Netlink messages, writes to sysfs and frames of which anything may be wrong: the cases of
 # tests/fuzz/corpus, and some that are generated from a seed. The kernel has to survive, and to tell the

@@ -3,6 +3,7 @@
 # guest: --icount
 # reference: intree
 # timeout: 1500
+# kernels: distro debug kcsan
 #
 # One failover after the other over InfiniBand, for every reason, under traffic: TCP connections that were
 # opened by either side, over IPv4 and IPv6, multicast streams in both directions, pings. By hand:

@@ -3,6 +3,7 @@
 # guest: --icount --nic 2
 # timeout: 900
 # reference: intree
+# kernels: distro debug kcsan
 #
 # The modes that use all slaves: balance-rr, balance-xor and broadcast. Which slave
 # the hash of balance-xor takes is in hash.sh. The transcripts are those of the

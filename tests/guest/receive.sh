@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # guest: --icount
 # timeout: 600
+# kernels: distro debug kcsan
 #
 # Who gets a frame that arrives on a slave: the bond, only a socket bound to the
 # slave, or everybody.

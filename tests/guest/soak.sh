@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # guest: --icount
 # timeout: 900
+# kernels: distro debug kcsan
 #
 # The whole life of a bond again and again, in search of what each life leaves behind. By hand:
 #   scripts/guest --icount --timeout 2700 -- env CYCLES=1000 bash /project/tests/guest/soak.sh

@@ -5,6 +5,7 @@
 # needs the module
 
 . "${BASH_SOURCE[0]%/*}/../ktap.sh"
+. "${BASH_SOURCE[0]%/*}/splat/module.sh"
 cd "${BASH_SOURCE[0]%/*}/../.." || exit 1
 
 setup() {
@@ -26,13 +27,6 @@ guest() {
 		cat "$DIR/out" "$DIR/err" >&2
 		fail "exit status $status instead of $expected"
 	}
-}
-
-splat_module() {
-	mkdir -p build/harness
-	scripts/env/in-tree make -s -C /usr/src/kdir M=/project/tests/harness/splat MO=/project/build/harness/splat \
-		CC="$(sed -nE 's/^CONFIG_CC_VERSION_TEXT="([^ "]+).*/\1/p' "${XDG_CACHE_HOME:-$HOME/.cache}/bonding-rs/kernel/kdir/.config")"
-	SPLAT=/project/build/harness/splat/splat.ko
 }
 
 test_status_and_separate_outputs() {

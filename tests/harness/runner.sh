@@ -125,7 +125,8 @@ test_the_reference_runs_when_it_is_asked_for() {
 		# reference: intree
 		printf "KTAP version 1\n1..1\nok 1 a\n"
 	END
-	run 0 "3 passed, 0 failed" good
+	run 0 "2 passed, 0 failed" good
+	run 0 "3 passed, 0 failed" --reference good
 	run 0 "2 passed, 0 failed" good@intree
 	tests/run --list >said
 	grep -q '^good@intree ' said
@@ -139,6 +140,28 @@ test_the_reference_runs_when_it_is_asked_for() {
 	! grep -q -- '--module intree ' arguments || fail "the in-tree driver ran unasked"
 	tests/run --reference >said 2>&1 || true
 	grep -q '^ok    good@intree: a ' said
+}
+
+test_kernels() {
+	suite usual <<-'END'
+		# modules: ours intree
+		printf "KTAP version 1\n1..1\nok 1 a\n"
+	END
+	suite checked <<-'END'
+		# kernels: debug kcsan
+		# timeout: 100
+		printf "KTAP version 1\n1..1\nok 1 b\n"
+	END
+	run 0 "2 passed, 0 failed" --kernel debug usual
+	grep -q '^ok    usual@debug: a ' said
+	run 0 "2 passed, 0 failed" checked@kcsan
+	grep -q -- '--kernel kcsan --module ours --timeout 400' arguments
+	run 0 "5 passed, 0 failed" --also "checked@debug:b" usual
+	[[ $(grep -c '^ok    build' said) == 2 ]]
+	run 0 "5 passed, 0 failed" --kernel debug --also "checked@kcsan" usual
+	tests/run --list >said
+	! grep -q '^checked ' said || fail "the distribution's kernel was not asked for"
+	! grep -q '^usual@intree@' said || fail "the in-tree driver is not what the checkers look at"
 }
 
 test_the_longest_are_named() {

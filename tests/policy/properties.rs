@@ -3,7 +3,7 @@
 //! What must hold for a bond whatever happens to it.
 
 use policy::notify::Countdown;
-use policy::transmit::{slot, take_turn};
+use policy::transmit::{slot, take_turn, turn};
 use policy::{handle, Event, Group, LinkState, Mode, OptionId, Port, Ports, Reselect};
 use proptest::prelude::*;
 
@@ -377,15 +377,15 @@ proptest! {
         can in proptest::collection::vec(any::<bool>(), 0..8), counter: u32, packets: u16,
     ) {
         let slaves = || can.iter().copied().enumerate();
-        let place = slot(counter, packets, can.len() as u32);
+        let place = slot(turn(counter, packets), can.len() as u32);
         prop_assert_eq!(place.is_some(), !can.is_empty());
         let Some(place) = place else { return Ok(()) };
         prop_assert!((place as usize) < can.len());
-        let turn = take_turn(slaves(), place);
-        prop_assert_eq!(turn.is_some(), can.contains(&true));
-        prop_assert!(turn.is_none_or(|key| can[key]));
+        let taken = take_turn(slaves(), place);
+        prop_assert_eq!(taken.is_some(), can.contains(&true));
+        prop_assert!(taken.is_none_or(|key| can[key]));
         if can[place as usize] {
-            prop_assert_eq!(turn, Some(place as usize));
+            prop_assert_eq!(taken, Some(place as usize));
         }
     }
 

@@ -3,23 +3,22 @@
 //! The slave that a packet leaves through.
 
 use policy::transmit::{
-    bond_queue, by_queue, can_send, check_queue_id, is_queue_override, slot, stand_in, take_turn,
-    StandIn,
+    by_queue, can_send, check_queue_id, slot, stand_in, take_turn, turn, StandIn,
 };
-use policy::{IfName, LinkState, Mode};
+use policy::{IfName, LinkState};
 
 #[test]
 fn slaves_take_turns() {
     let turns = |packets| {
         (0..6)
-            .map(|n| slot(n, packets, 3).unwrap())
+            .map(|n| slot(turn(n, packets), 3).unwrap())
             .collect::<Vec<_>>()
     };
     assert_eq!(turns(1), [0, 1, 2, 0, 1, 2]);
     assert_eq!(turns(2), [0, 0, 1, 1, 2, 2]);
     assert_eq!(turns(0), [0, 1, 2, 0, 1, 2], "the caller's random numbers");
-    assert_eq!(slot(5, 1, 0), None);
-    assert_eq!(slot(u32::MAX, 65_535, u32::MAX), Some(65_537));
+    assert_eq!(slot(turn(5, 1), 0), None);
+    assert_eq!(slot(turn(u32::MAX, 65_535), u32::MAX), Some(65_537));
 }
 
 #[test]
@@ -97,25 +96,10 @@ fn the_stand_in_is_the_best_slave_with_carrier() {
 
 #[test]
 fn a_queue_belongs_to_at_most_one_slave() {
-    assert!(is_queue_override(Mode::ActiveBackup, 1));
-    assert!(is_queue_override(Mode::RoundRobin, 1));
-    assert!(!is_queue_override(Mode::ActiveBackup, 0));
-    assert!(!is_queue_override(Mode::Xor, 1));
-
     let slaves = [(1, 0, true), (2, 3, true), (3, 4, false)];
     assert_eq!(by_queue(slaves.into_iter(), 3), Some(2));
     assert_eq!(by_queue(slaves.into_iter(), 4), None, "its link is down");
     assert_eq!(by_queue(slaves.into_iter(), 5), None);
-}
-
-#[test]
-fn the_queue_mapping_is_folded_into_the_queues_of_the_bond() {
-    assert_eq!(bond_queue(0, 16), 0);
-    assert_eq!(bond_queue(1, 16), 0);
-    assert_eq!(bond_queue(16, 16), 15);
-    assert_eq!(bond_queue(17, 16), 0);
-    assert_eq!(bond_queue(u16::MAX, 3), 65_534 % 3);
-    assert_eq!(bond_queue(5, 0), 0);
 }
 
 #[test]

@@ -13,21 +13,21 @@ PROJECT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__fil
 LOGS = os.path.join("build", "test-logs")
 # What is no test: sourced by others.
 LIBRARIES = ("lib.sh", "bond.sh", "ipoib.sh", "ipoib_bond.sh", "leaks.sh", "ways.sh")
-# A debug kernel checks every step it takes.
-SLOWER = {"distro": 1, "debug": 4}
+# A kernel with checkers checks every step it takes.
+SLOWER = {"distro": 1, "debug": 4, "kcsan": 4}
 REASONS = {70: "the kernel log shows a splat, or the guest died", 124: "time is up",
            69: "the guest cannot start", 2: "scripts/guest does not take the options of the file's head"}
 
 
 class GuestSuite(Suite):
-    """One test file with one module."""
+    """One test file with one module and one kernel."""
 
     exclusive = False
     needs_build = True
 
     def __init__(self, path, module, kernel, reference=False):
         base = os.path.basename(path)[:-len(".sh")]
-        self.name = base if module == "ours" else f"{base}@{module}"
+        self.name = base + ("" if module == "ours" else f"@{module}") + ("" if kernel == "distro" else f"@{kernel}")
         self.file = os.path.basename(path)
         self.module = module
         # Run with another driver than ours, only to see that it still does what ours is compared with.
@@ -62,7 +62,7 @@ def head(text):
     for line in text.splitlines():
         if line and not line.startswith("#"):
             break
-        match = re.match(r"#\s*(guest|modules|reference|timeout):\s*(.+?)\s*$", line)
+        match = re.match(r"#\s*(guest|modules|reference|kernels|timeout):\s*(.+?)\s*$", line)
         if match:
             found[match[1]] = match[2]
         elif re.match(r"#\s*alone\s*$", line):
@@ -70,7 +70,7 @@ def head(text):
     return found
 
 
-def suites(kernel):
+def suites():
     folder = os.path.join(PROJECT, "tests", "guest")
     found = []
     for file in sorted(os.listdir(folder)):
@@ -79,6 +79,9 @@ def suites(kernel):
         path = os.path.join(folder, file)
         with open(path, encoding="utf-8") as text:
             lines = head(text.read())
-        found += [GuestSuite(path, module, kernel) for module in lines.get("modules", "ours").split()]
-        found += [GuestSuite(path, module, kernel, True) for module in lines.get("reference", "").split()]
+        for kernel in lines.get("kernels", "distro debug").split():
+            # What the checkers find in the in-tree driver is not our business.
+            for module in lines.get("modules", "ours").split() if kernel == "distro" else ["ours"]:
+                found.append(GuestSuite(path, module, kernel))
+        found += [GuestSuite(path, module, "distro", True) for module in lines.get("reference", "").split()]
     return found

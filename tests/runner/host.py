@@ -21,8 +21,15 @@ class Suite:
     alone = False
     reference = False
     needs_build = False
+    # Of the guests that it starts.
+    kernel = "distro"
     # A guess, in seconds of real time: those that take longest begin first.
     timeout = 300
+
+    @property
+    def base(self):
+        """The name without the kernel's."""
+        return self.name.partition("@")[0]
 
 
 class Check(Suite):
@@ -47,7 +54,11 @@ class Check(Suite):
 
 
 class Build(Check):
-    """The build shows its own progress: the first one makes the whole environment."""
+    """The build shows its own progress: the first one makes the whole environment, and the kernel."""
+
+    def __init__(self, kernel):
+        super().__init__(of_kernel("build", kernel), ["scripts/build", "--kernel", kernel])
+        self.kernel = kernel
 
     def run(self, report, _cases):
         report.begin(self.name)
@@ -139,16 +150,16 @@ class Harness(Suite):
 
     exclusive = False
 
-    def __init__(self, path):
-        self.name = "harness-" + os.path.basename(path)[:-len(".sh")]
+    def __init__(self, path, needs_build, kernel):
+        self.name = of_kernel("harness-" + os.path.basename(path)[:-len(".sh")], kernel)
         self.path = path
-        with open(path, encoding="utf-8") as file:
-            self.needs_build = "# needs the module" in file.read()
+        self.needs_build = needs_build
+        self.kernel = kernel
 
     def run(self, report, cases):
         report.begin(self.name)
         reader = Reader(self.name, report)
-        with subprocess.Popen(["bash", self.path, *cases], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        with subprocess.Popen(["bash", self.path, *cases], stdin=subprocess.DEVNULL, env={**os.environ, "KERNEL": self.kernel}, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, text=True, errors="replace") as program:
             for line in program.stdout:
                 reader.line(line.rstrip("\n"))
@@ -158,10 +169,11 @@ class Harness(Suite):
 class Differential(Suite):
     """tests/differential: generated operations with both modules, in two guests. Knows SEED and OPS."""
 
-    name = "differential"
     needs_build = True
 
     def __init__(self, kernel, jobs):
+        self.name = of_kernel("differential", kernel)
+        self.kernel = kernel
         self.command = ["tests/differential/run", "--kernel", kernel, "--jobs", str(jobs)]
 
     def run(self, report, cases):
@@ -194,22 +206,36 @@ class Bench(Suite):
         return reader.end(program.returncode, {})
 
 
-def suites(kernel, jobs):
-    found = [
-        Build("build", ["scripts/build", "--kernel", kernel]),
+def of_kernel(name, kernel):
+    return name if kernel == "distro" else f"{name}@{kernel}"
+
+
+def harness():
+    """What tests the tools, with the kernels that the head of a file names."""
+    found = []
+    for path in sorted(glob.glob(os.path.join(PROJECT, "tests", "harness", "*.sh"))):
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+        kernels = re.search(r"^# kernels: (.+)$", text, re.MULTILINE)
+        for kernel in kernels[1].split() if kernels else ["distro"]:
+            found.append(Harness(path, "# needs the module" in text, kernel))
+    return found
+
+
+def suites(jobs):
+    return [
+        Build("distro"), Build("debug"), Build("kcsan"),
+        # A kernel with Rust's debug assertions wants panics; this one must not.
+        Check("symbols", ["scripts/check-symbols", "--kernel", "distro"], needs_build=True),
         Check("unsafe", ["scripts/check-unsafe"]),
         Check("fmt", ["scripts/fmt", "--check"]),
         Check("clippy", ["scripts/cargo", "clippy", "--locked", "--all-targets", "--", "-D", "warnings"]),
-        Check("clippy-kernel", ["scripts/build", "--kernel", kernel, "CLIPPY=1"], needs_build=True),
-        Check("sparse", ["scripts/build", "--kernel", kernel, "C=2"], needs_build=True),
+        Check("clippy-kernel", ["scripts/build", "--kernel", "distro", "CLIPPY=1"], needs_build=True),
+        Check("sparse", ["scripts/build", "--kernel", "distro", "C=2"], needs_build=True),
         Cargo("policy", ["scripts/cargo", "test", "--locked", "--no-fail-fast", "--package", "bonding"]),
         Cargo("fabric", ["scripts/cargo", "test", "--locked", "--no-fail-fast", "--package", "vib-fabric"]),
         Miri(),
+        *harness(),
+        Differential("distro", jobs), Differential("debug", jobs),
+        Bench(jobs),
     ]
-    if kernel == "distro":  # the debug kernel wants panics
-        found.insert(1, Check("symbols", ["scripts/check-symbols", "--kernel", kernel], needs_build=True))
-    found += [Harness(path) for path in sorted(glob.glob(os.path.join(PROJECT, "tests", "harness", "*.sh")))]
-    found.append(Differential(kernel, jobs))
-    if kernel == "distro":  # the debug kernel costs what its checkers cost
-        found.append(Bench(jobs))
-    return found

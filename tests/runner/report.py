@@ -8,8 +8,7 @@ import threading
 class Report:
     """Results of cases as they come in, from several threads."""
 
-    def __init__(self, kernel="distro"):
-        self.suffix = "" if kernel == "distro" else f" KERNEL={kernel}"
+    def __init__(self):
         self.passed = 0
         self.failed = []
         self.skipped = 0
@@ -24,7 +23,7 @@ class Report:
             self._print(text)
 
     def begin(self, suite, detail=""):
-        self.note(f"----  {suite}{detail} (alone: make test T={suite}{self.suffix})")
+        self.note(f"----  {suite}{detail} (alone: make test T={suite})")
 
     def took(self, suite, seconds):
         """How long a suite took, with its start; the longest are named in the end."""
@@ -32,7 +31,7 @@ class Report:
             self.seconds[suite] = seconds
 
     def again(self, suite, case):
-        return f"make test T={suite}{':' + case if case else ''}{self.suffix}"
+        return f"make test T={suite}{':' + case if case else ''}"
 
     def ok(self, suite, case, seconds):
         with self.lock:

@@ -1,0 +1,87 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# kernels: debug kcsan
+# needs the module
+#
+# Each checker of these kernels finds the fault that it is for, and scripts/guest sees what it says.
+
+. "${BASH_SOURCE[0]%/*}/../ktap.sh"
+. "${BASH_SOURCE[0]%/*}/splat/module.sh"
+cd "${BASH_SOURCE[0]%/*}/../.." || exit 1
+
+setup() {
+	DIR=$(mktemp -d)
+	splat_module "$KERNEL"
+}
+
+teardown() {
+	rm -rf "$DIR"
+}
+
+# The faults, in an order in which none hides the next, and the words that say so.
+debug_kinds() {
+	cat <<-'END'
+		warn splat: asked for
+		use_after_free BUG: KASAN: slab-use-after-free
+		out_of_bounds BUG: KASAN: slab-out-of-bounds
+		shift UBSAN: shift-out-of-bounds
+		object ODEBUG: free active
+		netdev_reference ref_tracker: .*netdev
+		list list_add double add
+		refcount refcount_t: addition on 0
+		sleep_in_atomic BUG: sleeping function called from invalid context
+		schedule_in_atomic BUG: scheduling while atomic
+		rcu WARNING: suspicious RCU usage
+		hang INFO: task splat:.* blocked for more than
+		stall soft lockup|detected stall
+		lock_order WARNING: possible circular locking dependency detected
+		leak kmemleak: .* new suspected memory leaks
+	END
+}
+
+kcsan_kinds() {
+	echo "race BUG: KCSAN: data-race in "
+}
+
+# make_all KIND...: one after the other in one guest. The kernel log of each is in $DIR/log.KIND, what
+# scripts/guest has shown in $DIR/err.
+make_all() {
+	local status=0
+	scripts/guest --kernel "$KERNEL" --cpus 2 --module none --timeout 900 --log "$DIR/log" \
+		--append "kasan_multi_shot hung_task_timeout_secs=30" -- bash -c '
+		sysctl -qw kernel.hung_task_timeout_secs=20 kernel.watchdog_thresh=2
+		echo 5 >/sys/module/rcupdate/parameters/rcu_cpu_stall_timeout
+		for kind in "$@"; do
+			echo "splat: $kind begins" >/dev/kmsg
+			insmod '"$SPLAT"' kind=$kind
+			rmmod splat
+		done
+		echo "splat: the end begins" >/dev/kmsg' bash "$@" >"$DIR/out" 2>"$DIR/err" || status=$?
+	((status == 70)) || {
+		tail -n 40 "$DIR/err" >&2
+		fail "exit status $status instead of 70"
+	}
+	awk -v dir="$DIR" '/splat: .* begins/ { for (i = 1; i < NF; i++) if ($i == "splat:") kind = $(i + 1) }
+		{ print >(dir "/log." kind) }' "$DIR/log"
+}
+
+test_each_fault_is_found_and_shown() {
+	local kind words missing=()
+	"${KERNEL}_kinds" >"$DIR/kinds"
+	# shellcheck disable=SC2046
+	make_all $(cut -d ' ' -f 1 "$DIR/kinds")
+	while read -r kind words; do
+		# A leak is looked for in the end.
+		[[ $kind != leak ]] || cat "$DIR/log.the" >>"$DIR/log.leak"
+		grep -qE -- "$words" "$DIR/log.$kind" || missing+=("$kind was not found")
+		grep -qE -- "$words" "$DIR/err" || missing+=("$kind was not shown")
+	done <"$DIR/kinds"
+	((${#missing[@]} == 0)) || fail "$(printf '%s; ' "${missing[@]}")"
+}
+
+test_without_a_fault_all_is_quiet() {
+	scripts/guest --kernel "$KERNEL" --timeout 900 --module none -- insmod "$SPLAT" 2>"$DIR/err" || fail "$(<"$DIR/err")"
+	[[ ! -s $DIR/err ]]
+}
+
+ktap_main "$@"
