@@ -7,6 +7,7 @@ MAKEFLAGS += --no-print-directory
 # Where guests are concerned: distro, debug or kcsan.
 GUEST_KERNEL = $(or $(KERNEL),distro)
 T ?=
+ALSO ?=
 B ?=
 
 .PHONY: help all install test test-reference test-debug test-list fuzz bench demo demo-ethernet fmt fmt-check clippy sparse doc \
@@ -21,8 +22,8 @@ help: ## show the targets
 install: ## install bonding.ko for the running kernel (KDIR=tree: for that tree's kernel)
 	@scripts/install $(if $(KDIR),--kdir '$(KDIR)')
 
-test: ## run all tests (T=name or T=name:case: only these; KERNEL=debug: in the debug kernel)
-	@tests/run --kernel '$(GUEST_KERNEL)' $(T)
+test: ## run all tests (T=name or T=name:case: only these; ALSO=name@debug: these, too)
+	@tests/run --kernel '$(GUEST_KERNEL)' $(if $(ALSO),--also '$(ALSO)') $(T)
 
 test-reference: ## the same, and the in-tree driver through all tests that say what it does
 	@tests/run --kernel '$(GUEST_KERNEL)' --reference

@@ -167,6 +167,8 @@ make_peer() {
 	ip -n peer link set br0 up
 	ip -n peer address add $PEER4/24 dev br0
 	ip -n peer address add $PEER6/64 dev br0 nodad
+	# What becomes a port says nothing by itself: to the ARP monitor, any packet is life.
+	in_peer sysctl -qw net.ipv6.conf.default.addr_gen_mode=1
 }
 
 # plug NAME: connects NAME's far end, NAMEp, to the peer's bridge.

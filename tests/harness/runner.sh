@@ -158,7 +158,7 @@ test_kernels() {
 	grep -q -- '--kernel kcsan --module ours --timeout 400' arguments
 	run 0 "5 passed, 0 failed" --also "checked@debug:b" usual
 	[[ $(grep -c '^ok    build' said) == 2 ]]
-	run 0 "5 passed, 0 failed" --kernel debug --also "checked@kcsan" usual
+	run 0 "4 passed, 0 failed" --kernel debug --also "checked@kcsan" usual
 	tests/run --list >said
 	! grep -q '^checked ' said || fail "the distribution's kernel was not asked for"
 	! grep -q '^usual@intree@' said || fail "the in-tree driver is not what the checkers look at"
@@ -170,7 +170,7 @@ test_the_longest_are_named() {
 		suite $name <<<'printf "KTAP version 1\n1..1\nok 1 a\n"'
 	done
 	run 0 "4 passed, 0 failed" a b c
-	grep -q '^Seconds: .*\ba 0\b' said
+	grep -q '^Seconds: .*\ba [0-9]' said
 }
 
 test_one_case_alone() {

@@ -210,5 +210,60 @@ receive() {
 	done
 }
 
+# -- InfiniBand ----------------------------------------------------------------------------
+
+IPOIB_COUNT=320
+IPOIB_ROUNDS=6
+
+# address_of DEVICE [COMMAND...]: its hardware address, asked by the command.
+address_of() {
+	"${@:2}" ip -j link show "$1" | jq -r '.[].address'
+}
+
+# measure_ipoib DEVICE: sets cost, of a packet that the device sends to the peer, or the peer to it.
+measure_ipoib() {
+	local sender=() from=$1 to
+	to=$(address_of p0 ip netns exec peer)
+	if [[ $direction == rx ]]; then
+		sender=(ip netns exec peer) from=p0 to=$(address_of a0)
+	fi
+	# The first ones ask for the path.
+	"${sender[@]}" datagrams "$from" "$to" "$bytes" 32 3 >/dev/null
+	cost=$("${sender[@]}" datagrams "$from" "$to" "$bytes" $IPOIB_COUNT $IPOIB_ROUNDS)
+}
+
+# ipoib_rows: two slaves on the fabric of tests/vib, and a peer.
+ipoib_rows() {
+	local plain floor
+	. "${BASH_SOURCE[0]%/*}/../../guest/ipoib.sh"
+	modules_of_bench busy
+	compile datagrams
+	make_fabric
+	lowers="a0 b0"
+	for direction in tx rx; do
+		for bytes in $SIZES; do
+			progress "InfiniBand, $direction, $bytes bytes"
+			ip link set a0 up
+			wait_for 20 "carrier of a0" has_carrier a0
+			measure_ipoib a0
+			plain=$cost
+			ip link add f0 type floor
+			ip link set a0 master f0
+			ip link set f0 up
+			measure_ipoib f0
+			floor=$cost
+			ip link delete f0
+			stack active-backup b7
+			measure_ipoib b7
+			ip link delete b7
+			figure "packet/$direction/active-backup:ipoib/$bytes/2" plain "$plain"
+			figure "packet/$direction/active-backup:ipoib/$bytes/2" floor "$floor"
+			figure "packet/$direction/active-backup:ipoib/$bytes/2" value "$cost"
+		done
+	done
+	vib_unload
+}
+
 transmit
 receive
+[[ -n $QUICK ]] || ipoib_rows

@@ -71,6 +71,19 @@ static rx_handler_result_t floor_receive(struct sk_buff **pskb)
 	return RX_HANDLER_ANOTHER;
 }
 
+/* Of its kind, where that is not Ethernet. */
+static void floor_become(struct net_device *dev, const struct net_device *lower)
+{
+	dev->header_ops = lower->header_ops;
+	dev->type = lower->type;
+	dev->hard_header_len = lower->hard_header_len;
+	dev->needed_headroom = lower->needed_headroom;
+	dev->addr_len = lower->addr_len;
+	dev->mtu = lower->mtu;
+	memcpy(dev->broadcast, lower->broadcast, lower->addr_len);
+	__dev_addr_set(dev, lower->dev_addr, lower->addr_len);
+}
+
 static int floor_add(struct net_device *dev, struct net_device *lower,
 		     struct netlink_ext_ack *extack)
 {
@@ -93,6 +106,8 @@ static int floor_add(struct net_device *dev, struct net_device *lower,
 		netdev_rx_handler_unregister(lower);
 		return err;
 	}
+	if (dev->type != lower->type)
+		floor_become(dev, lower);
 	dev_open(lower, NULL);
 	floor->all[floor->count++] = lower;
 	rcu_assign_pointer(floor->lower, lower);
