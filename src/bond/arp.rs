@@ -447,6 +447,10 @@ pub(super) fn round(dev: &BondDev) {
     let next = monitor.next_round(last, is_heard(last), searching);
     let next = deadlines.fold(next, Micros::min);
     dev.schedule_us(next.saturating_sub(now).max(SHORTEST));
+    // Who was in a hurry meanwhile has set the timer to an earlier time.
+    if prober.hurry.load(Relaxed) {
+        dev.schedule_us(SHORTEST);
+    }
 }
 
 /// Sends probes to all targets through a slave. Returns whether one was sent.

@@ -146,14 +146,14 @@ impl Slave {
     }
 }
 
-/// Bits of `Slave::known`: the carrier, and whether the link is in the state that this leads to, or
-/// on its way there.
+/// Bits of `Slave::known`: the carrier, and whether the link is in the state that this leads to. While a
+/// delay runs it is not: with `link_events` off, polls are all that ends the delay.
 const CARRIER: u8 = 1;
 const SETTLED: u8 = 2;
 
 fn known(port: &Port) -> u8 {
     let is_up = port.link.state == LinkState::Up;
-    let settled = port.link.deadline.is_some() || port.carrier == is_up;
+    let settled = port.link.deadline.is_none() && port.carrier == is_up;
     (if port.carrier { CARRIER } else { 0 }) | (if settled { SETTLED } else { 0 })
 }
 

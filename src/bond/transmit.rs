@@ -22,8 +22,8 @@ use policy::{LinkState, Mode};
 /// neither a stack frame nor a saved register.
 #[inline(always)]
 pub(super) fn start_xmit(dev: &BondDev, skb: SkBuff, rcu: &Rcu) -> i32 {
-    if skb.queue_mapping() != 0 {
-        return start_xmit_queue(dev, skb, rcu);
+    if skb.queue_mapping() != 0 || skb.has_sec_path() {
+        return start_xmit_seldom(dev, skb, rcu);
     }
     start_xmit_mode(dev, skb, rcu)
 }
@@ -60,12 +60,19 @@ fn drop_packet(dev: &BondDev, skb: SkBuff) -> i32 {
     XMIT_DROP
 }
 
-/// Sends a packet whose transmit queue may belong to a slave.
+/// Sends a packet whose transmit queue may belong to a slave, or whose encryption may be left to one: that
+/// of the moment when this was decided, which may be before a failover.
 #[cold]
 #[inline(never)]
-fn start_xmit_queue(dev: &BondDev, skb: SkBuff, rcu: &Rcu) -> i32 {
+fn start_xmit_seldom(dev: &BondDev, skb: SkBuff, rcu: &Rcu) -> i32 {
     if let Some(slave) = by_queue(dev, skb.queue_mapping(), rcu) {
         return transmit_elsewhere(dev, skb, slave);
+    }
+    if skb.has_sec_path() && is_active_backup(dev) {
+        return match active_backup(dev, rcu) {
+            Some(slave) => transmit_elsewhere(dev, skb, slave),
+            None => drop_packet(dev, skb),
+        };
     }
     start_xmit_mode(dev, skb, rcu)
 }
@@ -366,7 +373,7 @@ pub(super) fn can_send(slave: &SlaveDev) -> bool {
 /// The slave that the packet's transmit queue belongs to, in the modes that have that, if it works.
 #[cold]
 fn by_queue<'a>(dev: &'a BondDev, queue: u16, rcu: &'a Rcu) -> Option<&'a SlaveDev> {
-    if is_mode(dev, Mode::Xor) || is_mode(dev, Mode::Broadcast) {
+    if queue == 0 || is_mode(dev, Mode::Xor) || is_mode(dev, Mode::Broadcast) {
         return None;
     }
     let slaves = dev

@@ -29,7 +29,7 @@ use crate::xfrm::{self, States};
 use core::marker::PhantomData;
 use core::ops::Deref;
 use core::ptr;
-use core::sync::atomic::{AtomicPtr, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 use kernel::error::{code::*, to_result, Result};
 use kernel::prelude::*;
 use kernel::str::as_char_ptr_in_const_context;
@@ -268,6 +268,8 @@ pub(crate) struct Private<T: Master> {
     /// The file in `/proc/net`; see [`crate::procfs`].
     pub(crate) proc_file: AtomicPtr<bindings::proc_dir_entry>,
     pub(crate) work: Opaque<bindings::delayed_work>,
+    /// Whether the work shall run at once, and has not begun.
+    pub(crate) work_wanted: AtomicBool,
     /// Has the work run at a time that jiffies are too coarse for.
     pub(crate) timer: Opaque<bindings::hrtimer>,
 }
@@ -467,8 +469,22 @@ impl<T: Master> Dev<T> {
         self.lowers(rtnl).find(|lower| lower.dev() == dev)
     }
 
-    /// Has [`Master::work`] run after `delay` ms, in place of an earlier call. Any context.
+    /// Has [`Master::work`] run after `delay` ms, in place of an earlier call; but a call with 0 holds
+    /// until the work has begun. Any context.
     pub fn schedule(&self, delay: u32) {
+        let is_wanted = &self.private().work_wanted;
+        if delay == 0 {
+            is_wanted.store(true, Ordering::SeqCst);
+        }
+        self.queue_work(delay);
+        // What was queued and has not begun is queued anew for the later time: somebody may have wanted it
+        // before that, or may want it since.
+        if delay != 0 && is_wanted.load(Ordering::SeqCst) {
+            self.queue_work(0);
+        }
+    }
+
+    fn queue_work(&self, delay: u32) {
         let delay = kernel::time::msecs_to_jiffies(delay);
         let work = self.private().work.get();
         // SAFETY: The work was initialised by `ndo_init`, and the queue exists as long as devices do.
@@ -480,15 +496,15 @@ impl<T: Master> Dev<T> {
     pub fn schedule_if_idle(&self, delay: u32) {
         let delay = kernel::time::msecs_to_jiffies(delay);
         let work = self.private().work.get();
-        // SAFETY: As in `schedule`.
+        // SAFETY: As in `queue_work`.
         unsafe { bindings::nh_queue_delayed_work(T::registry().wq(), work, delay) };
     }
 
     /// Has [`Master::work`] run after `delay` µs as well, in place of an earlier call of this
     /// function. Any context.
     pub fn schedule_us(&self, delay: u64) {
-        // SAFETY: The timer was initialised by `ndo_init`; `ndo_uninit` cancels it, after `Master`
-        // has let go of everything.
+        // SAFETY: The timer was initialised by `ndo_init`. `ndo_uninit` cancels it, and the destructor
+        // once more, after the grace period of those who still had the device then.
         unsafe { bindings::nh_hrtimer_start_us(self.private().timer.get(), delay) };
     }
 
@@ -641,6 +657,9 @@ unsafe extern "C" fn destructor<T: Master>(dev: *mut bindings::net_device) {
         drop(unsafe { Pin::new_unchecked(KBox::from_raw(states)) });
     }
     if !data.is_null() {
+        // SAFETY: `ndo_init` has succeeded, since there are data. Whoever used the device when it was
+        // unregistered may have started the timer after `ndo_uninit` had cancelled it.
+        unsafe { bindings::hrtimer_cancel((*private::<T>(dev)).timer.get()) };
         // SAFETY: `ndo_init` made the pointer from such a box.
         drop(unsafe { Pin::new_unchecked(KBox::from_raw(data)) });
         T::registry().devices.fetch_sub(1, Ordering::Release);

@@ -59,6 +59,10 @@ struct net_device *nh_tls_device(const struct sk_buff *skb);
 void nh_sock_ends(const struct sock *sk, u32 *src, u32 *dst, u32 *ports);
 struct sk_buff *nh_share_check(struct sk_buff *skb);
 void nh_tx_drop(struct net_device *dev, struct sk_buff *skb);
+#ifdef CONFIG_XFRM
+/* The bit of a packet's extensions that one has which is left to the hardware for IPsec. */
+static const u8 NH_EXT_SEC_PATH = 1 << SKB_EXT_SEC_PATH;
+#endif
 bool nh_needs_other_ipsec(struct sk_buff *skb, const struct net_device *dev);
 bool nh_ether_dest_is_link_local(const struct sk_buff *skb);
 u32 __percpu *nh_alloc_counter(void);

@@ -66,8 +66,8 @@ pub(crate) unsafe extern "C" fn ndo_uninit<T: Master>(dev: *mut bindings::net_de
     T::uninit(dev, rtnl);
     dev.stop_polling(rtnl);
     dev.keep_xdp_program(rtnl, None);
-    // SAFETY: Both were initialised by `ndo_init`. The work does not wait for RTNL. Only the work
-    // starts the timer, and only the timer would queue a work that is disabled.
+    // SAFETY: Both were initialised by `ndo_init`. The work does not wait for RTNL. What queues a work
+    // that is disabled has no effect; the destructor sees to a timer that is started after this.
     unsafe {
         bindings::disable_delayed_work_sync(dev.private().work.get());
         bindings::hrtimer_cancel(dev.private().timer.get());
@@ -364,5 +364,6 @@ unsafe extern "C" fn work<T: Master>(work: *mut bindings::work_struct) {
         );
         Dev::<T>::from_raw((*private).head.dev().load(Ordering::Relaxed))
     };
+    dev.private().work_wanted.store(false, Ordering::SeqCst);
     T::work(dev);
 }

@@ -85,7 +85,8 @@ impl<T: Master> Poller<T> {
                 return;
             }
             let delay = due.saturating_sub(jiffies()) as usize;
-            // SAFETY: The work was initialised by `start`, and the queue exists while devices do.
+            // SAFETY: The work was initialised by `start`. The queue exists while devices do, and as long as
+            // the work runs: `stop` waits for it before the queue goes.
             unsafe { bindings::nh_mod_delayed_work(T::registry().wq(), self.work.get(), delay) };
             // Of two that were here at once, the later one may have set the later time.
             if self.due.load(Ordering::Acquire) == due {

@@ -114,6 +114,20 @@ impl SkBuff {
         !unsafe { (*self.0.as_ptr()).sk }.is_null()
     }
 
+    /// Returns whether the packet went through IPsec (`secpath_exists()`).
+    #[inline(always)]
+    pub fn has_sec_path(&self) -> bool {
+        #[cfg(CONFIG_XFRM)]
+        {
+            // SAFETY: The packet is valid (type invariant).
+            unsafe { (*self.0.as_ptr()).active_extensions & bindings::NH_EXT_SEC_PATH != 0 }
+        }
+        #[cfg(not(CONFIG_XFRM))]
+        {
+            false
+        }
+    }
+
     /// Makes a packet with the same content (`skb_clone()`), if there is memory. Any context.
     pub fn try_clone(&self) -> Option<SkBuff> {
         // SAFETY: The packet is valid (type invariant).

@@ -222,6 +222,33 @@ test_no_packet_in_clear_through_a_backup() {
 	kmsg_has "unused sa_idx" && fail "a packet in clear was given to a slave that holds no state" || :
 }
 
+test_no_packet_in_clear_after_a_failover() {
+	# Left to the hardware of a0, and sent when the failover to a slave that has none is over.
+	ours_only "sends it"
+	local before
+	start active-backup
+	make_links veth v0
+	enslave b7 v0
+	wait_for 5 "v0 to be up" mii_status v0 up
+	set_option b7 active_slave a0
+	policy
+	state 9 out
+	send 3
+	is "$(encrypted a0)" 3 "packets that a0 encrypts"
+	tc qdisc add dev b7 root netem delay 10s
+	before=$(<$SYSFS/b7/statistics/tx_dropped)
+	send 3
+	set_option b7 active_slave v0
+	wait_for 30 "the queue to be empty" queue_is_empty b7
+	is "$(encrypted a0)" 3 "packets that a0 encrypts, when it is active no more"
+	is $(($(<$SYSFS/b7/statistics/tx_dropped) - before)) 3 "packets that were dropped"
+}
+
+queue_is_empty() {
+	tc -s qdisc show dev "$1"
+	tc -s qdisc show dev "$1" | grep -q ' backlog 0b 0p '
+}
+
 test_other_modes_do_it_in_software() {
 	local mode
 	for mode in balance-rr balance-xor broadcast; do

@@ -177,6 +177,31 @@ test_downdelay() {
 	mii_status a0 down
 }
 
+# The first poll after its end ends a delay, and nothing else does.
+test_delays_without_link_events() {
+	ours_only "has no link_events"
+	start miimon 100 downdelay 2000 updelay 2000 primary a0
+	set_option b7 link_events off
+	cut_link a0
+	wait_for 10 "a0 to be going down" mii_status a0 "going down"
+	wait_for 10 "b0 to be the active slave" active b7 b0
+	log_gap "slave a0.: link status down for" "slave a0.: link status definitely down" 2000 2400
+	mend_link a0
+	wait_for 10 "a0 to be going back" mii_status a0 "going back"
+	wait_for 10 "a0 to be active again" active b7 a0
+	log_gap "slave a0.: link status up, enabling" "slave a0.: link status definitely up" 2000 2400
+}
+
+# The same where the option changes while a delay runs.
+test_link_events_off_within_a_delay() {
+	ours_only "has no link_events"
+	start miimon 100 downdelay 2000
+	cut_link a0
+	wait_for 10 "a0 to be going down" mii_status a0 "going down"
+	set_option b7 link_events off
+	wait_for 10 "b0 to be the active slave" active b7 b0
+}
+
 test_updelay() {
 	start miimon 100 updelay 30000 primary a0
 	cut_link a0
