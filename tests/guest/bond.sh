@@ -163,7 +163,8 @@ make_peer() {
 	ip netns add peer
 	ip -n peer link set lo up
 	in_peer sysctl -qw net.ipv6.conf.default.accept_dad=0
-	ip -n peer link add br0 type bridge forward_delay 0 mcast_snooping 0
+	# Without an address of its own it would have the lowest of its ports', and another one with each new port.
+	ip -n peer link add br0 address 02:00:00:00:ff:01 type bridge forward_delay 0 mcast_snooping 0
 	ip -n peer link set br0 up
 	ip -n peer address add $PEER4/24 dev br0
 	ip -n peer address add $PEER6/64 dev br0 nodad

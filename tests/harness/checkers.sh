@@ -18,23 +18,24 @@ teardown() {
 	rm -rf "$DIR"
 }
 
-# The faults, in an order in which none hides the next, and the words that say so.
+# The faults, and the words that say so. Lockdep, which knows of RCU, too, stops at the first fault that may have
+# broken its own data.
 debug_kinds() {
 	cat <<-'END'
+		rcu WARNING: suspicious RCU usage
+		lock_order WARNING: possible circular locking dependency detected
+		sleep_in_atomic BUG: sleeping function called from invalid context
+		schedule_in_atomic BUG: scheduling while atomic
+		object ODEBUG: free active
 		warn splat: asked for
 		use_after_free BUG: KASAN: slab-use-after-free
 		out_of_bounds BUG: KASAN: slab-out-of-bounds
 		shift UBSAN: shift-out-of-bounds
-		object ODEBUG: free active
 		netdev_reference ref_tracker: .*netdev
 		list list_add double add
 		refcount refcount_t: addition on 0
-		sleep_in_atomic BUG: sleeping function called from invalid context
-		schedule_in_atomic BUG: scheduling while atomic
-		rcu WARNING: suspicious RCU usage
 		hang INFO: task splat:.* blocked for more than
 		stall soft lockup|detected stall
-		lock_order WARNING: possible circular locking dependency detected
 		leak kmemleak: .* new suspected memory leaks
 	END
 }
@@ -48,8 +49,8 @@ kcsan_kinds() {
 make_all() {
 	local status=0
 	scripts/guest --kernel "$KERNEL" --cpus 2 --module none --timeout 900 --log "$DIR/log" \
-		--append "kasan_multi_shot hung_task_timeout_secs=30" -- bash -c '
-		sysctl -qw kernel.hung_task_timeout_secs=20 kernel.watchdog_thresh=2
+		--append "kasan_multi_shot" -- bash -c '
+		sysctl -qw kernel.hung_task_timeout_secs=5 kernel.watchdog_thresh=2
 		echo 5 >/sys/module/rcupdate/parameters/rcu_cpu_stall_timeout
 		for kind in "$@"; do
 			echo "splat: $kind begins" >/dev/kmsg

@@ -73,8 +73,8 @@ static void leak(void)
 	int i;
 
 	for (i = 0; i < 10; i++)
-		forgotten = kmalloc(192, GFP_KERNEL);
-	forgotten = NULL;
+		WRITE_ONCE(forgotten, kmalloc(192, GFP_KERNEL));
+	WRITE_ONCE(forgotten, NULL);
 }
 
 static void list(void)
@@ -93,6 +93,10 @@ static void refcount(void)
 	refcount_inc(&count);
 }
 
+static void expired(struct timer_list *timer)
+{
+}
+
 /* Freed while it is armed. */
 static void object(void)
 {
@@ -100,7 +104,7 @@ static void object(void)
 
 	if (!timer)
 		return;
-	timer_setup(timer, NULL, 0);
+	timer_setup(timer, expired, 0);
 	mod_timer(timer, jiffies + 3600 * HZ);
 	kfree(timer);
 	timer_delete(timer);
@@ -159,14 +163,14 @@ static void lock_order(void)
 static int sleeper(void *unused)
 {
 	set_current_state(TASK_UNINTERRUPTIBLE);
-	schedule_timeout(300 * HZ);
+	schedule_timeout(20 * HZ);
 	return 0;
 }
 
 static void hang(void)
 {
 	kthread_run(sleeper, NULL, "splat");
-	ssleep(280);
+	ssleep(30);
 }
 
 static void stall(void)
