@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # guest: --icount
-# modules: ours intree
+# reference: intree
 # timeout: 1800
 #
 # The gap that a cut InfiniBand cable leaves in a stream of numbered packets, in both directions. The

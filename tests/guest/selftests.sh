@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# modules: ours intree
+# reference: intree
 # guest: --icount
 # timeout: 1800
 #

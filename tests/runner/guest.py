@@ -62,7 +62,7 @@ def head(text):
     for line in text.splitlines():
         if line and not line.startswith("#"):
             break
-        match = re.match(r"#\s*(guest|modules|reference|kernels|timeout):\s*(.+?)\s*$", line)
+        match = re.match(r"#\s*(guest|reference|kernels|timeout):\s*(.+?)\s*$", line)
         if match:
             found[match[1]] = match[2]
         elif re.match(r"#\s*alone\s*$", line):
@@ -80,8 +80,6 @@ def suites():
         with open(path, encoding="utf-8") as text:
             lines = head(text.read())
         for kernel in lines.get("kernels", "distro debug").split():
-            # What the checkers find in the in-tree driver is not our business.
-            for module in lines.get("modules", "ours").split() if kernel == "distro" else ["ours"]:
-                found.append(GuestSuite(path, module, kernel))
+            found.append(GuestSuite(path, "ours", kernel))
         found += [GuestSuite(path, module, "distro", True) for module in lines.get("reference", "").split()]
     return found
