@@ -98,7 +98,7 @@ start_tcp() {
 }
 
 peer_listens() {
-	in_peer ss -Hltn "sport = 7000" | grep -q .
+	in_peer ss -Hltn "sport = 7000" | has .
 }
 
 received_bytes() {

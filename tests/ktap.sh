@@ -54,6 +54,14 @@ ktap_microseconds() {
 	echo $((10#${whole:-0} * 1000000 + 10#${part:0:6}))
 }
 
+# -- looking -------------------------------------------------------------------------
+
+# has [OPTION...] PATTERN: at the end of a pipe, in place of grep -q. That closes the pipe at the first match,
+# and who writes on dies of it, and with it, now and then, the case.
+has() {
+	[[ $(grep -c "$@") -gt 0 ]]
+}
+
 # -- commands that must fail -----------------------------------------------------------
 
 # fails_with TEXT COMMAND...: COMMAND fails, and says TEXT on standard error.

@@ -182,7 +182,7 @@ make_links() {
 	local kind=$1 name
 	shift
 	LINK_KIND=$kind
-	ip netns list | grep -q '^peer\b' || make_peer
+	ip netns list | has '^peer\b' || make_peer
 	for name; do
 		make_link_"$kind" "$name"
 		plug "$name"

@@ -29,9 +29,9 @@ test_the_bond_is_ethernet_again_without_slaves() {
 	is "$(cat $SYSFS/b7/addr_len)" 6
 	is "$(broadcast b7)" ff:ff:ff:ff:ff:ff
 	is "$(cat $SYSFS/b7/mtu)" 1500 MTU
-	ip address show b7 | grep -q "inet $OUR4/24"
-	ip address show b7 | grep -q "inet6 $OUR6/64"
-	link_json b7 '.flags' | grep -q '"BROADCAST","MULTICAST","MASTER","UP"'
+	ip address show b7 | has "inet $OUR4/24"
+	ip address show b7 | has "inet6 $OUR6/64"
+	link_json b7 '.flags' | has '"BROADCAST","MULTICAST","MASTER","UP"'
 	is "$(groups_of b7 | grep -vE '^(01005e|3333..)......$')" "" "groups that are not Ethernet's"
 	is_member b7 3333ff000001
 	# And InfiniBand again.
@@ -266,8 +266,8 @@ test_the_bond_waits_for_its_adapters() {
 	is "$(link_json b7 .link_type)" infiniband
 	is "$(hwaddr b7)" "$address"
 	settings | diff "$WORK/settings" - || fail "an option has changed"
-	ip address show b7 | grep -q "inet $OUR4/24"
-	ip address show b7 | grep -q "inet6 $OUR6/64"
+	ip address show b7 | has "inet $OUR4/24"
+	ip address show b7 | has "inet6 $OUR6/64"
 	vib_hca vib1 in
 	name_ipoib vib1 b0
 	enslave b7 b0

@@ -299,7 +299,7 @@ transfer() {
 	socat -V >/dev/null	# fetches it
 	in_peer socat -u TCP-LISTEN:5002,reuseaddr "CREATE:$WORK/received" &
 	local receiver=$!
-	wait_for 5 "the receiver to listen" eval 'in_peer ss -Hltn "sport = 5002" | grep -q 5002'
+	wait_for 5 "the receiver to listen" eval 'in_peer ss -Hltn "sport = 5002" | has 5002'
 	socat -u "OPEN:$WORK/sent" TCP:$PEER4:5002
 	wait $receiver
 	cmp "$WORK/sent" "$WORK/received"

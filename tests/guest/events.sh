@@ -24,7 +24,7 @@ events() {
 }
 
 has_event() {
-	events | grep -qxF "$1"
+	events | has -xF "$1"
 }
 
 test_a_failover_and_its_reasons() {
@@ -70,7 +70,7 @@ test_missed_probes() {
 	wait_for 20 "missed probes" has_event "a0 down: 3 of 3 ARP probes missed"
 	wait_for 20 "no active slave" has_event "no slave is active: the one before lost its link"
 	in_peer ip address add $PEER4/24 dev br0
-	wait_for 20 "an answer" eval 'events | grep -q " up: an ARP probe was answered"'
+	wait_for 20 "an answer" eval 'events | has " up: an ARP probe was answered"'
 }
 
 test_the_last_64_are_kept() {

@@ -108,7 +108,7 @@ test_round_robin_shares_one_address() {
 
 # listed SLAVE ADDRESS: the slave's filter has it.
 listed() {
-	bridge fdb show dev "$1" | grep -q "^$2 "
+	bridge fdb show dev "$1" | has "^$2 "
 }
 
 not_listed() {

@@ -121,7 +121,7 @@ make_fabric() {
 
 make_ipoib_peer() {
 	name_ipoib vib2 p0
-	ip netns list | grep -q '^peer\b' || mk_namespace peer
+	ip netns list | has '^peer\b' || mk_namespace peer
 	ip link set p0 netns peer
 	in_peer sysctl -qw net.ipv6.conf.p0.accept_dad=0
 	ip -n peer link set p0 up
@@ -131,7 +131,7 @@ make_ipoib_peer() {
 }
 
 peer_has_carrier() {
-	in_peer cat "$SYSFS/$1/carrier" | grep -qx 1
+	in_peer cat "$SYSFS/$1/carrier" | has -x 1
 }
 
 # ipoib_up DEVICE: up with our addresses, and waits for its carrier.

@@ -32,7 +32,7 @@ has_mtu() {
 }
 
 peer_listens() {
-	in_peer ss -Hltn "sport = $1" | grep -q .
+	in_peer ss -Hltn "sport = $1" | has .
 }
 
 # -- multicast groups -------------------------------------------------------------------
@@ -47,7 +47,7 @@ groups_of() {
 }
 
 is_member() {
-	groups_of "$1" | grep -qix "$2"
+	groups_of "$1" | has -ix "$2"
 }
 
 # The link addresses of all-hosts, all-nodes and our solicited node, in partition $1.
@@ -84,5 +84,5 @@ fails_over() {
 }
 
 peer_knows() {
-	in_peer ip neighbour show $OUR4 dev p0 | grep -qi "$1"
+	in_peer ip neighbour show $OUR4 dev p0 | has -i "$1"
 }

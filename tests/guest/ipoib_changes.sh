@@ -226,7 +226,7 @@ knows_path() {
 }
 
 is_member_to_send() {
-	grep -F -A 4 "GID: $2" "$IPOIB/$1_mcg" | grep -q 'complete: *yes'
+	grep -F -A 4 "GID: $2" "$IPOIB/$1_mcg" | has 'complete: *yes'
 }
 
 test_a_backup_knows_the_paths() {
@@ -244,7 +244,7 @@ test_a_backup_knows_the_paths() {
 	wait_for 10 "the probe" captured_at_least 1 "arp[28:4] = 0"
 	capture_stop
 	! received_hex arp | grep "$(hwaddr b0 | tr -d :)c0000201"
-	in_peer ip neighbour show $OUR4 dev p0 | grep -qi "$(hwaddr a0)"
+	in_peer ip neighbour show $OUR4 dev p0 | has -i "$(hwaddr a0)"
 	# No other link type has anything to ask for.
 	ip link delete b7
 	ip link add d0 type dummy

@@ -58,7 +58,7 @@ other() {
 # -- traffic -------------------------------------------------------------------------
 
 listens_on() {
-	on "$1" ss -Hltn "sport = $2" | grep -q .
+	on "$1" ss -Hltn "sport = $2" | has .
 }
 
 start_conversations() {

@@ -127,7 +127,7 @@ gid_of() {
 
 # knows FILE GID: there is a path or a group, and the administrator has answered.
 knows() {
-	grep -F -A 4 "GID: $2" "$IPOIB/$1" | grep -q 'complete: *yes'
+	grep -F -A 4 "GID: $2" "$IPOIB/$1" | has 'complete: *yes'
 }
 
 # What is needed after a failover, known before: by the backup, and the peer.

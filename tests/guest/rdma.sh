@@ -154,7 +154,7 @@ make_rdma_peer() {
 }
 
 listens() {
-	in_peer rdma resource show cm_id | grep -q LISTEN
+	in_peer rdma resource show cm_id | has LISTEN
 }
 
 rdma_server() {
@@ -203,8 +203,8 @@ read_slowly() {
 }
 
 listens_at() {
-	rdma resource show cm_id | grep -q "LISTEN .*src-addr $1:" ||
-		in_peer rdma resource show cm_id | grep -q "LISTEN .*src-addr $1:"
+	rdma resource show cm_id | has "LISTEN .*src-addr $1:" ||
+		in_peer rdma resource show cm_id | has "LISTEN .*src-addr $1:"
 }
 
 answers() {
@@ -329,7 +329,7 @@ start_ping_pong() {
 }
 
 peer_listens() {
-	in_peer ss -Hltn "sport = $1" | grep -q .
+	in_peer ss -Hltn "sport = $1" | has .
 }
 
 sends() {

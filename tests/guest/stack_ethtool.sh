@@ -61,14 +61,14 @@ test_timestamps_in_software_if_all_slaves_send() {
 
 test_timestamps_need_all_slaves() {
 	start balance-rr
-	timestamps b7 | grep -q software-transmit
+	timestamps b7 | has software-transmit
 	# A tunnel does not stamp what it sends.
 	ip link add g0 type geneve id 7 remote 192.0.2.99
-	! timestamps g0 | grep -q software-transmit
+	! timestamps g0 | has software-transmit
 	enslave b7 g0
 	is "$(timestamps b7 | head -n 3 | xargs)" "Capabilities: software-receive software-system-clock"
 	ip link del g0
-	timestamps b7 | grep -q software-transmit
+	timestamps b7 | has software-transmit
 }
 
 test_timestamps_without_slaves() {
@@ -123,15 +123,15 @@ test_hardware_stamps_of_a_vlan_on_top() {
 
 test_speed_is_that_of_what_sends() {
 	start active-backup
-	ethtool b7 | grep -q "Speed: 1000Mb/s"
-	ethtool b7 | grep -q "Duplex: Full"
+	ethtool b7 | has "Speed: 1000Mb/s"
+	ethtool b7 | has "Duplex: Full"
 }
 
 test_speed_is_the_sum_where_all_slaves_send() {
 	start balance-rr
-	ethtool b7 | grep -q "Speed: 2000Mb/s"
+	ethtool b7 | has "Speed: 2000Mb/s"
 	ip link set a0 nomaster
-	ethtool b7 | grep -q "Speed: 1000Mb/s"
+	ethtool b7 | has "Speed: 1000Mb/s"
 }
 
 test_no_channels_no_rings() {

@@ -246,7 +246,7 @@ test_no_packet_in_clear_after_a_failover() {
 
 queue_is_empty() {
 	tc -s qdisc show dev "$1"
-	tc -s qdisc show dev "$1" | grep -q ' backlog 0b 0p '
+	tc -s qdisc show dev "$1" | has ' backlog 0b 0p '
 }
 
 test_other_modes_do_it_in_software() {

@@ -27,7 +27,7 @@ start() {
 	wait_for 10 "the peer to answer" ping_peer
 	: >"$WORK/heard"
 	in_peer socat -u UDP-RECV:6666 "OPEN:$WORK/heard,append" &
-	wait_for 10 "the peer to listen" eval 'in_peer ss -Hlun "sport = 6666" | grep -q 6666'
+	wait_for 10 "the peer to listen" eval 'in_peer ss -Hlun "sport = 6666" | has 6666'
 }
 
 # target DEVICE: netconsole to the peer.

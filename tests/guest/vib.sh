@@ -22,7 +22,7 @@ test_ports_are_active() {
 		is "$(<$INFINIBAND/$hca/ports/1/pkeys/1)" 0x8001
 	done
 	is "$(lid vib0) $(lid vib1) $(lid vib2)" "2 3 4" LIDs
-	rdma link show vib0/1 | grep -q "state ACTIVE physical_state LINK_UP"
+	rdma link show vib0/1 | has "state ACTIVE physical_state LINK_UP"
 }
 
 test_parameters() {
@@ -47,7 +47,7 @@ test_ping_in_datagram_mode() {
 	peer_answers $PEER4
 	peer_answers $PEER6
 	ping -q -c 3 -W 2 -s 8000 $PEER4
-	ping -q -c 20 -i 0.02 -W 2 $PEER4 | grep -q ' 0% packet loss'
+	ping -q -c 20 -i 0.02 -W 2 $PEER4 | has ' 0% packet loss'
 }
 
 # tcp_transfer: 20 MB of random bytes to the peer, compared there.
@@ -63,7 +63,7 @@ tcp_transfer() {
 }
 
 peer_listens() {
-	in_peer ss -Hltn "sport = $1" | grep -q .
+	in_peer ss -Hltn "sport = $1" | has .
 }
 
 test_tcp_in_datagram_mode() {
@@ -119,7 +119,7 @@ test_multicast() {
 }
 
 peer_is_member() {
-	in_peer ip maddress show dev p0 | grep -q "$1" && in_peer ss -Hlun "sport = 7001" | grep -q .
+	in_peer ip maddress show dev p0 | has "$1" && in_peer ss -Hlun "sport = 7001" | has .
 }
 
 multicast_arrives() {
@@ -203,7 +203,7 @@ test_saquery() {
 	is "$(records '^PortInfoRecord dump' saquery PIR)" 7
 	is "$(records '^SMInfoRecord dump' saquery SMIR)" 1
 	is "$(records '^LinkRecord dump' saquery LR)" 6
-	saquery CPI | grep -q 'Class version'
+	saquery CPI | has 'Class version'
 }
 
 test_saquery_of_a_large_fabric() {
@@ -217,13 +217,13 @@ test_smpquery() {
 	is "$(records 'NodeType:\.+Switch' smpquery nodeinfo 1)" 1
 	is "$(records 'NodeType:\.+Channel Adapter' smpquery -D nodeinfo 0,1,3)" 1
 	is "$(records 'LocalPort:\.+1$' smpquery -D nodeinfo 0)" 1
-	smpquery nodedesc 1 | grep -q 'vib switch'
+	smpquery nodedesc 1 | has 'vib switch'
 	is "$(records 'LinkState:\.+Active' smpquery portinfo 3 1)" 1
 	vib_port vib1 down
 	is "$(records 'LinkState:\.+Down' smpquery portinfo 1 2)" 1
-	smpquery pkeys 4 1 | grep -q '0xffff 0x8001'
-	smpquery switchinfo 1 | grep -q 'LinearFdbTop:\.*4'
-	sminfo | grep -q 'sm lid 1 .*SMINFO_MASTER'
+	smpquery pkeys 4 1 | has '0xffff 0x8001'
+	smpquery switchinfo 1 | has 'LinearFdbTop:\.*4'
+	sminfo | has 'sm lid 1 .*SMINFO_MASTER'
 	fails_with failed smpquery nodeinfo 99
 }
 
@@ -280,7 +280,7 @@ test_lost_packets() {
 	fabric vib2/port1/drop 3
 	ping -q -c 10 -i 0.05 -W 1 $PEER4 >"$WORK/ping" || :
 	wait_for 20 "three packets to be lost" has_dropped vib2
-	ping -q -c 10 -i 0.05 -W 1 $PEER4 | grep -q ' 0% packet loss'
+	ping -q -c 10 -i 0.05 -W 1 $PEER4 | has ' 0% packet loss'
 	fails_with "Invalid argument" fabric vib2/port1/loss 1001
 }
 
@@ -373,7 +373,7 @@ test_the_subnet_manager_moves() {
 	is "$(<$INFINIBAND/vib0/ports/1/sm_lid)" 0x4d
 	ip neighbour flush dev a0
 	peer_answers
-	sminfo | grep -q 'sm lid 77'
+	sminfo | has 'sm lid 77'
 }
 
 test_an_administrator_that_does_not_answer() {
@@ -398,7 +398,7 @@ test_an_administrator_that_is_slow() {
 	took=$(((${EPOCHREALTIME/./} - begin) / 1000))
 	((took >= 600)) || fail "the first answer took $took ms"
 	# What is known need not be asked for.
-	ping -q -c 1 -W 5 $PEER4 | grep -q 'rtt .* = [0-9]\.'
+	ping -q -c 1 -W 5 $PEER4 | has 'rtt .* = [0-9]\.'
 	fails_with "Invalid argument" fabric sm/delay 60001
 }
 

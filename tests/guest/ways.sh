@@ -9,7 +9,7 @@
 make_ways() {
 	local name number=0
 	sysctl -qw net.ipv6.conf.default.disable_ipv6=1
-	if ! ip netns list | grep -q '^peer\b'; then
+	if ! ip netns list | has '^peer\b'; then
 		ip netns add peer
 		in_peer sysctl -qw net.ipv6.conf.default.disable_ipv6=1
 	fi

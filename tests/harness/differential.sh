@@ -77,7 +77,7 @@ test_a_short_script_is_found() {
 	run 1 options
 	sed -n '/^# The shortest script/,/^# [0-9]* episodes/p' said >short
 	(($(wc -l <short) == 5)) || fail "two operations before the one that differs, and that one: $(<short)"
-	sed -n 4p short | grep -q miimon
+	sed -n 4p short | has miimon
 }
 
 test_a_difference_that_is_wanted() {

@@ -30,7 +30,7 @@ refused() {
 	shift
 	"$@" &>"$DIR/said" </dev/null || status=$?
 	((status != 0)) || fail "succeeded and should not have: $*"
-	tail -n 1 "$DIR/said" | grep -F -- "$part" | grep -q '\.$' ||
+	tail -n 1 "$DIR/said" | grep -F -- "$part" | has '\.$' ||
 		fail "the last line is no sentence with \"$part\": $(tail -n 5 "$DIR/said")"
 }
 
