@@ -11,7 +11,7 @@ SECONDS_IDLE=10
 SHARED=100
 [[ -z $QUICK ]] || COUNTS="1 10" SHARED=10
 
-modules_of_bench busy
+modules_of_bench busy floor
 modprobe dummy numdummies=0
 modprobe 8021q
 modprobe netdevsim
@@ -69,10 +69,16 @@ read_proc() {
 
 with_bonds() {
 	local count=$1 empty bonds slaves cost
+	links add dummy d "$count" >/dev/null
+	# A device that is stacked on another one and has a bond's queues, but does nothing: what the network core takes.
+	progress "$count devices that do nothing"
+	cost=$(links add floor f "$count")
+	figure "scale/floor/create/$count" value "$cost" instructions
+	cost=$(links enslave d f "$count")
+	figure "scale/floor/enslave/$count" value "$cost" instructions
+	cost=$(links delete f "$count")
+	figure "scale/floor/delete/$count" value "$cost" instructions
 	progress "$count bonds: create"
-	# A device that is nothing but a device: what the network core takes for each.
-	cost=$(links add dummy d "$count")
-	figure "scale/a-dummy/create/$count" value "$cost" instructions
 	free_memory
 	empty=$free
 	cost=$(links add bond b "$count" 100)
@@ -107,8 +113,7 @@ with_bonds() {
 	progress "$count bonds: delete"
 	cost=$(links delete b "$count")
 	figure "scale/delete/$count" value "$cost" instructions
-	cost=$(links delete d "$count")
-	figure "scale/a-dummy/delete/$count" value "$cost" instructions
+	links delete d "$count" >/dev/null
 }
 
 # -- many bonds, one cable ---------------------------------------------------------------------

@@ -2,7 +2,8 @@
 /*
  * Many network devices at once, over rtnetlink, and what that costs.
  *
- *   links add KIND PREFIX COUNT [MIIMON]     PREFIX0, PREFIX1, ...; a bond is active-backup
+ *   links add KIND PREFIX COUNT [MIIMON]     PREFIX0, PREFIX1, ...; a bond is active-backup; the floor has
+ *                                            as many queues as a bond
  *   links enslave LOWER UPPER COUNT          LOWER0 into UPPER0, ...
  *   links up PREFIX COUNT
  *   links delete PREFIX COUNT
@@ -22,6 +23,7 @@
 #include <unistd.h>
 
 #define ACTIVE_BACKUP	1
+#define BOND_QUEUES	16
 #define REST_US		1000000
 
 struct message {
@@ -109,12 +111,17 @@ static int index_of(const char *prefix, int number)
 static void add(struct message *m, const char *kind, const char *prefix, int number, uint32_t miimon)
 {
 	struct rtattr *info, *data;
+	uint32_t queues = BOND_QUEUES;
 	uint8_t mode = ACTIVE_BACKUP;
 	char name[IFNAMSIZ];
 
 	snprintf(name, sizeof(name), "%s%d", prefix, number);
 	begin(m, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
 	put(m, IFLA_IFNAME, name, strlen(name) + 1);
+	if (!strcmp(kind, "floor")) {
+		put(m, IFLA_NUM_TX_QUEUES, &queues, sizeof(queues));
+		put(m, IFLA_NUM_RX_QUEUES, &queues, sizeof(queues));
+	}
 	info = put(m, IFLA_LINKINFO, NULL, 0);
 	put(m, IFLA_INFO_KIND, kind, strlen(kind));
 	if (!strcmp(kind, "bond")) {
