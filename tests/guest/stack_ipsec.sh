@@ -64,6 +64,17 @@ start() {
 	ip neighbour add $PEER dev b7 lladdr 02:00:00:00:00:99
 }
 
+# a0, which is active, has a state; v0 cannot have it.
+start_with_a_slave_without_ipsec() {
+	start active-backup
+	make_links veth v0
+	enslave b7 v0
+	wait_for 5 "v0 to be up" mii_status v0 up
+	set_option b7 active_slave a0
+	policy
+	state 9 out
+}
+
 # send N: packets to the peer.
 send() {
 	ping -q -c "$1" -i 0.01 -W 1 $PEER >/dev/null || :
@@ -177,13 +188,7 @@ test_a_slave_without_ipsec() {
 }
 
 test_a_failover_to_a_slave_without_ipsec() {
-	start active-backup
-	make_links veth v0
-	enslave b7 v0
-	wait_for 5 "v0 to be up" mii_status v0 up
-	set_option b7 active_slave a0
-	policy
-	state 9 out
+	start_with_a_slave_without_ipsec
 	holds a0 1
 	set_option b7 active_slave v0
 	holds a0 0
@@ -226,13 +231,7 @@ test_no_packet_in_clear_after_a_failover() {
 	# Left to the hardware of a0, and sent when the failover to a slave that has none is over.
 	ours_only "sends it"
 	local before
-	start active-backup
-	make_links veth v0
-	enslave b7 v0
-	wait_for 5 "v0 to be up" mii_status v0 up
-	set_option b7 active_slave a0
-	policy
-	state 9 out
+	start_with_a_slave_without_ipsec
 	send 3
 	is "$(encrypted a0)" 3 "packets that a0 encrypts"
 	tc qdisc add dev b7 root netem delay 10s

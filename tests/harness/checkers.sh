@@ -11,7 +11,7 @@ cd "${BASH_SOURCE[0]%/*}/../.." || exit 1
 
 setup() {
 	DIR=$(mktemp -d)
-	splat_module "$KERNEL"
+	splat_module "$GUESTS_RUN"
 }
 
 teardown() {
@@ -48,7 +48,7 @@ kcsan_kinds() {
 # scripts/guest has shown in $DIR/err.
 make_all() {
 	local status=0
-	scripts/guest --kernel "$KERNEL" --cpus 2 --module none --timeout 900 --log "$DIR/log" \
+	scripts/guest --kernel "$GUESTS_RUN" --cpus 2 --module none --timeout 900 --log "$DIR/log" \
 		--append "kasan_multi_shot" -- bash -c '
 		sysctl -qw kernel.hung_task_timeout_secs=5 kernel.watchdog_thresh=2
 		echo 5 >/sys/module/rcupdate/parameters/rcu_cpu_stall_timeout
@@ -68,7 +68,7 @@ make_all() {
 
 test_each_fault_is_found_and_shown() {
 	local kind words missing=()
-	"${KERNEL}_kinds" >"$DIR/kinds"
+	"${GUESTS_RUN}_kinds" >"$DIR/kinds"
 	# shellcheck disable=SC2046
 	make_all $(cut -d ' ' -f 1 "$DIR/kinds")
 	while read -r kind words; do
@@ -81,7 +81,7 @@ test_each_fault_is_found_and_shown() {
 }
 
 test_without_a_fault_all_is_quiet() {
-	scripts/guest --kernel "$KERNEL" --timeout 900 --module none -- insmod "$SPLAT" 2>"$DIR/err" || fail "$(<"$DIR/err")"
+	scripts/guest --kernel "$GUESTS_RUN" --timeout 900 --module none -- insmod "$SPLAT" 2>"$DIR/err" || fail "$(<"$DIR/err")"
 	[[ ! -s $DIR/err ]]
 }
 

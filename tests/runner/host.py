@@ -159,8 +159,10 @@ class Harness(Suite):
     def run(self, report, cases):
         report.begin(self.name)
         reader = Reader(self.name, report)
-        with subprocess.Popen(["bash", self.path, *cases], stdin=subprocess.DEVNULL, env={**os.environ, "KERNEL": self.kernel}, stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, text=True, errors="replace") as program:
+        # Not KERNEL, which the Makefile takes for what to build.
+        with subprocess.Popen(["bash", self.path, *cases], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True, errors="replace",
+                              env={**os.environ, "GUESTS_RUN": self.kernel}) as program:
             for line in program.stdout:
                 reader.line(line.rstrip("\n"))
         return reader.end(program.returncode, {})

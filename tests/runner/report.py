@@ -26,7 +26,7 @@ class Report:
         self.note(f"----  {suite}{detail} (alone: make test T={suite})")
 
     def took(self, suite, seconds):
-        """How long a suite took, with its start; the longest are named in the end."""
+        """How long a suite took, with its start; the summary says where the time went."""
         with self.lock:
             self.seconds[suite] = seconds
 
@@ -54,9 +54,9 @@ class Report:
 
     def summary(self):
         """Print the last line; the exit status."""
-        longest = sorted(self.seconds.items(), key=lambda item: -item[1])
-        if len(longest) > 3:
-            self._print("Seconds: " + ", ".join(f"{suite} {seconds:.0f}" for suite, seconds in longest))
+        longest_first = sorted(self.seconds.items(), key=lambda item: -item[1])
+        if len(longest_first) > 3:  # else the lines above say it
+            self._print("Seconds: " + ", ".join(f"{suite} {seconds:.0f}" for suite, seconds in longest_first))
         for failure in self.failed:
             self._print(f"FAIL  {failure}")
         line = f"{self.passed} passed, {len(self.failed)} failed"

@@ -234,7 +234,7 @@ measure_ipoib() {
 
 # ipoib_rows: two slaves on the fabric of tests/vib, and a peer.
 ipoib_rows() {
-	local plain floor
+	local row plain floor
 	. "${BASH_SOURCE[0]%/*}/../../guest/ipoib.sh"
 	modules_of_bench busy
 	compile datagrams
@@ -256,9 +256,10 @@ ipoib_rows() {
 			stack active-backup b7
 			measure_ipoib b7
 			ip link delete b7
-			figure "packet/$direction/active-backup:ipoib/$bytes/2" plain "$plain"
-			figure "packet/$direction/active-backup:ipoib/$bytes/2" floor "$floor"
-			figure "packet/$direction/active-backup:ipoib/$bytes/2" value "$cost"
+			row=packet/$direction/active-backup:ipoib/$bytes/2
+			figure "$row" plain "$plain"
+			figure "$row" floor "$floor"
+			figure "$row" value "$cost"
 		done
 	done
 	vib_unload

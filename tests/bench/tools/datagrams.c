@@ -9,6 +9,7 @@
  * kernel threads: so it sends a few, sleeps until that is over, and prints the nanoseconds that the CPU
  * was not idle (/proc/busy) for one packet, in the quickest round.
  */
+#define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/if_packet.h>
@@ -22,28 +23,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "busy.h"
+
 #define ADDRESS		20
 #define MAX_BYTES	2000
 /* The send queue of an IPoIB interface holds more. */
 #define AT_ONCE		32
 #define ETH_P_EXPERIMENT 0x88b5
-
-static void die(const char *what)
-{
-	fprintf(stderr, "datagrams: %s: %s\n", what, strerror(errno));
-	exit(1);
-}
-
-static uint64_t busy(void)
-{
-	unsigned long long clock, idle;
-	FILE *file = fopen("/proc/busy", "r");
-
-	if (!file || fscanf(file, "%llu %llu", &clock, &idle) != 2)
-		die("/proc/busy");
-	fclose(file);
-	return clock - idle;
-}
 
 static void pause_for(long milliseconds)
 {

@@ -11,6 +11,7 @@
  * Prints the instructions of one of them: /proc/busy before the first and, so that work that was left
  * for later is counted, a second after the last. Idle time costs nothing.
  */
+#define _GNU_SOURCE
 #include <errno.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
@@ -21,6 +22,8 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "busy.h"
 
 #define ACTIVE_BACKUP	1
 #define BOND_QUEUES	16
@@ -33,23 +36,6 @@ struct message {
 };
 
 static int kernel;
-
-static void die(const char *what)
-{
-	fprintf(stderr, "links: %s: %s\n", what, strerror(errno));
-	exit(1);
-}
-
-static uint64_t busy(void)
-{
-	unsigned long long time, idle;
-	FILE *file = fopen("/proc/busy", "r");
-
-	if (!file || fscanf(file, "%llu %llu", &time, &idle) != 2)
-		die("/proc/busy");
-	fclose(file);
-	return time - idle;
-}
 
 static struct rtattr *put(struct message *m, int type, const void *data, size_t size)
 {
