@@ -91,25 +91,48 @@ fn start_xmit_lost(dev: &BondDev, skb: SkBuff, active: Option<&SlaveDev>, rcu: &
 fn start_xmit_hash(dev: &BondDev, skb: SkBuff, rcu: &Rcu) -> i32 {
     const LAYER2: u8 = HashPolicy::Layer2 as u8;
     const LAYER34: u8 = HashPolicy::Layer34 as u8;
+    const LAYER23: u8 = HashPolicy::Layer23 as u8;
+    const VLAN_SRCMAC: u8 = HashPolicy::VlanSrcMac as u8;
     match dev.data().hash_policy.load(Ordering::Relaxed) {
-        LAYER2 => {
-            let hash = policy::hash::layer2(Outgoing(dev, skb.view()));
-            transmit_or_drop(dev, skb, by_hash(dev, hash, rcu))
-        }
-        LAYER34 if !skb.has_socket() => start_xmit_ports(dev, skb, rcu),
+        LAYER2 => start_xmit_quick(HashPolicy::Layer2, dev, skb, rcu),
+        LAYER34 if !skb.has_socket() => start_xmit_layer34(dev, skb, rcu),
+        LAYER23 => start_xmit_layer23(dev, skb, rcu),
+        VLAN_SRCMAC => start_xmit_quick(HashPolicy::VlanSrcMac, dev, skb, rcu),
         _ => start_xmit_any_hash(dev, skb, rcu),
     }
 }
 
 #[inline(never)]
-fn start_xmit_ports(dev: &BondDev, skb: SkBuff, rcu: &Rcu) -> i32 {
-    let hash = policy::hash::layer34(Outgoing(dev, skb.view()));
-    transmit_or_drop(dev, skb, by_hash(dev, hash, rcu))
+fn start_xmit_layer34(dev: &BondDev, skb: SkBuff, rcu: &Rcu) -> i32 {
+    start_xmit_quick(HashPolicy::Layer34, dev, skb, rcu)
+}
+
+#[inline(never)]
+fn start_xmit_layer23(dev: &BondDev, skb: SkBuff, rcu: &Rcu) -> i32 {
+    start_xmit_quick(HashPolicy::Layer23, dev, skb, rcu)
+}
+
+#[inline(always)]
+fn start_xmit_quick(policy: HashPolicy, dev: &BondDev, skb: SkBuff, rcu: &Rcu) -> i32 {
+    let Some(hash) = policy::hash::quick(policy, Outgoing(dev, skb.view())) else {
+        return start_xmit_any_hash(dev, skb, rcu);
+    };
+    match dev.choose(hash, rcu) {
+        Some(slave) if slave.dev().has_link() => skb.transmit_through(slave.dev()),
+        _ => start_xmit_hash_now(dev, skb, hash, rcu),
+    }
 }
 
 #[inline(never)]
 fn start_xmit_any_hash(dev: &BondDev, skb: SkBuff, rcu: &Rcu) -> i32 {
     let slave = tls::slave_of_packet(dev, &skb, rcu).or_else(|| by_hash(dev, hash(dev, &skb), rcu));
+    transmit_or_drop(dev, skb, slave)
+}
+
+#[cold]
+#[inline(never)]
+fn start_xmit_hash_now(dev: &BondDev, skb: SkBuff, hash: u32, rcu: &Rcu) -> i32 {
+    let slave = by_hash_now(dev, hash, rcu);
     transmit_or_drop(dev, skb, slave)
 }
 
@@ -217,17 +240,23 @@ pub(super) fn round_robin<'a>(
             .slot_rcu(rcu, Slot::Active)
             .or_else(|| after(dev, 0, rcu));
     }
-    let bond = dev.data();
-    let packets_per_slave = bond.packets_per_slave.load(Ordering::Relaxed);
-    let counter = match packets_per_slave {
-        0 => net::sync::random_u32(),
-        _ => bond.get_ref().turn.increment(),
+    let turn = match dev.data().packets_per_slave.load(Ordering::Relaxed) {
+        1 => dev.data().get_ref().turn.increment(),
+        packets => turn_of(dev, packets),
     };
-    let turn = transmit::turn(counter, packets_per_slave);
     match dev.choose_of_all(turn, rcu) {
         Some(slave) if slave.dev().has_link() => Some(slave),
         _ => after(dev, turn, rcu),
     }
+}
+
+#[inline(never)]
+fn turn_of(dev: &BondDev, packets_per_slave: u16) -> u32 {
+    let counter = match packets_per_slave {
+        0 => net::sync::random_u32(),
+        _ => dev.data().get_ref().turn.increment(),
+    };
+    transmit::turn(counter, packets_per_slave)
 }
 
 /// The slave whose turn it is, or else the next one that can send.
@@ -261,10 +290,10 @@ impl Packet for Outgoing<'_> {
 
     #[inline(always)]
     fn network_offset(&self) -> usize {
-        // The network header is never in front of the packet; if it were, there would be no bytes.
-        usize::try_from(self.1.network_offset()).unwrap_or(usize::MAX)
+        self.1.network_offset()
     }
 
+    #[inline(always)]
     fn vlan_tag(&self) -> u16 {
         self.1.vlan_tag()
     }
@@ -330,20 +359,18 @@ pub(super) fn links_changed(dev: &BondDev, leaving: Option<&SlaveDev>, rtnl: &Rt
 /// Sends a packet through all slaves whose links are up.
 #[inline(never)]
 fn broadcast(dev: &BondDev, skb: SkBuff, rcu: &Rcu) -> i32 {
-    let mut is_sent = false;
-    let mut last: Option<&SlaveDev> = None;
-    for slave in dev.lowers_rcu(rcu).filter(|slave| is_up(slave)) {
-        let Some(before) = last.replace(slave) else {
-            continue;
-        };
-        match skb.try_clone() {
-            Some(copy) => is_sent |= copy.transmit_through(before.dev()) == XMIT_SUCCESS,
-            None => warn_of_memory(dev, before),
-        }
-    }
-    let Some(last) = last else {
+    let mut slaves = dev.lowers_rcu(rcu).filter(|slave| is_up(slave));
+    let Some(mut last) = slaves.next() else {
         return drop_packet(dev, skb);
     };
+    let mut is_sent = false;
+    for slave in slaves {
+        match skb.try_clone() {
+            Some(copy) => is_sent |= copy.transmit_through(last.dev()) == XMIT_SUCCESS,
+            None => warn_of_memory(dev, last),
+        }
+        last = slave;
+    }
     if skb.transmit_through(last.dev()) == XMIT_SUCCESS || is_sent {
         return XMIT_SUCCESS;
     }

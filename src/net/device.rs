@@ -376,11 +376,8 @@ impl<T: Master> Dev<T> {
     /// Returns how many lower devices there are. Any context.
     #[inline(always)]
     pub fn lower_count(&self) -> u32 {
-        self.private()
-            .head
-            .count()
-            .load(Ordering::Relaxed)
-            .unsigned_abs()
+        // Never negative: one is added before one is taken away.
+        self.private().head.count().load(Ordering::Relaxed) as u32
     }
 
     pub(crate) fn add_to_count(&self, change: i32) {

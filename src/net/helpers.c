@@ -291,11 +291,6 @@ bool nh_irqs_disabled(void)
 	return irqs_disabled();
 }
 
-struct sk_buff *nh_clone(struct sk_buff *skb)
-{
-	return skb_clone(skb, GFP_ATOMIC);
-}
-
 void nh_count_tx_drop(struct net_device *dev)
 {
 	dev_core_stats_tx_dropped_inc(dev);

@@ -52,7 +52,7 @@ int nh_hwtstamp_of_lower(struct kernel_hwtstamp_config *config);
 void nh_xdp_redirect_master(bool more);
 
 /* skbuff.h, netdevice.h: packets */
-struct sk_buff *nh_clone(struct sk_buff *skb);
+static const gfp_t NH_GFP_ATOMIC = GFP_ATOMIC;
 void nh_count_tx_drop(struct net_device *dev);
 bool nh_irqs_disabled(void);
 struct net_device *nh_tls_device(const struct sk_buff *skb);

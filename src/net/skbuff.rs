@@ -129,9 +129,10 @@ impl SkBuff {
     }
 
     /// Makes a packet with the same content (`skb_clone()`), if there is memory. Any context.
+    #[inline(always)]
     pub fn try_clone(&self) -> Option<SkBuff> {
         // SAFETY: The packet is valid (type invariant).
-        let skb = unsafe { bindings::nh_clone(self.0.as_ptr()) };
+        let skb = unsafe { bindings::skb_clone(self.0.as_ptr(), bindings::NH_GFP_ATOMIC) };
         // INVARIANT: The reference to the clone is ours.
         NonNull::new(skb).map(SkBuff)
     }
@@ -192,6 +193,7 @@ impl<'a> View<'a> {
     }
 
     /// Returns the VLAN tag (TCI) that goes beside the packet, in host byte order; 0 for none.
+    #[inline(always)]
     pub fn vlan_tag(self) -> u16 {
         // SAFETY: The packet is valid (type invariant); both views of the tag are plain numbers.
         unsafe {
@@ -211,21 +213,23 @@ impl<'a> View<'a> {
     }
 
     /// Returns the hash of the packet's flow, if the stack has one of addresses and ports.
+    #[inline(always)]
     pub fn l4_hash(self) -> Option<u32> {
         // SAFETY: The packet is valid (type invariant).
         let head = unsafe { self.0.as_ref().__bindgen_anon_4.__bindgen_anon_1.as_ref() };
         (head.l4_hash() != 0).then_some(head.hash)
     }
 
-    /// Returns the offset of the network header from where the packet begins, in bytes.
+    /// Returns the offset of the network header from where the packet begins, in bytes; more than any packet
+    /// has if it is in front of it.
     #[inline(always)]
-    pub fn network_offset(self) -> i32 {
+    pub fn network_offset(self) -> usize {
         // SAFETY: The packet is valid (type invariant).
         let skb = unsafe { self.0.as_ref() };
         // SAFETY: As above.
         let head = unsafe { skb.__bindgen_anon_4.__bindgen_anon_1.as_ref() };
         let header = (skb.head as usize).wrapping_add(usize::from(head.network_header));
-        header.wrapping_sub(skb.data as usize) as i32
+        header.wrapping_sub(skb.data as usize)
     }
 
     /// Returns the part of the packet that lies in one piece, from its beginning.
@@ -257,21 +261,27 @@ impl<'a> View<'a> {
 
     /// Looks for the innermost flow of the packet, on its way through a device of `net`.
     pub fn dissect(self, net: &Net) -> Option<Dissected> {
-        let (protocol, offset) = (self.protocol(), self.network_offset());
+        let (protocol, offset) = (self.protocol(), self.network_offset() as i32);
         // SAFETY: The packet is valid (type invariant).
         unsafe { flow::dissect(net, self.0.as_ptr(), self.linear(), protocol, offset) }
     }
 
     /// Returns whether this is an IGMP message.
-    #[inline]
+    #[inline(always)]
     pub fn is_igmp(self) -> bool {
         const ETH_P_IP: u16 = bindings::ETH_P_IP as u16;
         /// Where the protocol stands in an IPv4 header (RFC 791, 3.1).
         const PROTOCOL: usize = 9;
         const IPPROTO_IGMP: u8 = 2;
-        self.protocol() == ETH_P_IP
-            && usize::try_from(self.network_offset())
-                .is_ok_and(|at| self.bytes(at.wrapping_add(PROTOCOL)) == Some([IPPROTO_IGMP]))
+        if self.protocol() != ETH_P_IP {
+            return false;
+        }
+        let at = self.network_offset().wrapping_add(PROTOCOL);
+        match self.linear().get(at) {
+            Some(protocol) => *protocol == IPPROTO_IGMP,
+            // SAFETY: The packet is valid (type invariant).
+            None => unsafe { scattered_bytes(self.0, at) == Some([IPPROTO_IGMP]) },
+        }
     }
 }
 

@@ -61,7 +61,7 @@ pub trait Packet: Sized {
     /// The `N` bytes at an offset from the link-layer header; none if the packet ends before.
     fn bytes<const N: usize>(&self, at: usize) -> Option<[u8; N]>;
 
-    /// The same where it lies, if that is in one piece; for speed only.
+    /// The same where it lies, if that is in one piece; for [`quick`] only.
     #[inline(always)]
     fn in_place<const N: usize>(&self, _at: usize) -> Option<&[u8; N]> {
         None
@@ -83,22 +83,13 @@ pub trait Packet: Sized {
     fn dissect(&self) -> Option<Flow>;
 }
 
-/// Reads bytes where they lie, or else from a copy.
-#[inline(always)]
-fn read<const N: usize, R>(
-    packet: impl Packet,
-    at: usize,
-    fields: impl Fn(&[u8; N]) -> R,
-) -> Option<R> {
-    match packet.in_place(at) {
-        Some(bytes) => Some(fields(bytes)),
-        None => packet.bytes(at).map(|bytes| fields(&bytes)),
-    }
-}
-
 impl<P: Packet> Packet for &P {
     fn bytes<const N: usize>(&self, at: usize) -> Option<[u8; N]> {
         (**self).bytes(at)
+    }
+
+    fn in_place<const N: usize>(&self, at: usize) -> Option<&[u8; N]> {
+        (**self).in_place(at)
     }
 
     fn protocol(&self) -> u16 {
@@ -122,29 +113,46 @@ impl<P: Packet> Packet for &P {
     }
 }
 
-/// The hash of a packet with [`HashPolicy::Layer34`]; the same as [`hash`], with the usual packet first.
+/// The hash of a packet of the kinds that most traffic is made of, read where it lies; none for others, for
+/// which [`hash`] has it. Where there is one, it is the same.
 #[inline(always)]
-pub fn layer34(packet: impl Packet + Copy) -> u32 {
-    match ip(packet, packet.network_offset()) {
-        Some(ip) if !matches!(ip.protocol, Some(IPPROTO_ICMP | IPPROTO_ICMPV6)) => {
-            let ports = match ip.protocol {
-                Some(protocol) => ports(packet, ip.payload, protocol),
+pub fn quick(policy: HashPolicy, packet: impl Packet + Copy) -> Option<u32> {
+    match policy {
+        HashPolicy::Layer2 => packet.in_place(0).map(of_frame),
+        HashPolicy::Layer23 => {
+            let ip = quick_ip(packet)?;
+            let frame = packet.in_place(0)?;
+            Some(fold_ends(of_frame(frame), ip.src, ip.dst))
+        }
+        HashPolicy::Layer34 => {
+            let ip = quick_ip(packet)?;
+            let ports = match ip.ports() {
+                Some(at) => u32::from_ne_bytes(*packet.in_place(at)?),
                 None => 0,
             };
-            fold_ends(ports, ip.src, ip.dst) >> 1
+            Some(fold_ends(ports, ip.src, ip.dst) >> 1)
         }
-        _ => layer34_seldom(packet),
+        HashPolicy::VlanSrcMac => packet
+            .in_place(0)
+            .map(|frame| of_source(frame, packet.vlan_tag())),
+        HashPolicy::Encap34 => packet.flow_hash(),
+        HashPolicy::Encap23 => None,
     }
 }
 
-#[cold]
-#[inline(never)]
-fn layer34_seldom(packet: impl Packet + Copy) -> u32 {
-    hash(HashPolicy::Layer34, packet)
+/// The IP header of a packet that is no ICMP message, in one piece.
+#[inline(always)]
+fn quick_ip(packet: impl Packet + Copy) -> Option<Ip> {
+    let at = packet.network_offset();
+    let ip = match packet.protocol() {
+        ETH_P_IP => Ip::v4(packet.in_place(at)?, at)?,
+        ETH_P_IPV6 => Ip::v6(packet.in_place(at)?, at)?,
+        _ => return None,
+    };
+    (!ip.is_icmp()).then_some(ip)
 }
 
 /// The hash of a packet. It is passed by value: the driver's are two words, that need no memory.
-#[inline(always)]
 pub fn hash(policy: HashPolicy, packet: impl Packet + Copy) -> u32 {
     let flow = match policy {
         HashPolicy::Layer2 => None,
@@ -189,28 +197,31 @@ const fn fold_ends(hash: u32, src: u32, dst: u32) -> u32 {
     hash ^ (hash >> 8)
 }
 
-/// The last bytes of the hardware addresses, and the protocol. 0 for a packet without such a header.
-#[inline(always)]
-pub fn layer2(packet: impl Packet + Copy) -> u32 {
-    let hash = read(
-        packet,
-        0,
-        |&[_, _, _, _, _, dst, _, _, _, _, _, src, p0, p1]: &[u8; 14]| {
-            u32::from(dst ^ src) ^ u32::from(u16::from_be_bytes([p0, p1]))
-        },
-    );
-    hash.unwrap_or(0)
+/// 0 for a packet without such a header.
+fn layer2(packet: impl Packet) -> u32 {
+    packet.bytes(0).map_or(0, |frame| of_frame(&frame))
 }
 
-fn vlan_srcmac(packet: impl Packet + Copy) -> u32 {
-    match packet.bytes::<14>(0) {
-        Some([_, _, _, _, _, _, a, b, c, d, e, f, _, _]) => {
-            let vendor = u32::from_be_bytes([0, a, b, c]);
-            let device = u32::from_be_bytes([0, d, e, f]);
-            u32::from(packet.vlan_tag()) ^ vendor ^ device
-        }
-        None => 0,
-    }
+/// The last bytes of the hardware addresses, and the protocol.
+#[inline(always)]
+fn of_frame(frame: &[u8; 14]) -> u32 {
+    let &[_, _, _, _, _, dst, _, _, _, _, _, src, p0, p1] = frame;
+    u32::from(dst ^ src) ^ u32::from(u16::from_be_bytes([p0, p1]))
+}
+
+fn vlan_srcmac(packet: impl Packet) -> u32 {
+    packet
+        .bytes(0)
+        .map_or(0, |frame| of_source(&frame, packet.vlan_tag()))
+}
+
+/// The halves of the source's hardware address, and the VLAN.
+#[inline(always)]
+fn of_source(frame: &[u8; 14], vlan_tag: u16) -> u32 {
+    let &[_, _, _, _, _, _, a, b, c, d, e, f, _, _] = frame;
+    let vendor = u32::from_be_bytes([0, a, b, c]);
+    let device = u32::from_be_bytes([0, d, e, f]);
+    u32::from(vlan_tag) ^ vendor ^ device
 }
 
 const ETH_P_IP: u16 = 0x0800;
@@ -239,41 +250,75 @@ struct Ip {
     protocol: Option<u8>,
 }
 
+impl Ip {
+    /// The header at `at`, of IPv4 (RFC 791, section 3.1).
+    #[inline(always)]
+    fn v4(header: &[u8; 20], at: usize) -> Option<Ip> {
+        /// More fragments follow, or the offset is not 0.
+        const FRAGMENT: u16 = 0x3fff;
+        let &[first, _, _, _, _, _, f0, f1, _, protocol, _, _, s0, s1, s2, s3, d0, d1, d2, d3] =
+            header;
+        let is_fragment = u16::from_ne_bytes([f0, f1]) & FRAGMENT.to_be() != 0;
+        Some(Ip {
+            src: u32::from_ne_bytes([s0, s1, s2, s3]),
+            dst: u32::from_ne_bytes([d0, d1, d2, d3]),
+            payload: at.checked_add(usize::from(first & 0x0f) << 2)?,
+            protocol: (!is_fragment).then_some(protocol),
+        })
+    }
+
+    /// The same of IPv6 (RFC 8200, section 3).
+    #[inline(always)]
+    fn v6(header: &[u8; 40], at: usize) -> Option<Ip> {
+        let (&[_, _, _, _, _, _, next, _], addresses) = header.split_first_chunk()?;
+        let (src, dst) = addresses.split_at(16);
+        Some(Ip {
+            src: words(src),
+            dst: words(dst),
+            payload: at.checked_add(40)?,
+            protocol: Some(next),
+        })
+    }
+
+    #[inline(always)]
+    fn is_icmp(&self) -> bool {
+        matches!(self.protocol, Some(IPPROTO_ICMP | IPPROTO_ICMPV6))
+    }
+
+    /// Where the ports are, or what an IPsec header has in their place (its SPI); none if there are none.
+    #[inline(always)]
+    fn ports(&self) -> Option<usize> {
+        match self.protocol? {
+            IPPROTO_TCP | IPPROTO_UDP | IPPROTO_DCCP | IPPROTO_ESP | IPPROTO_SCTP
+            | IPPROTO_UDPLITE => Some(self.payload),
+            IPPROTO_AH => self.payload.checked_add(4),
+            _ => None,
+        }
+    }
+}
+
 /// The flow of an IP packet; that of the packet that caused it, if this is an ICMP error.
-#[inline(always)]
 fn flow(packet: impl Packet + Copy, with_ports: bool) -> Option<Flow> {
     let ip = ip(packet, packet.network_offset())?;
-    let mut flow = Flow {
+    if let Some(protocol) = ip.protocol.filter(|_| ip.is_icmp()) {
+        return icmp(packet, &ip, protocol, with_ports);
+    }
+    Some(Flow {
         src: ip.src,
         dst: ip.dst,
-        ..Flow::default()
-    };
-    match ip.protocol {
-        None => {}
-        Some(protocol @ (IPPROTO_ICMP | IPPROTO_ICMPV6)) => {
-            return icmp(packet, [ip.src, ip.dst], ip.payload, protocol, with_ports);
-        }
-        Some(protocol) if with_ports => flow.ports = ports(packet, ip.payload, protocol),
-        Some(_) => {}
-    }
-    Some(flow)
+        ports: ports(packet, &ip, with_ports),
+        icmp: 0,
+    })
 }
 
 /// The flow of an ICMP message.
-#[cold]
-#[inline(never)]
-fn icmp(
-    packet: impl Packet + Copy,
-    [src, dst]: [u32; 2],
-    at: usize,
-    protocol: u8,
-    with_ports: bool,
-) -> Option<Flow> {
+fn icmp(packet: impl Packet + Copy, outer: &Ip, protocol: u8, with_ports: bool) -> Option<Flow> {
     let mut flow = Flow {
-        src,
-        dst,
+        src: outer.src,
+        dst: outer.dst,
         ..Flow::default()
     };
+    let at = outer.payload;
     let Some([kind, code, _, _, id @ .., _, _]) = packet.bytes::<ICMP_LEN>(at) else {
         return Some(flow);
     };
@@ -288,47 +333,15 @@ fn icmp(
     let inner = ip(packet, at.checked_add(ICMP_LEN)?)?;
     flow.src = inner.src;
     flow.dst = inner.dst;
-    if let Some(protocol) = inner.protocol.filter(|_| with_ports) {
-        flow.ports = ports(packet, inner.payload, protocol);
-    }
+    flow.ports = ports(packet, &inner, with_ports);
     Some(flow)
 }
 
 /// The IP header at an offset; its version is that of the outermost one.
-#[inline(always)]
-fn ip(packet: impl Packet + Copy, at: usize) -> Option<Ip> {
+fn ip(packet: impl Packet, at: usize) -> Option<Ip> {
     match packet.protocol() {
-        ETH_P_IP => {
-            let (src, dst, len, protocol) = read(packet, at, |header: &[u8; 20]| {
-                let &[first, _, _, _, _, _, f0, f1, _, protocol, _, _, s0, s1, s2, s3, d0, d1, d2, d3] =
-                    header;
-                // More fragments follow, or the offset is not 0 (RFC 791, section 3.1).
-                let is_fragment = u16::from_be_bytes([f0, f1]) & 0x3fff != 0;
-                (
-                    u32::from_ne_bytes([s0, s1, s2, s3]),
-                    u32::from_ne_bytes([d0, d1, d2, d3]),
-                    usize::from(first & 0x0f) << 2,
-                    (!is_fragment).then_some(protocol),
-                )
-            })?;
-            Some(Ip {
-                src,
-                dst,
-                payload: at.checked_add(len)?,
-                protocol,
-            })
-        }
-        ETH_P_IPV6 => {
-            let [_, _, _, _, _, _, next, _] = packet.bytes::<8>(at)?;
-            let addresses = packet.bytes::<32>(at.checked_add(8)?)?;
-            let (src, dst) = addresses.split_at(16);
-            Some(Ip {
-                src: words(src),
-                dst: words(dst),
-                payload: at.checked_add(40)?,
-                protocol: Some(next),
-            })
-        }
+        ETH_P_IP => Ip::v4(&packet.bytes(at)?, at),
+        ETH_P_IPV6 => Ip::v6(&packet.bytes(at)?, at),
         _ => None,
     }
 }
@@ -342,19 +355,11 @@ fn words(address: &[u8]) -> u32 {
         .fold(0, |hash, word| hash ^ u32::from_ne_bytes(word))
 }
 
-#[inline(always)]
-fn ports(packet: impl Packet + Copy, at: usize, protocol: u8) -> u32 {
-    let offset = match protocol {
-        IPPROTO_TCP | IPPROTO_UDP | IPPROTO_DCCP | IPPROTO_ESP | IPPROTO_SCTP | IPPROTO_UDPLITE => {
-            0
-        }
-        IPPROTO_AH => 4,
-        _ => return 0,
-    };
-    let Some(at) = at.checked_add(offset) else {
-        return 0;
-    };
-    read(packet, at, |bytes| u32::from_ne_bytes(*bytes)).unwrap_or(0)
+fn ports(packet: impl Packet, ip: &Ip, with_ports: bool) -> u32 {
+    ip.ports()
+        .filter(|_| with_ports)
+        .and_then(|at| packet.bytes(at))
+        .map_or(0, u32::from_ne_bytes)
 }
 
 /// Whether ICMP messages of this type have an identifier: echo and timestamp, requests and replies.
