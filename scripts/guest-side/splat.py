@@ -14,6 +14,9 @@ SPLAT = re.compile("|".join((
     r"rcu_(preempt|sched|tasks)\w* (self-)?detected .*stall", r"rcu: INFO: .* stall", r"INFO: task .* blocked for more than",
     r"soft lockup", r"hard LOCKUP", r"unregister_netdevice: waiting for", r"refcount_t: ", r"ref_tracker: (?!memory allocation failure)",
     r"leaked reference", r"kmemleak: \d+ new suspected memory leaks", r"ODEBUG: ", r"list_(add|del) corruption",
+    # The checkers themselves give up.
+    r"trying to register non-static key", r"turning off the locking correctness validator",
+    r"kmemleak: Kernel memory leak detector disabled",
     r"unable to handle (kernel|page fault)", r"invalid opcode: ", r"stack guard page was hit",
     r"Objects remaining (in|on) ", r"Slab .* still has objects", r"nobody cared",
 )))

@@ -212,7 +212,7 @@ pub(super) fn admit(dev: &BondDev, slave: &SlaveDev, rtnl: &Rtnl) {
         .data()
         .heard
         .watched
-        .store(config.is_probed(), Relaxed);
+        .store(config.is_probed() && dev.is_running(), Relaxed);
     let listens = config.mode == Mode::ActiveBackup
         && config.arp_validate != ArpValidate::NONE
         && slave.is_backup();

@@ -36,14 +36,19 @@ pub(super) fn change_mtu(dev: &BondDev, mtu: u32, rtnl: &Rtnl) -> Result {
 
 fn set_slave_mtus(dev: &BondDev, mtu: u32, rtnl: &Rtnl) -> Result {
     let before = dev.mtu();
-    for slave in dev.lowers(rtnl) {
+    let followed = dev.data().followed_mtu.get(rtnl);
+    let slaves = || {
+        dev.lowers(rtnl)
+            .filter(|slave| slave.dev().ifindex() != followed)
+    };
+    for slave in slaves() {
         if let Err(err) = give_mtu(slave.dev(), mtu, rtnl) {
             netdev_err!(
                 dev,
                 "{}",
                 Of(slave.dev(), format_args!("cannot have the MTU {mtu}"))
             );
-            for done in dev.lowers(rtnl).take_while(|done| Key(done) != Key(slave)) {
+            for done in slaves().take_while(|done| Key(done) != Key(slave)) {
                 if done.dev().set_mtu(rtnl, before).is_err() {
                     netdev_warn!(
                         dev,
@@ -65,7 +70,6 @@ fn set_slave_mtus(dev: &BondDev, mtu: u32, rtnl: &Rtnl) -> Result {
 pub(super) fn give_mtu(device: &NetDevice, mtu: u32, rtnl: &Rtnl) -> Result {
     let before = device.mtu();
     if before == mtu {
-        // Also because an event of the device may have told us so, under its instance lock.
         return Ok(());
     }
     device.set_mtu(rtnl, mtu)?;

@@ -12,6 +12,7 @@ use core::ffi::CStr;
 use kernel::prelude::*;
 use net::dev_addr::AddrAssign;
 use net::errno::eopnotsupp;
+use net::link_type::LinkLayer;
 use net::lower::{LagHash, LagTx};
 use net::netdev_features::Features;
 use net::netdevice::{NetDevice, ARPHRD_CAN, ARPHRD_ETHER, ARPHRD_INFINIBAND};
@@ -70,7 +71,8 @@ pub(crate) fn enslave(
     }
     let config = admit(dev, device, &config, is_first, &refusal, rtnl)?;
     let _ = device.announce(rtnl, Announce::Join);
-    let needs_addr = was.addr_assign == AddrAssign::Random || dev.link_type() != ARPHRD_ETHER;
+    let has_random = dev.addr_assign(rtnl) == AddrAssign::Random;
+    let needs_addr = has_random || dev.link_type() != ARPHRD_ETHER;
     if address::bond_takes_over(is_first, needs_addr) {
         steal_addr(dev, device, rtnl)?;
     }
@@ -364,7 +366,7 @@ fn admit(
 struct Before {
     config: Config,
     mtu: u32,
-    is_ethernet: bool,
+    link: LinkLayer,
     addr: net::dev_addr::Addr,
     addr_assign: AddrAssign,
 }
@@ -374,7 +376,7 @@ impl Before {
         Self {
             config: *config,
             mtu: dev.mtu(),
-            is_ethernet: dev.link_type() == ARPHRD_ETHER,
+            link: dev.link_layer(rtnl),
             addr: dev.addr(rtnl),
             addr_assign: dev.addr_assign(rtnl),
         }
@@ -382,8 +384,10 @@ impl Before {
 
     fn put_back(&self, dev: &BondDev, rtnl: &Rtnl) {
         Bond::set_config(dev, self.config, rtnl);
-        if self.is_ethernet && dev.link_type() != ARPHRD_ETHER {
-            let _ = link_type::become_ethernet(dev, rtnl);
+        if !dev.is_link(&self.link, rtnl) && link_type::become_like(dev, &self.link, rtnl).is_err()
+        {
+            // A listener has its reason; then address and MTU stay those of this kind of link.
+            return;
         }
         let _ = link_type::set_mtu(dev, self.mtu, rtnl);
         if *dev.addr(rtnl) != *self.addr {

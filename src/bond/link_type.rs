@@ -6,6 +6,7 @@
 use super::message::Of;
 use super::BondDev;
 use kernel::prelude::*;
+use net::link_type::LinkLayer;
 use net::netdevice::{NetDevice, ARPHRD_ETHER, ARPHRD_INFINIBAND};
 use net::notifier::Announce;
 use net::rtnl::Rtnl;
@@ -16,19 +17,24 @@ pub(super) const ETHERNET_MTU: u32 = 1500;
 
 /// Makes the bond what its first slave is. Listeners may refuse.
 pub(super) fn take_over(dev: &BondDev, slave: &NetDevice, rtnl: &Rtnl) -> Result {
-    if slave.link_type() == ARPHRD_ETHER {
-        return become_ethernet(dev, rtnl).inspect_err(|_| refused(dev, slave));
+    become_like(dev, &slave.link_layer(rtnl), rtnl)
+        .inspect_err(|_| netdev_err!(dev, "{}", Of(slave, "refused to change device type")))
+}
+
+/// Makes a bond without slaves another kind of link. Listeners may refuse.
+pub(super) fn become_like(dev: &BondDev, link: &LinkLayer, rtnl: &Rtnl) -> Result {
+    if link.is_ethernet() {
+        return become_ethernet(dev, rtnl);
     }
     dev.announce(rtnl, Announce::PreTypeChange)
-        .map_err(|_| EBUSY)
-        .inspect_err(|_| refused(dev, slave))?;
+        .map_err(|_| EBUSY)?;
     dev.flush_addrs(rtnl);
     let was_up = dev.is_up();
     // What the user configured before the first slave came is to work afterwards.
     let keep = dev.keep_addrs_on_close(rtnl, 1);
     dev.close(rtnl);
     dev.keep_addrs_on_close(rtnl, keep);
-    dev.become_like(slave, rtnl);
+    dev.become_like(link, rtnl);
     let _ = dev.announce(rtnl, Announce::PostTypeChange);
     if was_up {
         // It has no slaves yet, so that nothing can fail but a listener's veto.
@@ -37,17 +43,14 @@ pub(super) fn take_over(dev: &BondDev, slave: &NetDevice, rtnl: &Rtnl) -> Result
     Ok(())
 }
 
-fn refused(dev: &BondDev, slave: &NetDevice) {
-    netdev_err!(dev, "{}", Of(slave, "refused to change device type"));
-}
-
-/// Makes a bond without slaves Ethernet (again). It stays up, and keeps its addresses. Listeners may
-/// refuse.
+/// Makes a bond without slaves Ethernet (again), with a hardware address of its own. It stays up, and keeps
+/// its IP addresses. Listeners may refuse.
 pub(super) fn become_ethernet(dev: &BondDev, rtnl: &Rtnl) -> Result {
     dev.announce(rtnl, Announce::PreTypeChange)
         .map_err(|_| EBUSY)?;
     dev.flush_addrs(rtnl);
     dev.become_ethernet(rtnl);
+    dev.randomize_addr(rtnl);
     let _ = dev.announce(rtnl, Announce::PostTypeChange);
     if !dev.data().has_chosen_mtu.get(rtnl) {
         // No slave has to agree.
@@ -125,7 +128,11 @@ pub(super) fn mtu_changed(dev: &BondDev, slave: &NetDevice, rtnl: &Rtnl) {
     if dev.data().changing_mtu.get(rtnl) || slave.link_type() == ARPHRD_ETHER || mtu >= was {
         return;
     }
-    match set_mtu(dev, mtu, rtnl) {
+    let followed = &dev.data().followed_mtu;
+    followed.set(rtnl, slave.ifindex());
+    let res = set_mtu(dev, mtu, rtnl);
+    followed.set(rtnl, 0);
+    match res {
         Ok(()) => netdev_info!(
             dev,
             "{}",

@@ -16,7 +16,7 @@ use core::sync::atomic::Ordering;
 use kernel::error::Result;
 use net::device::Dev;
 use net::netdev_info;
-use net::netdevice::NetDevice;
+use net::netdevice::{NetDevice, ARPHRD_ETHER};
 use net::notifier::{self, Announce, BondingInfo, Listener};
 use net::poll;
 use net::published::Slot;
@@ -33,7 +33,14 @@ const RETRY_MS: u32 = 1;
 /// Starts the monitor of a bond that goes up.
 pub(super) fn open(dev: &BondDev, rtnl: &Rtnl) {
     set_roles(dev, rtnl);
+    admit_all(dev, rtnl);
     restart(dev, rtnl);
+}
+
+/// While the bond is down, nobody looks at what its slaves receive.
+fn admit_all(dev: &BondDev, rtnl: &Rtnl) {
+    dev.lowers(rtnl)
+        .for_each(|slave| arp::admit(dev, slave, rtnl));
 }
 
 /// Looks at all links now, and goes on from there. Without effect while the bond is down.
@@ -69,6 +76,7 @@ pub(super) fn stop(dev: &BondDev, rtnl: &Rtnl) {
     bond.lists_due.store(NEVER, Ordering::Relaxed);
     paths::cancel(dev);
     announce::cancel(dev, rtnl);
+    admit_all(dev, rtnl);
     failover::settle(dev, Source::Plain, rtnl);
     if all_have_addrs(dev) {
         dev.lowers(rtnl)
@@ -371,7 +379,10 @@ pub(super) fn update_features(dev: &BondDev, rtnl: &Rtnl) {
     let computing = &dev.data().computing_features;
     if !computing.get(rtnl) {
         computing.set(rtnl, true);
-        dev.update_master_features(rtnl);
+        // While a bond that is not Ethernet waits for a slave it is up, and its headers stay as long as they
+        // are: packets that are on their way when the slave comes have no more room than they were made with.
+        let waits = dev.lowers(rtnl).next().is_none() && dev.link_type() != ARPHRD_ETHER;
+        dev.update_master_features(!waits, rtnl);
         computing.set(rtnl, false);
     }
 }

@@ -26,19 +26,56 @@ const KEPT: u32 = bindings::net_device_flags_IFF_SLAVE
     | bindings::net_device_flags_IFF_PROMISC
     | bindings::net_device_flags_IFF_ALLMULTI;
 
+/// What a device is as a link: type, lengths, broadcast address, header, ends.
+pub struct LinkLayer {
+    kind: u16,
+    has_header: bool,
+    is_pointopoint: bool,
+    hard_header_len: u16,
+    min_header_len: u8,
+    needed_headroom: u16,
+    addr_len: u8,
+    broadcast: [u8; MAX_ADDR_LEN],
+}
+
+impl LinkLayer {
+    /// Returns whether it is Ethernet.
+    pub fn is_ethernet(&self) -> bool {
+        self.kind == ARPHRD_ETHER
+    }
+}
+
 impl NetDevice {
+    /// Returns what the device is as a link.
+    pub fn link_layer(&self, _rtnl: &Rtnl) -> LinkLayer {
+        let dev = self.as_ptr();
+        // SAFETY: The device is allocated, and RTNL protects these fields.
+        unsafe {
+            LinkLayer {
+                kind: (*dev).type_,
+                has_header: !(*dev).header_ops.is_null(),
+                is_pointopoint: self.is_pointopoint(),
+                hard_header_len: (*dev).hard_header_len,
+                min_header_len: (*dev).min_header_len,
+                needed_headroom: (*dev).needed_headroom,
+                addr_len: (*dev).addr_len,
+                broadcast: (*dev).broadcast,
+            }
+        }
+    }
+
     /// Returns whether both have the same link type and, if that is not Ethernet, the same broadcast
     /// address, which holds the partition of an InfiniBand link.
-    pub fn is_same_link(&self, other: &NetDevice, _rtnl: &Rtnl) -> bool {
-        if self.link_type() != other.link_type() {
-            return false;
-        }
-        let len = other.addr_len().min(MAX_ADDR_LEN);
-        // SAFETY: Both devices are allocated; RTNL protects these fields.
-        unsafe {
-            let (ours, theirs) = (&(*self.as_ptr()).broadcast, &(*other.as_ptr()).broadcast);
-            self.link_type() == ARPHRD_ETHER || ours.get(..len) == theirs.get(..len)
-        }
+    pub fn is_same_link(&self, other: &NetDevice, rtnl: &Rtnl) -> bool {
+        self.is_link(&other.link_layer(rtnl), rtnl)
+    }
+
+    /// Returns the same about a link that was looked at before.
+    pub fn is_link(&self, link: &LinkLayer, rtnl: &Rtnl) -> bool {
+        let ours = self.link_layer(rtnl);
+        let len = usize::from(link.addr_len).min(MAX_ADDR_LEN);
+        ours.kind == link.kind
+            && (link.is_ethernet() || ours.broadcast.get(..len) == link.broadcast.get(..len))
     }
 
     /// Returns the partition (P_Key) of an InfiniBand link, which is in its broadcast address.
@@ -61,29 +98,28 @@ impl NetDevice {
 }
 
 impl<T: Master> Dev<T> {
-    /// Takes over what `lower`, which is not Ethernet, is as a link: type, lengths, broadcast address,
-    /// header, flags. The MTU stays. The device must be down: whoever builds a packet reads these
-    /// fields one by one.
-    pub fn become_like(&self, lower: &NetDevice, _rtnl: &Rtnl) {
+    /// Becomes a link that is not Ethernet. The MTU stays. The device must be down: whoever builds a
+    /// packet reads these fields one by one.
+    pub fn become_like(&self, link: &LinkLayer, _rtnl: &Rtnl) {
         let Some(ops) = T::registry().ops() else {
             return;
         };
-        let (dev, like) = (self.as_ptr(), lower.as_ptr());
-        // SAFETY: Both devices are allocated; RTNL protects these fields, and nobody sends through
-        // the device while it is down.
+        let dev = self.as_ptr();
+        // SAFETY: The device is allocated; RTNL protects these fields, and nobody sends through the
+        // device while it is down.
         unsafe {
-            (*dev).header_ops = if (*like).header_ops.is_null() {
-                ptr::null()
-            } else {
+            (*dev).header_ops = if link.has_header {
                 &ops.header
+            } else {
+                ptr::null()
             };
-            (*dev).type_ = (*like).type_;
-            (*dev).hard_header_len = (*like).hard_header_len;
-            (*dev).min_header_len = (*like).min_header_len;
-            (*dev).needed_headroom = (*like).needed_headroom;
-            (*dev).addr_len = (*like).addr_len;
-            (*dev).broadcast = (*like).broadcast;
-            let (set, clear) = if lower.is_pointopoint() {
+            (*dev).type_ = link.kind;
+            (*dev).hard_header_len = link.hard_header_len;
+            (*dev).min_header_len = link.min_header_len;
+            (*dev).needed_headroom = link.needed_headroom;
+            (*dev).addr_len = link.addr_len;
+            (*dev).broadcast = link.broadcast;
+            let (set, clear) = if link.is_pointopoint {
                 (POINTOPOINT, BROADCAST)
             } else if self.is_pointopoint() {
                 (BROADCAST, POINTOPOINT)

@@ -376,10 +376,11 @@ impl NetDevice {
         unsafe { bindings::dev_disable_lro(self.as_ptr()) };
     }
 
-    /// Recomputes a master's features from those of its lower devices. May sleep.
-    pub fn update_master_features(&self, _rtnl: &Rtnl) {
+    /// Recomputes a master's features from those of its lower devices; with `update_header`, the room for
+    /// headers, too, which without lower devices becomes that of Ethernet. May sleep.
+    pub fn update_master_features(&self, update_header: bool, _rtnl: &Rtnl) {
         // SAFETY: The device is allocated and RTNL is held.
-        unsafe { bindings::netdev_compute_master_upper_features(self.as_ptr(), true) };
+        unsafe { bindings::netdev_compute_master_upper_features(self.as_ptr(), update_header) };
     }
 
     /// Sets the carrier of a device that has no hardware. RTNL, so that nobody else does the same.

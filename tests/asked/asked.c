@@ -10,12 +10,15 @@
  * The link itself is /sys/class/net/NAME/asked/link: 1 or 0. `asked/questions` counts the answers.
  * A number of milliseconds in `asked/unheard` takes the carrier away and keeps RTNL for so long,
  * so that nobody can be told of it meanwhile; who reads the file gets 1 as long as that lasts.
- * With the module parameter "locked", devices made from then on want their instance lock held, and
+ * `asked/least_mtu` is the smallest MTU that the device takes, in bytes.
+ * With the module parameter "other", devices made from then on are no Ethernet, but a link of a kind that
+ * has no name (ARPHRD_NONE). With the module parameter "locked", devices made from then on want their instance lock held, and
  * warn when it is not.
  */
 #include <linux/delay.h>
 #include <linux/etherdevice.h>
 #include <linux/ethtool.h>
+#include <linux/if_arp.h>
 #include <linux/mii.h>
 #include <linux/module.h>
 #include <linux/netdevice.h>
@@ -27,6 +30,10 @@
 static bool locked;
 module_param(locked, bool, 0644);
 MODULE_PARM_DESC(locked, "whether new devices want their instance lock held");
+
+static bool other;
+module_param(other, bool, 0644);
+MODULE_PARM_DESC(other, "whether new devices are no Ethernet");
 
 struct asked {
 	bool link;
@@ -159,10 +166,29 @@ static ssize_t unheard_store(struct device *device, struct device_attribute *att
 }
 static DEVICE_ATTR_RW(unheard);
 
+static ssize_t least_mtu_show(struct device *device, struct device_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%u\n", READ_ONCE(to_net_dev(device)->min_mtu));
+}
+
+static ssize_t least_mtu_store(struct device *device, struct device_attribute *attr, const char *buf,
+			       size_t len)
+{
+	unsigned int mtu;
+	int err = kstrtouint(buf, 0, &mtu);
+
+	if (err)
+		return err;
+	WRITE_ONCE(to_net_dev(device)->min_mtu, mtu);
+	return len;
+}
+static DEVICE_ATTR_RW(least_mtu);
+
 static struct attribute *asked_attributes[] = {
 	&dev_attr_link.attr,
 	&dev_attr_questions.attr,
 	&dev_attr_unheard.attr,
+	&dev_attr_least_mtu.attr,
 	NULL,
 };
 
@@ -176,6 +202,8 @@ static void setup(struct net_device *dev)
 	struct asked *asked = netdev_priv(dev);
 
 	ether_setup(dev);
+	if (other)
+		dev->type = ARPHRD_NONE;
 	asked->link = true;
 	dev->needs_free_netdev = true;
 	dev->request_ops_lock = locked;

@@ -28,9 +28,12 @@ def read_targets(path):
             words = line.split("#")[0].split()
             if not words:
                 continue
-            if len(words) != 3 or words[1] not in ("ratio", "most"):
-                raise SystemExit(f"{path}:{number}: not \"PATTERN ratio|most LIMIT\": {line.strip()}")
-            targets.append(Target(words[0], words[1], float(words[2])))
+            if len(words) == 2 and words[1] == "none":
+                targets.append(Target(words[0], "none", 0.0))
+            elif len(words) == 3 and words[1] in ("ratio", "most"):
+                targets.append(Target(words[0], words[1], float(words[2])))
+            else:
+                raise SystemExit(f"{path}:{number}: not \"PATTERN ratio|most LIMIT\" or \"PATTERN none\": {line.strip()}")
     return targets
 
 
@@ -46,7 +49,7 @@ def value(row):
 
 def met(target, ours, ratio):
     """Whether the target is reached; None where there is none, or no figure to tell by."""
-    if target is None or ours is None:
+    if target is None or target.kind == "none" or ours is None:
         return None
     if target.kind == "most":
         return ours <= target.limit
@@ -60,7 +63,8 @@ def rows(said, targets):
     for name in names:
         found = {module: said.get(module, {}).get(name, {}) for module in MODULES}
         (intree, unit), (ours, our_unit) = (value(found[module]) for module in MODULES)
-        ratio = ours / intree if ours is not None and intree else None
+        # What is measured may be less than its noise.
+        ratio = ours / intree if ours is not None and intree is not None and intree > 0 else None
         floor = next((found[m]["floor"][0] - found[m]["plain"][0] for m in MODULES if "plain" in found[m]), None)
         target = next((t for t in targets if fnmatch.fnmatchcase(name, t.pattern)), None)
         result.append(Row(name, unit or our_unit, floor, intree, ours, ratio, target, met(target, ours, ratio)))

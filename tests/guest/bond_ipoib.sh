@@ -283,6 +283,70 @@ test_the_bond_waits_for_its_adapters() {
 	fails_over b0 a0
 }
 
+# An InfiniBand bond without slaves, up.
+make_waiting_bond() {
+	make_ib_bond
+	vib_hca vib0 out
+	vib_hca vib1 out
+	wait_for 10 "a0 to be gone" gone a0
+	wait_for 10 "b0 to be gone" gone b0
+	is "$(link_json b7 .link_type)" infiniband
+}
+
+# Packets that are on their way when a slave comes have to have room for its header: IPoIB's has 4 bytes, and
+# what the stack puts in front of it has 20. Without CAP_SYS_RAWIO nobody sends less than a header.
+test_a_waiting_bond_keeps_its_header() {
+	ours_only "destroys the bond"
+	make_waiting_bond
+	is "$(send_raw b7 20 || :)" "Invalid argument"
+	send_raw b7 24
+}
+
+# send_raw DEVICE BYTES: says why not.
+send_raw() {
+	setpriv --bounding-set=-sys_rawio --inh-caps=-sys_rawio python3 -c '
+import os, socket, sys
+raw = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+raw.bind((sys.argv[1], 0))
+try:
+    raw.send(bytes(int(sys.argv[2])))
+except OSError as error:
+    print(os.strerror(error.errno))
+    sys.exit(1)' "$@"
+}
+
+test_a_waiting_bond_takes_an_ethernet_slave() {
+	ours_only "destroys the bond"
+	make_waiting_bond
+	ip link add c0 address 02:00:00:00:00:0c type dummy
+	enslave b7 c0
+	is "$(link_json b7 .link_type)" ether
+	is "$(hwaddr b7)" 02:00:00:00:00:0c
+	ip address show b7 | has "inet $OUR4/24"
+	ip link delete c0
+}
+
+test_a_waiting_bond_stays_what_it_is_when_a_slave_is_refused() {
+	local before
+	ours_only "destroys the bond"
+	make_waiting_bond
+	before=$(ip -d link show b7)
+	settings >"$WORK/settings"
+	ip link add c0 type dummy
+	# A VLAN cannot be opened while what it is on is down: by then the bond is Ethernet.
+	modprobe 8021q
+	ip link add link c0 name c0.5 type vlan id 5
+	fails_with "Network is down" ip link set c0.5 master b7
+	is "$(ip -d link show b7)" "$before"
+	settings | diff "$WORK/settings" - || fail "an option has changed"
+	ip address show b7 | has "inet $OUR4/24"
+	vib_hca vib0 in
+	name_ipoib vib0 a0
+	enslave b7 a0
+	b7_works
+	ip link delete c0
+}
+
 # What somebody has set, and not what is said of slaves that are there.
 settings() {
 	grep -sH '' $SYSFS/b7/bonding/* | grep -vE '/(slaves|active_slave|mii_status|primary|queue_id):'

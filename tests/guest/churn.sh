@@ -60,6 +60,11 @@ make_what_is_missing() {
 	exists d0 || ip link add d0 type dummy
 }
 
+# did WHAT: notes that it has worked; most of what is tried here is refused, or what it wants is gone.
+did() {
+	: >"$WORK/did.$1"
+}
+
 # -- the writers ----------------------------------------------------------------------------------
 
 # Values that are good, and some that are not, or not now.
@@ -127,7 +132,7 @@ move_slaves() {
 
 writer_namespaces() {
 	local name=x$((RANDOM % 3))
-	ip netns add $name || {
+	ip netns add $name && did namespaces || {
 		ip netns delete $name
 		return
 	}
@@ -150,7 +155,7 @@ writer_drivers() {
 	local name=n$((RANDOM % 2)) id
 	id=10${name#n}
 	if exists $name; then
-		echo $id >/sys/bus/netdevsim/del_device
+		echo $id >/sys/bus/netdevsim/del_device && did drivers
 	else
 		echo "$id 1" >/sys/bus/netdevsim/new_device
 		for device in /sys/bus/netdevsim/devices/netdevsim$id/net/*; do
@@ -202,13 +207,13 @@ change_links() {
 # A second or so of rest, so that the others have something to fight for.
 writer_module() {
 	pause 1.$((RANDOM % 10))
-	rmmod bonding
+	rmmod bonding && did module
 	modprobe bonding max_bonds=$((RANDOM % 2)) mode=$((RANDOM % 4)) miimon=$((RANDOM % 100))
 	make_what_is_missing
 }
 
 traffic() {
-	ping -q -i 0.002 -c 1000 -w 5 $PEER4
+	ping -q -i 0.002 -c 1000 -w 5 $PEER4 && did traffic
 	ping -q -i 0.002 -c 1000 -w 5 -b 192.0.2.255
 }
 
@@ -254,7 +259,7 @@ ended() {
 }
 
 test_everybody_at_once() {
-	local writer pids=() rounds file
+	local writer pids=() rounds file line
 	[[ ! -w /sys/kernel/debug/kmemleak ]] || put clear /sys/kernel/debug/kmemleak
 	(set +eE; trap - ERR; make_what_is_missing) &>/dev/null
 	for writer in "${WRITERS[@]}" traffic traffic; do
@@ -270,6 +275,12 @@ test_everybody_at_once() {
 		[[ ! -e $file ]] || rounds=$(<"$file")
 		echo "# churn: ${writer#writer_} got round $rounds times in $SECONDS_OF_CHURN s" >&"$FIGURES"
 		((rounds > 0)) || fail "$writer never got round"
+	done
+	for file in namespaces drivers module traffic; do
+		[[ -e $WORK/did.$file ]] || fail "of all that was tried with $file, nothing has worked"
+	done
+	for line in "Enslaving as" "Releasing" "link status definitely down" "interface the new active one"; do
+		dmesg | has "$line" || fail "never in the kernel log: $line"
 	done
 
 	remove_everything
@@ -293,7 +304,10 @@ test_a_new_bond_works() {
 
 # An object has to be some seconds old, and unreferenced twice.
 test_nothing_is_leaked() {
-	[[ -w /sys/kernel/debug/kmemleak ]] || skip "this kernel looks for no leaks"
+	[[ -w /sys/kernel/debug/kmemleak ]] || {
+		[[ $(uname -r) != *-debug ]] || fail "the leak detector is off"
+		skip "this kernel looks for no leaks"
+	}
 	pause 6
 	put scan /sys/kernel/debug/kmemleak
 	put scan /sys/kernel/debug/kmemleak

@@ -10,8 +10,9 @@
 #
 #   make test KERNEL=debug T=faults
 #
-# The lines that begin with "# faults:" in build/test-logs/faults.output are the numbers of points tried.
+# The lines that begin with "# faults:" in build/test-logs/faults@debug.output are the numbers of points tried.
 
+. "${BASH_SOURCE[0]%/*}/failover/silence.sh"
 . "${BASH_SOURCE[0]%/*}/ipoib.sh"
 
 DEBUGFS=/sys/kernel/debug
@@ -22,7 +23,7 @@ COUNTS=(-i "Link Failure Count" -i /link_failure_count -i /18/5/3:)
 exec {FIGURES}> >(exec sed -u "s/^/# faults: /")
 
 setup() {
-	[[ -w /proc/thread-self/fail-nth ]] || skip "this kernel injects no faults; the debug kernel does"
+	[[ -w /proc/thread-self/fail-nth ]] || fail "this kernel injects no faults; the debug kernel does"
 	loaded || modprobe bonding max_bonds=0
 	# What IPv6 makes of a device in the background is not what is looked at here.
 	sysctl -qw net.ipv6.conf.default.disable_ipv6=1
@@ -344,17 +345,91 @@ test_device_operations() {
 
 # Only what the module itself asks for: a namespace has thousands of allocations.
 test_network_namespace() {
+	for_the_module
+	try "a new network namespace" netns
+	for_everybody
+	all_done
+}
+
+# What fails is what the module asks for, itself or through others.
+for_the_module() {
 	local start kind
 	start=$(</sys/module/bonding/sections/.text)
 	for kind in $DEBUGFS/failslab $DEBUGFS/fail_page_alloc; do
 		put "$start" $kind/require-start
 		put "$(printf '0x%x' $((start + 0x100000)))" $kind/require-end
 	done
-	try "a new network namespace" netns
+}
+
+for_everybody() {
+	local kind
 	for kind in $DEBUGFS/failslab $DEBUGFS/fail_page_alloc; do
 		put 0 $kind/require-start
 		put 0xffffffffffffffff $kind/require-end
 	done
+}
+
+# -- in the background ----------------------------------------------------------------------
+
+# The slab allocations that have been counted in this boot: the kernel fails those whose number can be
+# divided by an interval.
+counted=0
+
+# in_background NAME BREAK MEND: each allocation of the failover that BREAK a0 leads to fails once, in turn,
+# whoever makes it. The failover takes place; the active slave has the groups of the bond; and back.
+in_background() {
+	local nth
+	for ((nth = 1; ; nth++)); do
+		# Of an interval of 1 the kernel keeps no count.
+		((counted + nth > 1)) || counted=1
+		put $((counted + nth)) $DEBUGFS/failslab/interval
+		put 1 $DEBUGFS/failslab/times
+		put 100 $DEBUGFS/failslab/probability
+		"$2" a0
+		wait_for 20 "$1, allocation $nth: b0 to be active" active b7 b0
+		wait_for 20 "$1, allocation $nth: the groups on b0" groups_on b0
+		put 0 $DEBUGFS/failslab/probability
+		"$3" a0
+		wait_for 20 "a0 to be up" mii_status a0 up
+		set_option b7 active_slave a0
+		wait_for 20 "$1, allocation $nth: the groups on a0" groups_on a0
+		wait_for 20 "$1, allocation $nth: the peer to answer" ping_peer
+		(($(<$DEBUGFS/failslab/times) == 0)) || break
+		counted=$((counted + nth))
+	done
+	echo "$1: $((nth - 1)) allocations failed" >&"$FIGURES"
+	((nth > 1)) || failed+=("$1: no allocation")
+}
+
+# groups_on NAME: it listens to what the bond listens to, its group of our own among that.
+groups_on() {
+	ip maddress show dev "$1" | has 33:33:00:00:00:77
+}
+
+test_failover_in_the_background() {
+	make_links netdevsim a0 b0
+	make_bond b7 mode active-backup miimon 100
+	enslave b7 a0 b0
+	wait_for 10 "b0 to be up" mii_status b0 up
+	set_option b7 active_slave a0
+	ip maddress add 33:33:00:00:00:77 dev b7
+	for_the_module
+	in_background "failover by lost carrier" cut_link mend_link
+	for_everybody
+	all_done
+}
+
+test_failover_by_the_arp_monitor() {
+	make_links veth a0 b0
+	make_bond b7 mode active-backup arp_interval 100 arp_ip_target $PEER4 arp_validate all
+	enslave b7 a0 b0
+	wait_for 20 "a0 to be up" mii_status a0 up
+	wait_for 20 "b0 to be up" mii_status b0 up
+	set_option b7 active_slave a0
+	ip maddress add 33:33:00:00:00:77 dev b7
+	for_the_module
+	in_background "failover by the ARP monitor" silence speech
+	for_everybody
 	all_done
 }
 
@@ -385,7 +460,7 @@ test_ipoib() {
 # Leaks of everything before; an object has to be some seconds old, and unreferenced twice.
 test_nothing_is_leaked() {
 	unload
-	[[ -w $DEBUGFS/kmemleak ]] || skip "this kernel looks for no leaks"
+	[[ -w $DEBUGFS/kmemleak ]] || fail "this kernel looks for no leaks"
 	pause 6
 	put scan $DEBUGFS/kmemleak
 	put scan $DEBUGFS/kmemleak

@@ -229,6 +229,29 @@ test_all_slaves_closed_at_once() {
 	is "$(option b7 active_slave)" ""
 }
 
+# The slave tells of its MTU under its instance lock: whoever sets that then waits for himself.
+test_mtu_of_one_slave_that_another_refuses() {
+	modprobe asked locked=1 other=1
+	ip link add a0 type asked_none
+	ip link add b0 type asked_none
+	make_bond b7 mode active-backup miimon 100
+	enslave b7 a0 b0
+	wait_for 10 "b0 to be up" mii_status b0 up
+	put 1450 $SYSFS/b0/asked/least_mtu
+	ip link set a0 mtu 1400 &
+	wait_for 20 "the MTU of a0 to be set" has_ended $!
+	is "$(<$SYSFS/a0/mtu) $(<$SYSFS/b0/mtu) $(<$SYSFS/b7/mtu)" "1400 1500 1500"
+	dmesg | has "b7: (slave a0): its MTU is 1400 now, but the bond keeps 1500"
+	ip link set a0 mtu 1460
+	is "$(<$SYSFS/a0/mtu) $(<$SYSFS/b0/mtu) $(<$SYSFS/b7/mtu)" "1460 1460 1460"
+	ip link delete b7
+	rmmod asked
+}
+
+has_ended() {
+	[[ ! -e /proc/$1 ]]
+}
+
 test_rename_of_a_slave() {
 	ip link add b7 type bond mode active-backup miimon 100
 	add_dummies a0

@@ -19,7 +19,7 @@ teardown() {
 }
 
 # The faults, and the words that say so. Lockdep, which knows of RCU, too, stops at the first fault that may have
-# broken its own data.
+# broken its own data; so that what follows an empty line is for a guest of its own.
 debug_kinds() {
 	cat <<-'END'
 		rcu WARNING: suspicious RCU usage
@@ -31,12 +31,18 @@ debug_kinds() {
 		use_after_free BUG: KASAN: slab-use-after-free
 		out_of_bounds BUG: KASAN: slab-out-of-bounds
 		shift UBSAN: shift-out-of-bounds
+		array UBSAN: array-index-out-of-bounds
+		debug_net WARNING: .*debug_net
+		netns_reference ref_tracker: reference already released
 		netdev_reference ref_tracker: .*netdev
 		list list_add double add
 		refcount refcount_t: addition on 0
 		hang INFO: task splat:.* blocked for more than
 		stall soft lockup|detected stall
 		leak kmemleak: .* new suspected memory leaks
+
+		lock_key INFO: trying to register non-static key
+		end BUG: lockdep is off
 	END
 }
 
@@ -44,10 +50,11 @@ kcsan_kinds() {
 	echo "race BUG: KCSAN: data-race in "
 }
 
-# make_all KIND...: one after the other in one guest. The kernel log of each is in $DIR/log.KIND, what
-# scripts/guest has shown in $DIR/err.
+# make_all KIND...: one after the other in one guest. The kernel log of each is in $DIR/log.KIND, that of the end
+# in $DIR/log.end, what scripts/guest has shown in $DIR/err.
 make_all() {
 	local status=0
+	rm -f "$DIR"/log*
 	scripts/guest --kernel "$GUESTS_RUN" --cpus 2 --module none --timeout 900 --log "$DIR/log" \
 		--append "kasan_multi_shot" -- bash -c '
 		sysctl -qw kernel.hung_task_timeout_secs=5 kernel.watchdog_thresh=2
@@ -57,7 +64,7 @@ make_all() {
 			insmod '"$SPLAT"' kind=$kind
 			rmmod splat
 		done
-		echo "splat: the end begins" >/dev/kmsg' bash "$@" >"$DIR/out" 2>"$DIR/err" || status=$?
+		echo "splat: end begins" >/dev/kmsg' bash "$@" >"$DIR/out" 2>"$DIR/err" || status=$?
 	((status == 70)) || {
 		tail -n 40 "$DIR/err" >&2
 		fail "exit status $status instead of 70"
@@ -66,17 +73,25 @@ make_all() {
 		{ print >(dir "/log." kind) }' "$DIR/log"
 }
 
-test_each_fault_is_found_and_shown() {
-	local kind words missing=()
-	"${GUESTS_RUN}_kinds" >"$DIR/kinds"
+# look_for KINDS: a file of kinds and their words, for one guest.
+look_for() {
+	local kind words
 	# shellcheck disable=SC2046
-	make_all $(cut -d ' ' -f 1 "$DIR/kinds")
+	make_all $(cut -d ' ' -f 1 "$1" | grep -v '^end$')
 	while read -r kind words; do
 		# A leak is looked for in the end.
-		[[ $kind != leak ]] || cat "$DIR/log.the" >>"$DIR/log.leak"
-		grep -qE -- "$words" "$DIR/log.$kind" || missing+=("$kind was not found")
-		grep -qE -- "$words" "$DIR/err" || missing+=("$kind was not shown")
-	done <"$DIR/kinds"
+		[[ $kind != leak ]] || kind=end
+		grep -qE -- "$words" "$DIR/log.$kind" || missing+=("\"$words\" was not found")
+		grep -qE -- "$words" "$DIR/err" || missing+=("\"$words\" was not shown")
+	done <"$1"
+}
+
+test_each_fault_is_found_and_shown() {
+	local missing=() kinds
+	"${GUESTS_RUN}_kinds" | awk -v dir="$DIR" -v RS= '{ print >(dir "/kinds." NR) }'
+	for kinds in "$DIR"/kinds.*; do
+		look_for "$kinds"
+	done
 	((${#missing[@]} == 0)) || fail "$(printf '%s; ' "${missing[@]}")"
 }
 

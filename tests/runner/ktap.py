@@ -5,6 +5,8 @@ import re
 import time
 
 RESULT = re.compile(r"^(ok|not ok) (\d+)\s*-?\s*(\S*)\s*(?:# *SKIP\s*(.*))?$", re.IGNORECASE)
+# What a test wants to be seen although it passes.
+FIGURE = re.compile(r"^(faults|churn|tried): ")
 PLAN = re.compile(r"^1\.\.(\d+)\s*$")
 
 
@@ -52,6 +54,9 @@ class Reader:
             self.report.skip(self.suite, case, skip)
         else:
             self.report.ok(self.suite, case, seconds)
+            for line in self.output:
+                if FIGURE.match(line):
+                    self.report.note(f"      {line}")
         self.running = None
         self.output = []
         self.since = time.monotonic()

@@ -173,13 +173,14 @@ static unsigned int sequence;
 static char answer[1 << 17];
 
 /* Names of devices by index, from the last dump; indices change from turn to turn. */
-static char names[4096][IFNAMSIZ];
+enum { INDICES = 1 << 16 };
+static char names[INDICES][IFNAMSIZ];
 
 static const char *name_of(int index)
 {
 	static char unknown[32];
 
-	if (index > 0 && index < 4096 && names[index][0])
+	if (index > 0 && index < INDICES && names[index][0])
 		return names[index];
 	snprintf(unknown, sizeof(unknown), "#%d", index);
 	return index ? unknown : "none";
@@ -289,8 +290,11 @@ static void note_links(struct state *state)
 				continue;
 			}
 			for (; RTA_OK(attr, length); attr = RTA_NEXT(attr, length))
-				if (attr->rta_type == IFLA_IFNAME && link->ifi_index < 4096)
+				if (attr->rta_type == IFLA_IFNAME) {
+					if (link->ifi_index >= INDICES)
+						die("device %d: no more than %d in one boot", link->ifi_index, INDICES);
 					strncpy(names[link->ifi_index], RTA_DATA(attr), IFNAMSIZ - 1);
+				}
 		}
 	}
 }
@@ -327,7 +331,7 @@ static void note_folders(struct state *state)
 {
 	char path[64];
 
-	for (int index = 1; index < 4096; index++) {
+	for (int index = 1; index < INDICES; index++) {
 		struct dirent *entry;
 		DIR *dir;
 
@@ -967,6 +971,9 @@ int main(int argc, char **argv)
 			if (allowed_used[i])
 				printf(" %s %d times", allowed[i], allowed_used[i]);
 	}
+	/* Where nothing can fail, nothing was tried. */
+	if (!points)
+		bad++;
 	printf("%s\n", bad ? ": BAD" : "");
 	return bad != 0;
 }

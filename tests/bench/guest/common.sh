@@ -27,7 +27,7 @@ modules_of_bench() {
 	done
 }
 
-# The console is a serial line that costs instructions: nobody reads it here. The log keeps everything.
+# The console is a serial line that costs instructions. The session writes the whole log to it in the end.
 quiet_console() {
 	put N /sys/module/printk/parameters/ignore_loglevel
 	dmesg -n 1

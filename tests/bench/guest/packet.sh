@@ -191,7 +191,7 @@ transmit() {
 	direction=xmit
 	progress "the transmit functions alone"
 	# shellcheck disable=SC2086
-	rows $MAIN
+	rows $MAIN $OTHER
 }
 
 receive() {

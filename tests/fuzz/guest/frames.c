@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 static int sockets[2] = { -1, -1 };
-unsigned long frames_sent;
+unsigned long frames_sent, frames_refused;
 
 void frames_open(enum where where)
 {
@@ -66,9 +66,11 @@ static void send_one(int fd, int index, struct virtio_net_hdr *header, unsigned 
 		memcpy(&protocol, frame + 12, sizeof(protocol));
 		to.sll_protocol = protocol;
 	}
-	/* A refusal (too long, device down, no room) is as good. */
-	sendmsg(fd, &message, MSG_DONTWAIT);
-	frames_sent++;
+	/* It may be too long, the device down, or no room. */
+	if (sendmsg(fd, &message, MSG_DONTWAIT) >= 0)
+		frames_sent++;
+	else
+		frames_refused++;
 }
 
 void frames_send(enum where where, const char *name, const char *how, unsigned int seed,

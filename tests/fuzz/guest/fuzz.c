@@ -321,7 +321,7 @@ int main(int argc, char **argv)
 		run(argv[i]);
 	world();
 	check();
-	printf("tried %u operations (%u taken, %u refused) and %lu frames, looked %u times\n", operations,
-	       taken, refused, frames_sent, checks);
+	printf("tried %u operations (%u taken, %u refused), sent %lu frames (%lu more refused), looked %u times\n",
+	       operations, taken, refused, frames_sent, frames_refused, checks);
 	return 0;
 }

@@ -44,7 +44,7 @@ long bond_options(const char *name, unsigned char *buf, size_t size);
 void frames_open(enum where where);
 void frames_send(enum where where, const char *name, const char *how, unsigned int seed,
 		 unsigned int count, unsigned int linear, const unsigned char *frame, size_t len);
-extern unsigned long frames_sent;
+extern unsigned long frames_sent, frames_refused;
 
 /* check.c */
 void check(void);

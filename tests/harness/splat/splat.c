@@ -66,6 +66,15 @@ static void shift(void)
 	pr_info("splat: %d\n", 1 << bits);
 }
 
+static void array(void)
+{
+	static int few[4];
+	int index = 5;
+
+	OPTIMIZER_HIDE_VAR(index);
+	pr_info("splat: %d\n", READ_ONCE(few[index]));
+}
+
 static void *forgotten;
 
 static void leak(void)
@@ -121,6 +130,22 @@ static void netdev_reference(void)
 	free_netdev(dev);
 }
 
+/* Given back twice. */
+static void netns_reference(void)
+{
+	netns_tracker tracker, same;
+
+	netns_tracker_alloc(&init_net, &tracker, GFP_KERNEL);
+	same = tracker;
+	netns_tracker_free(&init_net, &tracker);
+	netns_tracker_free(&init_net, &same);
+}
+
+static void debug_net(void)
+{
+	DEBUG_NET_WARN_ON_ONCE(1);
+}
+
 /* ---- contexts ---- */
 
 static void sleep_in_atomic(void)
@@ -158,6 +183,18 @@ static void lock_order(void)
 	mutex_lock(&one);
 	mutex_unlock(&one);
 	mutex_unlock(&other);
+}
+
+/* Never initialised. */
+static void lock_key(void)
+{
+	spinlock_t *lock = kzalloc(sizeof(*lock), GFP_KERNEL);
+
+	if (!lock)
+		return;
+	spin_lock(lock);
+	spin_unlock(lock);
+	kfree(lock);
 }
 
 static int sleeper(void *unused)
@@ -225,15 +262,19 @@ static const struct {
 	{ "use_after_free", use_after_free },
 	{ "out_of_bounds", out_of_bounds },
 	{ "shift", shift },
+	{ "array", array },
 	{ "leak", leak },
 	{ "list", list },
 	{ "refcount", refcount },
 	{ "object", object },
 	{ "netdev_reference", netdev_reference },
+	{ "netns_reference", netns_reference },
+	{ "debug_net", debug_net },
 	{ "sleep_in_atomic", sleep_in_atomic },
 	{ "schedule_in_atomic", schedule_in_atomic },
 	{ "rcu", rcu },
 	{ "lock_order", lock_order },
+	{ "lock_key", lock_key },
 	{ "hang", hang },
 	{ "stall", stall },
 	{ "race", race },
