@@ -318,10 +318,11 @@ except OSError as error:
 test_a_waiting_bond_takes_an_ethernet_slave() {
 	ours_only "destroys the bond"
 	make_waiting_bond
+	set_option b7 fail_over_mac none
 	ip link add c0 address 02:00:00:00:00:0c type dummy
 	enslave b7 c0
 	is "$(link_json b7 .link_type)" ether
-	is "$(hwaddr b7)" 02:00:00:00:00:0c
+	is "$(hwaddr b7) $(hwaddr c0)" "02:00:00:00:00:0c 02:00:00:00:00:0c"
 	ip address show b7 | has "inet $OUR4/24"
 	ip link delete c0
 }
