@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # reference: intree
-# guest: --icount
+# guest: --icount 3
 # timeout: 1800
 #
 # The kernel's own tests of the bonding driver, as they come with the kernel's source.

@@ -42,7 +42,7 @@ class GuestSuite(Suite):
         options = shlex.split(self.head.get("guest", ""))
         if self.kernel == "kcsan":
             # It waits for another CPU to come by: there has to be one, in a thread of its own.
-            options = [option for option in options if option != "--icount"] + ["--cpus", "2"]
+            options = shlex.split(re.sub(r"--icount( \d+)?", "", self.head.get("guest", ""))) + ["--cpus", "2"]
         return ["scripts/guest", "--kernel", self.kernel, "--module", self.module, "--timeout", str(self.timeout),
                 "--log", os.path.join(LOGS, self.name + ".kernel"), *options,
                 "--", "bash", f"/project/tests/guest/{self.file}", *cases]
