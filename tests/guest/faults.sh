@@ -407,6 +407,7 @@ groups_on() {
 }
 
 test_failover_in_the_background() {
+	sysctl -qw net.ipv6.conf.default.disable_ipv6=0
 	make_links netdevsim a0 b0
 	make_bond b7 mode active-backup miimon 100
 	enslave b7 a0 b0
@@ -420,6 +421,7 @@ test_failover_in_the_background() {
 }
 
 test_failover_by_the_arp_monitor() {
+	sysctl -qw net.ipv6.conf.default.disable_ipv6=0
 	make_links veth a0 b0
 	make_bond b7 mode active-backup arp_interval 100 arp_ip_target $PEER4 arp_validate all
 	enslave b7 a0 b0

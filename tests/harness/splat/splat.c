@@ -135,10 +135,10 @@ static void netns_reference(void)
 {
 	netns_tracker tracker, same;
 
-	netns_tracker_alloc(&init_net, &tracker, GFP_KERNEL);
+	__netns_tracker_alloc(&init_net, &tracker, true, GFP_KERNEL);
 	same = tracker;
-	netns_tracker_free(&init_net, &tracker);
-	netns_tracker_free(&init_net, &same);
+	__netns_tracker_free(&init_net, &tracker, true);
+	__netns_tracker_free(&init_net, &same, true);
 }
 
 static void debug_net(void)
