@@ -363,19 +363,25 @@ fn broadcast(dev: &BondDev, skb: SkBuff, rcu: &Rcu) -> i32 {
     let Some(mut last) = slaves.next() else {
         return drop_packet(dev, skb);
     };
-    let mut is_sent = false;
+    let mut code = XMIT_DROP;
     for slave in slaves {
         match skb.try_clone() {
-            Some(copy) => is_sent |= copy.transmit_through(last.dev()) == XMIT_SUCCESS,
+            Some(copy) => {
+                if copy.transmit_through(last.dev()) == XMIT_SUCCESS {
+                    code = XMIT_SUCCESS;
+                }
+            }
             None => warn_of_memory(dev, last),
         }
         last = slave;
     }
-    if skb.transmit_through(last.dev()) == XMIT_SUCCESS || is_sent {
-        return XMIT_SUCCESS;
+    if skb.transmit_through(last.dev()) == XMIT_SUCCESS {
+        code = XMIT_SUCCESS;
     }
-    SkBuff::count_drop_on(dev);
-    XMIT_DROP
+    if code == XMIT_DROP {
+        SkBuff::count_drop_on(dev);
+    }
+    code
 }
 
 #[cold]

@@ -375,11 +375,15 @@ for_everybody() {
 # divided by an interval.
 counted=0
 
+# The allocations of a failover are the first ones. Those that come later are the network's own, in interrupts
+# of the module's code.
+MOST_IN_BACKGROUND=30
+
 # in_background NAME BREAK MEND: each allocation of the failover that BREAK a0 leads to fails once, in turn,
 # whoever makes it. The failover takes place; the active slave has the groups of the bond; and back.
 in_background() {
 	local nth
-	for ((nth = 1; ; nth++)); do
+	for ((nth = 1; nth <= MOST_IN_BACKGROUND; nth++)); do
 		# Of an interval of 1 the kernel keeps no count.
 		((counted + nth > 1)) || counted=1
 		put $((counted + nth)) $DEBUGFS/failslab/interval
