@@ -65,10 +65,10 @@ test_what_was_found_before() {
 test_what_need_not_be_left_to_chance() {
 	python3 $FUZZ/generate.py basics >"$WORK/basics"
 	fuzz "$WORK/basics"
-	# Nothing is tried with frames that do not get out.
+	# Nothing is tried with frames that do not get out: those that are cut within the Ethernet header do not.
 	awk 'match($0, /sent [0-9]+/) { sent = substr($0, RSTART + 5, RLENGTH - 5) }
 		match($0, /[0-9]+ more refused/) { refused = substr($0, RSTART) + 0 }
-		END { exit !(sent > 10 * refused && sent > 1000) }' "$WORK/said" || fail "$(<"$WORK/said")"
+		END { exit !(sent > 3 * refused && sent > 1000) }' "$WORK/said" || fail "$(<"$WORK/said")"
 }
 
 test_what_seeds_generate() {
