@@ -69,7 +69,7 @@ setup: ## make the build environment (other targets do it when it is missing)
 update: ## look for a newer kernel
 	@scripts/env/setup --update
 
-debug-kernel: ## build the kernel with all checkers (10 to 20 minutes, once)
+debug-kernel: ## build the kernel with all checkers (20 minutes or more, once)
 	@scripts/env/debug-kernel debug
 
 kcsan-kernel: ## build the kernel that detects data races (the same)

@@ -39,7 +39,7 @@ fn set_slave_mtus(dev: &BondDev, mtu: u32, rtnl: &Rtnl) -> Result {
     let followed = dev.data().followed_mtu.get(rtnl);
     let slaves = || {
         dev.lowers(rtnl)
-            .filter(|slave| slave.dev().ifindex() != followed)
+            .filter(|slave| Some(slave.dev().ifindex()) != followed)
     };
     for slave in slaves() {
         if let Err(err) = give_mtu(slave.dev(), mtu, rtnl) {

@@ -129,9 +129,9 @@ pub(super) fn mtu_changed(dev: &BondDev, slave: &NetDevice, rtnl: &Rtnl) {
         return;
     }
     let followed = &dev.data().followed_mtu;
-    followed.set(rtnl, slave.ifindex());
+    followed.set(rtnl, Some(slave.ifindex()));
     let res = set_mtu(dev, mtu, rtnl);
-    followed.set(rtnl, 0);
+    followed.set(rtnl, None);
     match res {
         Ok(()) => netdev_info!(
             dev,

@@ -135,8 +135,8 @@ pub(crate) struct Bond {
     /// Whether the bond's own code is changing MTUs, which sends events as well.
     changing_mtu: RtnlCell<bool>,
     /// The index of the slave whose MTU the bond is following, in an event under that slave's instance lock:
-    /// nobody sets its MTU meanwhile. 0 for none.
-    followed_mtu: RtnlCell<i32>,
+    /// nobody sets its MTU meanwhile.
+    followed_mtu: RtnlCell<Option<i32>>,
     /// Whether somebody has chosen the bond's MTU.
     has_chosen_mtu: RtnlCell<bool>,
 }
@@ -208,7 +208,7 @@ impl Master for Bond {
                 lookups <- new_spinlock!(Lookups::NONE),
                 computing_features: RtnlCell::new(false),
                 changing_mtu: RtnlCell::new(false),
-                followed_mtu: RtnlCell::new(0),
+                followed_mtu: RtnlCell::new(None),
                 has_chosen_mtu: RtnlCell::new(dev.mtu() != link_type::ETHERNET_MTU),
             }? Error),
             GFP_KERNEL,

@@ -178,7 +178,9 @@ fn be_without_slaves(dev: &BondDev, why: Why, rtnl: &Rtnl) {
         _ => is_other,
     };
     if !stays {
-        dev.randomize_addr(rtnl);
+        if !is_other {
+            dev.randomize_addr(rtnl);
+        }
         let _ = dev.announce(rtnl, Announce::ChangeAddr);
     }
     let _ = dev.announce(rtnl, Announce::Release);

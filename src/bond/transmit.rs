@@ -4,7 +4,7 @@
 
 use super::message::Of;
 use super::slave::Key;
-use super::{is_active_backup, is_mode, tls, BondDev, SlaveDev};
+use super::{is_active_backup, is_mode, tls, Bond, BondDev, SlaveDev};
 use core::sync::atomic::Ordering;
 use net::netdev_err;
 use net::published::Slot;
@@ -240,9 +240,10 @@ pub(super) fn round_robin<'a>(
             .slot_rcu(rcu, Slot::Active)
             .or_else(|| after(dev, 0, rcu));
     }
-    let turn = match dev.data().packets_per_slave.load(Ordering::Relaxed) {
-        1 => dev.data().get_ref().turn.increment(),
-        packets => turn_of(dev, packets),
+    let bond = dev.data().get_ref();
+    let turn = match bond.packets_per_slave.load(Ordering::Relaxed) {
+        1 => bond.turn.increment(),
+        packets => turn_of(bond, packets),
     };
     match dev.choose_of_all(turn, rcu) {
         Some(slave) if slave.dev().has_link() => Some(slave),
@@ -250,11 +251,12 @@ pub(super) fn round_robin<'a>(
     }
 }
 
+#[cold]
 #[inline(never)]
-fn turn_of(dev: &BondDev, packets_per_slave: u16) -> u32 {
+fn turn_of(bond: &Bond, packets_per_slave: u16) -> u32 {
     let counter = match packets_per_slave {
         0 => net::sync::random_u32(),
-        _ => dev.data().get_ref().turn.increment(),
+        _ => bond.turn.increment(),
     };
     transmit::turn(counter, packets_per_slave)
 }

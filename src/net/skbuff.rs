@@ -276,11 +276,17 @@ impl<'a> View<'a> {
         if self.protocol() != ETH_P_IP {
             return false;
         }
-        let at = self.network_offset().wrapping_add(PROTOCOL);
-        match self.linear().get(at) {
+        let header = self.network_offset();
+        match self
+            .linear()
+            .get(PROTOCOL..)
+            .and_then(|rest| rest.get(header))
+        {
             Some(protocol) => *protocol == IPPROTO_IGMP,
-            // SAFETY: The packet is valid (type invariant).
-            None => unsafe { scattered_bytes(self.0, at) == Some([IPPROTO_IGMP]) },
+            None => header.checked_add(PROTOCOL).is_some_and(|at| {
+                // SAFETY: The packet is valid (type invariant).
+                unsafe { scattered_bytes(self.0, at) == Some([IPPROTO_IGMP]) }
+            }),
         }
     }
 }

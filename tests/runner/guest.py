@@ -39,12 +39,12 @@ class GuestSuite(Suite):
         self.timeout = int(self.head.get("timeout", "900")) * SLOWER[kernel]
 
     def command(self, cases):
-        options = shlex.split(self.head.get("guest", ""))
+        options = self.head.get("guest", "")
         if self.kernel == "kcsan":
             # It waits for another CPU to come by: there has to be one, in a thread of its own.
-            options = shlex.split(re.sub(r"--icount( \d+)?", "", self.head.get("guest", ""))) + ["--cpus", "2"]
+            options = re.sub(r"--icount( \d+)?", "", options) + " --cpus 2"
         return ["scripts/guest", "--kernel", self.kernel, "--module", self.module, "--timeout", str(self.timeout),
-                "--log", os.path.join(LOGS, self.name + ".kernel"), *options,
+                "--log", os.path.join(LOGS, self.name + ".kernel"), *shlex.split(options),
                 "--", "bash", f"/project/tests/guest/{self.file}", *cases]
 
     def run(self, report, cases):
