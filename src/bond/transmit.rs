@@ -92,11 +92,15 @@ fn start_xmit_hash(dev: &BondDev, skb: SkBuff, rcu: &Rcu) -> i32 {
     const LAYER2: u8 = HashPolicy::Layer2 as u8;
     const LAYER34: u8 = HashPolicy::Layer34 as u8;
     const LAYER23: u8 = HashPolicy::Layer23 as u8;
+    const ENCAP23: u8 = HashPolicy::Encap23 as u8;
+    const ENCAP34: u8 = HashPolicy::Encap34 as u8;
     const VLAN_SRCMAC: u8 = HashPolicy::VlanSrcMac as u8;
     match dev.data().hash_policy.load(Ordering::Relaxed) {
         LAYER2 => start_xmit_quick(HashPolicy::Layer2, dev, skb, rcu),
         LAYER34 if !skb.has_socket() => start_xmit_layer34(dev, skb, rcu),
         LAYER23 => start_xmit_layer23(dev, skb, rcu),
+        ENCAP23 => start_xmit_encap23(dev, skb, rcu),
+        ENCAP34 => start_xmit_encap34(dev, skb, rcu),
         VLAN_SRCMAC => start_xmit_quick(HashPolicy::VlanSrcMac, dev, skb, rcu),
         _ => start_xmit_any_hash(dev, skb, rcu),
     }
@@ -110,6 +114,16 @@ fn start_xmit_layer34(dev: &BondDev, skb: SkBuff, rcu: &Rcu) -> i32 {
 #[inline(never)]
 fn start_xmit_layer23(dev: &BondDev, skb: SkBuff, rcu: &Rcu) -> i32 {
     start_xmit_quick(HashPolicy::Layer23, dev, skb, rcu)
+}
+
+#[inline(never)]
+fn start_xmit_encap23(dev: &BondDev, skb: SkBuff, rcu: &Rcu) -> i32 {
+    start_xmit_quick(HashPolicy::Encap23, dev, skb, rcu)
+}
+
+#[inline(never)]
+fn start_xmit_encap34(dev: &BondDev, skb: SkBuff, rcu: &Rcu) -> i32 {
+    start_xmit_quick(HashPolicy::Encap34, dev, skb, rcu)
 }
 
 #[inline(always)]
@@ -312,6 +326,11 @@ impl Packet for Outgoing<'_> {
             ports: found.ports,
             icmp: found.icmp,
         })
+    }
+
+    #[inline(always)]
+    fn has_own_dissector(&self) -> bool {
+        self.0.net().has_flow_dissector()
     }
 }
 

@@ -57,6 +57,10 @@ impl Packet for Frame<'_> {
             icmp: found.icmp,
         })
     }
+
+    fn has_own_dissector(&self) -> bool {
+        self.0.net().has_flow_dissector()
+    }
 }
 
 /// The slave that a frame leaves through.

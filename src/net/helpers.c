@@ -248,6 +248,15 @@ void nh_xdp_redirect_master(bool more)
 		static_branch_dec(&bpf_master_redirect_enabled_key);
 }
 
+/* flow_dissector.h */
+
+/* That of the initial namespace counts in all of them. */
+bool nh_has_flow_dissector(const struct net *net)
+{
+	return rcu_access_pointer(init_net.bpf.run_array[NETNS_BPF_FLOW_DISSECTOR]) ||
+	       rcu_access_pointer(net->bpf.run_array[NETNS_BPF_FLOW_DISSECTOR]);
+}
+
 /* Sockets of TCP and UDP over IP */
 
 void nh_sock_ends(const struct sock *sk, u32 *src, u32 *dst, u32 *ports)

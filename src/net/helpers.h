@@ -51,6 +51,9 @@ int nh_hwtstamp_of_lower(struct kernel_hwtstamp_config *config);
 /* filter.h: whether what an XDP program sends back may be sent through another slave of its bond */
 void nh_xdp_redirect_master(bool more);
 
+/* flow_dissector.h */
+bool nh_has_flow_dissector(const struct net *net);
+
 /* skbuff.h, netdevice.h: packets */
 static const gfp_t NH_GFP_ATOMIC = GFP_ATOMIC;
 void nh_count_tx_drop(struct net_device *dev);

@@ -36,6 +36,14 @@ impl Net {
         unsafe { &*net.cast() }
     }
 
+    /// Returns whether a BPF program takes the flows of packets in this namespace apart, instead of the kernel
+    /// (`BPF_FLOW_DISSECTOR`).
+    #[inline(always)]
+    pub fn has_flow_dissector(&self) -> bool {
+        // SAFETY: The namespace is valid.
+        unsafe { bindings::nh_has_flow_dissector(self.as_ptr()) }
+    }
+
     /// Returns the namespace that the system starts with.
     pub fn init() -> &'static Net {
         // SAFETY: `init_net` is never freed.

@@ -81,6 +81,9 @@ pub trait Packet: Sized {
 
     /// The innermost flow, as the kernel's flow dissector sees it.
     fn dissect(&self) -> Option<Flow>;
+
+    /// Whether a program of the administrator's decides what [`Packet::dissect`] sees; for [`quick`] only.
+    fn has_own_dissector(&self) -> bool;
 }
 
 impl<P: Packet> Packet for &P {
@@ -111,6 +114,10 @@ impl<P: Packet> Packet for &P {
     fn dissect(&self) -> Option<Flow> {
         (**self).dissect()
     }
+
+    fn has_own_dissector(&self) -> bool {
+        (**self).has_own_dissector()
+    }
 }
 
 /// The hash of a packet of the kinds that most traffic is made of, read where it lies; none for others, for
@@ -119,25 +126,43 @@ impl<P: Packet> Packet for &P {
 pub fn quick(policy: HashPolicy, packet: impl Packet + Copy) -> Option<u32> {
     match policy {
         HashPolicy::Layer2 => packet.in_place(0).map(of_frame),
-        HashPolicy::Layer23 => {
-            let ip = quick_ip(packet)?;
-            let frame = packet.in_place(0)?;
-            Some(fold_ends(of_frame(frame), ip.src, ip.dst))
-        }
-        HashPolicy::Layer34 => {
-            let ip = quick_ip(packet)?;
-            let ports = match ip.ports() {
-                Some(at) => u32::from_ne_bytes(*packet.in_place(at)?),
-                None => 0,
-            };
-            Some(fold_ends(ports, ip.src, ip.dst) >> 1)
-        }
+        HashPolicy::Layer23 => quick_layer23(packet, quick_ip(packet)?),
+        HashPolicy::Layer34 => quick_layer34(packet, quick_ip(packet)?),
         HashPolicy::VlanSrcMac => packet
             .in_place(0)
             .map(|frame| of_source(frame, packet.vlan_tag())),
-        HashPolicy::Encap34 => packet.flow_hash(),
-        HashPolicy::Encap23 => None,
+        HashPolicy::Encap23 => quick_layer23(packet, quick_innermost(packet)?),
+        HashPolicy::Encap34 => match packet.flow_hash() {
+            Some(hash) => Some(hash),
+            None => quick_layer34(packet, quick_innermost(packet)?),
+        },
     }
+}
+
+#[inline(always)]
+fn quick_layer23(packet: impl Packet + Copy, ip: Ip) -> Option<u32> {
+    let frame = packet.in_place(0)?;
+    Some(fold_ends(of_frame(frame), ip.src, ip.dst))
+}
+
+#[inline(always)]
+fn quick_layer34(packet: impl Packet + Copy, ip: Ip) -> Option<u32> {
+    let ports = match ip.ports() {
+        Some(at) => u32::from_ne_bytes(*packet.in_place(at)?),
+        None => 0,
+    };
+    Some(fold_ends(ports, ip.src, ip.dst) >> 1)
+}
+
+/// The IP header of a packet that carries TCP or UDP and no tunnel, in one piece: what the kernel's flow
+/// dissector would come to.
+#[inline(always)]
+fn quick_innermost(packet: impl Packet + Copy) -> Option<Ip> {
+    let ip = quick_ip(packet)?;
+    // Shorter than its fixed part no IPv4 header is; there the dissector gives up.
+    let is_whole = ip.payload >= packet.network_offset().checked_add(IPV4_LEN)?;
+    let is_plain = matches!(ip.protocol, Some(IPPROTO_TCP | IPPROTO_UDP));
+    (is_whole && is_plain && !packet.has_own_dissector()).then_some(ip)
 }
 
 /// The IP header of a packet that is no ICMP message, in one piece.
@@ -237,6 +262,9 @@ const IPPROTO_ICMPV6: u8 = 58;
 const IPPROTO_SCTP: u8 = 132;
 const IPPROTO_UDPLITE: u8 = 136;
 
+/// How long the fixed part of an IPv4 header is, in bytes.
+const IPV4_LEN: usize = 20;
+
 /// How long the fixed part of an ICMP header is, in bytes.
 const ICMP_LEN: usize = 8;
 
@@ -253,7 +281,7 @@ struct Ip {
 impl Ip {
     /// The header at `at`, of IPv4 (RFC 791, section 3.1).
     #[inline(always)]
-    fn v4(header: &[u8; 20], at: usize) -> Option<Ip> {
+    fn v4(header: &[u8; IPV4_LEN], at: usize) -> Option<Ip> {
         /// More fragments follow, or the offset is not 0.
         const FRAGMENT: u16 = 0x3fff;
         let &[first, _, _, _, _, _, f0, f1, _, protocol, _, _, s0, s1, s2, s3, d0, d1, d2, d3] =

@@ -19,7 +19,7 @@
 . "${BASH_SOURCE[0]%/*}/ways.sh"
 
 setup() {
-	build flows
+	build flows xdp
 	loaded || modprobe bonding max_bonds=0
 	make_ways a0 b0 c0
 	make_way_bond balance-xor a0 b0 c0
@@ -49,6 +49,20 @@ transcript_encap23() {
 
 transcript_encap34() {
 	policy encap3+4
+}
+
+# A program of the administrator's that takes flows apart has the last word on tunnels, and on what is none.
+transcript_encap_with_a_program() {
+	local policy
+	for policy in encap2+3 encap3+4; do
+		set_option b7 xmit_hash_policy $policy
+		echo "-- $policy, with a program that finds nothing"
+		xdp dissector on
+		ways 1 5 b7 1 "${some_kinds[@]}"
+		echo "-- $policy, without it"
+		xdp dissector off
+		ways 1 5 b7 1 "${some_kinds[@]}"
+	done
 }
 
 transcript_vlan_srcmac() {

@@ -38,6 +38,7 @@ struct Frame {
     vlan: u16,
     known: Option<u32>,
     inner: Option<Flow>,
+    own_dissector: bool,
 }
 
 impl Frame {
@@ -58,6 +59,32 @@ impl Frame {
             bytes,
             ..Frame::default()
         }
+    }
+
+    /// What `__skb_flow_dissect()` (net/core/flow_dissector.c) finds in TCP and UDP that is no fragment.
+    fn tcp_or_udp(&self) -> Option<Flow> {
+        let header = self.bytes.get(self.network..)?;
+        let word = |at: usize| Some(u32::from_ne_bytes(*header.get(at..)?.first_chunk()?));
+        let words = |at: usize| (0..4).try_fold(0, |hash, n| Some(hash ^ word(at + 4 * n)?));
+        let (protocol, src, dst, payload) = match self.protocol {
+            0x0800 => {
+                let length = usize::from(header.first()? & 15) * 4;
+                let dst = word(16)?;
+                let is_fragment = header[6] & 0x3f != 0 || header[7] != 0;
+                if length < 20 || is_fragment {
+                    return None;
+                }
+                (header[9], word(12)?, dst, length)
+            }
+            0x86dd => (*header.get(6)?, words(8)?, words(24)?, 40),
+            _ => return None,
+        };
+        matches!(protocol, TCP | UDP).then_some(Flow {
+            src,
+            dst,
+            ports: word(payload).unwrap_or(0),
+            icmp: 0,
+        })
     }
 }
 
@@ -91,7 +118,14 @@ impl Packet for Frame {
     }
 
     fn dissect(&self) -> Option<Flow> {
-        self.inner
+        match self.own_dissector {
+            true => self.inner,
+            false => self.tcp_or_udp().or(self.inner),
+        }
+    }
+
+    fn has_own_dissector(&self) -> bool {
+        self.own_dissector
     }
 }
 
@@ -493,8 +527,10 @@ proptest! {
         vlan in any::<u16>(),
         known in any::<Option<u32>>(),
         in_one_piece in prop_oneof![0usize..300, Just(usize::MAX)],
+        own_dissector in any::<bool>(),
     ) {
-        let frame = Frame { network: offset, vlan, known, in_one_piece, ..Frame::sent(bytes) };
+        let frame =
+            Frame { network: offset, vlan, known, in_one_piece, own_dissector, ..Frame::sent(bytes) };
         for policy in ALL {
             if let Some(quick) = quick(policy, &frame) {
                 prop_assert_eq!(quick, hash(policy, &frame));
@@ -517,8 +553,12 @@ proptest! {
         ];
         for bytes in [v4, v6] {
             let frame = Frame { in_one_piece: usize::MAX, ..Frame::sent(bytes) };
-            for policy in OWN {
+            for policy in ALL {
                 prop_assert_eq!(quick(policy, &frame), Some(hash(policy, &frame)));
+            }
+            let frame = Frame { own_dissector: true, ..frame };
+            for policy in [HashPolicy::Encap23, HashPolicy::Encap34] {
+                prop_assert_eq!(quick(policy, &frame), None);
             }
         }
     }

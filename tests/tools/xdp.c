@@ -4,10 +4,12 @@
  *
  *   xdp pin KIND PATH [DEVICE]     loads a program and pins it in a BPF file system
  *   xdp features DEVICE            NETDEV_XDP_ACT_*, as one hexadecimal number
+ *   xdp dissector on|off           has a program take flows apart in this network namespace, which finds none
  *
  * KIND is pass, drop, tx (send it back), or redirect (send it out of DEVICE).
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/bpf.h>
 #include <linux/genetlink.h>
 #include <linux/netlink.h>
@@ -34,12 +36,33 @@ static struct bpf_insn set(int reg, int value)
 	return (struct bpf_insn){ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = reg, .imm = value };
 }
 
+static int load(int type, int attach_type, const struct bpf_insn *program, unsigned int len)
+{
+	union bpf_attr attr = {};
+	static char log[4096];
+	int fd;
+
+	attr.prog_type = type;
+	attr.expected_attach_type = attach_type;
+	attr.insns = (uintptr_t)program;
+	attr.insn_cnt = len;
+	attr.license = (uintptr_t) "GPL";
+	attr.log_buf = (uintptr_t)log;
+	attr.log_size = sizeof(log);
+	attr.log_level = 1;
+	fd = syscall(SYS_bpf, BPF_PROG_LOAD, &attr, sizeof(attr));
+	if (fd < 0) {
+		fputs(log, stderr);
+		die("BPF_PROG_LOAD");
+	}
+	return fd;
+}
+
 static void pin(const char *kind, const char *path, const char *device)
 {
 	struct bpf_insn program[4];
 	union bpf_attr attr = {};
 	unsigned int len = 0;
-	static char log[4096];
 	int fd;
 
 	if (!strcmp(kind, "redirect")) {
@@ -54,23 +77,47 @@ static void pin(const char *kind, const char *path, const char *device)
 	}
 	program[len++] = (struct bpf_insn){ .code = BPF_JMP | BPF_EXIT };
 
-	attr.prog_type = BPF_PROG_TYPE_XDP;
-	attr.insns = (uintptr_t)program;
-	attr.insn_cnt = len;
-	attr.license = (uintptr_t) "GPL";
-	attr.log_buf = (uintptr_t)log;
-	attr.log_size = sizeof(log);
-	attr.log_level = 1;
-	fd = syscall(SYS_bpf, BPF_PROG_LOAD, &attr, sizeof(attr));
-	if (fd < 0) {
-		fputs(log, stderr);
-		die("BPF_PROG_LOAD");
-	}
-	memset(&attr, 0, sizeof(attr));
+	fd = load(BPF_PROG_TYPE_XDP, 0, program, len);
 	attr.pathname = (uintptr_t)path;
 	attr.bpf_fd = fd;
 	if (syscall(SYS_bpf, BPF_OBJ_PIN, &attr, sizeof(attr)))
 		die(path);
+}
+
+/* The program that this namespace has: to be detached, it has to be shown. */
+static int attached_dissector(void)
+{
+	union bpf_attr attr = {};
+	uint32_t id = 0;
+	int fd;
+
+	attr.query.target_fd = open("/proc/self/ns/net", O_RDONLY);
+	attr.query.attach_type = BPF_FLOW_DISSECTOR;
+	attr.query.prog_ids = (uintptr_t)&id;
+	attr.query.prog_cnt = 1;
+	if (syscall(SYS_bpf, BPF_PROG_QUERY, &attr, sizeof(attr)))
+		die("BPF_PROG_QUERY");
+	memset(&attr, 0, sizeof(attr));
+	attr.prog_id = id;
+	fd = syscall(SYS_bpf, BPF_PROG_GET_FD_BY_ID, &attr, sizeof(attr));
+	if (fd < 0)
+		die("BPF_PROG_GET_FD_BY_ID");
+	return fd;
+}
+
+static void dissector(int on)
+{
+	struct bpf_insn program[] = {
+		set(BPF_REG_0, BPF_DROP),
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	union bpf_attr attr = {};
+
+	attr.attach_type = BPF_FLOW_DISSECTOR;
+	attr.attach_bpf_fd = on ? load(BPF_PROG_TYPE_FLOW_DISSECTOR, BPF_FLOW_DISSECTOR, program, 2) :
+				  attached_dissector();
+	if (syscall(SYS_bpf, on ? BPF_PROG_ATTACH : BPF_PROG_DETACH, &attr, sizeof(attr)))
+		die(on ? "BPF_PROG_ATTACH" : "BPF_PROG_DETACH");
 }
 
 struct message {
@@ -139,6 +186,8 @@ int main(int argc, char **argv)
 		pin(argv[2], argv[3], argc > 4 ? argv[4] : "");
 	else if (argc == 3 && !strcmp(argv[1], "features"))
 		features(argv[2]);
+	else if (argc == 3 && !strcmp(argv[1], "dissector"))
+		dissector(!strcmp(argv[2], "on"));
 	else
 		return 2;
 	return 0;
