@@ -6,9 +6,10 @@ use super::address::{addr_of, restore, steal_addr};
 use super::device::{all_have_addrs, give_mtu, give_rx_flags, owe_lists};
 use super::failover::{self, Source};
 use super::message::Of;
-use super::slave::{read_link_settings, set_role, tell, Key, Slave};
+use super::slave::{read_link_settings, tell, Key, Slave};
 use super::{arp, history, link_type, monitor, xdp, Bond, BondDev, SlaveDev};
 use core::ffi::CStr;
+use core::sync::atomic::Ordering;
 use kernel::prelude::*;
 use net::dev_addr::AddrAssign;
 use net::errno::eopnotsupp;
@@ -149,8 +150,7 @@ fn join(dev: &BondDev, slave: &SlaveDev, config: &Config, rtnl: &Rtnl) {
     let device = slave.dev();
     read_link_settings(slave, false, rtnl);
     let flags = SlaveFlags::of(config.mode, false, config.all_slaves_active);
-    set_role(dev, slave, flags, rtnl);
-    tell(dev, slave, rtnl);
+    slave.set_role(rtnl, flags.backup, flags.inactive);
     arp::give_time(slave);
     arp::admit(dev, slave, rtnl);
 
@@ -179,6 +179,10 @@ fn join(dev: &BondDev, slave: &SlaveDev, config: &Config, rtnl: &Rtnl) {
         Source::Plain,
         rtnl,
     );
+    // If that has made it the active slave, listeners know.
+    if !slave.data().tell.load(Ordering::Relaxed) {
+        tell(dev, slave, rtnl);
+    }
 
     if device.features().has(Features::VLAN_CHALLENGED) && dev.link_type() == ARPHRD_ETHER {
         netdev_warn!(
