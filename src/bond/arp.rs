@@ -92,8 +92,9 @@ pub(super) struct Heard {
     /// When each target answered last, in the order of the options.
     arp_rx: [AtomicU64; MAX_TARGETS],
     ns_rx: [AtomicU64; MAX_TARGETS],
-    /// The targets whose solicited-node groups the slave listens to as a backup.
-    groups: RtnlCell<NsTargets>,
+    /// The targets whose solicited-node groups the slave listens to as a backup: a bit for each place in
+    /// the option.
+    groups: RtnlCell<u16>,
 }
 
 impl Heard {
@@ -107,7 +108,7 @@ impl Heard {
             unsent: AtomicU32::new(0),
             arp_rx: [const { AtomicU64::new(0) }; MAX_TARGETS],
             ns_rx: [const { AtomicU64::new(0) }; MAX_TARGETS],
-            groups: RtnlCell::new(NsTargets::NONE),
+            groups: RtnlCell::new(0),
         }
     }
 
@@ -184,7 +185,7 @@ pub(super) fn options_changed(dev: &BondDev, before: &Config, config: &Config, r
         reorder(&heard.arp_rx, was, is);
         let (was, is) = (before.ns_targets.iter(), config.ns_targets.iter());
         reorder(&heard.ns_rx, was, is);
-        admit(dev, slave, rtnl);
+        admit_after(dev, slave, &before.ns_targets, rtnl);
     }
 }
 
@@ -207,6 +208,11 @@ fn reorder<A: Target>(
 
 /// Has the receive path of a slave do what the options and the slave's role ask for.
 pub(super) fn admit(dev: &BondDev, slave: &SlaveDev, rtnl: &Rtnl) {
+    admit_after(dev, slave, &dev.data().config().ns_targets, rtnl);
+}
+
+/// As [`admit`], where the targets of neighbour solicitations were `was`.
+fn admit_after(dev: &BondDev, slave: &SlaveDev, was: &NsTargets, rtnl: &Rtnl) {
     let config = dev.data().config();
     slave
         .data()
@@ -221,36 +227,48 @@ pub(super) fn admit(dev: &BondDev, slave: &SlaveDev, rtnl: &Rtnl) {
     } else {
         NsTargets::NONE
     };
-    listen_to(slave, wanted, rtnl);
+    listen_to(slave, was, &wanted, rtnl);
 }
 
 /// Has nothing of a slave that leaves noted any more.
 pub(super) fn dismiss(slave: &SlaveDev, rtnl: &Rtnl) {
     slave.data().heard.watched.store(false, Relaxed);
-    listen_to(slave, NsTargets::NONE, rtnl);
+    let was = slave.master().data().config().ns_targets;
+    listen_to(slave, &was, &NsTargets::NONE, rtnl);
 }
 
-/// Has a slave hear the solicitations for these addresses: a backup learns from those of the active
-/// slave that its link works, and is not in their group otherwise.
-fn listen_to(slave: &SlaveDev, wanted: NsTargets, rtnl: &Rtnl) {
+/// Has a slave hear the solicitations for these addresses, where it was asked for others before: a backup
+/// learns from those of the active slave that its link works, and is not in their group otherwise.
+fn listen_to(slave: &SlaveDev, was: &NsTargets, wanted: &NsTargets, rtnl: &Rtnl) {
+    /// The places of targets.
+    const PLACES: core::ops::Range<u32> = 0..MAX_TARGETS as u32;
+    const _: () = assert!(MAX_TARGETS <= u16::BITS as usize);
+    let bit = |place: u32| 1u16.checked_shl(place).unwrap_or(0);
+
     let groups = &slave.data().heard.groups;
-    let mut joined = groups.get(rtnl);
-    if joined == wanted {
+    let joined = groups.get(rtnl);
+    if joined == 0 && wanted.is_empty() {
         return;
     }
     let device = slave.dev();
-    for addr in groups.get(rtnl).iter() {
+    let mine = || {
+        was.iter()
+            .zip(PLACES)
+            .filter_map(|(addr, place)| (joined & bit(place) != 0).then_some(addr))
+    };
+    for addr in mine() {
         if wanted.position(addr).is_none() {
             // It was joined; a device that has forgotten it is as good.
             let _ = device.leave_solicited_node(rtnl, addr);
-            let _ = joined.remove(addr);
         }
     }
-    for addr in wanted.iter() {
-        if joined.position(addr).is_none() && device.join_solicited_node(rtnl, addr).is_ok() {
-            let _ = joined.add(addr);
-        }
-    }
+    let listens =
+        |addr| mine().any(|it| it == addr) || device.join_solicited_node(rtnl, addr).is_ok();
+    let joined = wanted
+        .iter()
+        .zip(PLACES)
+        .filter(|(addr, _)| listens(*addr))
+        .fold(0, |joined, (_, place)| joined | bit(place));
     groups.set(rtnl, joined);
 }
 

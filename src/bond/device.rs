@@ -196,32 +196,22 @@ pub(super) fn add_vlan(dev: &BondDev, vlan: Vlan, rtnl: &Rtnl) -> Result {
     Ok(())
 }
 
-/// Adds up the statistics of the slaves, those that left included. No sleeping.
+/// Adds what the slaves have counted since the last time to the statistics of the bond. No sleeping.
 pub(super) fn stats(dev: &BondDev, rcu: &Rcu) -> Stats {
     let bond = dev.data();
-    let released = bond.released.lock(dev.lower_level());
-    let mut sum = *released;
+    let mut sum = bond.counted.lock(dev.lower_level());
     for slave in dev.lowers_rcu(rcu) {
-        add(&mut sum, &slave.data().count(slave.dev().stats(rcu)));
+        slave.data().count(&mut sum, slave.dev().stats(rcu));
     }
-    sum
+    *sum
 }
 
-/// Keeps the statistics of a slave that leaves; from here on it counts for nothing, so that the sum
-/// neither jumps when it leaves the list nor counts it twice before.
+/// The same of a slave that leaves: what it has counted stays.
 pub(super) fn keep_stats(dev: &BondDev, slave: &SlaveDev) {
     let now = slave.dev().stats(&net::rcu::read_lock());
     let bond = dev.data();
-    let mut released = bond.released.lock(dev.lower_level());
-    slave.data().count(now);
-    add(&mut released, &slave.data().take_count());
-}
-
-fn add(sum: &mut Stats, one: &Stats) {
-    sum.0
-        .iter_mut()
-        .zip(one.0)
-        .for_each(|(sum, one)| *sum = sum.wrapping_add(one));
+    let mut sum = bond.counted.lock(dev.lower_level());
+    slave.data().count(&mut sum, now);
 }
 
 /// The slave whose hardware time stamps are the bond's: the active one, where there is but one.

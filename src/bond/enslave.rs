@@ -119,7 +119,6 @@ pub(crate) fn enslave(
     if !dev.features().has(Features::LRO) {
         device.disable_lro(rtnl);
     }
-    dev.data().history.reserve(rtnl)?;
     if config.mode.uses_number() {
         dev.reserve_choice(rtnl)?;
     }

@@ -36,7 +36,7 @@ impl Ring {
         if let Some(place) = self.entries.get_mut(place) {
             *place = entry;
         } else if self.entries.push_within_capacity(entry).is_err() {
-            // No room was made; see `History::reserve`.
+            // Room was made for all of them.
             return;
         }
         self.next = self.next.wrapping_add(1);
@@ -54,26 +54,15 @@ impl Ring {
 }
 
 impl History {
-    /// Makes a history without room.
+    /// Makes an empty history. May sleep.
     pub(super) fn new() -> Result<Arc<Self>> {
+        let entries = KVec::with_capacity(LENGTH, GFP_KERNEL)?;
         Arc::pin_init(
             pin_init!(Self {
-                ring <- new_spinlock!(Ring {
-                    entries: KVec::new(),
-                    next: 0,
-                }),
+                ring <- new_spinlock!(Ring { entries, next: 0 }),
             }),
             GFP_KERNEL,
         )
-    }
-
-    /// Makes room, which a bond without slaves does not need. May sleep.
-    pub(super) fn reserve(&self, _rtnl: &Rtnl) -> Result {
-        if self.ring.lock().entries.capacity() == 0 {
-            // Nobody else does this meanwhile, by RTNL.
-            self.ring.lock().entries = KVec::with_capacity(LENGTH, GFP_KERNEL)?;
-        }
-        Ok(())
     }
 }
 

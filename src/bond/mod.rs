@@ -98,9 +98,9 @@ pub(crate) struct Bond {
     hash_policy: AtomicU8,
     /// The packets that left in turn.
     turn: PerCpuCounter,
-    /// The statistics of slaves that left; taken for every sum, so that none counts twice.
+    /// What the slaves have counted since they joined, those that left included.
     #[pin]
-    released: NestedLock<Stats>,
+    counted: NestedLock<Stats>,
     /// What is still to be announced after a failover.
     announcements: RtnlCell<Announcements>,
     /// Whether there is something in `announcements`, for readers without RTNL.
@@ -191,7 +191,7 @@ impl Master for Bond {
                 packets_per_slave: AtomicU16::new(defaults.packets_per_slave),
                 hash_policy: AtomicU8::new(defaults.xmit_hash_policy as u8),
                 turn: PerCpuCounter::new()?,
-                released <- NestedLock::new(Stats::default()),
+                counted <- NestedLock::new(Stats::default()),
                 announcements: RtnlCell::new(announce::NOTHING),
                 announcing: AtomicBool::new(false),
                 force_primary: RtnlCell::new(false),

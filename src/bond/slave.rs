@@ -15,35 +15,23 @@ use policy::arp::Traffic;
 use policy::receive::SlaveFlags;
 use policy::{Duplex, Group, LinkState, Port, Ports};
 
-/// The statistics of a slave since it joined.
-#[derive(Clone, Copy)]
-pub(super) struct Counted {
-    /// What its device said last.
-    last: Stats,
-    /// What has been added up.
-    sum: Stats,
-}
-
-impl Counted {
-    /// Adds what has come since the last time.
-    ///
-    /// Devices whose counters have 32 bits wrap; some start at zero again when they are reset, which
-    /// counts as nothing.
-    pub(super) fn update(&mut self, now: Stats) -> Stats {
-        for ((sum, last), now) in self.sum.0.iter_mut().zip(&mut self.last.0).zip(now.0) {
-            let narrow = (now | *last) >> 32 == 0;
-            let delta = now.wrapping_sub(*last) as i64;
-            let delta = if narrow {
-                i64::from(delta as i32)
-            } else {
-                delta
-            };
-            if let Ok(more) = u64::try_from(delta) {
-                *sum = sum.wrapping_add(more);
-            }
-            *last = now;
+/// Adds to a sum what a device has counted since the last time.
+///
+/// Devices whose counters have 32 bits wrap; some start at zero again when they are reset, which
+/// counts as nothing.
+fn add_new(sum: &mut Stats, last: &mut Stats, now: Stats) {
+    for ((sum, last), now) in sum.0.iter_mut().zip(&mut last.0).zip(now.0) {
+        let narrow = (now | *last) >> 32 == 0;
+        let delta = now.wrapping_sub(*last) as i64;
+        let delta = if narrow {
+            i64::from(delta as i32)
+        } else {
+            delta
+        };
+        if let Ok(more) = u64::try_from(delta) {
+            *sum = sum.wrapping_add(more);
         }
-        self.sum
+        *last = now;
     }
 }
 
@@ -55,9 +43,9 @@ pub(crate) struct Slave {
     /// What the policy knows of it. Written under RTNL; the lock is for readers without.
     #[pin]
     port: SpinLock<Port>,
-    /// Its statistics. Taken inside the bond's lock.
+    /// What its device has counted, as it was when the bond looked last. Taken inside the bond's lock.
     #[pin]
-    counted: SpinLock<Counted>,
+    counted: SpinLock<Stats>,
     /// The address that it had before it joined.
     perm_addr: HwAddr,
     /// The MTU that it had before it joined, in bytes.
@@ -81,14 +69,10 @@ impl Slave {
         original_mtu: u32,
         stats: Stats,
     ) -> impl PinInit<Self> {
-        let counted = Counted {
-            last: stats,
-            sum: Stats::default(),
-        };
         let known = known(&port);
         pin_init!(Self {
             port <- new_spinlock!(port),
-            counted <- new_spinlock!(counted),
+            counted <- new_spinlock!(stats),
             perm_addr,
             original_mtu,
             prio: AtomicI32::new(0),
@@ -135,14 +119,9 @@ impl Slave {
         self.queue_id.store(queue, Ordering::Relaxed);
     }
 
-    /// Adds up what the device has counted, and returns the sum.
-    pub(super) fn count(&self, now: Stats) -> Stats {
-        self.counted.lock().update(now)
-    }
-
-    /// Returns the sum, and starts again with zero.
-    pub(super) fn take_count(&self) -> Stats {
-        core::mem::take(&mut self.counted.lock().sum)
+    /// Adds to a sum what the device has counted since the last time.
+    pub(super) fn count(&self, sum: &mut Stats, now: Stats) {
+        add_new(sum, &mut self.counted.lock(), now);
     }
 }
 
