@@ -78,6 +78,9 @@ with_bonds() {
 	figure "scale/floor/enslave/$count" value "$cost" instructions
 	cost=$(links delete f "$count")
 	figure "scale/floor/delete/$count" value "$cost" instructions
+	# They are up now, and no bond would take them.
+	links delete d "$count" >/dev/null
+	links add dummy d "$count" >/dev/null
 	progress "$count bonds: create"
 	free_memory
 	empty=$free
