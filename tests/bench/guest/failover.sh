@@ -48,7 +48,7 @@ begin_again() {
 	wait_for 20 "the peer to answer" ping_peer
 }
 
-# one_failover CAUSE ROUND: sets lost and gap_us.
+# one_failover CAUSE ROUND OUTAGE: of that many seconds; sets lost and gap_us.
 one_failover() {
 	# Of the stream before: who waits for the receiver would find it.
 	rm -f "$WORK/progress"
@@ -56,7 +56,7 @@ one_failover() {
 	# Somewhere else in each interval, in each round.
 	pause "0.$((100 + $2 * 37))"
 	fail_"$1" a0
-	pause 1
+	pause "$3"
 	# In-tree without a monitor it never comes.
 	[[ $MODULE_UNDER_TEST != ours ]] || active b7 b0 || fail "no failover by $1"
 	mend_"$1" a0
@@ -67,12 +67,14 @@ one_failover() {
 
 # failovers CAUSE WHAT VALUE
 failovers() {
-	local cause=$1 row=$1/$2=$3 round worst=0 longest=0
+	local cause=$1 row=$1/$2=$3 round worst=0 longest=0 outage=1
+	# Silence is not noticed before two intervals are over.
+	[[ $row != arp/*=1000 ]] || outage=4
 	progress "$cause, $2=$3"
 	prepare "$cause" "$3" >/dev/null
 	for ((round = 0; round < ROUNDS; round++)); do
 		begin_again >/dev/null
-		one_failover "$cause" $round
+		one_failover "$cause" $round $outage
 		((lost <= worst)) || worst=$lost
 		((gap_us <= longest)) || longest=$gap_us
 	done
