@@ -195,20 +195,11 @@ impl<'a> View<'a> {
     /// Returns the VLAN tag (TCI) that goes beside the packet, in host byte order; 0 for none.
     #[inline(always)]
     pub fn vlan_tag(self) -> u16 {
-        // SAFETY: The packet is valid (type invariant); both views of the tag are plain numbers.
+        // SAFETY: The packet is valid (type invariant); both views of the tag are plain numbers. Without a tag
+        // both halves, of which the TCI is one, are 0 (`skb_vlan_tag_present()`).
         unsafe {
-            let vlan = self
-                .0
-                .as_ref()
-                .__bindgen_anon_4
-                .__bindgen_anon_1
-                .as_ref()
-                .__bindgen_anon_2;
-            if vlan.vlan_all == 0 {
-                0
-            } else {
-                vlan.__bindgen_anon_1.vlan_tci
-            }
+            let head = self.0.as_ref().__bindgen_anon_4.__bindgen_anon_1.as_ref();
+            head.__bindgen_anon_2.__bindgen_anon_1.vlan_tci
         }
     }
 

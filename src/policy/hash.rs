@@ -243,10 +243,12 @@ fn vlan_srcmac(packet: impl Packet) -> u32 {
 /// The halves of the source's hardware address, and the VLAN.
 #[inline(always)]
 fn of_source(frame: &[u8; 14], vlan_tag: u16) -> u32 {
-    let &[_, _, _, _, _, _, a, b, c, d, e, f, _, _] = frame;
-    let vendor = u32::from_be_bytes([0, a, b, c]);
-    let device = u32::from_be_bytes([0, d, e, f]);
-    u32::from(vlan_tag) ^ vendor ^ device
+    /// Of four bytes read at once, the three that count.
+    const HALF: u32 = 0x00ff_ffff;
+    let &[_, _, _, _, _, before, a, b, c, d, e, f, _, _] = frame;
+    let vendor = u32::from_be_bytes([before, a, b, c]);
+    let device = u32::from_be_bytes([c, d, e, f]);
+    u32::from(vlan_tag) ^ ((vendor ^ device) & HALF)
 }
 
 const ETH_P_IP: u16 = 0x0800;
