@@ -76,13 +76,13 @@ all_done() {
 add_slaves() {
 	local kind=$1 name
 	shift
+	if [[ $kind != dummy ]]; then
+		# With another end: a veth has no carrier else, and a netdevsim until it is closed for the first time.
+		make_links "$kind" "$@"
+		return
+	fi
 	for name; do
-		if [[ $kind == netdevsim ]]; then
-			make_netdevsim "$name"
-			ip link set "$name" address "$(link_address "$name")"
-		else
-			ip link add "$name" address "$(link_address "$name")" type "$kind"
-		fi
+		ip link add "$name" address "$(link_address "$name")" type "$kind"
 	done
 }
 

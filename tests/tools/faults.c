@@ -48,7 +48,7 @@
 /* <net/if.h> and <linux/if.h> do not go together. */
 unsigned int if_nametoindex(const char *name);
 
-#define SETTLED_MS	300	/* nothing has changed for so long */
+#define SETTLED_MS	1300	/* nothing has changed for so long; the core tells of links once a second */
 #define PATIENCE_MS	5000	/* until everything is as it should be */
 #define MAX_LINES	20000
 #define MAX_CALLS	8
