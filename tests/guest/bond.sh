@@ -174,6 +174,9 @@ make_peer() {
 
 # plug NAME: connects NAME's far end, NAMEp, to the peer's bridge.
 plug() {
+	# While it moves to another bridge it belongs to none: it would answer itself, with its own address, which
+	# whoever asked then believes for a second.
+	in_peer sysctl -qw "net.ipv4.conf.$1p.arp_ignore=8"
 	ip -n peer link set "$1p" master br0 up
 }
 
