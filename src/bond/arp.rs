@@ -240,10 +240,9 @@ pub(super) fn dismiss(slave: &SlaveDev, rtnl: &Rtnl) {
 /// Has a slave hear the solicitations for these addresses, where it was asked for others before: a backup
 /// learns from those of the active slave that its link works, and is not in their group otherwise.
 fn listen_to(slave: &SlaveDev, was: &NsTargets, wanted: &NsTargets, rtnl: &Rtnl) {
-    /// The places of targets.
-    const PLACES: core::ops::Range<u32> = 0..MAX_TARGETS as u32;
     const _: () = assert!(MAX_TARGETS <= u16::BITS as usize);
-    let bit = |place: u32| 1u16.checked_shl(place).unwrap_or(0);
+    // Those of the places, one after the other.
+    let bits = || core::iter::successors(Some(1u16), |bit| bit.checked_mul(2));
 
     let groups = &slave.data().heard.groups;
     let joined = groups.get(rtnl);
@@ -253,8 +252,8 @@ fn listen_to(slave: &SlaveDev, was: &NsTargets, wanted: &NsTargets, rtnl: &Rtnl)
     let device = slave.dev();
     let mine = || {
         was.iter()
-            .zip(PLACES)
-            .filter_map(|(addr, place)| (joined & bit(place) != 0).then_some(addr))
+            .zip(bits())
+            .filter_map(|(addr, bit)| (joined & bit != 0).then_some(addr))
     };
     for addr in mine() {
         if wanted.position(addr).is_none() {
@@ -266,9 +265,9 @@ fn listen_to(slave: &SlaveDev, was: &NsTargets, wanted: &NsTargets, rtnl: &Rtnl)
         |addr| mine().any(|it| it == addr) || device.join_solicited_node(rtnl, addr).is_ok();
     let joined = wanted
         .iter()
-        .zip(PLACES)
+        .zip(bits())
         .filter(|(addr, _)| listens(*addr))
-        .fold(0, |joined, (_, place)| joined | bit(place));
+        .fold(0, |joined, (_, bit)| joined | bit);
     groups.set(rtnl, joined);
 }
 

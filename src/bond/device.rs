@@ -208,10 +208,11 @@ pub(super) fn stats(dev: &BondDev, rcu: &Rcu) -> Stats {
 
 /// The same of a slave that leaves: what it has counted stays.
 pub(super) fn keep_stats(dev: &BondDev, slave: &SlaveDev) {
-    let now = slave.dev().stats(&net::rcu::read_lock());
+    let rcu = net::rcu::read_lock();
     let bond = dev.data();
+    // Asked under the lock: what somebody else has counted meanwhile would else be counted once more.
     let mut sum = bond.counted.lock(dev.lower_level());
-    slave.data().count(&mut sum, now);
+    slave.data().count(&mut sum, slave.dev().stats(&rcu));
 }
 
 /// The slave whose hardware time stamps are the bond's: the active one, where there is but one.

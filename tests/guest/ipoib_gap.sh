@@ -8,7 +8,7 @@
 # lines of the kernel log that begin with "gap:" are the figures of Documentation/ipoib.md. The guest's clock counts
 # instructions, so that they do not depend on the load of the machine. All of those figures, for a driver:
 #
-#   scripts/guest --icount --module ours|intree --timeout 1800 -- env INTERVALS="5000 1000" DELAYS="5 20 100" \
+#   scripts/guest --icount --module ours|intree --timeout 1800 -- env INTERVALS="5000 1000" \
 #       bash /project/tests/guest/ipoib_gap.sh
 
 . "${BASH_SOURCE[0]%/*}/ipoib_bond.sh"
@@ -18,7 +18,7 @@ ROUNDS=4
 # say how long, and nothing is held to them.
 INTERVALS=${INTERVALS-5000}
 # How long an answer of the subnet administrator takes, in ms, where it is slow.
-DELAYS=${DELAYS-100}
+DELAYS="5 20 100"
 PEER=$PEER4 OUR=$OUR4
 note= group_gid= silent=
 
