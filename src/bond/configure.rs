@@ -177,7 +177,7 @@ fn commit(
         xdp::update_features(dev, rtnl);
     }
     if effects.slave_flags {
-        set_roles(dev, rtnl);
+        set_roles(dev, Source::Plain, rtnl);
     }
     if effects.primary {
         name_primary(dev, config.primary, rtnl);

@@ -9,7 +9,6 @@ use super::message::Of;
 use super::slave::{read_link_settings, tell, Key, Slave};
 use super::{arp, history, link_type, monitor, xdp, Bond, BondDev, SlaveDev};
 use core::ffi::CStr;
-use core::sync::atomic::Ordering;
 use kernel::prelude::*;
 use net::dev_addr::AddrAssign;
 use net::errno::eopnotsupp;
@@ -179,8 +178,8 @@ fn join(dev: &BondDev, slave: &SlaveDev, config: &Config, rtnl: &Rtnl) {
         rtnl,
     );
     // If that has made it the active slave, listeners know.
-    if !slave.data().tell.load(Ordering::Relaxed) {
-        tell(dev, slave, rtnl);
+    if !slave.data().is_told_later() {
+        tell(dev, slave, Source::Plain, rtnl);
     }
 
     if device.features().has(Features::VLAN_CHALLENGED) && dev.link_type() == ARPHRD_ETHER {

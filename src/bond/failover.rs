@@ -82,6 +82,7 @@ fn carry_out(dev: &BondDev, outcome: &Outcome<Key<'_>>, source: Source<'_>, rtnl
             outcome.group.active.map(|key| key.0),
             outcome.why,
             outcome.early_ms,
+            source,
             rtnl,
         );
     }
@@ -91,7 +92,7 @@ fn carry_out(dev: &BondDev, outcome: &Outcome<Key<'_>>, source: Source<'_>, rtnl
         ipsec::active_changed(dev, rtnl);
     }
     if tried {
-        set_roles(dev, rtnl);
+        set_roles(dev, source, rtnl);
         arp::hurry(dev);
     }
     transmit::links_changed(dev, None, rtnl);
@@ -151,7 +152,7 @@ fn report(
             netdev_info!(dev, "{}", Of(slave.dev(), message));
         }
     }
-    tell(dev, slave, rtnl);
+    tell(dev, slave, source, rtnl);
     any_final
 }
 
@@ -172,7 +173,14 @@ pub(super) fn set_carrier(dev: &BondDev, carrier: bool, by_links: bool, rtnl: &R
 }
 
 /// Moves the traffic to another slave, or to none.
-fn switch(dev: &BondDev, new: Option<&SlaveDev>, why: Why, early_ms: Option<Millis>, rtnl: &Rtnl) {
+fn switch(
+    dev: &BondDev,
+    new: Option<&SlaveDev>,
+    why: Why,
+    early_ms: Option<Millis>,
+    source: Source<'_>,
+    rtnl: &Rtnl,
+) {
     let bond = dev.data();
     let config = bond.config();
     let old = dev.slot(rtnl, Slot::Active);
@@ -188,7 +196,7 @@ fn switch(dev: &BondDev, new: Option<&SlaveDev>, why: Why, early_ms: Option<Mill
     for (slave, is_active) in [(new, true), (old, false)] {
         if let Some(slave) = slave {
             let flags = SlaveFlags::of(config.mode, is_active, config.all_slaves_active);
-            set_role(dev, slave, flags, rtnl);
+            set_role(dev, slave, flags, source, rtnl);
         }
     }
     if let Some(new) = new {
@@ -208,7 +216,7 @@ fn switch(dev: &BondDev, new: Option<&SlaveDev>, why: Why, early_ms: Option<Mill
             ),
         }
         if early_ms.is_some() {
-            tell(dev, new, rtnl);
+            tell(dev, new, source, rtnl);
         }
     }
 }
@@ -273,7 +281,7 @@ pub(super) fn leave(dev: &BondDev, slave: &SlaveDev, rtnl: &Rtnl) {
 /// Gives up the active slave without choosing another.
 pub(super) fn deactivate(dev: &BondDev, rtnl: &Rtnl) {
     if dev.slot(rtnl, Slot::Active).is_some() {
-        switch(dev, None, Why::Cleared, None, rtnl);
+        switch(dev, None, Why::Cleared, None, Source::Plain, rtnl);
         ipsec::active_changed(dev, rtnl);
     }
     settle(dev, Source::Plain, rtnl);

@@ -10,14 +10,14 @@
 
 use super::device::{all_have_addrs, retry_lists};
 use super::failover::{self, Source};
-use super::slave::{read_link_settings, set_roles, Key, Slaves};
+use super::slave::{read_link_settings, set_roles, tell_rest, Key, Slaves};
 use super::{announce, arp, link_type, paths, release, transmit, xdp, Bond, BondDev, SlaveDev};
 use core::sync::atomic::Ordering;
 use kernel::error::Result;
 use net::device::Dev;
 use net::netdev_info;
 use net::netdevice::{NetDevice, ARPHRD_ETHER};
-use net::notifier::{self, Announce, BondingInfo, Listener};
+use net::notifier::{self, Announce, Listener};
 use net::poll;
 use net::published::Slot;
 use net::rcu::Rcu;
@@ -32,7 +32,7 @@ const RETRY_MS: u32 = 1;
 
 /// Starts the monitor of a bond that goes up.
 pub(super) fn open(dev: &BondDev, rtnl: &Rtnl) {
-    set_roles(dev, rtnl);
+    set_roles(dev, Source::Plain, rtnl);
     admit_all(dev, rtnl);
     restart(dev, rtnl);
 }
@@ -177,7 +177,7 @@ pub(super) fn work(dev: &BondDev) {
         }
         announce::step(dev, rtnl);
     }
-    tell_info(dev, rtnl);
+    tell_rest(dev, rtnl);
     arp::round(dev);
     arm(dev, rtnl);
 }
@@ -242,27 +242,6 @@ pub(super) fn poll(dev: &BondDev, now: u64, rcu: &Rcu) -> u64 {
         .next_poll
         .compare_exchange(due, next, Ordering::Relaxed, Ordering::Relaxed);
     next
-}
-
-/// Tells listeners about slaves whose state has changed (`NETDEV_BONDING_INFO`).
-fn tell_info(dev: &BondDev, rtnl: &Rtnl) {
-    let config = dev.data().config();
-    for slave in dev.lowers(rtnl) {
-        if slave.data().tell.swap(false, Ordering::Relaxed) {
-            let port = slave.data().port();
-            slave.dev().bonding_info_changed(
-                rtnl,
-                &BondingInfo {
-                    mode: i32::from(config.mode.number()),
-                    miimon: i32::try_from(config.miimon).unwrap_or(i32::MAX),
-                    num_slaves: i32::try_from(dev.lower_count()).unwrap_or(i32::MAX),
-                    link: port.link.state as i8,
-                    state: i8::from(slave.is_backup()),
-                    link_failure_count: port.failures,
-                },
-            );
-        }
-    }
 }
 
 /// Listens to the events of all devices.

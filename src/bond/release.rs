@@ -73,6 +73,7 @@ fn leave(dev: &BondDev, slave: &SlaveDev, why: Why, rtnl: &Rtnl) {
             backup: config.mode.uses_primary(),
             inactive: true,
         },
+        Source::Plain,
         rtnl,
     );
     history::note(dev, Some(slave), What::Left, rtnl);

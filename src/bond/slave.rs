@@ -2,12 +2,14 @@
 
 //! A slave: its data, and the slaves of a bond as the policy sees them.
 
+use super::failover::Source;
 use super::{arp, monitor, BondDev, SlaveDev};
-use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU16, AtomicU8, Ordering};
+use core::sync::atomic::{AtomicI32, AtomicU16, AtomicU8, Ordering};
 use kernel::new_spinlock;
 use kernel::prelude::*;
 use kernel::sync::SpinLock;
 use net::netdevice::{LinkSettings, Stats};
+use net::notifier::BondingInfo;
 use net::published::Slot;
 use net::rtnl::Rtnl;
 use policy::address::HwAddr;
@@ -57,8 +59,8 @@ pub(crate) struct Slave {
     queue_id: AtomicU16,
     /// What the ARP monitor keeps of it.
     pub(super) heard: arp::Heard,
-    /// Whether listeners shall be told of its state (`NETDEV_BONDING_INFO`).
-    pub(super) tell: AtomicBool,
+    /// What listeners have still to be told: [`INFO`], [`STATE`]. Written under RTNL.
+    owed: AtomicU8,
 }
 
 impl Slave {
@@ -79,7 +81,7 @@ impl Slave {
             known: AtomicU8::new(known),
             queue_id: AtomicU16::new(0),
             heard: arp::Heard::new(),
-            tell: AtomicBool::new(false),
+            owed: AtomicU8::new(0),
         })
     }
 
@@ -113,6 +115,11 @@ impl Slave {
     /// Returns the transmit queue of the bond that is this slave's; 0 for none. Any context.
     pub(crate) fn queue_id(&self) -> u16 {
         self.queue_id.load(Ordering::Relaxed)
+    }
+
+    /// Whether a listener has still to be told of its state.
+    pub(super) fn is_told_later(&self) -> bool {
+        self.owed.load(Ordering::Relaxed) != 0
     }
 
     pub(super) fn set_queue_id(&self, queue: u16) {
@@ -231,32 +238,80 @@ pub(super) fn read_link_settings(slave: &SlaveDev, locked: bool, rtnl: &Rtnl) {
 }
 
 /// Gives a slave the role that it has now, and tells of a change.
-pub(super) fn set_role(dev: &BondDev, slave: &SlaveDev, flags: SlaveFlags, rtnl: &Rtnl) {
+pub(super) fn set_role(
+    dev: &BondDev,
+    slave: &SlaveDev,
+    flags: SlaveFlags,
+    source: Source<'_>,
+    rtnl: &Rtnl,
+) {
     let was_backup = slave.is_backup();
     slave.set_role(rtnl, flags.backup, flags.inactive);
     if was_backup != flags.backup {
-        tell(dev, slave, rtnl);
+        tell(dev, slave, source, rtnl);
     }
 }
 
+/// Bits of `Slave::owed`: `NETDEV_BONDING_INFO`, and `NETDEV_CHANGELOWERSTATE`.
+const INFO: u8 = 1;
+const STATE: u8 = 2;
+
 /// Tells listeners of the state of a slave: switch drivers at once, the others soon.
-pub(super) fn tell(dev: &BondDev, slave: &SlaveDev, rtnl: &Rtnl) {
-    use policy::LinkState::{Fail, Up};
-    let link_up = matches!(slave.data().port().link.state, Up | Fail);
-    slave
-        .dev()
-        .lower_state_changed(rtnl, link_up, !slave.is_backup());
-    slave.data().tell.store(true, Ordering::Relaxed);
+///
+/// A driver that offloads bonds may ask for the speed of the bond on that, which asks all slaves under their
+/// instance locks. So nobody is told at once while one of these is held.
+pub(super) fn tell(dev: &BondDev, slave: &SlaveDev, source: Source<'_>, rtnl: &Rtnl) {
+    let mut owed = INFO;
+    if matches!(source, Source::Plain) {
+        tell_state(slave, rtnl);
+    } else {
+        owed |= STATE;
+    }
+    slave.data().owed.fetch_or(owed, Ordering::Relaxed);
     super::monitor::kick(dev);
 }
 
+fn tell_state(slave: &SlaveDev, rtnl: &Rtnl) {
+    use policy::LinkState::{Fail, Up};
+    let link_up = matches!(slave.data().port().link.state, Up | Fail);
+    slave.data().owed.fetch_and(!STATE, Ordering::Relaxed);
+    slave
+        .dev()
+        .lower_state_changed(rtnl, link_up, !slave.is_backup());
+}
+
+/// Tells listeners what they have still to be told. No instance lock of a slave may be held.
+pub(super) fn tell_rest(dev: &BondDev, rtnl: &Rtnl) {
+    let config = dev.data().config();
+    for slave in dev.lowers(rtnl) {
+        let owed = slave.data().owed.swap(0, Ordering::Relaxed);
+        if owed & STATE != 0 {
+            tell_state(slave, rtnl);
+        }
+        if owed & INFO != 0 {
+            let port = slave.data().port();
+            slave.dev().bonding_info_changed(
+                rtnl,
+                &BondingInfo {
+                    mode: i32::from(config.mode.number()),
+                    miimon: i32::try_from(config.miimon).unwrap_or(i32::MAX),
+                    num_slaves: i32::try_from(dev.lower_count()).unwrap_or(i32::MAX),
+                    link: port.link.state as i8,
+                    state: i8::from(slave.is_backup()),
+                    link_failure_count: port.failures,
+                },
+            );
+        }
+    }
+}
+
 /// Gives all slaves of a bond the roles that they have now.
-pub(super) fn set_roles(dev: &BondDev, rtnl: &Rtnl) {
+pub(super) fn set_roles(dev: &BondDev, source: Source<'_>, rtnl: &Rtnl) {
     let config = dev.data().config();
     let active = [Slot::Active, Slot::Tried].map(|slot| dev.slot(rtnl, slot).map(Key));
     for slave in dev.lowers(rtnl) {
         let is_active = active.contains(&Some(Key(slave)));
         let flags = SlaveFlags::of(config.mode, is_active, config.all_slaves_active);
-        set_role(dev, slave, flags, rtnl);
+        set_role(dev, slave, flags, source, rtnl);
     }
 }

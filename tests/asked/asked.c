@@ -13,7 +13,8 @@
  * `asked/least_mtu` is the smallest MTU that the device takes, in bytes.
  * With the module parameter "other", devices made from then on are no Ethernet, but a link of a kind that
  * has no name (ARPHRD_NONE). With the module parameter "locked", devices made from then on want their instance lock held, and
- * warn when it is not.
+ * warn when it is not. With the module parameter "curious", a master is asked for its speed whenever the state of
+ * a device below it changes, as drivers do that offload bonds; "satisfied" counts the answers.
  */
 #include <linux/delay.h>
 #include <linux/etherdevice.h>
@@ -34,6 +35,14 @@ MODULE_PARM_DESC(locked, "whether new devices want their instance lock held");
 static bool other;
 module_param(other, bool, 0644);
 MODULE_PARM_DESC(other, "whether new devices are no Ethernet");
+
+static bool curious;
+module_param(curious, bool, 0644);
+MODULE_PARM_DESC(curious, "whether masters are asked for their speed when a device below them changes");
+
+static unsigned int satisfied;
+module_param(satisfied, uint, 0444);
+MODULE_PARM_DESC(satisfied, "how often a master has answered");
 
 struct asked {
 	bool link;
@@ -241,15 +250,35 @@ static struct rtnl_link_ops kinds[] = {
 	{ .kind = "asked_none", .priv_size = sizeof(struct asked), .setup = setup_none },
 };
 
+static int heard(struct notifier_block *block, unsigned long event, void *info)
+{
+	struct net_device *dev = netdev_notifier_info_to_dev(info);
+	struct ethtool_link_ksettings settings;
+	struct net_device *master;
+
+	if (!READ_ONCE(curious) || event != NETDEV_CHANGELOWERSTATE)
+		return NOTIFY_DONE;
+	master = netdev_master_upper_dev_get(dev);
+	if (master && !__ethtool_get_link_ksettings(master, &settings))
+		WRITE_ONCE(satisfied, satisfied + 1);
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block listener = { .notifier_call = heard };
+
 static int __init start(void)
 {
 	int err, i;
 
+	err = register_netdevice_notifier(&listener);
+	if (err)
+		return err;
 	for (i = 0; i < ARRAY_SIZE(kinds); i++) {
 		err = rtnl_link_register(&kinds[i]);
 		if (err) {
 			while (i--)
 				rtnl_link_unregister(&kinds[i]);
+			unregister_netdevice_notifier(&listener);
 			return err;
 		}
 	}
@@ -262,6 +291,7 @@ static void __exit stop(void)
 
 	for (i = 0; i < ARRAY_SIZE(kinds); i++)
 		rtnl_link_unregister(&kinds[i]);
+	unregister_netdevice_notifier(&listener);
 }
 
 module_init(start);

@@ -18,7 +18,7 @@
 # Of the guest's clock, which counts instructions: a busy machine makes it no gentler. Most of what can go wrong
 # here only a kernel with checkers sees, where a command takes 80 million instructions.
 case $(uname -r) in
-*-debug | *-kcsan) SECONDS_OF_CHURN=${SECONDS_OF_CHURN-150} ;;
+*-debug | *-kcsan) SECONDS_OF_CHURN=${SECONDS_OF_CHURN-60} ;;
 *) SECONDS_OF_CHURN=${SECONDS_OF_CHURN-10} ;;
 esac
 

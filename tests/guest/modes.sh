@@ -341,6 +341,52 @@ test_broadcast_sees_a_carrier_lost_unheard() {
 	carrier_lost_unheard broadcast
 }
 
+# -- who listens ---------------------------------------------------------------------------
+
+satisfied() {
+	cat /sys/module/asked/parameters/satisfied
+}
+
+more_satisfied_than() {
+	(($(satisfied) > $1))
+}
+
+# A driver that offloads bonds asks for the speed of the bond when it hears of a slave. The bond asks its slaves then,
+# under their instance locks, and one of these may be held by whose event it was.
+curious_listener() {
+	local mode=$1 before
+	modprobe asked
+	put 1 /sys/module/asked/parameters/curious
+	make_links netdevsim a0 b0
+	make_bond b7 mode "$mode" miimon 100
+	[[ $mode != active-backup ]] || set_option b7 primary a0
+	enslave b7 a0 b0
+	wait_for 10 "b0 to be up" mii_status b0 up
+	for _ in 1 2; do
+		before=$(satisfied)
+		cut_link a0
+		wait_for 20 "a0 to be down" mii_status a0 down
+		wait_for 20 "the listener to have its answer" more_satisfied_than "$before"
+		before=$(satisfied)
+		mend_link a0
+		wait_for 20 "a0 to be up again" mii_status a0 up
+		wait_for 20 "the listener to have its answer" more_satisfied_than "$before"
+	done
+	rmmod asked
+}
+
+test_a_listener_asks_active_backup() {
+	curious_listener active-backup
+}
+
+test_a_listener_asks_round_robin() {
+	curious_listener balance-rr
+}
+
+test_a_listener_asks_xor() {
+	curious_listener balance-xor
+}
+
 # -- the ARP monitor -------------------------------------------------------------------
 
 # Each slave probes for itself.
