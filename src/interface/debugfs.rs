@@ -6,28 +6,26 @@
 //! of their namespace behind their name, as `lsns` shows it.
 
 use crate::bond::{Bond, BondDev, History};
-use core::fmt;
-use core::pin::Pin;
-use kernel::debugfs::{Dir, File, Writer};
 use kernel::prelude::*;
 use kernel::str::CString;
 use kernel::sync::Arc;
+use net::debugfs::{Dir, File};
 use net::namespace::Net;
 use net::netdevice::NetDevice;
 use net::notifier::{Event, Listener};
 use net::rtnl::{self, Rtnl, RtnlCell};
 
 /// The directory, while the module is loaded.
-static DIR: RtnlCell<Option<Dir>> = RtnlCell::new(None);
+static DIR: RtnlCell<Option<Arc<Dir>>> = RtnlCell::new(None);
 
 /// The directory of the driver. Dropping it removes it.
 pub(crate) struct Directory;
 
 impl Directory {
-    /// Makes it. Where there is no debugfs, nothing happens.
+    /// Makes it. Bonds work without it.
     pub(crate) fn new() -> Self {
-        let dir = Dir::new(c"bonding");
-        DIR.replace(&rtnl::lock(), Some(dir));
+        let dir = Arc::new(Dir::new(c"bonding"), GFP_KERNEL).ok();
+        DIR.replace(&rtnl::lock(), dir);
         Directory
     }
 }
@@ -40,16 +38,7 @@ impl Drop for Directory {
 }
 
 /// The file of a bond.
-pub(crate) type EventsFile = Pin<KBox<File<Shown>>>;
-
-/// What it shows.
-pub(crate) struct Shown(Arc<History>);
-
-impl Writer for Shown {
-    fn write(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", &*self.0)
-    }
-}
+pub(crate) type EventsFile = File<History>;
 
 /// The files, which come, go and are renamed with their bonds.
 pub(crate) struct DebugFiles;
@@ -84,10 +73,6 @@ fn make(dev: &BondDev, rtnl: &Rtnl) -> Result<Option<EventsFile>> {
     } else {
         CString::try_from_fmt(fmt!("{}@{}", dev.name(), dev.net().number()))?
     };
-    let shown = Shown(Bond::history(dev));
-    let file = KBox::pin_init(
-        dir.subdir(&name).read_only_file(c"events", shown),
-        GFP_KERNEL,
-    )?;
+    let file = File::new(dir, &name, c"events", Bond::history(dev))?;
     Ok(Some(file))
 }

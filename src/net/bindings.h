@@ -3,6 +3,7 @@
 
 #include <generated/utsrelease.h>
 #include <linux/bpf.h>
+#include <linux/debugfs.h>
 #include <linux/ethtool.h>
 #include <linux/etherdevice.h>
 #include <linux/if_arp.h>

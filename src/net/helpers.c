@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
+#include <linux/debugfs.h>
 #include <linux/etherdevice.h>
 #include <linux/ethtool.h>
 #include <linux/filter.h>
@@ -14,6 +15,7 @@
 #include <linux/percpu.h>
 #include <linux/random.h>
 #include <linux/sched/signal.h>
+#include <linux/seq_file.h>
 #include <linux/sysfs.h>
 #include <linux/uaccess.h>
 #include <net/addrconf.h>
@@ -34,6 +36,28 @@
 
 #define CREATE_TRACE_POINTS
 #include "trace.h"
+
+/* debugfs.h, seq_file.h */
+
+static int open_shown(struct inode *inode, struct file *file)
+{
+	struct nh_shown *shown = inode->i_private;
+
+	return single_open(file, shown->show, shown);
+}
+
+static const struct file_operations shown_ops = {
+	.owner = THIS_MODULE,
+	.open = open_shown,
+	.read = seq_read,
+	.llseek = seq_lseek,
+	.release = single_release,
+};
+
+void nh_debugfs_create_file(const char *name, struct dentry *dir, struct nh_shown *shown)
+{
+	debugfs_create_file(name, 0400, dir, shown, &shown_ops);
+}
 
 /* netdevice.h */
 

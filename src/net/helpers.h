@@ -10,6 +10,7 @@
 #ifndef NET_HELPERS_H
 #define NET_HELPERS_H
 
+#include <linux/dcache.h>
 #include <linux/hrtimer.h>
 #include <linux/in6.h>
 #include <linux/net_tstamp.h>
@@ -17,6 +18,15 @@
 #include <linux/skbuff.h>
 #include <linux/workqueue.h>
 #include <net/net_namespace.h>
+
+/* debugfs.h, seq_file.h */
+
+/* What a file shows: at the beginning of its content, which is the private pointer of the seq_file. */
+struct nh_shown {
+	int (*show)(struct seq_file *seq, void *v);
+};
+
+void nh_debugfs_create_file(const char *name, struct dentry *dir, struct nh_shown *shown);
 
 /* netdevice.h */
 struct net *nh_dev_net(const struct net_device *dev);

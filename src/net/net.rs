@@ -22,6 +22,7 @@
 
 mod bindings;
 pub mod choices;
+pub mod debugfs;
 pub mod dev_addr;
 pub mod device;
 pub mod errno;
@@ -50,6 +51,7 @@ pub mod route;
 pub mod rtnetlink;
 pub mod rtnl;
 pub mod skbuff;
+pub mod seq_file;
 pub mod sock;
 pub mod sync;
 pub mod sysfs;

@@ -68,9 +68,12 @@ impl Name {
 
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The kernel's check of names leaves any byte but space, '/' and ':'.
-        for byte in self.as_bytes() {
-            fmt::Write::write_char(f, char::from(*byte))?;
+        // The kernel's check of names leaves any byte but space, '/' and ':'. What is no UTF-8 is shown as Latin-1.
+        for chunk in self.as_bytes().utf8_chunks() {
+            f.write_str(chunk.valid())?;
+            for byte in chunk.invalid() {
+                fmt::Write::write_char(f, char::from(*byte))?;
+            }
         }
         Ok(())
     }

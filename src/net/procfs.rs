@@ -2,8 +2,7 @@
 
 //! Files in `/proc/net`.
 //!
-//! C headers: [`include/linux/proc_fs.h`](srctree/include/linux/proc_fs.h),
-//! [`include/linux/seq_file.h`](srctree/include/linux/seq_file.h)
+//! C header: [`include/linux/proc_fs.h`](srctree/include/linux/proc_fs.h)
 
 use crate::bindings;
 use crate::device::{Dev, Master};
@@ -11,29 +10,11 @@ use crate::namespace::Net;
 use crate::netdevice::Name;
 use crate::pernet::PerNet;
 use crate::rtnl::Rtnl;
-use core::fmt;
+use crate::seq_file::Seq;
 use core::ptr::{self, NonNull};
 use core::sync::atomic::{AtomicPtr, Ordering};
 use kernel::error::{code::*, Result};
 use kernel::prelude::*;
-
-/// What a file shows (`struct seq_file`). It may be of any length.
-pub struct Seq<'a>(&'a mut bindings::seq_file);
-
-impl Seq<'_> {
-    /// Writes bytes as they are.
-    pub fn bytes(&mut self, bytes: &[u8]) {
-        // SAFETY: The file is valid and ours. If there is no room, the kernel starts again with more.
-        unsafe { bindings::seq_write(self.0, bytes.as_ptr().cast(), bytes.len()) };
-    }
-}
-
-impl fmt::Write for Seq<'_> {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        self.bytes(text.as_bytes());
-        Ok(())
-    }
-}
 
 /// The file that each device of a driver has in the driver's directory; it has the device's name.
 pub trait DeviceFile<T: Master>: 'static {
@@ -94,8 +75,13 @@ unsafe extern "C" fn show<T: Master, F: DeviceFile<T>>(
 ) -> i32 {
     // SAFETY: The file belongs to a device of driver `T`, and is not removed before this returns;
     // see `publish`. The `seq_file` is ours during the call.
-    let (dev, seq) = unsafe { (Dev::<T>::from_raw((*seq).private.cast()), &mut *seq) };
-    F::show(dev, &mut Seq(seq));
+    let (dev, mut seq) = unsafe {
+        (
+            Dev::<T>::from_raw((*seq).private.cast()),
+            Seq::from_raw(seq),
+        )
+    };
+    F::show(dev, &mut seq);
     0
 }
 

@@ -116,6 +116,8 @@ test_reading_while_the_bond_goes() {
 	ip link delete b7
 	# The file is gone; a file that is open reads as nothing or fails, and nothing else happens.
 	cat <&9 &>/dev/null || :
+	# Closing it takes code of the module.
+	fails_with "in use" rmmod bonding
 	exec 9<&-
 	unload
 	[[ ! -e $DEBUG/bonding ]]

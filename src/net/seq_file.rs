@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Files that are read from their beginning to their end.
+//!
+//! C header: [`include/linux/seq_file.h`](srctree/include/linux/seq_file.h)
+
+use crate::bindings;
+use core::fmt;
+
+/// What a file shows (`struct seq_file`). It may be of any length.
+pub struct Seq<'a>(&'a mut bindings::seq_file);
+
+impl<'a> Seq<'a> {
+    /// # Safety
+    ///
+    /// The file must be valid, and the caller's, for as long as the value is used.
+    pub(crate) unsafe fn from_raw(file: *mut bindings::seq_file) -> Self {
+        // SAFETY: By the caller's promise.
+        Seq(unsafe { &mut *file })
+    }
+
+    /// Writes bytes as they are.
+    pub fn bytes(&mut self, bytes: &[u8]) {
+        // SAFETY: The file is valid and ours. If there is no room, the kernel starts again with more.
+        unsafe { bindings::seq_write(self.0, bytes.as_ptr().cast(), bytes.len()) };
+    }
+}
+
+impl fmt::Write for Seq<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.bytes(text.as_bytes());
+        Ok(())
+    }
+}
