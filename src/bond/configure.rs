@@ -156,7 +156,7 @@ fn commit(
     dev: &BondDev,
     id: OptionId,
     config: &Config,
-    effects: Effects,
+    mut effects: Effects,
     value: Value,
     rtnl: &Rtnl,
 ) -> core::result::Result<(), Refused> {
@@ -180,7 +180,7 @@ fn commit(
         set_roles(dev, Source::Plain, rtnl);
     }
     if effects.primary {
-        name_primary(dev, config.primary, rtnl);
+        effects.reselect |= name_primary(dev, config.primary, rtnl);
     }
     if effects.probes {
         arp::options_changed(dev, &before, config, rtnl);
@@ -201,14 +201,17 @@ fn commit(
     Ok(())
 }
 
-/// Finds the slave that has the name of the primary.
-fn name_primary(dev: &BondDev, name: Option<IfName>, rtnl: &Rtnl) {
+/// Finds the slave that has the name of the primary. Returns whether an active slave is to be chosen: not where
+/// a name was only noted down for a slave to come, and no slave was the primary before.
+fn name_primary(dev: &BondDev, name: Option<IfName>, rtnl: &Rtnl) -> bool {
+    let before = dev.slot(rtnl, Slot::Primary);
     let primary = name.and_then(|name| {
         dev.lowers(rtnl)
             .find(|slave| slave.dev().name().as_bytes() == name.as_bytes())
     });
     dev.set_slot(rtnl, Slot::Primary, primary);
     dev.data().force_primary.set(rtnl, primary.is_some());
+    name.is_none() || primary.is_some() || before.is_some()
 }
 
 fn command(

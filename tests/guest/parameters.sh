@@ -98,6 +98,12 @@ test_primary_parameter_names_a_later_slave() {
 	is "$(option bond0 primary)" b0
 }
 
+test_empty_primary_is_none() {
+	load mode=1 primary= primary_reselect=1
+	is "$(option bond0 primary)" ""
+	is "$(option bond0 primary_reselect)" "better 1"
+}
+
 test_numbers_name_the_same_values() {
 	load mode=1 primary=eth7 primary_reselect=1 fail_over_mac=2
 	is "$(option bond0 mode)" "active-backup 1"

@@ -322,7 +322,7 @@ fn effects_say_what_there_is_to_do() {
     assert!(effects(OptionId::MinLinks, "1").carrier);
     assert!(effects(OptionId::PrimaryReselect, "failure").reselect);
     let primary = effects(OptionId::Primary, "eth0");
-    assert!(primary.primary && primary.reselect && !primary.command);
+    assert!(primary.primary && !primary.reselect && !primary.command);
     assert!(effects(OptionId::Slaves, "+eth0").command);
     assert!(effects(OptionId::ActiveSlave, "eth0").command);
     assert_eq!(effects(OptionId::NumGratArp, "2"), Default::default());

@@ -69,6 +69,18 @@ fn a_usual_set_of_parameters_is_taken() {
 }
 
 #[test]
+fn an_empty_primary_is_none() {
+    let config = silent(RawParams {
+        mode: Some(b"1"),
+        primary: Some(b""),
+        primary_reselect: Some(b"failure"),
+        ..RawParams::default()
+    });
+    assert_eq!(config.primary, None);
+    assert_eq!(config.primary_reselect, Reselect::Failure);
+}
+
+#[test]
 fn numbers_out_of_range_are_reset_with_a_warning() {
     let (config, warnings) = warned(RawParams {
         max_bonds: -1,

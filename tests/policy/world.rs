@@ -258,12 +258,13 @@ impl World {
 
     /// Names a primary slave, enslaved or not, or none.
     pub(crate) fn set_primary(&mut self, primary: Option<u32>) {
+        let before = self.group.primary;
         self.primary = primary;
         self.group.primary = primary.filter(|&key| self.has(key));
         self.group.force_primary |= self.group.primary.is_some();
         let effects = policy::Effects {
             primary: true,
-            reselect: true,
+            reselect: primary.is_none() || self.group.primary.is_some() || before.is_some(),
             ..Default::default()
         };
         self.event(Event::OptionsChanged { effects });

@@ -40,7 +40,8 @@ pub struct Effects {
     pub slave_flags: bool,
     /// The mode was set: drop what was left to do in the one before.
     pub mode: bool,
-    /// Find the slave that has the name of `primary`, if any.
+    /// Find the slave that has the name of `primary`, if any. Unless there was none before and is none now,
+    /// choose the active slave again.
     pub primary: bool,
     /// Carry out the command in the value: `slaves`, `active_slave`, `queue_id`, `prio`.
     pub command: bool,
@@ -194,7 +195,6 @@ impl Config {
                 if id == OptionId::Primary {
                     self.primary = name;
                     effects.primary = true;
-                    effects.reselect = true;
                 } else {
                     effects.command = true;
                 }

@@ -267,7 +267,10 @@ impl Config {
             option: OptionId::Primary,
             given,
         };
-        self.primary = Some(IfName::new(name).ok_or(invalid)?);
+        // No name is no primary slave.
+        if !name.is_empty() {
+            self.primary = Some(IfName::new(name).ok_or(invalid)?);
+        }
         if let Some(number) = text(OptionId::PrimaryReselect, raw.primary_reselect)? {
             self.primary_reselect = Reselect::from_number(number).unwrap_or(Reselect::Always);
         }

@@ -197,6 +197,21 @@ test_delays_without_link_events() {
 	log_gap "slave a0.: link status up, enabling" "slave a0.: link status definitely up" 2000 2400
 }
 
+# A name that no slave has is noted down for one to come; the traffic stays where somebody has sent it.
+test_primary_that_is_no_slave_yet() {
+	start miimon 100
+	set_option b7 active_slave b0
+	set_option b7 primary eth9
+	active b7 b0
+	# The first slave is who would be chosen again.
+	set_option b7 primary ""
+	wait_for 10 "a0 to be the active slave" active b7 a0
+	set_option b7 active_slave b0
+	set_option b7 primary b0
+	set_option b7 primary eth9
+	wait_for 10 "a0 to be the active slave" active b7 a0
+}
+
 # The same where the option changes while a delay runs.
 test_link_events_off_within_a_delay() {
 	ours_only "has no link_events"
