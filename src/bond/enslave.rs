@@ -13,7 +13,7 @@ use kernel::prelude::*;
 use net::dev_addr::AddrAssign;
 use net::errno::eopnotsupp;
 use net::link_type::LinkLayer;
-use net::lower::{LagHash, LagTx};
+use net::lower::{LagHash, LagTx, Role};
 use net::netdev_features::Features;
 use net::netdevice::{NetDevice, ARPHRD_CAN, ARPHRD_ETHER, ARPHRD_INFINIBAND};
 use net::netlink::ExtAck;
@@ -57,8 +57,10 @@ pub(crate) fn enslave(
     } else {
         dev.mtu()
     };
-    give_mtu(device, mtu, rtnl)
-        .map_err(|err| refusal.because(err, c"Device cannot have the MTU of the bond"))?;
+    give_mtu(device, mtu, rtnl).map_err(|err| {
+        refusal.log(err, "calling dev_set_mtu");
+        refusal.because(err, c"Device cannot have the MTU of the bond")
+    })?;
     let undo_mtu = Undo::new(|| {
         let _ = device.set_mtu(rtnl, original_mtu);
     });
@@ -99,7 +101,7 @@ pub(crate) fn enslave(
     let undo_addrconf = Undo::new(|| device.set_no_addrconf(rtnl, false));
     device
         .open(rtnl, extack)
-        .inspect_err(|err| refusal.log(*err, "opening it"))?;
+        .inspect_err(|err| refusal.failed(*err, "Opening slave failed"))?;
     let was_bonding = device.is_bonding();
     device.set_bonding(rtnl, true);
     let undo_open = Undo::new(|| {
@@ -108,7 +110,7 @@ pub(crate) fn enslave(
     });
     device
         .add_vlans_of(rtnl, dev)
-        .inspect_err(|err| refusal.log(*err, "adding the VLAN ids of the bond"))?;
+        .inspect_err(|err| refusal.failed(*err, "Couldn't add bond vlan ids"))?;
     let undo_vlans = Undo::new(|| device.del_vlans_of(rtnl, dev));
 
     let carrier = monitor::carrier(device, &config, false, rtnl);
@@ -123,7 +125,12 @@ pub(crate) fn enslave(
     }
     xdp::join(dev, device, extack, rtnl)?;
     let undo_xdp = Undo::new(|| xdp::leave(dev, device, rtnl));
-    let slave = SlaveDev::link_up(dev, device, data, lag_tx(&config), extack, rtnl)?;
+    let flags = SlaveFlags::of(config.mode, false, config.all_slaves_active);
+    let role = Role {
+        backup: flags.backup,
+        inactive: flags.inactive,
+    };
+    let slave = SlaveDev::link_up(dev, device, data, (role, lag_tx(&config)), extack, rtnl)?;
     if dev.is_polled(rtnl) && slave.poll(rtnl).is_err() {
         slave.unlink(rtnl);
         return Err(refusal.because(
@@ -147,8 +154,6 @@ pub(crate) fn enslave(
 fn join(dev: &BondDev, slave: &SlaveDev, config: &Config, rtnl: &Rtnl) {
     let device = slave.dev();
     read_link_settings(slave, false, rtnl);
-    let flags = SlaveFlags::of(config.mode, false, config.all_slaves_active);
-    slave.set_role(rtnl, flags.backup, flags.inactive);
     arp::give_time(slave);
     arp::admit(dev, slave, rtnl);
 
@@ -270,6 +275,15 @@ impl Refusal<'_> {
         err
     }
 
+    fn failed(&self, err: Error, what: &str) {
+        let errno = err.to_errno();
+        netdev_err!(
+            self.dev,
+            "{}",
+            Of(self.device, format_args!("{what}: error {errno}"))
+        );
+    }
+
     fn log(&self, err: Error, what: &str) {
         let errno = err.to_errno();
         netdev_err!(
@@ -350,7 +364,8 @@ fn admit(
                 "{}",
                 Of(
                     device,
-                    "Setting fail_over_mac to active, because the slave keeps its hardware address"
+                    "Setting fail_over_mac to active for active-backup mode, because the slave keeps \
+                     its hardware address"
                 )
             );
             let config = Config { fail_over_mac: FailOverMac::Active, ..*config };

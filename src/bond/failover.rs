@@ -134,6 +134,7 @@ fn report(
     }
     let port = slave.data().port();
     let role = match (config.mode.uses_primary(), slave.is_backup()) {
+        (false, _) if config.is_probed() => Role::Probed,
         (false, _) => Role::Member,
         (true, false) => Role::Active,
         (true, true) => Role::Backup,

@@ -8,6 +8,7 @@ use core::sync::atomic::{AtomicI32, AtomicU16, AtomicU8, Ordering};
 use kernel::new_spinlock;
 use kernel::prelude::*;
 use kernel::sync::SpinLock;
+use net::lower::Role;
 use net::netdevice::{LinkSettings, Stats};
 use net::notifier::BondingInfo;
 use net::published::Slot;
@@ -246,7 +247,13 @@ pub(super) fn set_role(
     rtnl: &Rtnl,
 ) {
     let was_backup = slave.is_backup();
-    slave.set_role(rtnl, flags.backup, flags.inactive);
+    slave.set_role(
+        rtnl,
+        Role {
+            backup: flags.backup,
+            inactive: flags.inactive,
+        },
+    );
     if was_backup != flags.backup {
         tell(dev, slave, source, rtnl);
     }

@@ -71,6 +71,15 @@ impl LagHash {
     }
 }
 
+/// What a lower device is to its master, for other kernel code (`struct slave` in `include/net/bonding.h`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Role {
+    /// It is no one to send through.
+    pub backup: bool,
+    /// What it receives is not the master's.
+    pub inactive: bool,
+}
+
 /// A lower device of a master of driver `T`, and the driver's data about it.
 ///
 /// `rx_handler_data` and the private pointer of the core's adjacency point to it.
@@ -173,8 +182,8 @@ impl<T: Master> Lower<T> {
     }
 
     /// Publishes both.
-    pub fn set_role(&self, _rtnl: &Rtnl, backup: bool, inactive: bool) {
-        self.head.set_bits(backup, inactive);
+    pub fn set_role(&self, _rtnl: &Rtnl, role: Role) {
+        self.head.set_bits(role.backup, role.inactive);
     }
 
     pub(crate) fn is_linked_to(&self, master: &Dev<T>) -> bool {
@@ -182,12 +191,12 @@ impl<T: Master> Lower<T> {
     }
 
     /// Links `dev` below `master`: takes its received packets, tells the core and the notifier chain
-    /// (`NETDEV_CHANGEUPPER`), and adds it to the master's list. May sleep.
+    /// (`NETDEV_CHANGEUPPER`), and adds it to the master's list. May sleep. Listeners find it in the role given.
     pub fn link_up<'a, E>(
         master: &'a Dev<T>,
         dev: &'a NetDevice,
         data: impl PinInit<T::Lower, E>,
-        tx: LagTx,
+        (role, tx): (Role, LagTx),
         extack: Option<&ExtAck>,
         rtnl: &'a Rtnl,
     ) -> Result<&'a Lower<T>>
@@ -200,6 +209,7 @@ impl<T: Master> Lower<T> {
         // SAFETY: Just made from a box; from here on it is freed by `dispose` only, which waits
         // until RTNL was dropped.
         let lower: &'a Lower<T> = unsafe { &*raw };
+        lower.set_role(rtnl, role);
 
         // SAFETY: RTNL is held; the data outlive the handler, which `unlink` takes away.
         let res = to_result(unsafe {

@@ -218,6 +218,8 @@ pub enum Role {
     Backup,
     /// A slave of a bond that uses all of them alike.
     Member,
+    /// The same, watched by the ARP monitor.
+    Probed,
 }
 
 /// The line of the kernel log about a transition, in the words of the in-tree driver, without the
@@ -241,7 +243,7 @@ impl fmt::Display for TransitionMessage {
                 let role = match self.role {
                     Role::Active => "active ",
                     Role::Backup => "backup ",
-                    Role::Member => "",
+                    Role::Member | Role::Probed => "",
                 };
                 write!(
                     f,
@@ -251,6 +253,10 @@ impl fmt::Display for TransitionMessage {
             Transition::UpAgain { after_ms } => {
                 write!(f, "link status up again after {after_ms} ms")
             }
+            Transition::WentDown if self.role == Role::Probed => {
+                f.write_str("interface is now down")
+            }
+            Transition::WentUp if self.role == Role::Probed => f.write_str("interface is now up"),
             Transition::WentDown => f.write_str("link status definitely down, disabling slave"),
             Transition::GoingUp { ms } => write!(f, "link status up, enabling it in {ms} ms"),
             Transition::DownAgain { after_ms } => {

@@ -9,8 +9,8 @@ use crate::options::Config;
 /// The time between two IGMP reports in milliseconds (`HZ/5` in the in-tree driver).
 const IGMP_INTERVAL: Millis = 200;
 
-/// The time between two peer notifications where there is no `miimon` to give one, in milliseconds:
-/// the interval that the documentation recommends for `miimon`.
+/// The time between two peer notifications where there is no monitor to give one, in milliseconds: the interval
+/// that the documentation recommends for `miimon`.
 const DEFAULT_INTERVAL: Millis = 100;
 
 /// What is to be announced after the active slave has changed.
@@ -71,11 +71,12 @@ impl Countdown {
     };
 
     /// Peer notifications: `num_grat_arp` of them, the first one at once, then one every
-    /// `peer_notif_delay`, or every `miimon` if that is 0, or every 100 ms if both are.
+    /// `peer_notif_delay`, or at the pace of the monitor (`miimon` or `arp_interval`) if that is slower, or every
+    /// 100 ms without any.
     pub fn peers(config: &Config, now: Millis) -> Countdown {
-        let pace = match config.miimon {
-            0 => DEFAULT_INTERVAL,
-            miimon => Millis::from(miimon),
+        let pace = match (config.miimon, config.arp_interval) {
+            (0, 0) => DEFAULT_INTERVAL,
+            (0, interval) | (interval, _) => Millis::from(interval),
         };
         let interval = pace.max(config.peer_notif_delay_ms());
         Countdown {

@@ -170,6 +170,14 @@ fn messages_are_those_of_the_in_tree_driver() {
         message(Transition::WentUp, Role::Active),
         "link status definitely up, 10000 Mbps full duplex"
     );
+    assert_eq!(
+        message(Transition::WentDown, Role::Probed),
+        "interface is now down"
+    );
+    assert_eq!(
+        message(Transition::WentUp, Role::Probed),
+        "interface is now up"
+    );
     let unknown = TransitionMessage {
         transition: Transition::WentUp,
         role: Role::Active,

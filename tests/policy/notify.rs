@@ -51,7 +51,17 @@ fn peer_notif_delay_stretches_the_pace() {
 }
 
 #[test]
-fn without_miimon_the_pace_is_100_ms() {
+fn the_arp_monitor_gives_the_pace_too() {
+    let options = [(OptionId::NumGratArp, 3), (OptionId::ArpInterval, 1000)];
+    let config = config(Mode::ActiveBackup, &options);
+    assert_eq!(
+        times(Countdown::peers(&config, 5), |_| true),
+        [5, 1005, 2005]
+    );
+}
+
+#[test]
+fn without_a_monitor_the_pace_is_100_ms() {
     let config = config(Mode::ActiveBackup, &[(OptionId::NumUnsolNa, 2)]);
     assert_eq!(times(Countdown::peers(&config, 7), |_| true), [7, 107]);
 }
