@@ -384,6 +384,12 @@ struct workqueue_struct *nh_alloc_workqueue(const char *name)
 	return alloc_workqueue("%s", WQ_MEM_RECLAIM | WQ_UNBOUND, 0, name);
 }
 
+/* One work at a time, for those that wait for RTNL. */
+struct workqueue_struct *nh_alloc_free_workqueue(const char *name)
+{
+	return alloc_ordered_workqueue("%s-free", 0, name);
+}
+
 void nh_init_delayed_work(struct delayed_work *work, work_func_t func)
 {
 	INIT_DELAYED_WORK(work, func);

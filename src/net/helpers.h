@@ -85,6 +85,7 @@ u32 nh_random_u32(void);
 
 /* workqueue.h, spinlock.h, rcupdate.h */
 struct workqueue_struct *nh_alloc_workqueue(const char *name);
+struct workqueue_struct *nh_alloc_free_workqueue(const char *name);
 void nh_init_delayed_work(struct delayed_work *work, work_func_t func);
 void nh_init_rcu_work(struct rcu_work *work, work_func_t func);
 bool nh_mod_delayed_work(struct workqueue_struct *wq, struct delayed_work *work,

@@ -301,7 +301,7 @@ impl<T: Master> Lower<T> {
     fn dispose(&self) {
         // SAFETY: The work was initialised by `new` and is queued once: by a `link_up` that failed,
         // or by the first `unlink`.
-        unsafe { bindings::queue_rcu_work(T::registry().wq(), self.free.get()) };
+        unsafe { bindings::queue_rcu_work(T::registry().free_wq(), self.free.get()) };
     }
 }
 

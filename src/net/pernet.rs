@@ -193,7 +193,9 @@ unsafe extern "C" fn init<P: PerNet>(net: *mut bindings::net) -> i32 {
             GFP_KERNEL,
         )?;
         if !part.file.is_present() {
-            // SAFETY: The namespace is alive and the name is NUL-terminated.
+            // Under which the names of devices stay as they are.
+            let _rtnl = rtnl::lock();
+            // SAFETY: The namespace is alive, the name is NUL-terminated, and RTNL is held.
             P::file_exists(unsafe {
                 bindings::netdev_name_in_use(net.as_ptr(), P::File::NAME.as_char_ptr())
             });

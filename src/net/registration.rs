@@ -13,11 +13,14 @@ use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 use kernel::error::{code::*, Result};
 use kernel::prelude::*;
 use kernel::str::CStrExt;
+use kernel::time::delay::fsleep;
+use kernel::time::Delta;
 
 /// Where a driver's registration is found by its devices. Made as a static by the driver.
 pub struct Registry<T: Master> {
     pub(crate) ops: AtomicPtr<Ops<T>>,
     wq: AtomicPtr<bindings::workqueue_struct>,
+    free_wq: AtomicPtr<bindings::workqueue_struct>,
     /// How many devices there are.
     pub(crate) devices: AtomicU32,
     pub(crate) poller: Poller<T>,
@@ -30,6 +33,7 @@ impl<T: Master> Registry<T> {
         Self {
             ops: AtomicPtr::new(ptr::null_mut()),
             wq: AtomicPtr::new(ptr::null_mut()),
+            free_wq: AtomicPtr::new(ptr::null_mut()),
             devices: AtomicU32::new(0),
             poller: Poller::new(),
         }
@@ -44,30 +48,60 @@ impl<T: Master> Registry<T> {
     pub(crate) fn wq(&self) -> *mut bindings::workqueue_struct {
         self.wq.load(Ordering::Acquire)
     }
+
+    /// The queue of those who wait for RTNL, one at a time: as many as there are lower devices would keep
+    /// the others from running. As [`Self::wq`].
+    pub(crate) fn free_wq(&self) -> *mut bindings::workqueue_struct {
+        self.free_wq.load(Ordering::Acquire)
+    }
+}
+
+/// A queue that is destroyed when dropped, after what is queued has run.
+struct Queue(*mut bindings::workqueue_struct);
+
+impl Queue {
+    fn new(queue: *mut bindings::workqueue_struct) -> Result<Self> {
+        if queue.is_null() {
+            return Err(ENOMEM);
+        }
+        Ok(Queue(queue))
+    }
+
+    fn into_raw(self) -> *mut bindings::workqueue_struct {
+        core::mem::ManuallyDrop::new(self).0
+    }
+}
+
+impl Drop for Queue {
+    fn drop(&mut self) {
+        // SAFETY: Allocated by whoever made this, and ours; nobody queues more.
+        unsafe { bindings::destroy_workqueue(self.0) };
+    }
 }
 
 /// A driver that is registered. Dropping it undoes that, after all devices have gone.
 pub struct Registration<T: Master>(PhantomData<T>);
 
 impl<T: Master> Registration<T> {
-    /// Registers the driver; one registration at a time. `name` is that of its workqueue. May sleep.
+    /// Registers the driver; one registration at a time. `name` is that of its workqueues. May sleep.
     pub fn new(name: &'static CStr, ops: &'static Ops<T>) -> Result<Self> {
         let registry = T::registry();
         // SAFETY: The name is NUL-terminated.
-        let wq = unsafe { bindings::nh_alloc_workqueue(name.as_char_ptr()) };
-        if wq.is_null() {
-            return Err(ENOMEM);
-        }
+        let wq = Queue::new(unsafe { bindings::nh_alloc_workqueue(name.as_char_ptr()) })?;
+        // SAFETY: As above.
+        let free_wq = Queue::new(unsafe { bindings::nh_alloc_free_workqueue(name.as_char_ptr()) })?;
         let none = ptr::null_mut();
         if registry
             .wq
-            .compare_exchange(none, wq, Ordering::AcqRel, Ordering::Relaxed)
+            .compare_exchange(none, wq.0, Ordering::AcqRel, Ordering::Relaxed)
             .is_err()
         {
-            // SAFETY: Allocated above, and nobody has seen it.
-            unsafe { bindings::destroy_workqueue(wq) };
             return Err(EBUSY);
         }
+        let _ = wq.into_raw();
+        registry
+            .free_wq
+            .store(free_wq.into_raw(), Ordering::Release);
         // SAFETY: There was no registration, so that this is the first, or `drop` has stopped it.
         unsafe { registry.poller.start() };
         registry
@@ -80,20 +114,21 @@ impl<T: Master> Registration<T> {
 impl<T: Master> Drop for Registration<T> {
     fn drop(&mut self) {
         let registry = T::registry();
-        if registry.devices.load(Ordering::Acquire) != 0 {
-            // Their work and their lower devices need the queue: better to leave it to them.
-            kernel::pr_err!("a driver went away before its devices\n");
-            return;
+        // Who deletes a device may still be at it: when the namespaces have taken their leave it is off the list,
+        // but not gone.
+        while registry.devices.load(Ordering::Acquire) != 0 {
+            fsleep(Delta::from_millis(10));
         }
         registry.ops.store(ptr::null_mut(), Ordering::Release);
         // SAFETY: `new` has started it.
         unsafe { registry.poller.stop() };
         // SAFETY: Waits for the grace periods after which lower devices are queued to be freed.
         unsafe { bindings::rcu_barrier() };
-        let wq = registry.wq.load(Ordering::Acquire);
-        // SAFETY: Allocated by `new`; destroying it finishes what is queued, and no device is left,
-        // which might queue more.
-        unsafe { bindings::destroy_workqueue(wq) };
+        // What is queued is finished; no device is left, which might queue more.
+        drop(Queue(
+            registry.free_wq.swap(ptr::null_mut(), Ordering::AcqRel),
+        ));
+        drop(Queue(registry.wq.load(Ordering::Acquire)));
         registry.wq.store(ptr::null_mut(), Ordering::Release);
     }
 }
