@@ -97,9 +97,9 @@ writer_sysfs() {
 	skim $SYSFS/$ANY/bonding/* $SYSFS/*/bonding_slave/* /proc/net/bonding/* /sys/kernel/debug/bonding/*/events
 }
 
-# batch FUNCTION: thirty commands of ip in one process. It looks up a name once, so not more.
+# batch FUNCTION: some commands of ip in one process. It looks up a name once, so not more.
 batch() {
-	for _ in {1..30}; do $1; done | ip -force -batch -
+	for _ in {1..8}; do $1; done | ip -force -batch -
 }
 
 writer_netlink() {
