@@ -6,14 +6,15 @@ use super::address::{addr_of, restore, steal_addr};
 use super::device::{all_have_addrs, give_mtu, give_rx_flags, owe_lists};
 use super::failover::{self, Source};
 use super::message::Of;
-use super::slave::{read_link_settings, tell, Key, Slave};
+use super::slave::{read_link_settings, role, tell, Key, Slave};
 use super::{arp, history, link_type, monitor, xdp, Bond, BondDev, SlaveDev};
 use core::ffi::CStr;
+use core::fmt;
 use kernel::prelude::*;
 use net::dev_addr::AddrAssign;
 use net::errno::eopnotsupp;
 use net::link_type::LinkLayer;
-use net::lower::{LagHash, LagTx, Role};
+use net::lower::{LagHash, LagTx};
 use net::netdev_features::Features;
 use net::netdevice::{NetDevice, ARPHRD_CAN, ARPHRD_ETHER, ARPHRD_INFINIBAND};
 use net::netlink::ExtAck;
@@ -126,11 +127,8 @@ pub(crate) fn enslave(
     xdp::join(dev, device, extack, rtnl)?;
     let undo_xdp = Undo::new(|| xdp::leave(dev, device, rtnl));
     let flags = SlaveFlags::of(config.mode, false, config.all_slaves_active);
-    let role = Role {
-        backup: flags.backup,
-        inactive: flags.inactive,
-    };
-    let slave = SlaveDev::link_up(dev, device, data, (role, lag_tx(&config)), extack, rtnl)?;
+    let lag = (role(flags), lag_tx(&config));
+    let slave = SlaveDev::link_up(dev, device, data, lag, extack, rtnl)?;
     if dev.is_polled(rtnl) && slave.poll(rtnl).is_err() {
         slave.unlink(rtnl);
         return Err(refusal.because(
@@ -265,32 +263,25 @@ impl Refusal<'_> {
             Some(extack) => extack.set_msg(msg),
             None => {
                 let text = msg.to_str().unwrap_or("cannot be enslaved");
-                netdev_err!(
-                    self.dev,
-                    "{}",
-                    Of(self.device, format_args!("Error: {text}"))
-                );
+                self.print(format_args!("Error: {text}"));
             }
         }
         err
     }
 
+    /// Logs that something could not be done, in the words of the in-tree driver, which has no number there.
     fn failed(&self, err: Error, what: &str) {
         let errno = err.to_errno();
-        netdev_err!(
-            self.dev,
-            "{}",
-            Of(self.device, format_args!("{what}: error {errno}"))
-        );
+        self.print(format_args!("{what}: error {errno}"));
     }
 
     fn log(&self, err: Error, what: &str) {
         let errno = err.to_errno();
-        netdev_err!(
-            self.dev,
-            "{}",
-            Of(self.device, format_args!("Error {errno} {what}"))
-        );
+        self.print(format_args!("Error {errno} {what}"));
+    }
+
+    fn print(&self, text: fmt::Arguments<'_>) {
+        netdev_err!(self.dev, "{}", Of(self.device, text));
     }
 }
 

@@ -238,6 +238,14 @@ pub(super) fn read_link_settings(slave: &SlaveDev, locked: bool, rtnl: &Rtnl) {
     set_port(slave, port, rtnl);
 }
 
+/// What these flags say of a slave to other kernel code.
+pub(super) fn role(flags: SlaveFlags) -> Role {
+    Role {
+        backup: flags.backup,
+        inactive: flags.inactive,
+    }
+}
+
 /// Gives a slave the role that it has now, and tells of a change.
 pub(super) fn set_role(
     dev: &BondDev,
@@ -247,13 +255,7 @@ pub(super) fn set_role(
     rtnl: &Rtnl,
 ) {
     let was_backup = slave.is_backup();
-    slave.set_role(
-        rtnl,
-        Role {
-            backup: flags.backup,
-            inactive: flags.inactive,
-        },
-    );
+    slave.set_role(rtnl, role(flags));
     if was_backup != flags.backup {
         tell(dev, slave, source, rtnl);
     }
