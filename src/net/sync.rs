@@ -91,7 +91,7 @@ unsafe impl<T: Send> Sync for BhLock<T> {}
 // SAFETY: The data may be sent, and the lock is not held while the object is.
 unsafe impl<T: Send> Send for BhLock<T> {}
 
-impl<T: Copy> BhLock<T> {
+impl<T> BhLock<T> {
     /// Makes a lock around `data`.
     pub fn new(data: T) -> impl PinInit<Self> {
         pin_init!(Self {
@@ -103,26 +103,28 @@ impl<T: Copy> BhLock<T> {
         })
     }
 
-    /// Returns a copy of the data. Any context but hard interrupts.
-    pub fn get(&self) -> T {
+    /// Runs a function, which must not sleep, with the data. Any context but hard interrupts.
+    pub fn with<R>(&self, run: impl FnOnce(&mut T) -> R) -> R {
         // SAFETY: The lock was initialised by `new`, the only way to make one; the data are ours
         // while it is held.
         unsafe {
             bindings::nh_spin_lock_bh(self.lock.get());
-            let data = *self.data.get();
+            let res = run(&mut *self.data.get());
             bindings::nh_spin_unlock_bh(self.lock.get());
-            data
+            res
         }
+    }
+}
+
+impl<T: Copy> BhLock<T> {
+    /// Returns a copy of the data. Any context but hard interrupts.
+    pub fn get(&self) -> T {
+        self.with(|data| *data)
     }
 
     /// Replaces the data. Any context but hard interrupts.
     pub fn set(&self, data: T) {
-        // SAFETY: As in `get`.
-        unsafe {
-            bindings::nh_spin_lock_bh(self.lock.get());
-            *self.data.get() = data;
-            bindings::nh_spin_unlock_bh(self.lock.get());
-        }
+        self.with(|place| *place = data);
     }
 }
 

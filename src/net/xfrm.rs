@@ -6,7 +6,10 @@
 //! [`include/linux/netdevice.h`](srctree/include/linux/netdevice.h) (`struct xfrmdev_ops`)
 //!
 //! A state is in one lower device at a time, `xso.real_dev`, which is written under the mutex of
-//! [`States`] and the lock of the state, so that either is enough to read it.
+//! [`States`] and the spinlock inside, so that either is enough to read it. The stack deletes a state
+//! with its lock held or without, at any time, so that whether the device knows is noted down here.
+//!
+//! The order of locks: the mutex, the lock of a state, the spinlock.
 
 use crate::bindings;
 use crate::device::{Dev, Master};
@@ -16,6 +19,7 @@ use crate::netdevice::NetDevice;
 use crate::netlink::ExtAck;
 use crate::rcu::Rcu;
 use crate::rtnl::Rtnl;
+use crate::sync::BhLock;
 use core::ptr;
 use kernel::error::{from_result, to_result, Result};
 use kernel::new_mutex;
@@ -25,55 +29,179 @@ use kernel::sync::Mutex;
 /// The states of a master.
 #[pin_data]
 pub struct States {
+    /// For whoever adds, moves or frees states.
     #[pin]
-    first: Mutex<Option<KBox<Node>>>,
+    moving: Mutex<()>,
+    /// Changed under both locks, but for what the nodes say.
+    #[pin]
+    nodes: BhLock<KVVec<Node>>,
 }
 
+#[derive(Clone, Copy)]
 struct Node {
     state: *mut bindings::xfrm_state,
-    next: Option<KBox<Node>>,
+    /// The stack has deleted it, and so has the device that holds it.
+    deleted: bool,
 }
 
-// SAFETY: The state is used under the mutex of `States`, by whoever holds that, and exists as long as
-// the node, see `state_free`.
+// SAFETY: The state is used under the locks of `States`, and exists as long as the node, see `state_free`.
 unsafe impl Send for Node {}
+
+fn is_deleted(nodes: &[Node], state: *mut bindings::xfrm_state) -> bool {
+    nodes.iter().any(|node| node.state == state && node.deleted)
+}
 
 impl States {
     /// Makes the place for the states of a device that is new.
     pub fn new() -> impl PinInit<Self> {
         pin_init!(Self {
-            first <- new_mutex!(None),
+            moving <- new_mutex!(()),
+            nodes <- BhLock::new(KVVec::new()),
         })
+    }
+
+    /// Makes room for one more. The mutex is held.
+    fn make_room(&self) -> Result {
+        let (len, capacity) = self.nodes.with(|nodes| (nodes.len(), nodes.capacity()));
+        if len < capacity {
+            return Ok(());
+        }
+        let room = len.saturating_mul(2).saturating_add(8);
+        let mut nodes = KVVec::with_capacity(room, GFP_KERNEL)?;
+        self.nodes.with(|old| {
+            for node in old.iter() {
+                // There is room for all of them.
+                let _ = nodes.push_within_capacity(*node);
+            }
+            core::mem::swap(old, &mut nodes);
+        });
+        Ok(())
+    }
+
+    /// Runs a function for each state. The mutex is held.
+    fn each(&self, mut run: impl FnMut(*mut bindings::xfrm_state)) {
+        let mut at = 0usize;
+        while let Some(node) = self.nodes.with(|nodes| nodes.get(at).copied()) {
+            run(node.state);
+            at = at.saturating_add(1);
+        }
     }
 
     /// Has no device hold a state that this one holds now. May sleep.
     pub(crate) fn take_from(&self, dev: &NetDevice, _rtnl: &Rtnl) {
-        let first = self.first.lock();
-        let mut node = first.as_ref();
-        while let Some(this) = node {
+        let _moving = self.moving.lock();
+        self.each(|state| {
             // SAFETY: The state exists as long as its node, and the mutex is held; the device is
             // allocated, and it is the one that holds the state.
             unsafe {
-                if (*this.state).xso.real_dev == dev.as_ptr() {
-                    let _ = move_state(this.state, None);
+                if (*state).xso.real_dev == dev.as_ptr() {
+                    let _ = self.move_state(state, None);
                 }
             }
-            node = this.next.as_ref();
-        }
+        });
     }
 
     /// Has another device hold the states, or none.
     fn move_to(&self, dev: Option<&NetDevice>) -> u32 {
         let mut failed = 0u32;
-        let first = self.first.lock();
-        let mut node = first.as_ref();
-        while let Some(this) = node {
+        let _moving = self.moving.lock();
+        self.each(|state| {
             // SAFETY: The state exists as long as its node, and the mutex is held. The device that
             // holds it is a linked lower device: none leaves with states (`Lower::unlink`).
-            failed = failed.saturating_add(unsafe { move_state(this.state, dev) }.is_err().into());
-            node = this.next.as_ref();
-        }
+            failed = failed.saturating_add(unsafe { self.move_state(state, dev) }.is_err().into());
+        });
         failed
+    }
+
+    /// Takes a state from the device that holds it to another.
+    ///
+    /// # Safety
+    ///
+    /// `state` must be valid, the mutex be held, and the device that holds the state be allocated.
+    unsafe fn move_state(
+        &self,
+        state: *mut bindings::xfrm_state,
+        dev: Option<&NetDevice>,
+    ) -> Result {
+        // SAFETY: By the caller's promise; with the mutex, nobody else writes the field.
+        let old = unsafe { (*state).xso.real_dev };
+        let new = dev.map_or(ptr::null_mut(), NetDevice::as_ptr);
+        if old == new {
+            return Ok(());
+        }
+        if !old.is_null() {
+            // SAFETY: By the caller's promise.
+            let ops = ops_of(unsafe { NetDevice::from_raw(old) });
+            let delete = ops.and_then(|ops| ops.xdo_dev_state_delete);
+            // SAFETY: As above; callbacks of the device that holds the state.
+            unsafe {
+                self.locked(state, |nodes| {
+                    (*state).xso.real_dev = ptr::null_mut();
+                    if let (false, Some(delete)) = (is_deleted(nodes, state), delete) {
+                        delete(old, state);
+                    }
+                });
+                if let Some(free) = ops.and_then(|ops| ops.xdo_dev_state_free) {
+                    free(old, state);
+                }
+            }
+        }
+        let Some(dev) = dev else { return Ok(()) };
+        // SAFETY: By the caller's promise; the device is allocated.
+        unsafe { self.give(state, dev, None) }
+    }
+
+    /// Has a device hold a state that no device holds; none holds one that is deleted.
+    ///
+    /// # Safety
+    ///
+    /// `state` must be valid, and the mutex be held.
+    unsafe fn give(
+        &self,
+        state: *mut bindings::xfrm_state,
+        dev: &NetDevice,
+        extack: Option<&ExtAck>,
+    ) -> Result {
+        if self.nodes.with(|nodes| is_deleted(nodes, state)) {
+            return Ok(());
+        }
+        let found = ops_of(dev).and_then(|ops| Some((ops, ops.xdo_dev_state_add?)));
+        let Some((ops, add)) = found else {
+            if let Some(extack) = extack {
+                extack.set_msg(c"bonding: Slave does not support ipsec offload");
+            }
+            return Err(eopnotsupp());
+        };
+        // SAFETY: By the caller's promise; the device is allocated.
+        unsafe {
+            to_result(add(dev.as_ptr(), state, ExtAck::as_ptr(extack)))?;
+            self.locked(state, |nodes| {
+                // If it was deleted meanwhile, nobody told this device.
+                if let (true, Some(delete)) = (is_deleted(nodes, state), ops.xdo_dev_state_delete) {
+                    delete(dev.as_ptr(), state);
+                }
+                (*state).xso.real_dev = dev.as_ptr();
+            });
+        }
+        Ok(())
+    }
+
+    /// Runs a function under the lock of a state, as the stack does where it deletes one, and the spinlock.
+    ///
+    /// # Safety
+    ///
+    /// `state` must be valid, and its lock not be held.
+    unsafe fn locked<R>(
+        &self,
+        state: *mut bindings::xfrm_state,
+        run: impl FnOnce(&[Node]) -> R,
+    ) -> R {
+        // SAFETY: By the caller's promise; the lock was initialised when the state was made.
+        unsafe { bindings::nh_spin_lock_bh(&raw mut (*state).lock) };
+        let res = self.nodes.with(|nodes| run(nodes));
+        // SAFETY: Taken above.
+        unsafe { bindings::nh_spin_unlock_bh(&raw mut (*state).lock) };
+        res
     }
 }
 
@@ -96,101 +224,11 @@ fn ops_of(dev: &NetDevice) -> Option<&'static bindings::xfrmdev_ops> {
     unsafe { (*dev.as_ptr()).xfrmdev_ops.as_ref() }
 }
 
-/// Runs a function under the lock of a state.
-///
-/// # Safety
-///
-/// `state` must be valid, and its lock not be held.
-unsafe fn locked<R>(state: *mut bindings::xfrm_state, run: impl FnOnce() -> R) -> R {
-    // SAFETY: By the caller's promise; the lock was initialised when the state was made.
-    unsafe { bindings::nh_spin_lock_bh(&raw mut (*state).lock) };
-    let res = run();
-    // SAFETY: Taken above.
-    unsafe { bindings::nh_spin_unlock_bh(&raw mut (*state).lock) };
-    res
-}
-
-/// Takes a state from the device that holds it to another.
-///
-/// # Safety
-///
-/// `state` must be valid, the mutex be held, and the device that holds the state be allocated.
-unsafe fn move_state(state: *mut bindings::xfrm_state, dev: Option<&NetDevice>) -> Result {
-    // SAFETY: By the caller's promise; with the mutex, nobody else writes the field.
-    let old = unsafe { (*state).xso.real_dev };
-    let new = dev.map_or(ptr::null_mut(), NetDevice::as_ptr);
-    if old == new {
-        return Ok(());
-    }
-    if !old.is_null() {
-        // SAFETY: By the caller's promise.
-        let ops = ops_of(unsafe { NetDevice::from_raw(old) });
-        // SAFETY: As above; a callback of the device that holds the state.
-        unsafe {
-            locked(state, || {
-                (*state).xso.real_dev = ptr::null_mut();
-                // Whoever deletes a state has told the device.
-                if let (false, Some(delete)) =
-                    (is_dead(state), ops.and_then(|ops| ops.xdo_dev_state_delete))
-                {
-                    delete(old, state);
-                }
-            });
-            if let Some(free) = ops.and_then(|ops| ops.xdo_dev_state_free) {
-                free(old, state);
-            }
-        }
-    }
-    let Some(dev) = dev else { return Ok(()) };
-    // SAFETY: By the caller's promise; the device is allocated.
-    unsafe { give(state, dev, None) }
-}
-
-/// Has a device hold a state that no device holds.
-///
-/// # Safety
-///
-/// `state` must be valid, and the mutex be held.
-unsafe fn give(
-    state: *mut bindings::xfrm_state,
-    dev: &NetDevice,
-    extack: Option<&ExtAck>,
-) -> Result {
-    let found = ops_of(dev).and_then(|ops| Some((ops, ops.xdo_dev_state_add?)));
-    let Some((ops, add)) = found else {
-        if let Some(extack) = extack {
-            extack.set_msg(c"bonding: Slave does not support ipsec offload");
-        }
-        return Err(eopnotsupp());
-    };
-    // SAFETY: By the caller's promise; the device is allocated.
-    unsafe {
-        to_result(add(dev.as_ptr(), state, ExtAck::as_ptr(extack)))?;
-        locked(state, || {
-            // If it was deleted meanwhile, nobody told the device, which had nothing yet.
-            if let (true, Some(delete)) = (is_dead(state), ops.xdo_dev_state_delete) {
-                delete(dev.as_ptr(), state);
-            }
-            (*state).xso.real_dev = dev.as_ptr();
-        });
-    }
-    Ok(())
-}
-
-/// # Safety
-///
-/// `state` must be valid.
-unsafe fn is_dead(state: *mut bindings::xfrm_state) -> bool {
-    // SAFETY: By the caller's promise; a byte.
-    let km_state = unsafe { ptr::read_volatile(&raw const (*state).km.state) };
-    u32::from(km_state) == bindings::XFRM_STATE_DEAD
-}
-
 /// The table of a driver.
 pub(crate) const fn ops<T: Master>() -> bindings::xfrmdev_ops {
     bindings::xfrmdev_ops {
         xdo_dev_state_add: Some(state_add::<T>),
-        xdo_dev_state_delete: Some(state_delete),
+        xdo_dev_state_delete: Some(state_delete::<T>),
         xdo_dev_state_free: Some(state_free::<T>),
         xdo_dev_offload_ok: Some(offload_ok::<T>),
         xdo_dev_state_advance_esn: Some(advance_esn::<T>),
@@ -217,18 +255,20 @@ unsafe extern "C" fn state_add<T: Master>(
         let dev = unsafe { Dev::<T>::from_raw(dev) };
         // SAFETY: Valid during the call, if it is there.
         let extack = unsafe { ExtAck::from_raw(extack) };
-        let node = KBox::new(Node { state, next: None }, GFP_KERNEL)?;
-        let mut first = dev.ipsec_states().first.lock();
+        let states = dev.ipsec_states();
+        let _moving = states.moving.lock();
+        states.make_room()?;
         let lower = {
             let rcu = crate::rcu::read_lock();
             Hold::new(T::ipsec_lower(dev, &rcu)?.dev())
         };
         // SAFETY: The state is valid, and the mutex is held.
-        unsafe { give(state, lower.dev(), extack)? };
-        let next = first.take();
-        let mut node = node;
-        node.next = next;
-        *first = Some(node);
+        unsafe { states.give(state, lower.dev(), extack)? };
+        let deleted = false;
+        // Room was made, and nobody can delete the state before this has returned.
+        let _ = states
+            .nodes
+            .with(|nodes| nodes.push_within_capacity(Node { state, deleted }));
         Ok(0)
     })
 }
@@ -263,24 +303,34 @@ impl Drop for Hold {
     }
 }
 
-/// The lock of the state is held.
-unsafe extern "C" fn state_delete(
-    _dev: *mut bindings::net_device,
+/// The lock of the state may be held.
+unsafe extern "C" fn state_delete<T: Master>(
+    dev: *mut bindings::net_device,
     state: *mut bindings::xfrm_state,
 ) {
-    // SAFETY: See above; with the lock, nobody writes the field, and while it is not NULL, the device
-    // is allocated.
-    unsafe {
-        let real = (*state).xso.real_dev;
-        if real.is_null() {
+    // SAFETY: See above; a state holds its device.
+    let dev = unsafe { Dev::<T>::from_raw(dev) };
+    dev.ipsec_states().nodes.with(|nodes| {
+        let Some(node) = nodes.iter_mut().find(|node| node.state == state) else {
+            return;
+        };
+        if core::mem::replace(&mut node.deleted, true) {
             return;
         }
-        if let Some(delete) =
-            ops_of(NetDevice::from_raw(real)).and_then(|ops| ops.xdo_dev_state_delete)
-        {
-            delete(real, state);
+        // SAFETY: See above; with the spinlock, nobody writes the field, and while it is not NULL, the
+        // device is allocated.
+        unsafe {
+            let real = (*state).xso.real_dev;
+            if real.is_null() {
+                return;
+            }
+            if let Some(delete) =
+                ops_of(NetDevice::from_raw(real)).and_then(|ops| ops.xdo_dev_state_delete)
+            {
+                delete(real, state);
+            }
         }
-    }
+    });
 }
 
 /// Called once for each state that was added, as the last.
@@ -290,29 +340,23 @@ unsafe extern "C" fn state_free<T: Master>(
 ) {
     // SAFETY: See above; a state holds its device.
     let dev = unsafe { Dev::<T>::from_raw(dev) };
-    let mut first = dev.ipsec_states().first.lock();
-    // SAFETY: See above; the mutex is held. While the field is not NULL, the device is allocated.
-    unsafe {
-        let real = (*state).xso.real_dev;
-        (*state).xso.real_dev = ptr::null_mut();
-        if !real.is_null() {
-            if let Some(free) =
-                ops_of(NetDevice::from_raw(real)).and_then(|ops| ops.xdo_dev_state_free)
-            {
-                free(real, state);
-            }
+    let states = dev.ipsec_states();
+    let _moving = states.moving.lock();
+    // SAFETY: See above; both locks are held.
+    let real = states.nodes.with(|nodes| unsafe {
+        if let Some(at) = nodes.iter().position(|node| node.state == state) {
+            let _ = nodes.remove(at);
         }
+        core::mem::replace(&mut (*state).xso.real_dev, ptr::null_mut())
+    });
+    if real.is_null() {
+        return;
     }
-    let mut at = &mut *first;
-    loop {
-        match at {
-            None => break,
-            Some(node) if node.state == state => {
-                let next = node.next.take();
-                *at = next;
-                break;
-            }
-            Some(node) => at = &mut node.next,
+    // SAFETY: The device is allocated: it was in the field, and has not been asked to give the state back.
+    unsafe {
+        if let Some(free) = ops_of(NetDevice::from_raw(real)).and_then(|ops| ops.xdo_dev_state_free)
+        {
+            free(real, state);
         }
     }
 }
