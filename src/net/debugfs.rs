@@ -34,7 +34,7 @@ impl Dir {
     pub fn new(name: &CStr) -> Self {
         // INVARIANT: It is returned here.
         // SAFETY: The name ends with a NUL, and no parent is one, too.
-        Dir(unsafe { bindings::debugfs_create_dir(name.as_char_ptr(), ptr::null_mut()) })
+        Dir(unsafe { bindings::nh_debugfs_create_dir(name.as_char_ptr(), ptr::null_mut()) })
     }
 }
 
@@ -42,7 +42,7 @@ impl Drop for Dir {
     fn drop(&mut self) {
         // SAFETY: By the type invariant; an error is no directory, and is ignored. Whoever made something
         // inside keeps this directory, see `File`.
-        unsafe { bindings::debugfs_remove(self.0) };
+        unsafe { bindings::nh_debugfs_remove(self.0) };
     }
 }
 
@@ -74,7 +74,7 @@ impl<T: fmt::Display + Send + Sync + 'static> File<T> {
         let content = KBox::pin(Content { shown, value }, GFP_KERNEL)?;
         // INVARIANT: It is returned here.
         // SAFETY: The name ends with a NUL. The parent is not removed before this one: it is kept beside it.
-        let dir = Dir(unsafe { bindings::debugfs_create_dir(dir.as_char_ptr(), parent.0) });
+        let dir = Dir(unsafe { bindings::nh_debugfs_create_dir(dir.as_char_ptr(), parent.0) });
         let shown = ptr::from_ref(&*content).cast_mut().cast();
         // SAFETY: The name ends with a NUL, an error for a directory gives no file. The content stays where it is
         // until the directory, and with it the file, is removed, which waits for those who read it.

@@ -54,6 +54,16 @@ static const struct file_operations shown_ops = {
 	.release = single_release,
 };
 
+struct dentry *nh_debugfs_create_dir(const char *name, struct dentry *parent)
+{
+	return debugfs_create_dir(name, parent);
+}
+
+void nh_debugfs_remove(struct dentry *dentry)
+{
+	debugfs_remove(dentry);
+}
+
 void nh_debugfs_create_file(const char *name, struct dentry *dir, struct nh_shown *shown)
 {
 	debugfs_create_file(name, 0400, dir, shown, &shown_ops);

@@ -26,6 +26,8 @@ struct nh_shown {
 	int (*show)(struct seq_file *seq, void *v);
 };
 
+struct dentry *nh_debugfs_create_dir(const char *name, struct dentry *parent);
+void nh_debugfs_remove(struct dentry *dentry);
 void nh_debugfs_create_file(const char *name, struct dentry *dir, struct nh_shown *shown);
 
 /* netdevice.h */
