@@ -47,8 +47,10 @@ struct Node {
 // SAFETY: The state is used under the locks of `States`, and exists as long as the node, see `state_free`.
 unsafe impl Send for Node {}
 
-fn is_deleted(nodes: &[Node], state: *mut bindings::xfrm_state) -> bool {
-    nodes.iter().any(|node| node.state == state && node.deleted)
+/// Whether the state with this node is deleted; one without a node is new.
+fn is_deleted(nodes: &[Node], at: Option<usize>) -> bool {
+    at.and_then(|at| nodes.get(at))
+        .is_some_and(|node| node.deleted)
 }
 
 impl States {
@@ -78,11 +80,11 @@ impl States {
         Ok(())
     }
 
-    /// Runs a function for each state. The mutex is held.
-    fn each(&self, mut run: impl FnMut(*mut bindings::xfrm_state)) {
+    /// Runs a function for each state, with the place of its node, which stays while the mutex is held.
+    fn each(&self, mut run: impl FnMut(usize, *mut bindings::xfrm_state)) {
         let mut at = 0usize;
         while let Some(node) = self.nodes.with(|nodes| nodes.get(at).copied()) {
-            run(node.state);
+            run(at, node.state);
             at = at.saturating_add(1);
         }
     }
@@ -90,12 +92,12 @@ impl States {
     /// Has no device hold a state that this one holds now. May sleep.
     pub(crate) fn take_from(&self, dev: &NetDevice, _rtnl: &Rtnl) {
         let _moving = self.moving.lock();
-        self.each(|state| {
+        self.each(|at, state| {
             // SAFETY: The state exists as long as its node, and the mutex is held; the device is
             // allocated, and it is the one that holds the state.
             unsafe {
                 if (*state).xso.real_dev == dev.as_ptr() {
-                    let _ = self.move_state(state, None);
+                    let _ = self.move_state(at, state, None);
                 }
             }
         });
@@ -105,10 +107,11 @@ impl States {
     fn move_to(&self, dev: Option<&NetDevice>) -> u32 {
         let mut failed = 0u32;
         let _moving = self.moving.lock();
-        self.each(|state| {
+        self.each(|at, state| {
             // SAFETY: The state exists as long as its node, and the mutex is held. The device that
             // holds it is a linked lower device: none leaves with states (`Lower::unlink`).
-            failed = failed.saturating_add(unsafe { self.move_state(state, dev) }.is_err().into());
+            failed =
+                failed.saturating_add(unsafe { self.move_state(at, state, dev) }.is_err().into());
         });
         failed
     }
@@ -117,9 +120,11 @@ impl States {
     ///
     /// # Safety
     ///
-    /// `state` must be valid, the mutex be held, and the device that holds the state be allocated.
+    /// `state` must be valid and have its node at `at`, the mutex be held, and the device that holds the
+    /// state be allocated.
     unsafe fn move_state(
         &self,
+        at: usize,
         state: *mut bindings::xfrm_state,
         dev: Option<&NetDevice>,
     ) -> Result {
@@ -137,7 +142,7 @@ impl States {
             unsafe {
                 self.locked(state, |nodes| {
                     (*state).xso.real_dev = ptr::null_mut();
-                    if let (false, Some(delete)) = (is_deleted(nodes, state), delete) {
+                    if let (false, Some(delete)) = (is_deleted(nodes, Some(at)), delete) {
                         delete(old, state);
                     }
                 });
@@ -148,21 +153,22 @@ impl States {
         }
         let Some(dev) = dev else { return Ok(()) };
         // SAFETY: By the caller's promise; the device is allocated.
-        unsafe { self.give(state, dev, None) }
+        unsafe { self.give(Some(at), state, dev, None) }
     }
 
     /// Has a device hold a state that no device holds; none holds one that is deleted.
     ///
     /// # Safety
     ///
-    /// `state` must be valid, and the mutex be held.
+    /// `state` must be valid and have its node at `at`, if it has one, and the mutex be held.
     unsafe fn give(
         &self,
+        at: Option<usize>,
         state: *mut bindings::xfrm_state,
         dev: &NetDevice,
         extack: Option<&ExtAck>,
     ) -> Result {
-        if self.nodes.with(|nodes| is_deleted(nodes, state)) {
+        if self.nodes.with(|nodes| is_deleted(nodes, at)) {
             return Ok(());
         }
         let found = ops_of(dev).and_then(|ops| Some((ops, ops.xdo_dev_state_add?)));
@@ -177,7 +183,7 @@ impl States {
             to_result(add(dev.as_ptr(), state, ExtAck::as_ptr(extack)))?;
             self.locked(state, |nodes| {
                 // If it was deleted meanwhile, nobody told this device.
-                if let (true, Some(delete)) = (is_deleted(nodes, state), ops.xdo_dev_state_delete) {
+                if let (true, Some(delete)) = (is_deleted(nodes, at), ops.xdo_dev_state_delete) {
                     delete(dev.as_ptr(), state);
                 }
                 (*state).xso.real_dev = dev.as_ptr();
@@ -263,7 +269,7 @@ unsafe extern "C" fn state_add<T: Master>(
             Hold::new(T::ipsec_lower(dev, &rcu)?.dev())
         };
         // SAFETY: The state is valid, and the mutex is held.
-        unsafe { states.give(state, lower.dev(), extack)? };
+        unsafe { states.give(None, state, lower.dev(), extack)? };
         let deleted = false;
         // Room was made, and nobody can delete the state before this has returned.
         let _ = states
