@@ -110,8 +110,8 @@ impl States {
         self.each(|at, state| {
             // SAFETY: The state exists as long as its node, and the mutex is held. The device that
             // holds it is a linked lower device: none leaves with states (`Lower::unlink`).
-            failed =
-                failed.saturating_add(unsafe { self.move_state(at, state, dev) }.is_err().into());
+            let moved = unsafe { self.move_state(at, state, dev) };
+            failed = failed.saturating_add(moved.is_err().into());
         });
         failed
     }
