@@ -114,8 +114,8 @@ impl<T: Master> Registration<T> {
 impl<T: Master> Drop for Registration<T> {
     fn drop(&mut self) {
         let registry = T::registry();
-        // Who deletes a device may still be at it: when the namespaces have taken their leave it is off the list,
-        // but not gone.
+        // Who deletes a device may still be at it, and has need of what goes below: the count falls in its destructor,
+        // the last that the driver has to do for it.
         while registry.devices.load(Ordering::Acquire) != 0 {
             fsleep(Delta::from_millis(10));
         }
