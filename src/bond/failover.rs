@@ -153,6 +153,11 @@ fn report(
             netdev_info!(dev, "{}", Of(slave.dev(), message));
         }
     }
+    // Where one slave is active, the roles follow from which it is.
+    if !config.mode.uses_primary() {
+        let flags = SlaveFlags::of(config, false, port.link.state);
+        set_role(dev, slave, flags, source, rtnl);
+    }
     tell(dev, slave, source, rtnl);
     any_final
 }
@@ -196,7 +201,7 @@ fn switch(
     // The new one first: it has traffic already, and must not drop what it receives.
     for (slave, is_active) in [(new, true), (old, false)] {
         if let Some(slave) = slave {
-            let flags = SlaveFlags::of(config.mode, is_active, config.all_slaves_active);
+            let flags = SlaveFlags::of(&config, is_active, slave.data().port().link.state);
             set_role(dev, slave, flags, source, rtnl);
         }
     }

@@ -320,7 +320,7 @@ pub(super) fn set_roles(dev: &BondDev, source: Source<'_>, rtnl: &Rtnl) {
     let active = [Slot::Active, Slot::Tried].map(|slot| dev.slot(rtnl, slot).map(Key));
     for slave in dev.lowers(rtnl) {
         let is_active = active.contains(&Some(Key(slave)));
-        let flags = SlaveFlags::of(config.mode, is_active, config.all_slaves_active);
+        let flags = SlaveFlags::of(&config, is_active, slave.data().port().link.state);
         set_role(dev, slave, flags, source, rtnl);
     }
 }

@@ -2,7 +2,9 @@
 
 //! What becomes of a frame that a slave has received, and which slaves count as active.
 
+use crate::link::LinkState;
 use crate::mode::Mode;
+use crate::options::Config;
 
 /// What becomes of a received frame; the results of an rx handler (`linux/netdevice.h`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,12 +52,19 @@ pub struct SlaveFlags {
 
 impl SlaveFlags {
     /// The flags of a slave in a mode that is built: where one slave is active, the others stand
-    /// by, and receive only with `all_slaves_active`; else all of them are active.
-    pub const fn of(mode: Mode, is_active: bool, all_slaves_active: bool) -> SlaveFlags {
-        let backup = mode.uses_primary() && !is_active;
-        SlaveFlags {
-            backup,
-            inactive: backup && !all_slaves_active,
+    /// by, and receive only with `all_slaves_active`; else all of them are active, but for those that
+    /// the ARP monitor has given up.
+    pub fn of(config: &Config, is_active: bool, link: LinkState) -> SlaveFlags {
+        if config.mode.uses_primary() {
+            SlaveFlags {
+                backup: !is_active,
+                inactive: !is_active && !config.all_slaves_active,
+            }
+        } else {
+            SlaveFlags {
+                backup: config.is_probed() && link == LinkState::Down,
+                inactive: false,
+            }
         }
     }
 }

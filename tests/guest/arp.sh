@@ -250,7 +250,11 @@ test_target_on_stacked_vlans_validated() {
 	vlan_targets all stacked 'vlan 5 and vlan 6 and arp'
 }
 
-# In a mode without active slave each slave probes for itself.
+role_of() {
+	grep -qx "$2" "/sys/class/net/$1/bonding_slave/state"
+}
+
+# In a mode without active slave each slave probes for itself, and one without answers is a backup.
 test_round_robin() {
 	make_links veth a0 b0
 	make_bond b7 mode balance-rr arp_interval 50 arp_ip_target $PEER4
@@ -261,8 +265,11 @@ test_round_robin() {
 	cut_link a0
 	wait_for 20 "a0 to be down" mii_status a0 down
 	mii_status b0 up
+	wait_for 20 "a0 to be a backup" role_of a0 backup
+	role_of b0 active || fail "b0 is no backup"
 	mend_link a0
 	wait_for 20 "a0 to be up again" mii_status a0 up
+	wait_for 20 "a0 to be active again" role_of a0 active
 	has_carrier b7
 }
 

@@ -2,8 +2,9 @@
 
 //! Received frames.
 
+use policy::options::Config;
 use policy::receive::{classify, is_link_local, Receive, SlaveFlags};
-use policy::Mode;
+use policy::{LinkState, Mode};
 
 #[test]
 fn the_bond_gets_what_arrives_on_an_active_slave() {
@@ -41,12 +42,34 @@ fn link_local_addresses_are_sixteen() {
 
 #[test]
 fn backups_are_inactive_unless_all_slaves_are_active() {
-    let flags = |mode, is_active, all| {
-        let flags = SlaveFlags::of(mode, is_active, all);
+    let flags = |mode, is_active, all_slaves_active| {
+        let config = Config {
+            mode,
+            all_slaves_active,
+            ..Config::default()
+        };
+        let flags = SlaveFlags::of(&config, is_active, LinkState::Down);
         (flags.backup, flags.inactive)
     };
     assert_eq!(flags(Mode::ActiveBackup, true, false), (false, false));
     assert_eq!(flags(Mode::ActiveBackup, false, false), (true, true));
     assert_eq!(flags(Mode::ActiveBackup, false, true), (true, false));
     assert_eq!(flags(Mode::RoundRobin, false, false), (false, false));
+}
+
+#[test]
+fn where_all_slaves_are_used_a_backup_is_one_that_the_arp_monitor_gave_up() {
+    let is_backup = |arp_interval, link| {
+        let config = Config {
+            mode: Mode::RoundRobin,
+            arp_interval,
+            ..Config::default()
+        };
+        let flags = SlaveFlags::of(&config, false, link);
+        assert!(!flags.inactive);
+        flags.backup
+    };
+    assert!(is_backup(100, LinkState::Down));
+    assert!(!is_backup(100, LinkState::Up));
+    assert!(!is_backup(0, LinkState::Down));
 }
