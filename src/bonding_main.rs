@@ -24,8 +24,10 @@ module! {
 
 /// What the module has registered, in the order in which it is undone.
 struct Bonding {
-    _link: rtnetlink::Registration<Bond>,
+    // With these the last files go by which bonds are made and deleted; what is left of bonds goes with the link type,
+    // which waits for those that are on their way out.
     _namespaces: Pin<KBox<pernet::Registration<interface::Namespaces>>>,
+    _link: rtnetlink::Registration<Bond>,
     // The listeners hear of every slave that goes, from before the first bond to after the last.
     // Gone before the files of bonds, which keep what they need of it.
     _debugfs: interface::debugfs::Directory,
@@ -46,15 +48,16 @@ impl kernel::Module for Bonding {
         let proc_files = notifier::Registration::new()?;
         let namespaces = pernet::Registration::new()?;
         let link = rtnetlink::Registration::new()?;
-        interface::create_bonds(defaults.max_bonds)?;
-        Ok(Bonding {
-            _link: link,
+        let this = Bonding {
             _namespaces: namespaces,
+            _link: link,
             _debugfs: debugfs,
             _debug_files: debug_files,
             _proc_files: proc_files,
             _events: events,
             _driver: driver,
-        })
+        };
+        interface::create_bonds(defaults.max_bonds)?;
+        Ok(this)
     }
 }
