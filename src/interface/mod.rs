@@ -34,12 +34,11 @@ use crate::bond::Bond;
 use net::device::Ops;
 
 /// The driver's tables.
-pub(crate) static OPS: Ops<Bond> = Ops::new(c"bond")
+pub(crate) static OPS: Ops<Bond> = Ops::new(c"bond", &slave_sysfs::DIR)
     .with_link::<netlink::Link, { netlink::ATTRS }, { netlink::SLAVE_ATTRS }>(
         &netlink::POLICY,
         &netlink::SLAVE_POLICY,
     )
     .with_ioctl::<ioctl::Old>()
     .with_ethtool::<ethtool::Answers>()
-    .with_sysfs(&sysfs::DIR)
-    .with_lower_sysfs(&slave_sysfs::DIR);
+    .with_sysfs(&sysfs::DIR);

@@ -23,6 +23,7 @@ use crate::registration::Registry;
 use crate::rtnl::Rtnl;
 use crate::skbuff::{Received, SkBuff};
 use crate::sock::{self, Socket};
+use crate::sysfs::{LowerDir, LowerDirRef, LowerFiles};
 use crate::timestamp;
 use crate::xdp::{self, Program};
 use crate::xfrm::{self, States};
@@ -180,7 +181,7 @@ pub struct Ops<T: Master> {
     pub(crate) ethtool: bindings::ethtool_ops,
     pub(crate) link: crate::rtnetlink::LinkTable,
     pub(crate) group: *const bindings::attribute_group,
-    pub(crate) lower_dir: Option<crate::sysfs::LowerDirRef>,
+    pub(crate) lower_dir: crate::sysfs::LowerDirRef,
     device_type: bindings::device_type,
     pub(crate) header: bindings::header_ops,
     _driver: PhantomData<fn(T)>,
@@ -190,8 +191,12 @@ pub struct Ops<T: Master> {
 unsafe impl<T: Master> Sync for Ops<T> {}
 
 impl<T: Master> Ops<T> {
-    /// Makes the tables. `kind` is the name of the device type, in sysfs and of rtnetlink.
-    pub const fn new(kind: &'static CStr) -> Self {
+    /// Makes the tables. `kind` is the name of the device type, in sysfs and of rtnetlink; `lower_dir` is what
+    /// each lower device has in sysfs.
+    pub const fn new<F: LowerFiles<T>, const N: usize>(
+        kind: &'static CStr,
+        lower_dir: &'static LowerDir<T, F, N>,
+    ) -> Self {
         Self {
             netdev: bindings::net_device_ops {
                 ndo_init: Some(ndo::ndo_init::<T>),
@@ -228,7 +233,7 @@ impl<T: Master> Ops<T> {
             ethtool: pin_init::zeroed(),
             link: crate::rtnetlink::LinkTable::new(kind),
             group: ptr::null(),
-            lower_dir: None,
+            lower_dir: LowerDirRef::new(lower_dir),
             device_type: bindings::device_type {
                 name: as_char_ptr_in_const_context(kind),
                 ..pin_init::zeroed()

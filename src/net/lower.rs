@@ -18,11 +18,12 @@ use crate::published::LowerHead;
 use crate::rcu::Rcu;
 use crate::rtnl::{self, Rtnl};
 use crate::skbuff::{dev_of, Received};
+use crate::sysfs::{LowerDirRef, LowerObject};
 use core::marker::PhantomData;
 use core::pin::Pin;
 use core::ptr;
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
-use kernel::error::{to_result, Result};
+use kernel::error::{code::ENODEV, to_result, Result};
 use kernel::prelude::*;
 use kernel::types::Opaque;
 
@@ -89,8 +90,9 @@ pub struct Lower<T: Master> {
     head: LowerHead,
     next: AtomicPtr<Lower<T>>,
     linked: AtomicBool,
-    /// The sysfs directory; see [`crate::sysfs`].
-    pub(crate) dir: AtomicPtr<bindings::kobject>,
+    /// The sysfs directory, and the references to all of this.
+    #[pin]
+    pub(crate) object: LowerObject,
     /// By what it sends messages without interrupts; see [`crate::netpoll`].
     pub(crate) netpoll: AtomicPtr<bindings::netpoll>,
     #[pin]
@@ -113,17 +115,18 @@ impl<T: Master> Lower<T> {
         master: &Dev<T>,
         dev: &NetDevice,
         data: impl PinInit<T::Lower, E>,
+        dir: LowerDirRef,
     ) -> Result<Pin<KBox<Self>>>
     where
         Error: From<E>,
     {
         let private: *const crate::device::Private<T> = master.private();
-        KBox::try_pin_init(
+        let this = KBox::try_pin_init(
             try_pin_init!(Self {
                 head: LowerHead::new(dev.as_ptr(), private.cast_mut().cast()),
                 next: AtomicPtr::new(ptr::null_mut()),
                 linked: AtomicBool::new(false),
-                dir: AtomicPtr::new(ptr::null_mut()),
+                object <- LowerObject::new(dir),
                 netpoll: AtomicPtr::new(ptr::null_mut()),
                 free <- Opaque::ffi_init(|work| {
                     // SAFETY: The work is pinned and valid for writes.
@@ -132,7 +135,10 @@ impl<T: Master> Lower<T> {
                 data <- data,
             }? Error),
             GFP_KERNEL,
-        )
+        )?;
+        // `free` takes it off.
+        T::registry().devices.fetch_add(1, Ordering::Relaxed);
+        Ok(this)
     }
 
     /// Returns the device.
@@ -203,7 +209,8 @@ impl<T: Master> Lower<T> {
     where
         Error: From<E>,
     {
-        let this = Self::new(master, dev, data)?;
+        let dir = T::registry().ops().ok_or(ENODEV)?.lower_dir;
+        let this = Self::new(master, dev, data, dir)?;
         // SAFETY: The object stays where it is until `free` makes a box of it again.
         let raw = KBox::into_raw(unsafe { Pin::into_inner_unchecked(this) });
         // SAFETY: Just made from a box; from here on it is freed by `dispose` only, which waits
@@ -258,10 +265,8 @@ impl<T: Master> Lower<T> {
         lower.linked.store(true, Ordering::Relaxed);
         tail.store(raw, Ordering::Release);
         master.add_to_count(1);
-        if let Err(err) = crate::sysfs::add_lower_dir(lower, &lower.dir) {
-            lower.unlink(rtnl);
-            return Err(err);
-        }
+        // SAFETY: The device stays while this is linked to it, and `unlink` removes the directory.
+        unsafe { lower.object.add(dev, dir) }.inspect_err(|_| lower.unlink(rtnl))?;
         Ok(lower)
     }
 
@@ -285,7 +290,7 @@ impl<T: Master> Lower<T> {
             at = &lower.next;
         }
         master.add_to_count(-1);
-        crate::sysfs::remove_dir(&self.dir);
+        self.object.remove(rtnl);
         // SAFETY: RTNL is held; the handler was registered by `link_up`. Waits for a grace period
         // after the slots and the list were changed above.
         unsafe { bindings::netdev_rx_handler_unregister(dev.as_ptr()) };
@@ -299,8 +304,19 @@ impl<T: Master> Lower<T> {
 
     /// Frees the object when no reference to it can exist any more.
     fn dispose(&self) {
-        // SAFETY: The work was initialised by `new` and is queued once: by a `link_up` that failed,
-        // or by the first `unlink`.
+        // SAFETY: Called once: by a `link_up` that failed, or by the first `unlink`. The directory was not made or is
+        // removed.
+        unsafe { self.object.put() };
+    }
+
+    /// Frees the object, of which sysfs knows no more, when the others cannot either.
+    ///
+    /// # Safety
+    ///
+    /// To be called once, by the release of the sysfs object.
+    pub(crate) unsafe fn free_later(&self) {
+        // SAFETY: The work was initialised by `new`, and is queued once, by the caller's promise. The queue is there
+        // until the driver is unregistered, which waits for us.
         unsafe { bindings::queue_rcu_work(T::registry().free_wq(), self.free.get()) };
     }
 }
@@ -315,6 +331,8 @@ unsafe extern "C" fn free<T: Master>(work: *mut bindings::work_struct) {
     drop(rtnl::lock());
     // SAFETY: Made from a pinned box by `link_up`; nobody has a reference any more.
     drop(unsafe { Pin::new_unchecked(KBox::from_raw(lower)) });
+    // The rest of this is waited for with the queue.
+    T::registry().devices.fetch_sub(1, Ordering::Release);
 }
 
 #[inline(always)]

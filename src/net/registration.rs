@@ -21,7 +21,7 @@ pub struct Registry<T: Master> {
     pub(crate) ops: AtomicPtr<Ops<T>>,
     wq: AtomicPtr<bindings::workqueue_struct>,
     free_wq: AtomicPtr<bindings::workqueue_struct>,
-    /// How many devices there are.
+    /// How many devices there are, and objects of lower devices.
     pub(crate) devices: AtomicU32,
     pub(crate) poller: Poller<T>,
 }
@@ -115,15 +115,13 @@ impl<T: Master> Drop for Registration<T> {
     fn drop(&mut self) {
         let registry = T::registry();
         // Who deletes a device may still be at it, and has need of what goes below: the count falls in its destructor,
-        // the last that the driver has to do for it.
+        // the last that the driver has to do for it. Likewise with the lower devices that have left.
         while registry.devices.load(Ordering::Acquire) != 0 {
             fsleep(Delta::from_millis(10));
         }
         registry.ops.store(ptr::null_mut(), Ordering::Release);
         // SAFETY: `new` has started it.
         unsafe { registry.poller.stop() };
-        // SAFETY: Waits for the grace periods after which lower devices are queued to be freed.
-        unsafe { bindings::rcu_barrier() };
         // What is queued is finished; no device is left, which might queue more.
         drop(Queue(
             registry.free_wq.swap(ptr::null_mut(), Ordering::AcqRel),

@@ -12,11 +12,12 @@ use crate::bindings;
 use crate::device::{Dev, Master, Ops};
 use crate::lower::Lower;
 use crate::namespace::Net;
-use crate::rtnl::{self, RtnlGuard};
+use crate::netdevice::NetDevice;
+use crate::rtnl::{self, Rtnl, RtnlGuard};
 use core::fmt;
 use core::marker::PhantomData;
 use core::ptr;
-use core::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
+use core::sync::atomic::{AtomicBool, Ordering};
 use kernel::error::{code::*, to_result, Error, Result};
 use kernel::prelude::*;
 use kernel::types::Opaque;
@@ -363,77 +364,89 @@ pub(crate) struct LowerDirRef {
     ktype: *const bindings::kobj_type,
 }
 
-impl<T: Master> Ops<T> {
-    /// Adds a directory for each lower device.
-    pub const fn with_lower_sysfs<F: LowerFiles<T>, const N: usize>(
-        mut self,
+impl LowerDirRef {
+    pub(crate) const fn new<T: Master, F: LowerFiles<T>, const N: usize>(
         dir: &'static LowerDir<T, F, N>,
     ) -> Self {
-        self.lower_dir = Some(LowerDirRef {
+        LowerDirRef {
             name: (&raw const dir.name).cast(),
             ktype: &raw const dir.ktype,
-        });
-        self
-    }
-}
-
-/// The directory of one lower device.
-#[repr(C)]
-struct LowerObject<T: Master> {
-    kobj: Opaque<bindings::kobject>,
-    lower: *const Lower<T>,
-}
-
-/// Makes the directory of a lower device, if the driver has such. Sleeps.
-///
-/// It has to be removed with [`remove_dir`] before the lower device goes.
-pub(crate) fn add_lower_dir<T: Master>(
-    lower: &Lower<T>,
-    dir: &AtomicPtr<bindings::kobject>,
-) -> Result {
-    let Some(LowerDirRef { name, ktype }) = T::registry().ops().and_then(|ops| ops.lower_dir)
-    else {
-        return Ok(());
-    };
-    let object = KBox::new(
-        LowerObject {
-            kobj: Opaque::zeroed(),
-            lower: ptr::from_ref(lower),
-        },
-        GFP_KERNEL | __GFP_ZERO,
-    )?;
-    let kobj = KBox::into_raw(object).cast::<bindings::kobject>();
-    // SAFETY: The object is zeroed but for its end, and is freed by the release of its type. The
-    // parent is the device's, which stays while the lower device is linked; the format takes one
-    // string.
-    let err = unsafe {
-        let parent = &raw mut (*lower.dev().as_ptr()).dev.kobj;
-        bindings::kobject_init_and_add(kobj, ktype, parent, c"%s".as_char_ptr(), name)
-    };
-    if err != 0 {
-        // SAFETY: Initialised in any case, as the C function's comment says.
-        unsafe { bindings::kobject_put(kobj) };
-        return to_result(err);
-    }
-    dir.store(kobj, Ordering::Release);
-    Ok(())
-}
-
-/// Removes the directory that `dir` holds, if it holds one. Waits until nobody reads its files.
-pub(crate) fn remove_dir(dir: &AtomicPtr<bindings::kobject>) {
-    let kobj = dir.swap(ptr::null_mut(), Ordering::AcqRel);
-    if !kobj.is_null() {
-        // SAFETY: The object was added by us and is ours to take away; its release frees it.
-        unsafe {
-            bindings::kobject_del(kobj);
-            bindings::kobject_put(kobj);
         }
     }
 }
 
+/// The directory of one lower device, which is part of its [`Lower`], and counts the references to it.
+#[repr(transparent)]
+#[pin_data]
+pub(crate) struct LowerObject {
+    #[pin]
+    kobj: Opaque<bindings::kobject>,
+}
+
+impl LowerObject {
+    /// Makes the object, with one reference, which [`Self::put`] gives back; `dir` is the driver's.
+    pub(crate) fn new(dir: LowerDirRef) -> impl PinInit<Self> {
+        pin_init!(Self {
+            kobj <- Opaque::ffi_init(move |kobj: *mut bindings::kobject| {
+                // SAFETY: The place is valid for writes, and pinned. The type is a static.
+                unsafe {
+                    kobj.write(pin_init::zeroed());
+                    bindings::kobject_init(kobj, dir.ktype);
+                }
+            }),
+        })
+    }
+
+    /// Makes the directory of a device. Sleeps.
+    ///
+    /// # Safety
+    ///
+    /// The object must be that of a lower device of this device, and be [removed](Self::remove) before the device
+    /// goes, in process context and under RTNL like this.
+    pub(crate) unsafe fn add(&self, dev: &NetDevice, dir: LowerDirRef) -> Result {
+        // SAFETY: The object is initialised, and was not added before. The parent is valid; the format takes one
+        // string.
+        to_result(unsafe {
+            let parent = &raw mut (*dev.as_ptr()).dev.kobj;
+            bindings::kobject_add(self.kobj.get(), parent, c"%s".as_char_ptr(), dir.name)
+        })
+    }
+
+    /// Removes the directory, if there is one. Waits until nobody reads its files.
+    pub(crate) fn remove(&self, _rtnl: &Rtnl) {
+        // SAFETY: The object is initialised; whether it is in sysfs changes under RTNL, by `add` and here.
+        unsafe {
+            if (*self.kobj.get()).state_in_sysfs() != 0 {
+                bindings::kobject_del(self.kobj.get());
+            }
+        }
+    }
+
+    /// Gives the first reference back. Nothing else may be done with the object from here on.
+    ///
+    /// # Safety
+    ///
+    /// To be called once, after the directory was removed.
+    pub(crate) unsafe fn put(&self) {
+        // SAFETY: By the caller's promise; its release has the lower device freed.
+        unsafe { bindings::kobject_put(self.kobj.get()) };
+    }
+}
+
+/// Gives the lower device that an object is part of.
+///
+/// # Safety
+///
+/// The object must be that of a [`Lower<T>`], which stays as long as `'a`.
+unsafe fn to_lower<'a, T: Master>(kobj: *mut bindings::kobject) -> &'a Lower<T> {
+    // SAFETY: By the caller's promise; `LowerObject` is transparent.
+    unsafe { &*kernel::container_of!(kobj.cast::<LowerObject>(), Lower<T>, object) }
+}
+
 unsafe extern "C" fn lower_release<T: Master>(kobj: *mut bindings::kobject) {
-    // SAFETY: The object is the first field of a box's content; this was its last reference.
-    drop(unsafe { KBox::from_raw(kobj.cast::<LowerObject<T>>()) });
+    // SAFETY: The object is of a `LowerDir<T, _, _>`, which only objects of a `Lower<T>` have. It is not freed before
+    // the call below, and this was the last reference.
+    unsafe { Lower::free_later(to_lower::<T>(kobj)) };
 }
 
 unsafe extern "C" fn lower_show<T: Master, F: LowerFiles<T>>(
@@ -441,16 +454,9 @@ unsafe extern "C" fn lower_show<T: Master, F: LowerFiles<T>>(
     attr: *mut bindings::attribute,
     buf: *mut kernel::ffi::c_char,
 ) -> isize {
-    // SAFETY: The object is the first field of a `LowerObject<T>`; its files go, after this has
-    // returned, before its lower device does. The file is of a `LowerDir<T, F, _>`; the buffer is a
-    // page.
-    let (lower, id, mut page) = unsafe {
-        (
-            &*(*kobj.cast::<LowerObject<T>>()).lower,
-            id_of(attr),
-            Page::from_raw(buf),
-        )
-    };
+    // SAFETY: The file is of a `LowerDir<T, F, _>`, which only objects of a `Lower<T>` have, and goes, after this has
+    // returned, before the lower device does; the buffer is a page.
+    let (lower, id, mut page) = unsafe { (to_lower::<T>(kobj), id_of(attr), Page::from_raw(buf)) };
     F::show(lower, id, &mut page);
     page.finish()
 }
