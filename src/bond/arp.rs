@@ -6,7 +6,7 @@
 //! only when a link has to change. What slaves receive is noted in softirqs, in atomics.
 
 use super::slave::Key;
-use super::{monitor, BondDev, SlaveDev};
+use super::{is_mode, monitor, BondDev, SlaveDev};
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicU8, Ordering::Relaxed};
 use kernel::prelude::*;
 use net::neighbour;
@@ -126,11 +126,17 @@ impl Heard {
     }
 }
 
+/// Whether a slave hears the probes of another. Where all slaves are used each sends its own, and has to hear the
+/// answers to be used again. Any context.
+fn only_hears(slave: &SlaveDev) -> bool {
+    slave.is_backup() && is_mode(slave.master(), Mode::ActiveBackup)
+}
+
 /// What the monitor knows of the traffic of a slave.
 pub(super) fn traffic(slave: &SlaveDev, config: &Config) -> Traffic {
     let heard = &slave.data().heard;
     let mut last_rx = heard.last_rx.load(Relaxed);
-    if config.arp_all_targets && config.arp_validate.validates(slave.is_backup()) {
+    if config.arp_all_targets && config.arp_validate.validates(only_hears(slave)) {
         let arp = heard.arp_rx.iter().take(config.arp_targets.len());
         let ns = heard.ns_rx.iter().take(config.ns_targets.len());
         last_rx = Iterator::chain(arp, ns)
@@ -219,9 +225,7 @@ fn admit_after(dev: &BondDev, slave: &SlaveDev, was: &NsTargets, rtnl: &Rtnl) {
         .heard
         .watched
         .store(config.is_probed() && dev.is_running(), Relaxed);
-    let listens = config.mode == Mode::ActiveBackup
-        && config.arp_validate != ArpValidate::NONE
-        && slave.is_backup();
+    let listens = config.arp_validate != ArpValidate::NONE && only_hears(slave);
     let wanted = if listens {
         config.ns_targets
     } else {
@@ -279,7 +283,7 @@ pub(super) fn note(slave: &SlaveDev, packet: Received<'_>, rcu: &Rcu) {
     let prober = bond.prober();
     let validate =
         ArpValidate::from_number(prober.validate.load(Relaxed).into()).unwrap_or_default();
-    if !validate.validates(slave.is_backup()) {
+    if !validate.validates(only_hears(slave)) {
         if !validate.filters() || matches!(packet.protocol(), ETH_P_ARP | ETH_P_IPV6) {
             heard(dev, slave, None);
         }
@@ -352,7 +356,7 @@ fn receiver(dev: &BondDev, slave: &SlaveDev, rules: &Rules, rcu: &Rcu) -> Receiv
         rules.monitor.is_some_and(|it| it.is_recent(sent, now_us()))
     });
     Receiver {
-        is_active: !slave.is_backup(),
+        is_active: !only_hears(slave),
         active_was_heard,
         tried_lately,
     }

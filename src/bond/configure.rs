@@ -176,7 +176,7 @@ fn commit(
     if before.allows_xdp() != config.allows_xdp() {
         xdp::update_features(dev, rtnl);
     }
-    if effects.slave_flags {
+    if effects.slave_flags || effects.monitor {
         set_roles(dev, Source::Plain, rtnl);
     }
     if effects.primary {

@@ -126,7 +126,7 @@ pub(crate) fn enslave(
     }
     xdp::join(dev, device, extack, rtnl)?;
     let undo_xdp = Undo::new(|| xdp::leave(dev, device, rtnl));
-    let flags = SlaveFlags::of(&config, false, link.state);
+    let flags = SlaveFlags::of(&config, false, LinkState::Up);
     let lag = (role(flags), lag_tx(&config));
     let slave = SlaveDev::link_up(dev, device, data, lag, extack, rtnl)?;
     if dev.is_polled(rtnl) && slave.poll(rtnl).is_err() {

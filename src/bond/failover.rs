@@ -153,10 +153,13 @@ fn report(
             netdev_info!(dev, "{}", Of(slave.dev(), message));
         }
     }
-    // Where one slave is active, the roles follow from which it is.
+    // Where one slave is active, the roles follow from which it is. One that leaves stays inactive.
     if !config.mode.uses_primary() {
-        let flags = SlaveFlags::of(config, false, port.link.state);
-        set_role(dev, slave, flags, source, rtnl);
+        let flags = SlaveFlags {
+            inactive: slave.is_inactive(),
+            ..SlaveFlags::of(config, false, port.link.state)
+        };
+        slave.set_role(rtnl, super::slave::role(flags));
     }
     tell(dev, slave, source, rtnl);
     any_final

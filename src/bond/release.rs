@@ -70,7 +70,7 @@ fn leave(dev: &BondDev, slave: &SlaveDev, why: Why, rtnl: &Rtnl) {
         dev,
         slave,
         SlaveFlags {
-            backup: config.mode.uses_primary(),
+            backup: true,
             inactive: true,
         },
         Source::Plain,

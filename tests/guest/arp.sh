@@ -273,6 +273,40 @@ test_round_robin() {
 	has_carrier b7
 }
 
+# Each slave has to hear an answer of its own to be used again, whatever the others do.
+round_robin_validated() {
+	ours_only "takes answers from active slaves only, and one without answers is none"
+	make_links veth a0 b0
+	cut_link a0
+	make_bond b7 mode balance-rr arp_interval 50 arp_validate "$1" arp_ip_target $PEER4
+	enslave b7 a0 b0
+	wait_for 20 "b0 to be up" mii_status b0 up
+	mii_status a0 down || fail "a0 is up without carrier"
+	mend_link a0
+	wait_for 20 "a0 to be up" mii_status a0 up
+	silence a0
+	silence b0
+	wait_for 20 "a0 to be down" mii_status a0 down
+	wait_for 20 "b0 to be down" mii_status b0 down
+	speech a0
+	speech b0
+	wait_for 20 "a0 to be up again" mii_status a0 up
+	wait_for 20 "b0 to be up again" mii_status b0 up
+	wait_for 20 "the peer to answer" ping_peer
+}
+
+test_round_robin_validate_all() {
+	round_robin_validated all
+}
+
+test_round_robin_filter() {
+	round_robin_validated filter
+}
+
+test_round_robin_validate_active() {
+	round_robin_validated active
+}
+
 test_either_monitor() {
 	start arp_interval 100 arp_ip_target $PEER4 arp_validate all
 	set_option b7 miimon 50
