@@ -181,7 +181,7 @@ pub struct Ops<T: Master> {
     pub(crate) ethtool: bindings::ethtool_ops,
     pub(crate) link: crate::rtnetlink::LinkTable,
     pub(crate) group: *const bindings::attribute_group,
-    pub(crate) lower_dir: crate::sysfs::LowerDirRef,
+    pub(crate) lower_dir: LowerDirRef<T>,
     device_type: bindings::device_type,
     pub(crate) header: bindings::header_ops,
     _driver: PhantomData<fn(T)>,

@@ -101,8 +101,8 @@ pub struct Lower<T: Master> {
     data: T::Lower,
 }
 
-// SAFETY: The head and the links are atomics, the work belongs to the one who unlinks, and the data
-// may be shared by the bound on `T::Lower`.
+// SAFETY: The head and the links are atomics, the sysfs object is added and removed under RTNL and counted by C, the
+// work belongs to its release, and the data may be shared by the bound on `T::Lower`.
 unsafe impl<T: Master> Sync for Lower<T> {}
 // SAFETY: As above.
 unsafe impl<T: Master> Send for Lower<T> {}
@@ -115,7 +115,7 @@ impl<T: Master> Lower<T> {
         master: &Dev<T>,
         dev: &NetDevice,
         data: impl PinInit<T::Lower, E>,
-        dir: LowerDirRef,
+        dir: &LowerDirRef<T>,
     ) -> Result<Pin<KBox<Self>>>
     where
         Error: From<E>,
@@ -209,7 +209,7 @@ impl<T: Master> Lower<T> {
     where
         Error: From<E>,
     {
-        let dir = T::registry().ops().ok_or(ENODEV)?.lower_dir;
+        let dir = &T::registry().ops().ok_or(ENODEV)?.lower_dir;
         let this = Self::new(master, dev, data, dir)?;
         // SAFETY: The object stays where it is until `free` makes a box of it again.
         let raw = KBox::into_raw(unsafe { Pin::into_inner_unchecked(this) });
@@ -314,10 +314,13 @@ impl<T: Master> Lower<T> {
     /// # Safety
     ///
     /// To be called once, by the release of the sysfs object.
-    pub(crate) unsafe fn free_later(&self) {
+    pub(crate) unsafe fn free_later(this: *mut Self) {
         // SAFETY: The work was initialised by `new`, and is queued once, by the caller's promise. The queue is there
         // until the driver is unregistered, which waits for us.
-        unsafe { bindings::queue_rcu_work(T::registry().free_wq(), self.free.get()) };
+        unsafe {
+            let work = Opaque::cast_into(&raw const (*this).free);
+            bindings::queue_rcu_work(T::registry().free_wq(), work);
+        }
     }
 }
 

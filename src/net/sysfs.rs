@@ -358,19 +358,20 @@ impl<T: Master, F: LowerFiles<T>, const N: usize> LowerDir<T, F, N> {
 }
 
 /// What [`Ops`] keep of a [`LowerDir`].
-#[derive(Clone, Copy)]
-pub(crate) struct LowerDirRef {
+pub(crate) struct LowerDirRef<T: Master> {
     name: *const kernel::ffi::c_char,
     ktype: *const bindings::kobj_type,
+    _driver: PhantomData<fn(T)>,
 }
 
-impl LowerDirRef {
-    pub(crate) const fn new<T: Master, F: LowerFiles<T>, const N: usize>(
+impl<T: Master> LowerDirRef<T> {
+    pub(crate) const fn new<F: LowerFiles<T>, const N: usize>(
         dir: &'static LowerDir<T, F, N>,
     ) -> Self {
         LowerDirRef {
             name: (&raw const dir.name).cast(),
             ktype: &raw const dir.ktype,
+            _driver: PhantomData,
         }
     }
 }
@@ -385,13 +386,14 @@ pub(crate) struct LowerObject {
 
 impl LowerObject {
     /// Makes the object, with one reference, which [`Self::put`] gives back; `dir` is the driver's.
-    pub(crate) fn new(dir: LowerDirRef) -> impl PinInit<Self> {
+    pub(crate) fn new<T: Master>(dir: &LowerDirRef<T>) -> impl PinInit<Self> {
+        let ktype = dir.ktype;
         pin_init!(Self {
             kobj <- Opaque::ffi_init(move |kobj: *mut bindings::kobject| {
                 // SAFETY: The place is valid for writes, and pinned. The type is a static.
                 unsafe {
                     kobj.write(pin_init::zeroed());
-                    bindings::kobject_init(kobj, dir.ktype);
+                    bindings::kobject_init(kobj, ktype);
                 }
             }),
         })
@@ -403,7 +405,7 @@ impl LowerObject {
     ///
     /// The object must be that of a lower device of this device, and be [removed](Self::remove) before the device
     /// goes, in process context and under RTNL like this.
-    pub(crate) unsafe fn add(&self, dev: &NetDevice, dir: LowerDirRef) -> Result {
+    pub(crate) unsafe fn add<T: Master>(&self, dev: &NetDevice, dir: &LowerDirRef<T>) -> Result {
         // SAFETY: The object is initialised, and was not added before. The parent is valid; the format takes one
         // string.
         to_result(unsafe {
@@ -437,15 +439,15 @@ impl LowerObject {
 ///
 /// # Safety
 ///
-/// The object must be that of a [`Lower<T>`], which stays as long as `'a`.
-unsafe fn to_lower<'a, T: Master>(kobj: *mut bindings::kobject) -> &'a Lower<T> {
+/// The object must be that of a [`Lower<T>`].
+unsafe fn to_lower<T: Master>(kobj: *mut bindings::kobject) -> *mut Lower<T> {
     // SAFETY: By the caller's promise; `LowerObject` is transparent.
-    unsafe { &*kernel::container_of!(kobj.cast::<LowerObject>(), Lower<T>, object) }
+    unsafe { kernel::container_of!(kobj.cast::<LowerObject>(), Lower<T>, object) }
 }
 
 unsafe extern "C" fn lower_release<T: Master>(kobj: *mut bindings::kobject) {
-    // SAFETY: The object is of a `LowerDir<T, _, _>`, which only objects of a `Lower<T>` have. It is not freed before
-    // the call below, and this was the last reference.
+    // SAFETY: The object is of a `LowerDir<T, _, _>`, which only objects of a `Lower<T>` have; this was the last
+    // reference to it.
     unsafe { Lower::free_later(to_lower::<T>(kobj)) };
 }
 
@@ -456,7 +458,8 @@ unsafe extern "C" fn lower_show<T: Master, F: LowerFiles<T>>(
 ) -> isize {
     // SAFETY: The file is of a `LowerDir<T, F, _>`, which only objects of a `Lower<T>` have, and goes, after this has
     // returned, before the lower device does; the buffer is a page.
-    let (lower, id, mut page) = unsafe { (to_lower::<T>(kobj), id_of(attr), Page::from_raw(buf)) };
+    let (lower, id, mut page) =
+        unsafe { (&*to_lower::<T>(kobj), id_of(attr), Page::from_raw(buf)) };
     F::show(lower, id, &mut page);
     page.finish()
 }
