@@ -14,8 +14,11 @@
  * With the module parameter "other", devices made from then on are no Ethernet, but a link of a kind that
  * has no name (ARPHRD_NONE). With the module parameter "locked", devices made from then on want their instance lock held, and
  * warn when it is not. With the module parameter "curious", a master is asked for its speed whenever the state of
- * a device below it changes, as drivers do that offload bonds; "satisfied" counts the answers.
+ * a device below it changes, as drivers do that offload bonds; "satisfied" counts the answers. With the module
+ * parameter "told", what such drivers are told of masters and of the devices below them is written to the kernel log.
  */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
 #include <linux/delay.h>
 #include <linux/etherdevice.h>
 #include <linux/ethtool.h>
@@ -39,6 +42,10 @@ MODULE_PARM_DESC(other, "whether new devices are no Ethernet");
 static bool curious;
 module_param(curious, bool, 0644);
 MODULE_PARM_DESC(curious, "whether masters are asked for their speed when a device below them changes");
+
+static bool told;
+module_param(told, bool, 0644);
+MODULE_PARM_DESC(told, "whether to write what drivers are told to the kernel log");
 
 static unsigned int satisfied;
 module_param(satisfied, uint, 0444);
@@ -250,12 +257,50 @@ static struct rtnl_link_ops kinds[] = {
 	{ .kind = "asked_none", .priv_size = sizeof(struct asked), .setup = setup_none },
 };
 
+static void write_upper(const char *name, const struct netdev_notifier_changeupper_info *info)
+{
+	const struct netdev_lag_upper_info *lag = info->upper_info;
+
+	if (info->linking && lag)
+		pr_info("told upper %s tx=%d hash=%d\n", name, lag->tx_type, lag->hash_type);
+}
+
+static void write_lower(const char *name, const struct netdev_notifier_changelowerstate_info *info)
+{
+	const struct netdev_lag_lower_state_info *lag = info->lower_state_info;
+
+	pr_info("told lower %s link=%d sends=%d\n", name, lag->link_up, lag->tx_enabled);
+}
+
+static void write_info(const char *name, const struct netdev_notifier_bonding_info *info)
+{
+	const ifslave *slave = &info->bonding_info.slave;
+	const ifbond *master = &info->bonding_info.master;
+
+	pr_info("told info %s slave=%s link=%d state=%d failures=%u mode=%d slaves=%d miimon=%d\n", name,
+		slave->slave_name, slave->link, slave->state, slave->link_failure_count,
+		master->bond_mode, master->num_slaves, master->miimon);
+}
+
 static int heard(struct notifier_block *block, unsigned long event, void *info)
 {
 	struct net_device *dev = netdev_notifier_info_to_dev(info);
 	struct ethtool_link_ksettings settings;
 	struct net_device *master;
 
+	if (READ_ONCE(told)) {
+		switch (event) {
+		case NETDEV_CHANGEUPPER:
+			write_upper(dev->name, info);
+			break;
+		case NETDEV_CHANGELOWERSTATE:
+			write_lower(dev->name, info);
+			break;
+		case NETDEV_BONDING_INFO:
+			write_info(dev->name, info);
+			break;
+		}
+	}
 	if (!READ_ONCE(curious) || event != NETDEV_CHANGELOWERSTATE)
 		return NOTIFY_DONE;
 	master = netdev_master_upper_dev_get(dev);

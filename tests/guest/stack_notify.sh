@@ -4,41 +4,28 @@
 # reference: intree
 #
 # What the driver tells of itself: to programs by RTM_NEWLINK, and to other
-# drivers, such as those of switches, by the chain of notifiers, where probes
-# listen. The transcripts are made by
+# drivers, such as those of switches, by the chain of notifiers, where a module
+# listens. The transcripts are made by
 #
 #   scripts/guest --module intree -- /project/tests/guest/stack_notify.sh --record \
 #       >tests/guest/reference/stack_notify.txt
 
 . "${BASH_SOURCE[0]%/*}/bond.sh"
+. "${BASH_SOURCE[0]%/*}/leaks.sh"
 . "${BASH_SOURCE[0]%/*}/reference/compare.sh"
-
-TRACE=/sys/kernel/tracing
 
 setup() {
 	loaded || modprobe bonding max_bonds=0
-	mountpoint -q $TRACE || mount -t tracefs none $TRACE
-	[[ -d $TRACE/events/fprobes ]] || probes
-	echo 1 >$TRACE/events/fprobes/enable
+	[[ -d /sys/module/asked ]] || modprobe asked told=1
 }
 
-# struct netdev_lag_upper_info, netdev_lag_lower_state_info (bit 0: link up, bit 1: sends) and
-# netdev_bonding_info.
-probes() {
-	put 'f:upper netdev_master_upper_dev_link dev=dev->name:string tx=+0($arg4):u32 hash=+4($arg4):u32' \
-		$TRACE/dynamic_events
-	printf '%s\n' 'f:lower netdev_lower_state_changed dev=lower_dev->name:string state=+0($arg2):u8' \
-		>>$TRACE/dynamic_events
-	printf '%s\n' 'f:info netdev_bonding_info_change dev=dev->name:string slave=+4($arg2):string link=+20($arg2):s8 state=+21($arg2):s8 failures=+24($arg2):u32 mode=+28($arg2):s32 slaves=+32($arg2):s32 miimon=+36($arg2):s32' \
-		>>$TRACE/dynamic_events
-}
-
-# told KIND: what the probes of a kind heard.
+# told KIND: what the module was told since the log was cleared, of the upper device that a device got, of its state (its link, and whether
+# it sends), or by NETDEV_BONDING_INFO.
 told() {
-	sed -n "s/.*: $1: ([^)]*) //p" $TRACE/trace
+	dmesg | sed -n "s/.*asked: told $1 //p"
 }
 
-# last KIND: what they heard last of each device.
+# last KIND: what it was told last of each device.
 last() {
 	told "$1" | tac | awk '!seen[$1]++' | sort
 }
@@ -54,7 +41,7 @@ newlinks() {
 
 calm() {
 	local now
-	now="$(wc -l <$TRACE/trace) $(wc -l <"$WORK/monitor")"
+	now="$(told ".*" | wc -l) $(wc -l <"$WORK/monitor")"
 	[[ $now == "${before-}" ]] || calm_for=0
 	before=$now
 	((++calm_for > 8))
@@ -63,7 +50,7 @@ calm() {
 # step COMMAND...: what is told when it has been carried out.
 step() {
 	echo "-- $*"
-	: >$TRACE/trace
+	clear_log
 	ip -o monitor link >"$WORK/monitor" &
 	local monitor=$!
 	wait_for 5 "the monitor to listen" eval 'grep -q "^Netlink\|." /proc/'$monitor'/cmdline &&
@@ -116,7 +103,7 @@ transcript_options_by_netlink() {
 # lag MODE [OPTION VALUE]: how a bond says that it spreads its packets.
 lag() {
 	echo "-- $*"
-	: >$TRACE/trace
+	clear_log
 	ip link add b7 type bond mode "$@"
 	ip link set d0 master b7
 	wait_for 5 "the slave" eval '[[ -n $(told upper) ]]'
