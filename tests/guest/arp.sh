@@ -18,13 +18,16 @@ stays_up() {
 }
 
 silent_failure() {
-	local interval=$1 ms
+	local interval=$1 ms before
 	start arp_interval "$interval" arp_ip_target $PEER4 arp_validate all
+	before=$(failures a0)
+	# The first answer takes the debug kernel more than a millisecond.
+	[[ $(uname -r) == *-debug ]] || is "$before" 0 "failure count of a0"
 	ms=$(detection)
 	echo "arp_interval $interval: noticed after $ms ms"
 	! ours || ((ms <= 2 * interval + 15)) || fail "noticed after $ms ms, at most two intervals allowed"
 	ping_peer >/dev/null || wait_for 10 "the peer to answer" ping_peer
-	is "$(failures a0)" 1 "failure count of a0"
+	is "$(failures a0)" $((before + 1)) "failure count of a0"
 	speech a0
 	wait_for 60 "a0 to be up again" mii_status a0 up
 }
