@@ -293,6 +293,16 @@ mend_link() {
 	esac
 }
 
+# switch_lag NAME: by how many milliseconds, rounded up, the peer's bridge opened its port later than the bond took
+# the link up, when the cable was mended last: what is sent meanwhile is lost there, as in a switch; 0 if it was first.
+switch_lag() {
+	dmesg | awk -v from="b7: .*$1.*: link status definitely up" -v to="br0: port .*[(]${1}p[)] entered forwarding state" '
+		{ match($0, /[0-9]+\.[0-9]+/); now = substr($0, RSTART, RLENGTH) }
+		$0 ~ from { begin = now }
+		$0 ~ to { end = now }
+		END { ms = (end - begin) * 1000; print (ms > 0 ? int(ms) + 1 : 0) }'
+}
+
 # make_bond NAME OPTION...: as `ip link add type bond`, up, with the addresses.
 make_bond() {
 	local name=$1

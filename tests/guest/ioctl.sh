@@ -76,7 +76,7 @@ test_set_address() {
 test_an_address_of_another_length_is_refused() {
 	local before
 	ours_only "accepts it"
-	ip link add c0 type vcan
+	ip link add c0 type gre local 192.0.2.1 remote 192.0.2.2
 	before=$(hwaddr b7)
 	fails_with "Invalid argument" bondioctl setaddress b7 c0
 	kmsg_has 'b7: \(slave c0\): its hardware address is of another length' || fail "the log does not say why"

@@ -21,8 +21,13 @@ log_is_clean() {
 
 # take_stock NAME: what the kernel has allocated, without what it can give back.
 take_stock() {
+	local cache
 	sync
 	put 3 /proc/sys/vm/drop_caches
+	# KASAN keeps what was freed for a while.
+	for cache in /sys/kernel/slab/*; do
+		[[ -L $cache ]] || put 1 "$cache/shrink"
+	done
 	awk '$1 ~ /^(Slab|SUnreclaim|VmallocUsed|Percpu|KernelStack|MemFree):$/ { print $1, $2 }' \
 		/proc/meminfo >"$WORK/$1.meminfo"
 	# name, objects in use, size, objects in a slab
