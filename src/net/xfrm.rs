@@ -7,7 +7,8 @@
 //!
 //! A state is in one lower device at a time, `xso.real_dev`, which is written under the mutex of
 //! [`States`] and the spinlock inside, so that either is enough to read it. The stack deletes a state
-//! with its lock held or without, at any time, so that whether the device knows is noted down here.
+//! with its lock held or without, at any time, so that whether the device knows is noted down here. A state leaves
+//! its device in two steps, with a grace period in between: those who send read the field without a lock.
 //!
 //! The order of locks: the mutex, the lock of a state, the spinlock.
 
@@ -19,7 +20,7 @@ use crate::netdevice::NetDevice;
 use crate::netlink::ExtAck;
 use crate::rcu::Rcu;
 use crate::rtnl::Rtnl;
-use crate::sync::BhLock;
+use crate::sync::{synchronize_net, BhLock};
 use core::ptr;
 use kernel::error::{from_result, to_result, Result};
 use kernel::new_mutex;
@@ -42,6 +43,8 @@ struct Node {
     state: *mut bindings::xfrm_state,
     /// The stack has deleted it, and so has the device that holds it.
     deleted: bool,
+    /// The device that has still to free it; NULL but while the state moves.
+    taken_from: *mut bindings::net_device,
 }
 
 // SAFETY: The state is used under the locks of `States`, and exists as long as the node, see `state_free`.
@@ -91,69 +94,94 @@ impl States {
 
     /// Has no device hold a state that this one holds now. May sleep.
     pub(crate) fn take_from(&self, dev: &NetDevice, _rtnl: &Rtnl) {
-        let _moving = self.moving.lock();
-        self.each(|at, state| {
-            // SAFETY: The state exists as long as its node, and the mutex is held; the device is
-            // allocated, and it is the one that holds the state.
-            unsafe {
-                if (*state).xso.real_dev == dev.as_ptr() {
-                    let _ = self.move_state(at, state, None);
-                }
-            }
-        });
+        drop(self.take_if(|holder| holder == dev.as_ptr()));
     }
 
     /// Has another device hold the states, or none.
     fn move_to(&self, dev: Option<&NetDevice>) -> u32 {
+        let new = dev.map_or(ptr::null_mut(), NetDevice::as_ptr);
+        let _moving = self.take_if(|holder| holder != new);
         let mut failed = 0u32;
-        let _moving = self.moving.lock();
+        let Some(dev) = dev else { return failed };
         self.each(|at, state| {
-            // SAFETY: The state exists as long as its node, and the mutex is held. The device that
-            // holds it is a linked lower device: none leaves with states (`Lower::unlink`).
-            let moved = unsafe { self.move_state(at, state, dev) };
-            failed = failed.saturating_add(moved.is_err().into());
+            // SAFETY: The state exists as long as its node, and the mutex is held, so that nobody else writes the
+            // field.
+            let given = unsafe {
+                match (*state).xso.real_dev.is_null() {
+                    true => self.give(Some(at), state, dev, None),
+                    false => Ok(()),
+                }
+            };
+            failed = failed.saturating_add(given.is_err().into());
         });
         failed
     }
 
-    /// Takes a state from the device that holds it to another.
+    /// Takes the states from the devices for which a function says so. Whoever sends or asks by such a state has
+    /// finished with what the device knows of it before that is freed. Returns with the mutex held. Sleeps.
+    fn take_if(
+        &self,
+        is_wanted: impl Fn(*mut bindings::net_device) -> bool,
+    ) -> kernel::sync::MutexGuard<'_, ()> {
+        let moving = self.moving.lock();
+        let mut any = false;
+        self.each(|at, state| {
+            // SAFETY: The state exists as long as its node, and the mutex is held.
+            let holder = unsafe { (*state).xso.real_dev };
+            if !holder.is_null() && is_wanted(holder) {
+                // SAFETY: As above. The device that holds a state is a linked lower device: none leaves with states
+                // (`Lower::unlink`), and RTNL is held.
+                unsafe { self.take(at, state, holder) };
+                any = true;
+            }
+        });
+        if any {
+            synchronize_net();
+        }
+        self.each(|at, state| {
+            let taken = self.nodes.with(|nodes| {
+                let node = nodes.get_mut(at);
+                node.map(|node| core::mem::replace(&mut node.taken_from, ptr::null_mut()))
+            });
+            if let Some(dev) = taken.filter(|dev| !dev.is_null()) {
+                // SAFETY: As above; the device has held the state until `take`.
+                unsafe {
+                    let ops = ops_of(NetDevice::from_raw(dev));
+                    if let Some(free) = ops.and_then(|ops| ops.xdo_dev_state_free) {
+                        free(dev, state);
+                    }
+                    // What waits in the device's queue is refused there.
+                    (*state).xso.offload_handle = 0;
+                }
+            }
+        });
+        moving
+    }
+
+    /// Has a device delete a state that it holds, which is to be freed there when nobody uses it any more.
     ///
     /// # Safety
     ///
-    /// `state` must be valid and have its node at `at`, the mutex be held, and the device that holds the
-    /// state be allocated.
-    unsafe fn move_state(
+    /// `state` must be valid and have its node at `at`, the mutex be held, and `dev` be allocated and hold the state.
+    unsafe fn take(
         &self,
         at: usize,
         state: *mut bindings::xfrm_state,
-        dev: Option<&NetDevice>,
-    ) -> Result {
-        // SAFETY: By the caller's promise; with the mutex, nobody else writes the field.
-        let old = unsafe { (*state).xso.real_dev };
-        let new = dev.map_or(ptr::null_mut(), NetDevice::as_ptr);
-        if old == new {
-            return Ok(());
-        }
-        if !old.is_null() {
-            // SAFETY: By the caller's promise.
-            let ops = ops_of(unsafe { NetDevice::from_raw(old) });
-            let delete = ops.and_then(|ops| ops.xdo_dev_state_delete);
-            // SAFETY: As above; callbacks of the device that holds the state.
-            unsafe {
-                self.locked(state, |nodes| {
-                    (*state).xso.real_dev = ptr::null_mut();
-                    if let (false, Some(delete)) = (is_deleted(nodes, Some(at)), delete) {
-                        delete(old, state);
-                    }
-                });
-                if let Some(free) = ops.and_then(|ops| ops.xdo_dev_state_free) {
-                    free(old, state);
+        dev: *mut bindings::net_device,
+    ) {
+        // SAFETY: By the caller's promise; a callback of the device that holds the state.
+        unsafe {
+            let delete = ops_of(NetDevice::from_raw(dev)).and_then(|ops| ops.xdo_dev_state_delete);
+            self.locked(state, |nodes| {
+                (*state).xso.real_dev = ptr::null_mut();
+                if let (false, Some(delete)) = (is_deleted(nodes, Some(at)), delete) {
+                    delete(dev, state);
                 }
-            }
+                if let Some(node) = nodes.get_mut(at) {
+                    node.taken_from = dev;
+                }
+            });
         }
-        let Some(dev) = dev else { return Ok(()) };
-        // SAFETY: By the caller's promise; the device is allocated.
-        unsafe { self.give(Some(at), state, dev, None) }
     }
 
     /// Has a device hold a state that no device holds; none holds one that is deleted.
@@ -200,7 +228,7 @@ impl States {
     unsafe fn locked<R>(
         &self,
         state: *mut bindings::xfrm_state,
-        run: impl FnOnce(&[Node]) -> R,
+        run: impl FnOnce(&mut [Node]) -> R,
     ) -> R {
         // SAFETY: By the caller's promise; the lock was initialised when the state was made.
         unsafe { bindings::nh_spin_lock_bh(&raw mut (*state).lock) };
@@ -270,11 +298,13 @@ unsafe extern "C" fn state_add<T: Master>(
         };
         // SAFETY: The state is valid, and the mutex is held.
         unsafe { states.give(None, state, lower.dev(), extack)? };
-        let deleted = false;
+        let node = Node {
+            state,
+            deleted: false,
+            taken_from: ptr::null_mut(),
+        };
         // Room was made, and nobody can delete the state before this has returned.
-        let _ = states
-            .nodes
-            .with(|nodes| nodes.push_within_capacity(Node { state, deleted }));
+        let _ = states.nodes.with(|nodes| nodes.push_within_capacity(node));
         Ok(0)
     })
 }
