@@ -7,7 +7,8 @@
 
 use super::slave::Key;
 use super::{is_mode, monitor, BondDev, SlaveDev};
-use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicU8, Ordering::Relaxed};
+use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicU8};
 use kernel::prelude::*;
 use net::neighbour;
 use net::netdev_warn;
@@ -172,7 +173,7 @@ pub(super) fn restart(dev: &BondDev, rtnl: &Rtnl) {
 
 /// Has the next round sent at once, since a link may work again.
 pub(super) fn hurry(dev: &BondDev) {
-    dev.data().prober().hurry.store(true, Relaxed);
+    dev.data().prober().hurry.store(true, Release);
     dev.schedule_us(SHORTEST);
 }
 
@@ -416,6 +417,8 @@ pub(super) fn round(dev: &BondDev) {
     };
     let prober = bond.prober();
     let rcu = rcu::read_lock();
+    // First: who is in a hurry has told before whom to send through.
+    let hurry = prober.hurry.swap(false, Acquire);
     let one_sends = monitor.one_sends();
     let sender = match dev.slot_rcu(&rcu, Slot::Active).filter(|_| one_sends) {
         Some(active) => Some(active),
@@ -437,7 +440,6 @@ pub(super) fn round(dev: &BondDev) {
     };
 
     let now = now_us();
-    let hurry = prober.hurry.swap(false, Relaxed);
     let due = last == 0 || now >= monitor.next_round(last, is_heard(last), searching);
     if hurry && !due {
         // One more, which does not count.

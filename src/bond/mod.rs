@@ -67,7 +67,7 @@ use net::registration::Registry;
 use net::rtnl::{Rtnl, RtnlCell};
 use net::skbuff::{Received, SkBuff};
 use net::sock::Socket;
-use net::sync::{NestedLock, PerCpuCounter};
+use net::sync::{BhLock, NestedLock, PerCpuCounter};
 use net::xdp::Program;
 use policy::notify::Announcements;
 use policy::paths::Lookups;
@@ -129,7 +129,7 @@ pub(crate) struct Bond {
     prober: arp::Prober,
     /// Where the backups of an InfiniBand bond are in asking for paths.
     #[pin]
-    lookups: SpinLock<Lookups>,
+    lookups: BhLock<Lookups>,
     /// Whether features are being computed, which sends the event that asks for it.
     computing_features: RtnlCell<bool>,
     /// Whether the bond's own code is changing MTUs, which sends events as well.
@@ -205,7 +205,7 @@ impl Master for Bond {
                 history: History::new()?,
                 events_file: RtnlCell::new(None),
                 prober <- arp::Prober::new(defaults),
-                lookups <- new_spinlock!(Lookups::NONE),
+                lookups <- BhLock::new(Lookups::NONE),
                 computing_features: RtnlCell::new(false),
                 changing_mtu: RtnlCell::new(false),
                 followed_mtu: RtnlCell::new(None),

@@ -153,10 +153,13 @@ pub(super) fn work(dev: &BondDev) {
     }
     let Some(rtnl) = rtnl::try_lock() else {
         arp::round(dev);
+        // Whoever holds RTNL now and arms the work for later does not put this off.
+        bond.kicked.store(true, Ordering::Release);
         return dev.schedule(RETRY_MS);
     };
     let rtnl: &Rtnl = &rtnl;
-    bond.kicked.store(false, Ordering::Release);
+    // Reads all that who has kicked has stored before.
+    bond.kicked.swap(false, Ordering::AcqRel);
     failover::settle(dev, Source::Plain, rtnl);
     retry_lists(dev, rtnl);
 

@@ -36,17 +36,17 @@ pub(super) fn cancel(dev: &BondDev) {
 
 /// When [`round`] has something to do next.
 pub(super) fn due(dev: &BondDev) -> Millis {
-    dev.data().lookups.lock().due().unwrap_or(Millis::MAX)
+    dev.data().lookups.get().due().unwrap_or(Millis::MAX)
 }
 
 fn set(dev: &BondDev, lookups: Lookups) {
-    *dev.data().lookups.lock() = lookups;
+    dev.data().lookups.set(lookups);
 }
 
 /// Has the backups ask, if it is time. From the work of the bond.
 pub(super) fn round(dev: &BondDev) {
     let bond = dev.data();
-    let before = *bond.lookups.lock();
+    let before = bond.lookups.get();
     let Some(skip) = before.skip(now_ms()) else {
         return;
     };
@@ -60,9 +60,10 @@ pub(super) fn round(dev: &BondDev) {
         }
     }
     drop(rcu);
-    let mut lookups = bond.lookups.lock();
-    // Unless there was a change meanwhile.
-    if *lookups == before {
-        *lookups = before.next(now_ms(), found);
-    }
+    bond.lookups.with(|lookups| {
+        // Unless there was a change meanwhile.
+        if *lookups == before {
+            *lookups = before.next(now_ms(), found);
+        }
+    });
 }

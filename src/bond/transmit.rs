@@ -360,9 +360,15 @@ pub(super) fn by_hash<'a>(dev: &'a BondDev, hash: u32, rcu: &'a Rcu) -> Option<&
 #[inline(never)]
 fn by_hash_now<'a>(dev: &'a BondDev, hash: u32, rcu: &'a Rcu) -> Option<&'a SlaveDev> {
     let able = || dev.lowers_rcu(rcu).filter(|slave| can_send(slave));
-    let count = able().fold(0u32, |count, _| count.saturating_add(1));
+    let (count, last) = able().fold((0u32, None), |(count, _), slave| {
+        (count.saturating_add(1), Some(slave))
+    });
     let place = hash.checked_rem(count)?;
-    able().nth(place as usize)
+    // Another may have lost its carrier meanwhile.
+    able()
+        .nth(place as usize)
+        .or_else(|| able().next())
+        .or(last)
 }
 
 /// Notes which slaves can send, for the modes that choose by a number; without one that is about to

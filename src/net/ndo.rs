@@ -364,6 +364,7 @@ unsafe extern "C" fn work<T: Master>(work: *mut bindings::work_struct) {
         );
         Dev::<T>::from_raw((*private).head.dev().load(Ordering::Relaxed))
     };
-    dev.private().work_wanted.store(false, Ordering::SeqCst);
+    // Reads all that who wants the work has stored before.
+    dev.private().work_wanted.swap(false, Ordering::SeqCst);
     T::work(dev);
 }
