@@ -106,13 +106,10 @@ impl States {
         self.each(|at, state| {
             // SAFETY: The state exists as long as its node, and the mutex is held, so that nobody else writes the
             // field.
-            let given = unsafe {
-                match (*state).xso.real_dev.is_null() {
-                    true => self.give(Some(at), state, dev, None),
-                    false => Ok(()),
-                }
+            let is_lost = unsafe {
+                (*state).xso.real_dev.is_null() && self.give(Some(at), state, dev, None).is_err()
             };
-            failed = failed.saturating_add(given.is_err().into());
+            failed = failed.saturating_add(is_lost.into());
         });
         failed
     }

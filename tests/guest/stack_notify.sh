@@ -19,8 +19,8 @@ setup() {
 	[[ -d /sys/module/asked ]] || modprobe asked told=1
 }
 
-# told KIND: what the module was told since the log was cleared, of the upper device that a device got, of its state (its link, and whether
-# it sends), or by NETDEV_BONDING_INFO.
+# told KIND: what the module was told since the log was cleared: of the upper device that a device got, of its state
+# (its link, and whether it sends), or by NETDEV_BONDING_INFO.
 told() {
 	dmesg | sed -n "s/.*asked: told $1 //p"
 }
