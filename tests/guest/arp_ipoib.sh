@@ -1,6 +1,5 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# modules: ours
 # timeout: 900
 #
 # The ARP and NS monitor over InfiniBand, with every arp_validate: an adapter that receives

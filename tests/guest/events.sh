@@ -1,6 +1,5 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# modules: ours
 # guest: --icount
 # timeout: 300
 #

@@ -90,6 +90,32 @@ test_no_plan() {
 	run 1 "1 passed, 1 failed" none
 }
 
+test_a_plan_of_nothing() {
+	suite empty <<<'printf "KTAP version 1\n1..0\n"'
+	run 1 "1 passed, 1 failed" empty
+	grep -q 'the plan is of no test at all' said
+}
+
+test_a_suite_that_cannot_be_run_fails_and_the_others_go_on() {
+	local name
+	for name in first second third; do
+		suite $name <<<'printf "KTAP version 1\n1..1\nok 1 a\n"'
+	done
+	# Where the output would go.
+	mkdir -p build/test-logs/first.output build/test-logs/second.output
+	run 1 "2 passed, 2 failed" --jobs 2 first second third
+	grep -q '^ok    third: a ' said
+	grep -q '^FAIL  first .*the runner could not run it: .*Is a directory' said
+}
+
+test_all_of_a_suite_and_one_case_is_all_of_it() {
+	suite both <<<'printf "KTAP version 1\n1..1\nok 1 %s\n" "${1:-everything}"'
+	run 0 "2 passed, 0 failed" --also both:special both
+	grep -q '^ok    both: everything ' said
+	run 0 "2 passed, 0 failed" both:special both
+	grep -q '^ok    both: everything ' said
+}
+
 test_status_without_a_failed_case() {
 	suite odd <<<'printf "KTAP version 1\n1..1\nok 1 a\n"; exit 5'
 	run 1 "2 passed, 1 failed" odd

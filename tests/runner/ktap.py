@@ -71,6 +71,8 @@ class Reader:
             problem = reasons[status]
         elif self.planned is None:
             problem = f"no test plan, exit status {status}"
+        elif not self.planned:
+            problem = "the plan is of no test at all"
         elif self.results != self.planned:
             problem = f"{self.results} results of {self.planned} planned, exit status {status}"
         elif status and not self.failures:
