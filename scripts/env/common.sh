@@ -50,6 +50,7 @@ become_root() {
 	command -v sudo >/dev/null ||
 		die "root is needed to $why, and sudo is not installed: run this as root, or install sudo."
 	exec sudo env "XDG_CACHE_HOME=${CACHE%/*}" "HOME=$HOME" "PATH=$PATH" "TERM=${TERM:-dumb}" ${CI:+CI="$CI"} \
+		${KERNEL_SERIES:+KERNEL_SERIES="$KERNEL_SERIES"} ${BONDING_NEED_GB:+BONDING_NEED_GB="$BONDING_NEED_GB"} \
 		${http_proxy:+http_proxy="$http_proxy"} ${https_proxy:+https_proxy="$https_proxy"} "$@"
 }
 

@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # The set-up of the build environment says in one sentence what is wrong, and leaves nothing behind
-# that a later run takes for finished. Nothing here uses the network or the real cache.
+# that a later run takes for finished. Nothing here uses the network, or writes into the real cache.
 
 . "${BASH_SOURCE[0]%/*}/../ktap.sh"
 cd "${BASH_SOURCE[0]%/*}/../.." || exit 1
+REAL_CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/bonding-rs
 
 setup() {
 	DIR=$(mktemp -d)
@@ -78,6 +79,32 @@ test_sudo_that_refuses() {
 	as_nobody env PATH="$DIR/bin" "$SETUP" &>"$DIR/said" || status=$?
 	((status != 0)) || fail "succeeded without root"
 	nothing_finished
+}
+
+test_what_a_person_has_set_goes_through_sudo() {
+	path_without_sudo
+	printf '#!/bin/sh\necho "$@"\nexit 1\n' >"$DIR/bin/sudo"
+	chmod 755 "$DIR/bin/sudo"
+	as_nobody env PATH="$DIR/bin" KERNEL_SERIES=77.2 BONDING_NEED_GB=5 "$SETUP" &>"$DIR/said" || :
+	has -F " KERNEL_SERIES=77.2 BONDING_NEED_GB=5 " <"$DIR/said" || fail "sudo got: $(<"$DIR/said")"
+	has -F " XDG_CACHE_HOME=$DIR/cache " <"$DIR/said"
+}
+
+test_a_person_with_sudo_builds_a_kernel_with_checkers() {
+	root_only "be somebody else"
+	[[ -d $REAL_CACHE/tree/usr && -d $REAL_CACHE/kernel/kdir ]] || skip "there is no build environment yet"
+	local part
+	mkdir -p "$DIR/cache/bonding-rs"
+	for part in "$(readlink "$REAL_CACHE/tree")" "$(readlink "$REAL_CACHE/kernel")"; do
+		ln -s "$REAL_CACHE/$part" "$DIR/cache/bonding-rs/$part"
+		ln -s "$part" "$DIR/cache/bonding-rs/${part%%-*}"
+	done
+	# Instead of a build, a file in each folder that one writes to.
+	printf '#!/bin/sh\ntouch "$2/built" /usr/lib/modules/built\n' >"$DIR/scripts/env/debug-build"
+	chown -R 65534:65534 "$DIR"
+	SUDO_UID=65534 SUDO_GID=65534 BONDING_NEED_GB=1 "$DIR/scripts/env/debug-kernel" debug &>"$DIR/said" ||
+		fail "$(<"$DIR/said")"
+	[[ -e $DIR/cache/bonding-rs/debug/kdir/built && -e $DIR/cache/bonding-rs/debug/modules/built ]]
 }
 
 test_disk_full() {
