@@ -70,6 +70,17 @@ has() {
 	[[ $(grep -c "$@") -gt 0 ]]
 }
 
+# lacks [OPTION...] PATTERN [FILE...]: no line matches; else it shows them, and fails. "! grep" in the middle of a
+# function asserts nothing: errexit does not look at what is negated.
+lacks() {
+	local status=0
+	grep "$@" >&2 || status=$?
+	if ((status != 1)); then
+		echo "\"grep $*\" should find nothing, and ended with status $status" >&2
+		return 1
+	fi
+}
+
 # -- commands that must fail -----------------------------------------------------------
 
 # fails_with TEXT COMMAND...: COMMAND fails, and says TEXT on standard error.

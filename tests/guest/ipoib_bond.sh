@@ -69,7 +69,7 @@ has_all_groups() {
 
 # No group's address is that of another link type.
 has_no_foreign_groups() {
-	! groups_of "$1" | grep -v '^00ffffffff12[0-9a-f]\{28\}$'
+	groups_of "$1" | lacks -v '^00ffffffff12[0-9a-f]\{28\}$'
 }
 
 # -- failover -----------------------------------------------------------------------------

@@ -232,7 +232,7 @@ stop_pings() {
 	# The last line may have been cut off.
 	sed -n '$!s/^ping data: rdma-ping-\([0-9]*\): .*/\1/p' "$WORK/client" >"$WORK/numbers"
 	cmp "$WORK/numbers" <(seq 0 $(($(wc -l <"$WORK/numbers") - 1)))
-	! grep -i mismatch "$WORK/client" "$WORK/server"
+	lacks -i mismatch "$WORK/client" "$WORK/server"
 	echo "$(wc -l <"$WORK/numbers") answers"
 }
 
@@ -346,7 +346,7 @@ ping_pong() {
 	wait $pings || fail "the client: $(<"$WORK/client")"
 	wait $ping_server || fail "the server: $(<"$WORK/server")"
 	grep -q '^100 iters' "$WORK/client"
-	! grep -i invalid "$WORK/client" "$WORK/server"
+	lacks -i invalid "$WORK/client" "$WORK/server"
 }
 
 # The last case: rxe may keep what is left of a connection that broke, and its device with it.
@@ -359,7 +359,7 @@ test_a_connection_is_made_anew() {
 	wait_for 20 "messages" has_sent $(($(sends) + 50))
 	fail_over
 	wait_for 20 "the connection to end" has_ended $pings
-	! grep -i invalid "$WORK/client" "$WORK/server"
+	lacks -i invalid "$WORK/client" "$WORK/server"
 	kill $ping_server
 	wait $ping_server || :
 	wait_for 10 "the GIDs of the bond" has_our_gids rxe0

@@ -1,0 +1,35 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# What the shell lets pass without a word, and a reader too: constructions that look like assertions.
+
+. "${BASH_SOURCE[0]%/*}/../ktap.sh"
+cd "${BASH_SOURCE[0]%/*}/../.." || exit 1
+
+scripts() {
+	find tests scripts .ci -type f -exec grep -lIE '^#!.*sh$|shellcheck shell' {} +
+}
+
+# none AWK-PROGRAM: no line of a script is printed by it.
+none() {
+	local found
+	found=$(scripts | xargs awk "$1")
+	[[ -z $found ]] || fail "$found"
+}
+
+# errexit does not look at what is negated. The last command of a function is its result, whatever it is.
+test_no_negation_in_the_middle_of_a_function() {
+	none 'FNR == 1 { held = "" }
+		held != "" && !/^[[:space:]]*}/ { print held }
+		{ held = "" }
+		/^[[:space:]]*! / && !/\|\||&&/ { held = FILENAME ":" FNR ":" $0 }'
+}
+
+# grep -q closes the pipe at the first match, and who writes on dies of it.
+test_no_grep_q_behind_a_pipe() {
+	none '/\|[[:space:]]*(e|f)?grep (-[a-zA-Z]+ )*-[a-zA-Z]*q/ && !/^[[:space:]]*#/ { print FILENAME ":" FNR ":" $0 }
+		behind && /^[[:space:]]*grep (-[a-zA-Z]+ )*-[a-zA-Z]*q/ { print FILENAME ":" FNR ":" $0 }
+		{ behind = /\|[[:space:]]*\\?$/ }'
+}
+
+ktap_main "$@"
