@@ -4,7 +4,7 @@
 # The main job, to watch: two links to a peer become one, the active link is cut
 # while a numbered packet is sent every millisecond, and the link comes back. Once
 # with the link monitor that everybody configures, miimon=100, and once with no
-# monitor at all. Runs as root in the guest (`make demo`), where a bonding module is
+# monitor at all. Runs as root in the guest (`make demo-ethernet`), where a bonding module is
 # loaded. The exit status is 0 only if at most one packet was lost each time.
 
 set -euo pipefail

@@ -35,6 +35,8 @@ KTAP_PATIENCE=${KTAP_PATIENCE-1}
 
 # wait_for SECONDS DESCRIPTION COMMAND...: until COMMAND succeeds; the case fails when it does not in time.
 #
+# In COMMAND, as in every condition, errexit is off: a function says "|| return 1" where its last line is not all of it.
+#
 # Where instructions are the clock, idle time is skipped, also that in which the host fetches a file: on a busy host
 # the deadline comes before the program that is waited for has begun. So three more seconds are waited through without
 # being idle, which takes the host longer than that.

@@ -97,6 +97,70 @@ test_only_answers_count_where_they_are_validated() {
 	wait_for 20 "a0 to be down, since nobody answers for 192.0.2.99" failed a0
 }
 
+# What keeps a link up that gets no answers: any traffic, ARP whatever it asks (filters), or nothing (validated).
+# counts VALIDATE TRAFFIC ROLE: whether it does, as the in-tree driver has it.
+counts() {
+	case $1:$3 in
+	all:* | filter_active:active | filter_backup:backup | active:active | backup:backup) return 1 ;;
+	filter*) [[ $2 == arp ]] ;;
+	esac
+}
+
+# holds SLAVE: it has been up for more than three intervals.
+holds() {
+	local before
+	before=$(failures "$1")
+	pause 1
+	is "$(failures "$1")" "$before" "failure count of $1"
+	mii_status "$1" up || fail "$1 is down"
+}
+
+# judge ROLE SLAVE: for each value and kind of traffic, whether the slave in that role stays up.
+judge() {
+	local role=$1 slave=$2 validate type
+	for type in 0800 0806; do
+		in_peer /tmp/tools/frame pour br0 ff:ff:ff:ff:ff:ff 02:00:00:00:00:99 $type 10 &
+		for validate in none active backup all filter filter_active filter_backup; do
+			echo "-- $role, arp_validate $validate, frames of type $type"
+			set_option b7 arp_validate $validate
+			if counts $validate "$([[ $type == 0806 ]] && echo arp || echo ip)" "$role"; then
+				wait_for 20 "$slave to be up" mii_status "$slave" up
+				holds "$slave"
+			else
+				wait_for 20 "$slave to be down" mii_status "$slave" down
+			fi
+			set_option b7 arp_validate none
+			wait_for 20 "$slave to be up" mii_status "$slave" up
+			set_option b7 active_slave a0
+		done
+		kill %%
+		wait %% 2>/dev/null || :
+	done
+}
+
+# Each link hears the peer, and none the probes of the other.
+apart() {
+	in_peer bridge link set dev a0p isolated on
+	in_peer bridge link set dev b0p isolated on
+}
+
+test_what_counts_on_the_active_slave() {
+	build frame
+	start arp_interval 100 arp_ip_target $PEER4
+	apart
+	# Nobody has this address.
+	set_option b7 arp_ip_target +192.0.2.99
+	set_option b7 arp_ip_target -$PEER4
+	judge active a0
+}
+
+test_what_counts_on_a_backup() {
+	build frame
+	start arp_interval 100 arp_ip_target $PEER4
+	apart
+	judge backup b0
+}
+
 pings_arrive() {
 	local before
 	before=$(nstat -asz IcmpInEchos | awk '/IcmpInEchos/ { print $2 }')
@@ -325,7 +389,7 @@ test_either_monitor() {
 	wait_for 20 "b0 to be active" active b7 b0
 }
 
-# The probes of many bonds and their end do not disturb each other.
+# Probes end and begin with the bond.
 test_down_and_up_again() {
 	start arp_interval 20 arp_ip_target $PEER4
 	local n

@@ -372,6 +372,16 @@ report_field() {
 	grep -oE "\b$1=[0-9]+" "$WORK/report" | grep -oE '[0-9]+$'
 }
 
+# peer_listens PORT: for TCP.
+peer_listens() {
+	in_peer ss -Hltn "sport = $1" | has .
+}
+
+# has_received BYTES: the file to which the peer writes what comes has so many.
+has_received() {
+	(($(stat -c %s "$WORK/received") >= $1))
+}
+
 # -- packets on the wire ---------------------------------------------------------------
 
 # capture NAMESPACE DEVICE FILTER: records until captured is called.
@@ -406,6 +416,20 @@ captured_at_least() {
 capture_stop() {
 	kill "$capture_pid"
 	wait "$capture_pid" || :
+}
+
+# -- the module as a file --------------------------------------------------------------
+
+# copy_module: decompressed, in memory, for what loads it again and again.
+copy_module() {
+	local file
+	file=$(modinfo -n bonding)
+	if [[ $file == *.xz ]]; then
+		xz -dc "$file" >"$WORK/bonding.ko"
+	else
+		cp "$file" "$WORK/bonding.ko"
+	fi
+	strip --strip-debug "$WORK/bonding.ko"
 }
 
 # -- back to nothing -------------------------------------------------------------------

@@ -246,10 +246,6 @@ test_tcp_goes_on() {
 	is "$(sha256sum <"$WORK/received")" "$sum" "checksum of what arrived"
 }
 
-has_received() {
-	(($(stat -c %s "$WORK/received") >= $1))
-}
-
 # -- the last adapter goes ---------------------------------------------------------------------
 
 test_the_bond_waits_for_its_adapters() {

@@ -31,7 +31,7 @@ over_infiniband() {
 
 cut_slave() {
 	if [[ -d /sys/module/vib ]]; then
-		vib_port "$(hca_of "$1")" down
+		vib_port "$(adapter_of "$1")" down
 	else
 		cut_link "$1"
 	fi
@@ -39,24 +39,16 @@ cut_slave() {
 
 mend_slave() {
 	if [[ -d /sys/module/vib ]]; then
-		vib_port "$(hca_of "$1")" up
+		vib_port "$(adapter_of "$1")" up
 	else
 		mend_link "$1"
 	fi
 }
 
-hca_of() {
-	case $1 in
-	a0) echo vib0 ;;
-	b0) echo vib1 ;;
-	esac
-}
-
 has_slaves() {
 	local slave
 	for slave in "${SLAVES[@]}"; do
-		[[ " $(option b7 slaves) " == *" $slave "* ]]
-		mii_status "$slave" up
+		[[ " $(option b7 slaves) " == *" $slave "* ]] && mii_status "$slave" up || return 1
 	done
 }
 
@@ -110,12 +102,6 @@ daemon() {
 	shift
 	"$@" >"$WORK/$name.log" 2>&1 &
 	declare -g "${name}_pid=$!"
-}
-
-stop_daemon() {
-	local pid=${1}_pid
-	kill "${!pid}"
-	wait "${!pid}" || :
 }
 
 make_system() {

@@ -48,7 +48,7 @@ a0 is active: the one before left" "the history"
 }
 
 test_times_are_those_of_the_kernel_log() {
-	local before after line
+	local before after line lines=0
 	read -r before _ </proc/uptime
 	make_bond b7 mode active-backup miimon 100
 	enslave b7 a0 b0
@@ -58,7 +58,9 @@ test_times_are_those_of_the_kernel_log() {
 		((BASH_REMATCH[1] >= ${before%.*} && BASH_REMATCH[1] <= ${after%.*})) ||
 			fail "not between $before and $after: $line"
 		before=${BASH_REMATCH[1]}
+		((++lines))
 	done <$DEBUG/bonding/b7/events
+	((lines > 0)) || fail "there are no events"
 }
 
 test_missed_probes() {

@@ -36,18 +36,6 @@ setup() {
 	gcc -O1 -Wall -Werror -o "$WORK/fuzz" $FUZZ/guest/*.c
 }
 
-# The module decompressed, in memory, for the scripts that load it again.
-copy_module() {
-	local file
-	file=$(modinfo -n bonding)
-	if [[ $file == *.xz ]]; then
-		xz -dc "$file" >"$WORK/bonding.ko"
-	else
-		cp "$file" "$WORK/bonding.ko"
-	fi
-	strip --strip-debug "$WORK/bonding.ko"
-}
-
 # fuzz SCRIPT...: fails with the last operations. What it tried is in the kernel log.
 fuzz() {
 	FUZZ_MODULE=$WORK/bonding.ko "$WORK/fuzz" /run/netns/peer "$@" >"$WORK/said" || {

@@ -11,6 +11,7 @@
 
 VIB=/sys/kernel/debug/vib
 INFINIBAND=/sys/class/infiniband
+IPOIB=/sys/kernel/debug/ipoib
 
 # -- the fabric -------------------------------------------------------------------------
 
@@ -29,8 +30,26 @@ all_ports_have_ipoib() {
 	local port hca
 	for port in "$INFINIBAND"/vib*/ports/*; do
 		hca=${port%/ports/*}
-		ipoib_of "${hca##*/}" "${port##*/}"
+		ipoib_of "${hca##*/}" "${port##*/}" || return 1
 	done
+}
+
+# adapter_of INTERFACE: of the two that are bonded.
+adapter_of() {
+	case $1 in
+	a0) echo vib0 ;;
+	b0) echo vib1 ;;
+	esac
+}
+
+# gid_of HCA: as the files of ipoib have it.
+gid_of() {
+	sed -E 's/\b0{1,3}//g' "$INFINIBAND/$1/ports/1/gids/0"
+}
+
+# knows FILE GID: there is a path or a group, and the administrator has answered.
+knows() {
+	grep -F -A 4 "GID: $2" "$IPOIB/$1" | has 'complete: *yes'
 }
 
 # fabric PATH VALUE: writes a file of the fabric's debugfs folder.

@@ -31,10 +31,6 @@ has_mtu() {
 	[[ $(cat "$SYSFS/$1/mtu") == "$2" ]]
 }
 
-peer_listens() {
-	in_peer ss -Hltn "sport = $1" | has .
-}
-
 # -- multicast groups -------------------------------------------------------------------
 
 broadcast() {

@@ -137,10 +137,6 @@ make_connected_bond() {
 	b7_works
 }
 
-has_received() {
-	(($(stat -c %s "$WORK/received") >= $1))
-}
-
 # tcp_across_failovers ADDRESS: 60 MB to the peer, while the cables are cut in turn.
 tcp_across_failovers() {
 	local sum receiver sender
@@ -218,17 +214,6 @@ test_announcements_hold_20_byte_addresses() {
 
 # -- paths that are known beforehand -------------------------------------------------------------
 
-IPOIB=/sys/kernel/debug/ipoib
-
-knows_path() {
-	grep -F -A 4 "GID: $(sed -E 's/\b0{1,3}//g' "$INFINIBAND/$2/ports/1/gids/0")" "$IPOIB/$1_path" |
-		has 'complete: *yes'
-}
-
-is_member_to_send() {
-	grep -F -A 4 "GID: $2" "$IPOIB/$1_mcg" | has 'complete: *yes'
-}
-
 test_a_backup_knows_the_paths() {
 	ours_only "asks for them after the failover"
 	make_ib_bond
@@ -237,9 +222,9 @@ test_a_backup_knows_the_paths() {
 	capture peer p0 "arp or icmp6"
 	ping -q -c 1 -W 0.1 239.1.2.3 || : # nobody answers
 	peer_answers
-	wait_for 40 "b0 to know the path to the peer" knows_path b0 vib2
-	wait_for 40 "the peer to know the path to b0" knows_path p0 vib1
-	wait_for 40 "b0 to be let into the group" is_member_to_send b0 ff12:401b:ffff:0:0:0:f01:203
+	wait_for 40 "b0 to know the path to the peer" knows b0_path "$(gid_of vib2)"
+	wait_for 40 "the peer to know the path to b0" knows p0_path "$(gid_of vib1)"
+	wait_for 40 "b0 to be let into the group" knows b0_mcg ff12:401b:ffff:0:0:0:f01:203
 	# The probes come from nobody: the peer has learned nothing of b0.
 	wait_for 10 "the probe" captured_at_least 1 "arp[28:4] = 0"
 	capture_stop

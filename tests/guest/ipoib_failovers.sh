@@ -200,13 +200,6 @@ figure() {
 
 # -- a failover -----------------------------------------------------------------------
 
-adapter_of() {
-	case $1 in
-	a0) echo vib0 ;;
-	b0) echo vib1 ;;
-	esac
-}
-
 # is_active SLAVE, is_up SLAVE: without a process.
 is_active() {
 	local name

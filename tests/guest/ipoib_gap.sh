@@ -119,24 +119,12 @@ test_poll_every_second() {
 
 # -- a subnet administrator that is slow, or silent -------------------------------------------
 
-IPOIB=/sys/kernel/debug/ipoib
-
 # The peer forgets all paths, as if it had not yet talked to both slaves; ours are forgotten when a
 # cable is mended.
 peer_forgets_paths() {
 	ip -n peer link set p0 down
 	ip -n peer link set p0 up
 	wait_for 20 "carrier of p0" peer_has_carrier p0
-}
-
-# gid_of HCA: as the files of ipoib have it.
-gid_of() {
-	sed -E 's/\b0{1,3}//g' "$INFINIBAND/$1/ports/1/gids/0"
-}
-
-# knows FILE GID: there is a path or a group, and the administrator has answered.
-knows() {
-	grep -F -A 4 "GID: $2" "$IPOIB/$1" | has 'complete: *yes'
 }
 
 # What is needed after a failover, known before: by the backup, and the peer.

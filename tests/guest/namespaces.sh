@@ -117,12 +117,22 @@ test_rmmod_with_bonds_in_namespaces() {
 test_unprivileged_user_owns_bonds_of_his_namespace() {
 	# Root of a user namespace is nobody outside: he may make bonds in his own
 	# network namespace only.
-	unshare --user --map-root-user --net sh -ec '
+	ip link add b7 type bond mode active-backup
+	setpriv --reuid 65534 --regid 65534 --clear-groups \
+		unshare --user --map-root-user --net --mount sh -ec '
 		ip link add b8 type bond mode active-backup
 		ip link add d1 type dummy
 		ip link set d1 master b8
-		mount -t sysfs none /sys 2>/dev/null || exit 0
-		test "$(cat /sys/class/net/b8/bonding/mode)" = "active-backup 1"'
+		test -e /sys/class/net/b7
+		if echo 100 2>/dev/null >/sys/class/net/b7/bonding/miimon; then
+			echo "he has set an option of a bond that is not his"
+			exit 1
+		fi
+		mount -t sysfs none /sys
+		test "$(cat /sys/class/net/b8/bonding/mode)" = "active-backup 1"
+		echo 100 >/sys/class/net/b8/bonding/miimon
+		test "$(cat /sys/class/net/b8/bonding/miimon)" = 100'
+	is "$(option b7 miimon)" 0 "miimon of the bond outside"
 }
 
 ktap_main "$@"

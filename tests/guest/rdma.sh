@@ -328,10 +328,6 @@ start_ping_pong() {
 	pings=$!
 }
 
-peer_listens() {
-	in_peer ss -Hltn "sport = $1" | has .
-}
-
 sends() {
 	cat $INFINIBAND/rxe0/ports/1/hw_counters/rdma_sends
 }

@@ -146,7 +146,6 @@ test_vlan_frames() {
 	ip link add v5 link b7 type vlan id 5
 	ip link set v5 up
 	listen vlan v5 $TYPE
-	listen slave b0 8100
 	in_peer /tmp/tools/frame send b0p $BROADCAST $THEIRS $TYPE 5 5
 	in_peer /tmp/tools/frame send a0p $BROADCAST $THEIRS $TYPE 5 5
 	wait_for 5 "the VLAN to get five frames" has_heard vlan 5

@@ -24,6 +24,8 @@ setup() {
 	# what costs most.
 	unload
 	copy_module
+	# What the module needs stays loaded all the time.
+	modprobe tls
 	sysctl -qw net.ipv6.conf.default.accept_dad=0
 	make_links veth a0 b0
 	cat >"$WORK/up" <<-END
@@ -39,19 +41,6 @@ setup() {
 		link set a0 nomaster
 		link delete b7
 	END
-}
-
-copy_module() {
-	local file
-	file=$(modinfo -n bonding)
-	if [[ $file == *.xz ]]; then
-		xz -dc "$file" >"$WORK/bonding.ko"
-	else
-		cp "$file" "$WORK/bonding.ko"
-	fi
-	strip --strip-debug "$WORK/bonding.ko"
-	# What the module needs stays loaded all the time.
-	modprobe tls
 }
 
 is_active() {

@@ -250,9 +250,13 @@ queue_is_empty() {
 
 test_other_modes_do_it_in_software() {
 	local mode
+	nsim a0 b0
 	for mode in balance-rr balance-xor broadcast; do
 		make_bond b7 mode $mode miimon 100
+		enslave b7 a0 b0
 		state 9 out
+		# The in-tree driver gives the hardware a state that it never uses.
+		! ours || { holds a0 0 && holds b0 0; }
 		is "$(ip xfrm state list | grep -c offload || :)" 0 "states in hardware, $mode"
 		teardown_states
 		ip link del b7

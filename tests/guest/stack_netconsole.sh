@@ -112,6 +112,8 @@ test_slaves_come_and_go() {
 	ip link set a0 nomaster
 	ip link set b0 nomaster
 	echo "<1>nobody hears this" >/dev/kmsg
+	pause 0.5
+	lacks "nobody hears this" "$WORK/heard"
 }
 
 test_bond_goes_away() {
@@ -161,7 +163,10 @@ test_a_vlan_on_the_bond() {
 	ip link set v5 up
 	target v5
 	is "$(cat $TARGET/enabled)" 1
+	capture peer a0p "vlan 5 and udp port 6666"
 	echo "<1>tagged" >/dev/kmsg
+	wait_for 5 "the message in a frame of the VLAN" captured_at_least 1 "vlan 5"
+	capture_stop
 	untarget
 }
 

@@ -47,14 +47,19 @@ calm() {
 	((++calm_for > 8))
 }
 
+# listens PROCESS: it has a socket of NETLINK_ROUTE (0) that is in the group of links (1).
+listens() {
+	awk -v pid="$1" '$2 == 0 && $3 == pid && $4 ~ /[13579bdf]$/ { found = 1 } END { exit !found }' /proc/net/netlink
+}
+
 # step COMMAND...: what is told when it has been carried out.
 step() {
 	echo "-- $*"
 	clear_log
 	ip -o monitor link >"$WORK/monitor" &
 	local monitor=$!
-	wait_for 5 "the monitor to listen" eval 'grep -q "^Netlink\|." /proc/'$monitor'/cmdline &&
-		grep -q ip /proc/'$monitor'/comm && [[ $(ls /proc/'$monitor'/fd | wc -l) -ge 4 ]]'
+	wait_for 5 "the monitor to listen" listens $monitor
+	before='' calm_for=0
 	"$@"
 	wait_for 60 "everything to be told" calm
 	kill $monitor

@@ -62,10 +62,6 @@ tcp_transfer() {
 	is "$(sha256sum <"$WORK/received")" "$sum" "checksum of what arrived"
 }
 
-peer_listens() {
-	in_peer ss -Hltn "sport = $1" | has .
-}
-
 test_tcp_in_datagram_mode() {
 	make_fabric
 	ipoib_up a0

@@ -116,6 +116,16 @@ test_a_guest_that_dies() {
 	grep -q '^not ok 7 guests$' said
 }
 
+# The first boot ends with a splat, those that look for a shorter script do not.
+test_a_guest_that_dies_is_not_forgotten_while_a_shorter_script_is_looked_for() {
+	echo '/miimon/s/log 6/log 4/' >ours
+	sed -i 's/^exit .*/[ -e died ] || { touch died; exit 70; }/' scripts/guest
+	run 1 options
+	grep -q '^# The shortest script' said
+	grep -q 'ended with status 70' said
+	grep -q '^not ok 2 guests$' said
+}
+
 test_a_splat() {
 	echo 70 >status
 	run 1

@@ -30,9 +30,9 @@ sentence in the kernel log, and in the answer of `ip`.
 const NOT_BUILT: &str = "
 ## Not in this version
 
-These are known by name. They can be read, and set to their default, so that tools which write all
-options at once work. Any other value is refused with `EOPNOTSUPP`, or with `EACCES` where the mode
-of the bond does not have the option.
+These are known by name, and can be read. Setting one is refused with `EACCES`, whatever the value, as the
+kernel's own driver does in the modes that this version has; `lacp_rate` as a module parameter is
+ignored, with a message.
 ";
 
 /// The whole page.

@@ -123,28 +123,6 @@ def failures(output):
     return list(found.items())
 
 
-class Miri(Suite):
-    """The interpreter that finds undefined behaviour, where the machine's toolchain has it."""
-
-    name = "miri"
-
-    def run(self, report, _cases):
-        report.begin(self.name)
-        # It comes with nightly toolchains only, which need not be the default.
-        for cargo in (["cargo"], ["cargo", "+nightly"]) if which("cargo") else ():
-            if subprocess.run([*cargo, "miri", "--version"], stdin=subprocess.DEVNULL, capture_output=True,
-                              check=False).returncode == 0:
-                # Property tests run thousands of cases, which takes hours in an interpreter.
-                return Check(self.name, [*cargo, "miri", "test", "--lib", "--locked"]).run(report, [])
-        report.skip(self.name, "", "this machine's Rust toolchain has no Miri "
-                                   "(with rustup: rustup toolchain install nightly --component miri)")
-        return True
-
-
-def which(tool):
-    return any(os.access(os.path.join(folder, tool), os.X_OK) for folder in os.environ.get("PATH", "").split(":"))
-
-
 class Harness(Suite):
     """tests/harness/NAME.sh: tests of the environment, the guest and this runner, in KTAP."""
 
@@ -236,7 +214,6 @@ def suites(jobs):
         Check("sparse", ["scripts/build", "--kernel", "distro", "C=2"], needs_build=True),
         Cargo("policy", ["scripts/cargo", "test", "--locked", "--no-fail-fast", "--package", "bonding"]),
         Cargo("fabric", ["scripts/cargo", "test", "--locked", "--no-fail-fast", "--package", "vib-fabric"]),
-        Miri(),
         *harness(),
         Differential("distro", jobs), Differential("debug", jobs),
         Bench(jobs),

@@ -3,6 +3,7 @@
  * Raw frames: send some, or count those that a packet socket gets.
  *
  *   frame send DEVICE DESTINATION SOURCE TYPE COUNT [VLAN_ID]
+ *   frame pour DEVICE DESTINATION SOURCE TYPE MS    one every MS milliseconds, until SIGTERM
  *   frame count DEVICE TYPE MARK_FILE       until SIGTERM, then prints the number
  *   frame join DEVICE GROUP                 joins an IPv4 group, until SIGTERM
  *
@@ -14,6 +15,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <net/if.h>
@@ -73,7 +75,7 @@ static int packet_socket(unsigned int index, unsigned int type)
 	return fd;
 }
 
-static int send_frames(char **arg, int vlan)
+static int send_frames(char **arg, int vlan, int count, useconds_t interval)
 {
 	unsigned int type = strtoul(arg[3], NULL, 16);
 	unsigned char frame[64] = { 0 };
@@ -90,9 +92,12 @@ static int send_frames(char **arg, int vlan)
 	}
 	frame[at++] = type >> 8;
 	frame[at++] = type & 0xff;
-	for (int i = atoi(arg[4]); i > 0; i--)
+	while (count-- > 0 && !stop) {
 		if (send(fd, frame, sizeof(frame), 0) != sizeof(frame))
 			die("send");
+		if (interval)
+			usleep(interval);
+	}
 	return 0;
 }
 
@@ -137,12 +142,15 @@ int main(int argc, char **argv)
 
 	sigaction(SIGTERM, &action, NULL);
 	if ((argc == 7 || argc == 8) && !strcmp(argv[1], "send"))
-		return send_frames(argv + 2, argc == 8 ? atoi(argv[7]) : -1);
+		return send_frames(argv + 2, argc == 8 ? atoi(argv[7]) : -1, atoi(argv[6]), 0);
+	if (argc == 7 && !strcmp(argv[1], "pour"))
+		return send_frames(argv + 2, -1, INT_MAX, atoi(argv[6]) * 1000);
 	if (argc == 5 && !strcmp(argv[1], "count"))
 		return count_frames(argv + 2);
 	if (argc == 4 && !strcmp(argv[1], "join"))
 		return join_group(argv[2], argv[3]);
 	fprintf(stderr, "usage: frame send DEVICE DESTINATION SOURCE TYPE COUNT [VLAN_ID] | "
+		"frame pour DEVICE DESTINATION SOURCE TYPE MS | "
 		"frame count DEVICE TYPE MARK_FILE | frame join DEVICE GROUP\n");
 	return 2;
 }

@@ -123,8 +123,8 @@ impl Config {
 
     /// Sets an option: returns the configuration as it is then, and what there is to do.
     ///
-    /// An option that this version does not have can be set to its default, which changes nothing,
-    /// because tools that configure bonds write all the options they know.
+    /// Of an option that this version does not have, the default is accepted, which changes nothing:
+    /// as long as the mode has the option.
     ///
     /// # Errors
     ///

@@ -304,7 +304,8 @@ const BUILT_OPTIONS: [OptionDesc; 31] = [
         sysfs: sysfs(Show::Number),
         proc_label: Some("Peer Notification Delay (ms)"),
         help: "The time from one notification of the peers to the next. Rounded down to a \
-               multiple of miimon, which has to be set; 0 means one interval of miimon.",
+               multiple of miimon, which has to be set; 0 means one interval of the monitor that \
+               is on, or 100 ms without one.",
         ..OPTION
     },
     OptionDesc {

@@ -44,5 +44,11 @@ detection() {
 		{ match($0, /[0-9]+\.[0-9]+/); now = substr($0, RSTART, RLENGTH) }
 		/br0: port .*a0p.* entered disabled state/ { began = now; ended = 0 }
 		began && !ended && /link status definitely down/ { ended = now }
-		END { printf "%d", (ended - began) * 1000 + 0.5 }'
+		END {
+			if (!ended) {
+				print "the log does not say when a0 went down" >"/dev/stderr"
+				exit 1
+			}
+			printf "%d", (ended - began) * 1000 + 0.5
+		}'
 }
