@@ -3,7 +3,7 @@
 //! How the neighbours learn of a failover: gratuitous ARP and unsolicited neighbour advertisements
 //! (`NETDEV_NOTIFY_PEERS`, which IPv4, IPv6 and the VLANs on top answer), and IGMP reports.
 
-use super::{Bond, BondDev};
+use super::{failover, Bond, BondDev};
 use net::notifier::Announce;
 use net::published::Slot;
 use net::rtnl::Rtnl;
@@ -27,6 +27,10 @@ pub(super) fn after_change(dev: &BondDev, has_active: bool, rtnl: &Rtnl) {
 
 /// Sends what is due.
 pub(super) fn step(dev: &BondDev, rtnl: &Rtnl) {
+    // The bond may not have the address yet that is to be announced, nor the slave the groups: `settle` comes back.
+    if !failover::is_settled(dev, rtnl) {
+        return;
+    }
     let bond = dev.data();
     let announcements = bond.announcements.get(rtnl);
     let now = now_ms();

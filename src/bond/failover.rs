@@ -230,19 +230,22 @@ fn switch(
     }
 }
 
+/// Whether what belongs to the traffic is where that is.
+pub(super) fn is_settled(dev: &BondDev, rtnl: &Rtnl) -> bool {
+    !dev.data().config().mode.uses_primary()
+        || dev.settled(rtnl).map(Key) == dev.slot(rtnl, Slot::Active).map(Key)
+}
+
 /// Moves what belongs to the traffic to where it is now, and tells the neighbours.
 ///
 /// Does nothing if that was done already, so that it may be called at any time under RTNL.
 pub(super) fn settle(dev: &BondDev, source: Source<'_>, rtnl: &Rtnl) {
-    let config = dev.data().config();
-    if !config.mode.uses_primary() {
+    if is_settled(dev, rtnl) {
         return;
     }
+    let config = dev.data().config();
     let old = dev.settled(rtnl);
     let new = dev.slot(rtnl, Slot::Active);
-    if old.map(Key) == new.map(Key) {
-        return;
-    }
     // These take the instance lock of the device that they change.
     let follows = config.fail_over_mac == FailOverMac::Follow;
     let takes_lock = dev.is_promisc() || dev.is_allmulti();

@@ -166,6 +166,30 @@ test_promiscuity_follows_the_active_slave() {
 	counts .promiscuity 0 0
 }
 
+# Both links are lost, and that comes back which was not the last in use: while its event is told, its device is locked,
+# and a promiscuous bond moves to it only afterwards.
+test_the_address_that_is_announced_is_the_new_one() {
+	make_links netdevsim a0 b0
+	make_bond b7 mode active-backup miimon 100 fail_over_mac active
+	enslave b7 a0 b0
+	wait_for 10 "b0 to be up" mii_status b0 up
+	wait_for 10 "the peer to answer" ping_peer
+	ip link set b7 promisc on
+	cut_link b0
+	wait_for 10 "b0 to be down" mii_status b0 down
+	cut_link a0
+	wait_for 10 "the bond to have no carrier" eval '! has_carrier b7'
+	is "$(hwaddr b7)" "$(hwaddr a0)" "address of b7"
+	capture peer b0p arp
+	mend_link b0
+	wait_for 10 "b0 to be active" active b7 b0
+	# Of ourselves, to everybody.
+	wait_for 10 "the announcement" captured_at_least 1 "arp[14:4] = 0xc0000201 and arp[24:4] = 0xc0000201"
+	capture_stop
+	captured "arp[14:4] = 0xc0000201 and arp[24:4] = 0xc0000201" | lacks -v -i "^$(hwaddr b0) "
+	is "$(hwaddr b7)" "$(hwaddr b0)" "address of b7"
+}
+
 test_allmulti_follows_the_active_slave() {
 	start
 	ip link set b7 allmulticast on
