@@ -8,7 +8,7 @@
 
 use crate::arp::{Duty, Micros, Monitor, Traffic, Verdict};
 use crate::history::{Cause, Why};
-use crate::link::{Link, LinkState, Millis, Transition};
+use crate::link::{Delays, Link, LinkState, Millis, Transition};
 use crate::options::{Config, Effects};
 use crate::select::{self, Candidate, Duplex};
 
@@ -257,6 +257,9 @@ pub fn handle<P: Ports>(
         }
         Event::OptionsChanged { effects } => {
             if effects.monitor && config.is_monitored() {
+                if config.is_probed() {
+                    round.end_delays();
+                }
                 round.observe(ports.keys());
             } else if effects.monitor {
                 round.trust_all();
@@ -306,7 +309,7 @@ impl<P: Ports> Round<'_, P> {
         let mut skip_updelay = self.has_no_link();
         let is_probed = self.config.is_probed();
         for key in keys {
-            let mut port = self.ports.get(key);
+            let port = self.ports.get(key);
             if is_probed && port.carrier {
                 // It takes more than a carrier.
                 continue;
@@ -318,22 +321,48 @@ impl<P: Ports> Round<'_, P> {
             let Some(transition) = transition else {
                 continue;
             };
-            port.link = link;
-            port.pending = Some(transition);
-            port.cause = self.cause(was, transition);
-            match link.state {
-                LinkState::Up => {
-                    skip_updelay &= was.state == LinkState::Fail;
-                    self.select |= self.outranks_active(key, port.prio);
-                }
-                LinkState::Down => {
-                    port.failures = port.failures.saturating_add(1);
-                    self.select |= self.group.active == Some(key);
-                }
-                LinkState::Fail | LinkState::Back => {}
+            if link.state == LinkState::Up {
+                skip_updelay &= was.state == LinkState::Fail;
             }
-            self.ports.set(key, port);
-            self.changed = true;
+            self.enter(key, port, link, transition);
+        }
+    }
+
+    /// A link is in another state now.
+    fn enter(&mut self, key: P::Key, mut port: Port, link: Link, transition: Transition) {
+        port.cause = self.cause(port.link, transition);
+        port.link = link;
+        port.pending = Some(transition);
+        match link.state {
+            LinkState::Up => self.select |= self.outranks_active(key, port.prio),
+            LinkState::Down => {
+                port.failures = port.failures.saturating_add(1);
+                self.select |= self.group.active == Some(key);
+            }
+            LinkState::Fail | LinkState::Back => {}
+        }
+        self.ports.set(key, port);
+        self.changed = true;
+    }
+
+    /// The ARP monitor takes over, which knows no delays: a link that was going down is up if it has its carrier
+    /// again, until it misses an answer; one that was going back is down until something is heard on it.
+    fn end_delays(&mut self) {
+        for key in self.ports.keys() {
+            let port = self.ports.get(key);
+            if port.link.deadline.is_none() {
+                continue;
+            }
+            let carrier = port.carrier && port.link.state == LinkState::Fail;
+            let due = Link {
+                deadline: Some(self.now),
+                ..port.link
+            };
+            if let (link, Some(transition)) =
+                due.observe(carrier, self.now, Delays::default(), false)
+            {
+                self.enter(key, port, link, transition);
+            }
         }
     }
 

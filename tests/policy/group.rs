@@ -315,3 +315,25 @@ fn a_change_of_miimon_changes_the_delays_to_come() {
     let start = bond.now;
     assert_eq!(bond.carrier(1, false).deadline, Some(start + 30));
 }
+
+#[test]
+fn the_arp_monitor_ends_the_delays_that_run() {
+    let mut bond = World::active_backup(&DELAYS);
+    pair(&mut bond);
+    bond.carrier(1, false);
+    assert_eq!(bond.port(1).link.state, LinkState::Fail);
+    assert_eq!(bond.port(2).link.state, LinkState::Back);
+    bond.take(1);
+    bond.take(2);
+    // It is back, and that was not told yet.
+    bond.silently(1, true);
+    assert!(bond.set(OptionId::ArpInterval, 10_000));
+    assert_eq!(bond.port(1).link.state, LinkState::Up);
+    assert!(matches!(
+        bond.take(1),
+        Some(Transition::UpAgain { after_ms: 0 })
+    ));
+    assert_eq!(bond.port(2).link.state, LinkState::Down);
+    assert_eq!(bond.group.active, Some(1));
+    assert_eq!(bond.last.and_then(|it| it.deadline), None);
+}

@@ -213,6 +213,32 @@ proptest! {
     }
 
     #[test]
+    fn the_arp_monitor_leaves_no_delay_running((mode, ops) in ops()) {
+        let mut world = World::new(config(mode, &[]));
+        for op in &ops {
+            apply(&mut world, op);
+        }
+        let before = world.ports();
+        prop_assert!(world.set(OptionId::ArpInterval, 10_000));
+        prop_assert_eq!(world.last.and_then(|it| it.deadline), None);
+        for (key, after) in world.ports() {
+            prop_assert_eq!(after.link.deadline, None);
+            let link = port(&before, key).unwrap().link;
+            match (link.state, link.deadline) {
+                (LinkState::Fail, Some(_)) => {
+                    let expected = if after.carrier { LinkState::Up } else { LinkState::Down };
+                    prop_assert_eq!(after.link.state, expected);
+                }
+                // Heard is what counts, not how long the carrier has been back.
+                (LinkState::Back, Some(_)) if world.group.tried != Some(key) => {
+                    prop_assert_eq!(after.link.state, LinkState::Down);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    #[test]
     fn delays_are_never_cut_short((mode, ops) in ops()) {
         for step in run(mode, &ops) {
             for (key, before) in &step.before {
