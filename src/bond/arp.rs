@@ -487,7 +487,7 @@ fn probe(dev: &BondDev, slave: &SlaveDev, config: &Config, rcu: &Rcu) -> bool {
         }
     }
     for target in config.ns_targets.iter() {
-        let via = route::device_to6(dev.net(), target, rcu);
+        let via = route::device_to6(dev.net(), target, dev, rcu);
         let source = |via: &NetDevice| via.source_addr6(target, rcu);
         if let Some((source, tags)) = way(dev, config, target, via, source, rcu) {
             sent |= neighbour::send_solicitation(slave.dev(), target, source, &tags, rcu);

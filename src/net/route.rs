@@ -35,12 +35,18 @@ pub fn device_to<'a>(net: &Net, addr: Ipv4Addr, _rcu: &'a Rcu) -> Option<&'a Net
     }
 }
 
-/// As [`device_to`], for IPv6.
-pub fn device_to6<'a>(net: &Net, addr: Ipv6Addr, _rcu: &'a Rcu) -> Option<&'a NetDevice> {
+/// As [`device_to`], for IPv6. A link-local address is looked for on `link`, since each link has its own
+/// (RFC 4007, section 6).
+pub fn device_to6<'a>(
+    net: &Net,
+    addr: Ipv6Addr,
+    link: &NetDevice,
+    _rcu: &'a Rcu,
+) -> Option<&'a NetDevice> {
     let addr = in6(addr);
     // SAFETY: As in `device_to`; the address is valid during the call.
     unsafe {
-        let dev = bindings::nh_route_dev6(net.as_ptr(), &addr);
+        let dev = bindings::nh_route_dev6(net.as_ptr(), &addr, link.ifindex());
         (!dev.is_null()).then(|| NetDevice::from_raw(dev))
     }
 }

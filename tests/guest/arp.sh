@@ -269,6 +269,38 @@ test_ns_target() {
 	wait_for 20 "a0 to be up again" mii_status a0 up
 }
 
+# Every interface has a route to link-local addresses, and that of another one comes first.
+test_link_local_target() {
+	ours_only "takes the first interface that has a route"
+	ip link add d0 type dummy
+	ip link set d0 up
+	wait_for 10 "a link-local address" eval 'ip -6 route show dev d0 | has fe80'
+	start arp_interval 100 arp_ip_target $PEER4
+	in_peer ip address add fe80::99/64 dev br0 nodad
+	ip link set b7 type bond ns_ip6_target fe80::99
+	set_option b7 arp_ip_target -$PEER4
+	set_option b7 arp_validate all
+	pause 2
+	stays_up a0 b0
+	silence a0
+	wait_for 20 "b0 to be active" active b7 b0
+	stays_up b0
+}
+
+# The other monitor takes over while a link is going down.
+test_from_downdelay_to_the_arp_monitor() {
+	ours_only "waits for the poll that is no more"
+	start miimon 100 downdelay 30000
+	cut_link a0
+	wait_for 10 "a0 to be going down" mii_status a0 "going down"
+	set_option b7 arp_ip_target +$PEER4
+	set_option b7 arp_interval 100
+	wait_for 10 "b0 to be active" active b7 b0
+	wait_for 10 "the peer to answer" ping_peer
+	mend_link a0
+	wait_for 20 "a0 to be up" mii_status a0 up
+}
+
 # Probes leave with the tags of the VLANs that the route to the target passes.
 vlan_targets() {
 	make_links veth a0 b0
