@@ -45,8 +45,9 @@ impl kernel::Module for Bonding {
         let events = notifier::Registration::new()?;
         let debugfs = interface::debugfs::Directory::new();
         let debug_files = notifier::Registration::new()?;
-        let proc_files = notifier::Registration::new()?;
         let namespaces = pernet::Registration::new()?;
+        // After the namespaces, so that it is told of bonds that somebody has made there meanwhile.
+        let proc_files = notifier::Registration::new()?;
         let link = rtnetlink::Registration::new()?;
         let this = Bonding {
             _namespaces: namespaces,
