@@ -294,10 +294,10 @@ mend_link() {
 }
 
 # switch_lag NAME: by how many milliseconds, rounded up, the peer's bridge opened its port later than the bond took
-# the link up, when the cable was mended last: what is sent meanwhile is lost there, as in a switch. Only the debug
-# kernel takes so long between the two that it counts; 0 in the others.
+# the link up, when the cable was mended last: what is sent meanwhile is lost there, as in a switch. Only the kernels
+# with checkers take so long between the two that it counts; 0 in the distribution's.
 switch_lag() {
-	[[ $(uname -r) == *-debug ]] || { echo 0; return; }
+	[[ $(uname -r) == *-debug || $(uname -r) == *-kcsan ]] || { echo 0; return; }
 	dmesg | awk -v from="b7: .*$1.*: link status definitely up" -v to="br0: port .*[(]${1}p[)] entered forwarding state" '
 		{ match($0, /[0-9]+\.[0-9]+/); now = substr($0, RSTART, RLENGTH) }
 		$0 ~ from { begin = now }

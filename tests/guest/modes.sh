@@ -226,6 +226,12 @@ transcript_mode_changes() {
 
 transcripts_are_tests
 
+if [[ $(uname -r) == *-kcsan ]]; then
+	test_round_robin() {
+		skip "where nothing counts instructions, frames of others take their turn at any moment"
+	}
+fi
+
 # -- failover ------------------------------------------------------------------------
 
 # busy_slave: the one that sends the stream.
@@ -264,6 +270,8 @@ failover_of_xor() {
 	stream_stop
 	# The in-tree driver loses what is sent before it acts.
 	late_ms=$(switch_lag "$busy")
+	# With two CPUs, what waits at the far end is dropped by the cut.
+	[[ $(uname -r) != *-kcsan ]] || late_ms=$((late_ms + cut_ms))
 	! ours || ((lost <= 1 + late_ms)) || fail "$lost packets lost, the switch was late by $late_ms ms"
 	((lost < sent / 2)) || fail "$lost of $sent packets lost"
 	is "$duplicated" 0 "number of duplicated packets"
