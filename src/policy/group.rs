@@ -324,13 +324,21 @@ impl<P: Ports> Round<'_, P> {
             if link.state == LinkState::Up {
                 skip_updelay &= was.state == LinkState::Fail;
             }
-            self.enter(key, port, link, transition);
+            let cause = self.cause(was, transition);
+            self.enter(key, port, link, transition, cause);
         }
     }
 
     /// A link is in another state now.
-    fn enter(&mut self, key: P::Key, mut port: Port, link: Link, transition: Transition) {
-        port.cause = self.cause(port.link, transition);
+    fn enter(
+        &mut self,
+        key: P::Key,
+        mut port: Port,
+        link: Link,
+        transition: Transition,
+        cause: Cause,
+    ) {
+        port.cause = cause;
         port.link = link;
         port.pending = Some(transition);
         match link.state {
@@ -349,19 +357,25 @@ impl<P: Ports> Round<'_, P> {
     /// again, until it misses an answer; one that was going back is down until something is heard on it.
     fn end_delays(&mut self) {
         for key in self.ports.keys() {
-            let port = self.ports.get(key);
+            let mut port = self.ports.get(key);
             if port.link.deadline.is_none() {
                 continue;
             }
-            let carrier = port.carrier && port.link.state == LinkState::Fail;
+            if port.link.state == LinkState::Back && port.carrier {
+                // Nothing has happened to it.
+                port.link = Link::down(self.now);
+                self.ports.set(key, port);
+                self.changed = true;
+                continue;
+            }
             let due = Link {
                 deadline: Some(self.now),
                 ..port.link
             };
             if let (link, Some(transition)) =
-                due.observe(carrier, self.now, Delays::default(), false)
+                due.observe(port.carrier, self.now, Delays::default(), false)
             {
-                self.enter(key, port, link, transition);
+                self.enter(key, port, link, transition, Cause::Carrier);
             }
         }
     }

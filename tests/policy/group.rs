@@ -334,6 +334,8 @@ fn the_arp_monitor_ends_the_delays_that_run() {
         Some(Transition::UpAgain { after_ms: 0 })
     ));
     assert_eq!(bond.port(2).link.state, LinkState::Down);
+    assert_eq!(bond.take(2), None, "nothing has happened to it");
+    assert_eq!((bond.port(1).failures, bond.port(2).failures), (0, 0));
     assert_eq!(bond.group.active, Some(1));
     assert_eq!(bond.last.and_then(|it| it.deadline), None);
 }

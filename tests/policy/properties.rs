@@ -224,6 +224,8 @@ proptest! {
         for (key, after) in world.ports() {
             prop_assert_eq!(after.link.deadline, None);
             let link = port(&before, key).unwrap().link;
+            let failed = after.failures - port(&before, key).unwrap().failures;
+            prop_assert!(failed == 0 || !after.carrier);
             match (link.state, link.deadline) {
                 (LinkState::Fail, Some(_)) => {
                     let expected = if after.carrier { LinkState::Up } else { LinkState::Down };
