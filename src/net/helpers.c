@@ -560,13 +560,10 @@ struct net_device *nh_route_dev(struct net *net, __be32 daddr)
 	return dev;
 }
 
-/* What is reached on a link only has no route without it (RFC 4007). */
-struct net_device *nh_route_dev6(struct net *net, const struct in6_addr *daddr, int link)
+/* Through any device if oif is 0. */
+struct net_device *nh_route_dev6(struct net *net, const struct in6_addr *daddr, int oif)
 {
-	struct flowi6 flow = {
-		.daddr = *daddr,
-		.flowi6_oif = ipv6_addr_type(daddr) & IPV6_ADDR_LINKLOCAL ? link : 0,
-	};
+	struct flowi6 flow = { .daddr = *daddr, .flowi6_oif = oif };
 	struct net_device *dev = NULL;
 	struct dst_entry *dst;
 

@@ -131,7 +131,7 @@ void nh_hrtimer_start_us(struct hrtimer *timer, u64 us);
 
 /* net/route.h, net/ip6_route.h: RCU; NULL without a route */
 struct net_device *nh_route_dev(struct net *net, __be32 daddr);
-struct net_device *nh_route_dev6(struct net *net, const struct in6_addr *daddr, int link);
+struct net_device *nh_route_dev6(struct net *net, const struct in6_addr *daddr, int oif);
 bool nh_vlan_tag(const struct net_device *dev, u16 *proto, u16 *vid);
 
 /* inetdevice.h, net/addrconf.h: RCU */

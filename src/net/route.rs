@@ -36,19 +36,24 @@ pub fn device_to<'a>(net: &Net, addr: Ipv4Addr, _rcu: &'a Rcu) -> Option<&'a Net
 }
 
 /// As [`device_to`], for IPv6. A link-local address is looked for on `link`, since each link has its own
-/// (RFC 4007, section 6).
+/// (RFC 4007, section 6); then, since a bridge or a VLAN on it may have the route in its place, on what is
+/// stacked on it.
 pub fn device_to6<'a>(
     net: &Net,
     addr: Ipv6Addr,
     link: &NetDevice,
-    _rcu: &'a Rcu,
+    rcu: &'a Rcu,
 ) -> Option<&'a NetDevice> {
-    let addr = in6(addr);
+    let raw = in6(addr);
     // SAFETY: As in `device_to`; the address is valid during the call.
-    unsafe {
-        let dev = bindings::nh_route_dev6(net.as_ptr(), &addr, link.ifindex());
+    let route = |on: i32| unsafe {
+        let dev = bindings::nh_route_dev6(net.as_ptr(), &raw, on);
         (!dev.is_null()).then(|| NetDevice::from_raw(dev))
+    };
+    if !addr.is_unicast_link_local() {
+        return route(0);
     }
+    route(link.ifindex()).or_else(|| route(0).filter(|via| path(link, via, rcu).is_some()))
 }
 
 /// A VLAN tag.
