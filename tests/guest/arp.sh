@@ -21,8 +21,8 @@ silent_failure() {
 	local interval=$1 ms before patience=15
 	start arp_interval "$interval" arp_ip_target $PEER4 arp_validate all
 	before=$(failures a0)
-	# The first answer takes the debug kernel more than a millisecond, not more than ten.
-	[[ $interval == 1 && $(uname -r) == *-debug ]] || is "$before" 0 "failure count of a0"
+	# In the debug kernel the first answer may take more than two intervals of 10 ms: the peer asks who we are.
+	[[ $interval -le 10 && $(uname -r) == *-debug ]] || is "$before" 0 "failure count of a0"
 	ms=$(detection)
 	echo "arp_interval $interval: noticed after $ms ms"
 	# The debug kernel takes its time to send, and to say so.
