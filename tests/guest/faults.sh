@@ -62,7 +62,7 @@ OPTIONAL=(-a debugfs=/sys/kernel/debug/bonding -a ip_mc_up=dev_mcast: -a ip_mc_i
 	-a ipv6_add_dev=dev_mcast: -a igmp_group_added=dev_mcast: -a igmp6_group_added=dev_mcast: -a netdev_adjacent_rename_links=/sys/class/net/)
 
 # ib_ipoib that has no memory to receive into leaves its queue pair as it is, and cannot be set up the next time.
-OPTIONAL+=(-r ipoib_alloc_rx_skb)
+OPTIONAL+=(-r ipoib_alloc_rx_skb -r ipoib_ib_dev_open)
 
 # try NAME CALL...: each allocation of the first call fails in turn.
 try() {

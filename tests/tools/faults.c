@@ -720,7 +720,7 @@ static void must(const struct call *call)
 /* ---- who wanted the memory, from the kernel log ---- */
 
 static int kmsg = -1;
-static char stack[64][128];
+static char stack[256][128];
 static int stack_depth;
 
 /* Reads what the log has got: the functions of the last failure that was forced. */
@@ -752,7 +752,7 @@ static void read_log(void)
 			in_trace = 1;
 		} else if (strstr(line, "</TASK>")) {
 			in_trace = 0;
-		} else if (in_trace && stack_depth < 64) {
+		} else if (in_trace && stack_depth < 256) {
 			line += strspn(line, " ?");
 			plus = strchr(line, '+');
 			if (plus && !strchr(line, ':'))
