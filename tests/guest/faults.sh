@@ -59,10 +59,10 @@ leak_detector() {
 # What can be done without, and what the kernel does not tell its callers of: debugfs; that IPv4 and IPv6
 # could not join their groups on a device that comes up; that the links between devices in sysfs do not follow a name.
 OPTIONAL=(-a debugfs=/sys/kernel/debug/bonding -a ip_mc_up=dev_mcast: -a ip_mc_init_dev=dev_mcast:
-	-a ipv6_add_dev=dev_mcast: -a igmp_group_added=dev_mcast: -a igmp6_group_added=dev_mcast: -a netdev_adjacent_rename_links=/sys/class/net/)
-
-# ib_ipoib that has no memory to receive into leaves its queue pair as it is, and cannot be set up the next time.
-OPTIONAL+=(-r ipoib_alloc_rx_skb -r ipoib_ib_dev_open)
+	-a ipv6_add_dev=dev_mcast: -a igmp_group_added=dev_mcast: -a igmp6_group_added=dev_mcast:
+	-a netdev_adjacent_rename_links=/sys/class/net/
+	# ib_ipoib that has no memory to receive into leaves its queue pair as it is, and cannot be set up the next time.
+	-r ipoib_ib_dev_open)
 
 # try NAME CALL...: each allocation of the first call fails in turn.
 try() {

@@ -53,6 +53,7 @@ unsigned int if_nametoindex(const char *name);
 #define PATIENCE_MS	5000	/* until everything is as it should be */
 #define MAX_LINES	20000
 #define MAX_CALLS	8
+#define STACK_MAX	256	/* functions, those that the unwinder is not sure of among them */
 #define TEXTS_EVERY	10	/* so many turns */
 
 static void __attribute__((format(printf, 1, 2), noreturn)) die(const char *format, ...)
@@ -720,7 +721,7 @@ static void must(const struct call *call)
 /* ---- who wanted the memory, from the kernel log ---- */
 
 static int kmsg = -1;
-static char stack[256][128];
+static char stack[STACK_MAX][128];
 static int stack_depth;
 
 /* Reads what the log has got: the functions of the last failure that was forced. */
@@ -752,7 +753,7 @@ static void read_log(void)
 			in_trace = 1;
 		} else if (strstr(line, "</TASK>")) {
 			in_trace = 0;
-		} else if (in_trace && stack_depth < 256) {
+		} else if (in_trace && stack_depth < STACK_MAX) {
 			line += strspn(line, " ?");
 			plus = strchr(line, '+');
 			if (plus && !strchr(line, ':'))
