@@ -38,16 +38,34 @@ set_up_failures() {
 	local kind begin end
 	begin=$(leak_detector head -n 1) end=$(leak_detector tail -n 1)
 	((end - begin < 0x20000)) || fail "the leak detector is not from $begin to $end"
+	spare_range "$begin" "$end"
 	for kind in $DEBUGFS/failslab $DEBUGFS/fail_page_alloc; do
 		put N $kind/ignore-gfp-wait
 		put 2 $kind/verbose
 		put 0 $kind/verbose_ratelimit_interval_ms
 		put 32 $kind/stacktrace-depth
-		put "$begin" $kind/reject-start
-		put "$end" $kind/reject-end
 	done
 	put N $DEBUGFS/fail_page_alloc/ignore-gfp-highmem
 	put 0 $DEBUGFS/fail_page_alloc/min-order
+}
+
+# spare_range BEGIN END: what the code there asks for, itself or through others, does not fail. There is one such range.
+spare_range() {
+	local kind
+	for kind in $DEBUGFS/failslab $DEBUGFS/fail_page_alloc; do
+		put "$1" $kind/reject-start
+		put "$2" $kind/reject-end
+	done
+}
+
+# spare FUNCTION, instead of the leak detector.
+spare() {
+	local range
+	range=$(sort /proc/kallsyms | awk -v name="$1" 'begin { print begin, "0x" $1; begin = "" }
+		$3 == name { begin = "0x" $1 }')
+	[[ $range ]] || fail "the kernel has no function $1"
+	# shellcheck disable=SC2086
+	spare_range $range
 }
 
 # The addresses where the leak detector's code begins and ends; its functions for others are elsewhere.
@@ -60,9 +78,7 @@ leak_detector() {
 # could not join their groups on a device that comes up; that the links between devices in sysfs do not follow a name.
 OPTIONAL=(-a debugfs=/sys/kernel/debug/bonding -a ip_mc_up=dev_mcast: -a ip_mc_init_dev=dev_mcast:
 	-a ipv6_add_dev=dev_mcast: -a igmp_group_added=dev_mcast: -a igmp6_group_added=dev_mcast:
-	-a netdev_adjacent_rename_links=/sys/class/net/
-	# ib_ipoib that has no memory to receive into leaves its queue pair as it is, and cannot be set up the next time.
-	-r ipoib_ib_dev_open)
+	-a netdev_adjacent_rename_links=/sys/class/net/)
 
 # try NAME CALL...: each allocation of the first call fails in turn.
 try() {
@@ -447,6 +463,9 @@ test_failover_by_the_arp_monitor() {
 test_ipoib() {
 	modinfo vib &>/dev/null || skip "this kernel has no InfiniBand"
 	vib_load
+	# Without the memory to be opened, ib_ipoib leaves its queue pair as it is, cannot be opened the next time, and
+	# forgets the buffers that it has got. In exchange the leak detector's pool is put to use.
+	spare ipoib_ib_dev_open
 	name_ipoib vib0 a0
 	name_ipoib vib1 b0
 	ip link add b7 numtxqueues 2 numrxqueues 1 type bond mode active-backup miimon 100

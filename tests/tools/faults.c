@@ -2,7 +2,7 @@
 /*
  * Fails each memory allocation of one system call in turn, and looks at what is left of it.
  *
- *   faults [-i TEXT]... [-a FUNCTION=TEXT]... [-r FUNCTION]... NAME CALL [, CALL]...
+ *   faults [-i TEXT]... [-a FUNCTION=TEXT]... NAME CALL [, CALL]...
  *
  * The first call is the one whose allocations fail; the calls behind commas undo it. A call is:
  *
@@ -19,8 +19,7 @@
  * Then it is undone, and everything is as before. "Everything" is what RTM_GETLINK, sysfs, debugfs and
  * /proc tell of devices, without what counts packets and events; -i TEXT leaves out lines with TEXT.
  * -a allows a call to leave lines with TEXT wrong when the memory was for FUNCTION: the kernel has parts
- * that cannot tell anybody. -r allows the next try to fail, too, when the memory was for FUNCTION, but not
- * the one after it: the kernel has parts that leave something behind.
+ * that cannot tell anybody.
  *
  * debugfs's failslab and fail_page_alloc have to be set up, verbose=2 among it: the kernel log says for
  * what an allocation was.
@@ -776,18 +775,7 @@ static int stack_has(const char *function)
 static const char *allowed[32];	/* FUNCTION=LINE: see -a */
 static int allowed_count, allowed_used[32];
 
-static const char *again[32];	/* see -r */
-static int again_count;
-
 static struct state seen;
-
-static int may_fail_again(void)
-{
-	for (int k = 0; k < again_count; k++)
-		if (stack_has(again[k]))
-			return 1;
-	return 0;
-}
 
 /* A failure that the kernel keeps to itself: FUNCTION was in the stack, and all that differs has LINE. */
 static int is_allowed(const struct state *expected)
@@ -861,15 +849,13 @@ int main(int argc, char **argv)
 	struct timeval patience = { 5, 0 };
 	const char *name;
 
-	while ((option = getopt(argc, argv, "+i:a:r:")) != -1) {
+	while ((option = getopt(argc, argv, "+i:a:")) != -1) {
 		if (option == 'i' && ignored_count < 32)
 			ignored[ignored_count++] = optarg;
 		else if (option == 'a' && allowed_count < 32 && strchr(optarg, '='))
 			allowed[allowed_count++] = optarg;
-		else if (option == 'r' && again_count < 32)
-			again[again_count++] = optarg;
 		else
-			die("usage: faults [-i TEXT]... [-a FUNCTION=TEXT]... [-r FUNCTION]... NAME CALL [, CALL]...");
+			die("usage: faults [-i TEXT]... [-a FUNCTION=TEXT]... NAME CALL [, CALL]...");
 	}
 	if (argc - optind < 2)
 		die("a name and a call are needed");
@@ -945,8 +931,7 @@ int main(int argc, char **argv)
 			}
 			if (!injected)
 				die("%s failed without a fault: %s", name, strerror(res));
-			if (!may_fail_again() || make(&calls[0], 0, NULL))
-				must(&calls[0]);
+			must(&calls[0]);
 			if (!becomes(after)) {
 				complain(nth, "the next try does not do all of it", after);
 				bad++;
