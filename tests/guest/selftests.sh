@@ -11,7 +11,21 @@
 SELFTESTS=/usr/src/linux/tools/testing/selftests
 
 run_in() {
-	(cd "$1" && "./$2") || fail "$2 ended with status $?"
+	be_patient
+	(cd "$1" && PATH=$WORK/bin:$PATH "./$2") || fail "$2 ended with status $?"
+}
+
+# In a kernel that checks every step, a process takes seconds of this guest's slow clock to begin: a receiver that they
+# end after 3 s has not begun by then. They wait for what they wait for, but give up later.
+be_patient() {
+	((KTAP_PATIENCE > 1)) || return 0
+	export WAIT_TIMEOUT=$((20 * KTAP_PATIENCE))
+	mkdir -p "$WORK/bin"
+	cat >"$WORK/bin/timeout" <<-END
+		#!/bin/bash
+		exec $(type -P timeout) \$((\$1 * $WAIT_TIMEOUT)) "\${@:2}"
+	END
+	chmod +x "$WORK/bin/timeout"
 }
 
 # A skip of theirs means that this guest lacks something: a failure here.
