@@ -14,6 +14,8 @@ PATIENCE = 3
 IFF_UP = 1
 LINK_UP, LINK_DOWN = "0/1", "2/1"
 IFLA_EVENT = 44
+# IFLA_STATS, IFLA_STATS64, IFLA_AF_SPEC
+COUNTERS = {7, 23, 26}
 EVENTS = {1: "reboot", 2: "features", 3: "failover", 4: "notify_peers", 5: "igmp_resend", 6: "options"}
 # These are repeated by timers, so they may come while another operation is carried out.
 TIMED_EVENTS = {4, 5}
@@ -35,6 +37,7 @@ class Observer:
         self.raw = {}
         self.links = {}
         self.indexes = {}
+        self.last_told = {}
 
     # -- names for what differs from run to run ----------------------------------------
 
@@ -103,7 +106,11 @@ class Observer:
     # -- what listeners hear ----------------------------------------------------------------
 
     def told(self):
-        """What netlink told since the last call, each kind once."""
+        """What netlink told since the last call, each kind once.
+
+        But nothing that only repeats the last message of a device: our driver tells what a link with an instance
+        lock has come to in its own event, and once more when the lock is free, which may be in the next operation.
+        """
         found = set()
         for kind, body in self.monitor.heard():
             if kind is None:
@@ -112,6 +119,12 @@ class Observer:
             values = dict(attributes(body[IFINFO.size:]))
             name = values.get(netlink.IFLA_IFNAME, b"?").rstrip(b"\0").decode(errors="replace")
             event = struct.unpack("=I", values[IFLA_EVENT])[0] if IFLA_EVENT in values else 0
+            if not event:
+                # What counts packets is another each time.
+                said = kind, IFINFO.unpack_from(body), {key: values[key] for key in values.keys() - COUNTERS}
+                if said == self.last_told.get(name):
+                    continue
+                self.last_told[name] = said
             if event not in TIMED_EVENTS:
                 what = {netlink.RTM_NEWLINK: "new", netlink.RTM_DELLINK: "gone"}.get(kind, str(kind))
                 found.add(f"told {name} {what}" + (f" {EVENTS.get(event, event)}" if event else ""))
