@@ -50,6 +50,11 @@ kcsan_kinds() {
 	echo "race BUG: KCSAN: data-race in "
 }
 
+not_to_the_end() {
+	tail -n 60 "$DIR/err" >&2
+	fail "$1"
+}
+
 # make_all KIND...: one after the other in one guest. The kernel log of each is in $DIR/log.KIND, that of the end
 # in $DIR/log.end, what scripts/guest has shown in $DIR/err.
 make_all() {
@@ -65,10 +70,8 @@ make_all() {
 			rmmod splat
 		done
 		echo "splat: end begins" >/dev/kmsg' bash "$@" >"$DIR/out" 2>"$DIR/err" || status=$?
-	((status == 70)) || {
-		tail -n 40 "$DIR/err" >&2
-		fail "exit status $status instead of 70"
-	}
+	((status == 70)) || not_to_the_end "exit status $status instead of 70"
+	grep -q "splat: end begins" "$DIR/log" || not_to_the_end "the guest did not come to the end"
 	awk -v dir="$DIR" '/splat: .* begins/ { for (i = 1; i < NF; i++) if ($i == "splat:") kind = $(i + 1) }
 		{ print >(dir "/log." kind) }' "$DIR/log"
 }
