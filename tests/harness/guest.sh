@@ -99,6 +99,17 @@ test_a_guest_that_switches_itself_off_is_a_failure() {
 	grep -q 'ended before the command did' "$DIR/err"
 }
 
+test_the_end_of_qemu_is_named() {
+	local pid status=0
+	scripts/guest --module none -- sh -c 'echo running; exec sleep 1000' >"$DIR/out" 2>"$DIR/err" &
+	pid=$!
+	wait_for 120 "the guest to run" grep -q running "$DIR/out"
+	pkill -SEGV -P $pid qemu
+	wait $pid || status=$?
+	((status == 70))
+	grep -q 'ended before the command did .*; QEMU ended with status -11: ' "$DIR/err"
+}
+
 test_cables() {
 	guest 0 --nic 2 <<-'END'
 		set -e
