@@ -22,11 +22,11 @@ silent_failure() {
 	start arp_interval "$interval" arp_ip_target $PEER4 arp_validate all
 	before=$(failures a0)
 	# In the debug kernel the first answer may take more than two intervals of 10 ms: the peer asks who we are.
-	[[ $interval -le 10 && $(uname -r) == *-debug ]] || is "$before" 0 "failure count of a0"
+	((interval <= 10)) && kernel_is debug || is "$before" 0 "failure count of a0"
 	ms=$(detection)
 	echo "arp_interval $interval: noticed after $ms ms"
 	# The debug kernel takes its time to send, and to say so.
-	[[ $(uname -r) != *-debug ]] || patience=40
+	! kernel_is debug || patience=40
 	! ours || ((ms <= 2 * interval + patience)) || fail "noticed after $ms ms, at most two intervals allowed"
 	ping_peer >/dev/null || wait_for 10 "the peer to answer" ping_peer
 	is "$(failures a0)" $((before + 1)) "failure count of a0"

@@ -297,7 +297,7 @@ mend_link() {
 # the link up, when the cable was mended last: what is sent meanwhile is lost there, as in a switch. Only the kernels
 # with checkers take so long between the two that it counts; 0 in the distribution's.
 switch_lag() {
-	[[ $(uname -r) == *-debug || $(uname -r) == *-kcsan ]] || { echo 0; return; }
+	kernel_is debug || kernel_is kcsan || { echo 0; return; }
 	dmesg | awk -v from="b7: .*$1.*: link status definitely up" -v to="br0: port .*[(]${1}p[)] entered forwarding state" '
 		{ match($0, /[0-9]+\.[0-9]+/); now = substr($0, RSTART, RLENGTH) }
 		$0 ~ from { begin = now }

@@ -17,10 +17,11 @@
 
 # Of the guest's clock, which counts instructions: a busy machine makes it no gentler. Most of what can go wrong
 # here only a kernel with checkers sees, where a command takes 80 million instructions.
-case $(uname -r) in
-*-debug | *-kcsan) SECONDS_OF_CHURN=${SECONDS_OF_CHURN-60} ;;
-*) SECONDS_OF_CHURN=${SECONDS_OF_CHURN-10} ;;
-esac
+if kernel_is debug || kernel_is kcsan; then
+	SECONDS_OF_CHURN=${SECONDS_OF_CHURN-60}
+else
+	SECONDS_OF_CHURN=${SECONDS_OF_CHURN-10}
+fi
 
 exec {FIGURES}>&1
 
@@ -320,7 +321,7 @@ test_a_new_bond_works() {
 # An object has to be some seconds old, and unreferenced twice.
 test_nothing_is_leaked() {
 	[[ -w /sys/kernel/debug/kmemleak ]] || {
-		[[ $(uname -r) != *-debug ]] || fail "the leak detector is off"
+		! kernel_is debug || fail "the leak detector is off"
 		skip "this kernel looks for no leaks"
 	}
 	pause 6

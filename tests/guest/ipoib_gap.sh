@@ -18,7 +18,7 @@ ROUNDS=4
 # the fabric's own time, so that its figures say how long. With all its checks, a kernel takes ten times as long for
 # everything.
 HELD=5000
-[[ $(uname -r) != *-debug ]] || HELD=50000
+! kernel_is debug || HELD=50000
 INTERVALS=${INTERVALS-$HELD}
 # How long an answer of the subnet administrator takes, in ms, where it is slow.
 DELAYS="5 20 100"

@@ -10,6 +10,11 @@
 MODULE_UNDER_TEST=${MODULE_UNDER_TEST:-none}
 BONDING_KO=${BONDING_KO:-}
 
+# kernel_is debug|kcsan: the kernel with checkers, or that which looks for data races.
+kernel_is() {
+	[[ $(</proc/sys/kernel/osrelease) == *-"$1" ]]
+}
+
 # -- kernel log ------------------------------------------------------------------------
 
 # kmsg_mark: forget what the kernel has said so far. Each case starts with one.

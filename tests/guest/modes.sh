@@ -226,7 +226,7 @@ transcript_mode_changes() {
 
 transcripts_are_tests
 
-if [[ $(uname -r) == *-kcsan ]]; then
+if kernel_is kcsan; then
 	test_round_robin() {
 		skip "where nothing counts instructions, frames of others take their turn at any moment"
 	}
@@ -271,7 +271,7 @@ failover_of_xor() {
 	# The in-tree driver loses what is sent before it acts.
 	late_ms=$(switch_lag "$busy")
 	# With two CPUs, what waits at the far end is dropped by the cut.
-	[[ $(uname -r) != *-kcsan ]] || late_ms=$((late_ms + cut_ms))
+	! kernel_is kcsan || late_ms=$((late_ms + cut_ms))
 	! ours || ((lost <= 1 + late_ms)) || fail "$lost packets lost, the switch was late by $late_ms ms"
 	((lost < sent / 2)) || fail "$lost of $sent packets lost"
 	is "$duplicated" 0 "number of duplicated packets"

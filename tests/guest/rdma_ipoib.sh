@@ -262,7 +262,7 @@ make_vrf_fabric() {
 
 # nvme_target: a disk of 64 MB in memory, for connections to the bond's address.
 nvme_target() {
-	[[ $(uname -r) != *-debug ]] || skip "lockdep warns of two locks that the kernel's NVMe target takes in either order"
+	! kernel_is debug || skip "lockdep warns of two locks that the kernel's NVMe target takes in either order"
 	modprobe -a nvmet-rdma nvme-rdma || skip "this kernel has no NVMe over RDMA"
 	mountpoint -q /sys/kernel/config || mount -t configfs configfs /sys/kernel/config
 	truncate -s 64M "$WORK/disk"

@@ -27,7 +27,7 @@ start() {
 # of a netdevsim is dropped by the cut.
 lost_at_most() {
 	local allowed=$1
-	[[ $LINKS == netdevsim && $(uname -r) != *-kcsan ]] || allowed=$((allowed + cut_ms))
+	{ [[ $LINKS == netdevsim ]] && ! kernel_is kcsan; } || allowed=$((allowed + cut_ms))
 	! ours || ((lost <= allowed)) || fail "$lost packets lost, at most $allowed allowed"
 	((lost < sent / 2)) || fail "$lost of $sent packets lost"
 	is "$duplicated" 0 "number of duplicated packets"
