@@ -38,7 +38,7 @@ set_up_failures() {
 	local kind begin end
 	begin=$(leak_detector head -n 1) end=$(leak_detector tail -n 1)
 	((end - begin < 0x20000)) || fail "the leak detector is not from $begin to $end"
-	spare_range "$begin" "$end"
+	code reject "$begin" "$end"
 	for kind in $DEBUGFS/failslab $DEBUGFS/fail_page_alloc; do
 		put N $kind/ignore-gfp-wait
 		put 2 $kind/verbose
@@ -49,12 +49,13 @@ set_up_failures() {
 	put 0 $DEBUGFS/fail_page_alloc/min-order
 }
 
-# spare_range BEGIN END: what the code there asks for, itself or through others, does not fail. There is one such range.
-spare_range() {
+# code require|reject BEGIN END: only what the code there asks for, itself or through others, fails; or just that does
+# not. There is one such range of each.
+code() {
 	local kind
 	for kind in $DEBUGFS/failslab $DEBUGFS/fail_page_alloc; do
-		put "$1" $kind/reject-start
-		put "$2" $kind/reject-end
+		put "$2" $kind/"$1"-start
+		put "$3" $kind/"$1"-end
 	done
 }
 
@@ -65,7 +66,7 @@ spare() {
 		$3 == name { begin = "0x" $1 }')
 	[[ $range ]] || fail "the kernel has no function $1"
 	# shellcheck disable=SC2086
-	spare_range $range
+	code reject $range
 }
 
 # The addresses where the leak detector's code begins and ends; its functions for others are elsewhere.
@@ -372,20 +373,13 @@ test_network_namespace() {
 
 # What fails is what the module asks for, itself or through others.
 for_the_module() {
-	local start kind
+	local start
 	start=$(</sys/module/bonding/sections/.text)
-	for kind in $DEBUGFS/failslab $DEBUGFS/fail_page_alloc; do
-		put "$start" $kind/require-start
-		put "$(printf '0x%x' $((start + 0x100000)))" $kind/require-end
-	done
+	code require "$start" "$(printf '0x%x' $((start + 0x100000)))"
 }
 
 for_everybody() {
-	local kind
-	for kind in $DEBUGFS/failslab $DEBUGFS/fail_page_alloc; do
-		put 0 $kind/require-start
-		put 0xffffffffffffffff $kind/require-end
-	done
+	code require 0 0xffffffffffffffff
 }
 
 # -- in the background ----------------------------------------------------------------------
