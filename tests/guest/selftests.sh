@@ -19,11 +19,13 @@ run_in() {
 # end after 3 s has not begun by then. They wait for what they wait for, but give up later.
 be_patient() {
 	((KTAP_PATIENCE > 1)) || return 0
+	# Their waits take 20 s at most, but timeout(1) counts from before the process is there.
+	local factor=$((20 * KTAP_PATIENCE))
 	export WAIT_TIMEOUT=$((20 * KTAP_PATIENCE))
 	mkdir -p "$WORK/bin"
 	cat >"$WORK/bin/timeout" <<-END
 		#!/bin/bash
-		exec $(type -P timeout) \$((\$1 * $WAIT_TIMEOUT)) "\${@:2}"
+		exec $(type -P timeout) \$((\$1 * $factor)) "\${@:2}"
 	END
 	chmod +x "$WORK/bin/timeout"
 }

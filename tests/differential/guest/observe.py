@@ -108,8 +108,8 @@ class Observer:
     def told(self):
         """What netlink told since the last call, each kind once.
 
-        But nothing that only repeats the last message of a device: our driver tells what a link with an instance
-        lock has come to in its own event, and once more when the lock is free, which may be in the next operation.
+        But nothing that only repeats the last message of a slave: our driver tells what a link with an instance lock
+        has come to in its own event, and once more when the lock is free, which may be in the next operation.
         """
         found = set()
         for kind, body in self.monitor.heard():
@@ -119,7 +119,7 @@ class Observer:
             values = dict(attributes(body[IFINFO.size:]))
             name = values.get(netlink.IFLA_IFNAME, b"?").rstrip(b"\0").decode(errors="replace")
             event = struct.unpack("=I", values[IFLA_EVENT])[0] if IFLA_EVENT in values else 0
-            if not event:
+            if not event and netlink.IFLA_MASTER in values:
                 # What counts packets is another each time.
                 said = kind, IFINFO.unpack_from(body), {key: values[key] for key in values.keys() - COUNTERS}
                 if said == self.last_told.get(name):
