@@ -7,6 +7,13 @@ PROJECT=$(readlink -f "$ENV_DIR/../..")
 PATH=$PATH:/usr/sbin:/sbin # not in everybody's
 CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/bonding-rs
 
+# The series of kernels whose tests pass, the one to prefer first: the only place that names them. Nothing in the
+# kernel is a stable interface for modules, so that a newer one is a piece of work, not a surprise on a Monday.
+SUPPORTED_SERIES="7.3 7.2"
+# Where the links to the kernels in use are: "kernel", "debug" and "kcsan". A series that was chosen by hand has a
+# folder of links to itself, next to those of the default.
+LINKS=$CACHE${KERNEL_SERIES:+/series-$KERNEL_SERIES}
+
 # One sentence for a person, on standard error, and out.
 die() {
 	printf '%s: %s\n' "${PROG:-${0##*/}}" "$*" >&2
@@ -14,6 +21,31 @@ die() {
 }
 
 say() { printf '%s\n' "$*" >&2; }
+
+if [ -n "${KERNEL_SERIES:-}" ] && ! [[ $KERNEL_SERIES =~ ^[0-9]+\.[0-9]+$ ]]; then
+	die "KERNEL_SERIES is \"$KERNEL_SERIES\" and must be one series of kernels, such as ${SUPPORTED_SERIES%% *}: correct it, or unset it for the newest that is supported."
+fi
+
+# say_if_untested RELEASE: for a kernel of a series that is not supported.
+say_if_untested() {
+	local series
+	series=$(grep -oE '^[0-9]+\.[0-9]+' <<<"$1") || series=$1
+	[[ " $SUPPORTED_SERIES " != *" $series "* ]] || return 0
+	say "Kernel $1 is of the series $series, with which this driver was not tested; those that it was tested with are $SUPPORTED_SERIES."
+}
+
+# Make the link NAME in the folder of the kernels in use point at FOLDER of the cache.
+use() { # FOLDER NAME
+	local up=
+	[ "$LINKS" = "$CACHE" ] || up=../
+	mkdir -p "$LINKS"
+	ln -sfn "$up$1" "$LINKS/$2"
+}
+
+# The folder of the cache that a link of the kernels in use points at.
+used() { # NAME
+	basename "$(readlink "$LINKS/$1")" 2>/dev/null
+}
 
 # Print "ID VERSION" of the machine's distribution.
 distribution() {

@@ -99,6 +99,7 @@ test_a_person_with_sudo_builds_a_kernel_with_checkers() {
 		ln -s "$REAL_CACHE/$part" "$DIR/cache/bonding-rs/$part"
 		ln -s "$part" "$DIR/cache/bonding-rs/${part%%-*}"
 	done
+	cp "$REAL_CACHE/chosen-from" "$DIR/cache/bonding-rs/"
 	# Instead of a build, a file in each folder that one writes to.
 	printf '#!/bin/sh\ntouch "$2/built" /usr/lib/modules/built\n' >"$DIR/scripts/env/debug-build"
 	chown -R 65534:65534 "$DIR"
@@ -211,9 +212,11 @@ archive() {
 	chmod +x "$DIR/bin/"*
 }
 
-choose() {
-	PATH=$DIR/bin:$PATH scripts/env/kernel-choice "$DIR/out"
+choose() { # SERIES ...
+	PATH=$DIR/bin:$PATH scripts/env/kernel-choice "$DIR/out" "$@" >/dev/null
 }
+
+reasons() { cat "$DIR/out/reasons"; }
 
 test_newest_kernel_with_rust_and_source() {
 	archive <<-'END'
@@ -225,7 +228,7 @@ test_newest_kernel_with_rust_and_source() {
 		source 7.2.12-1 7.2
 		source 7.3.4-1 7.3
 	END
-	choose
+	choose 7.2
 	. "$DIR/out/choice"
 	[[ $RELEASE == 7.2.12+deb13-amd64 && $VERSION == 7.2.12-1 && $COMPILER == some-gcc-14 ]]
 	[[ $PACKAGES == *" linux-source-7.2=7.2.12-1"* ]]
@@ -238,9 +241,10 @@ test_kernel_whose_source_is_gone_is_passed_over() {
 		source 7.2.9-1 7.2
 		source 7.2.11-1 7.2
 	END
-	choose
+	choose 7.2
 	. "$DIR/out/choice"
 	[[ $RELEASE == 7.2.9+deb13-amd64 ]]
+	reasons | has '^7.2.12.deb13-amd64 was not taken: .* the source of its version'
 }
 
 test_kernel_of_an_untried_series_is_taken_on_request_only() {
@@ -250,12 +254,12 @@ test_kernel_of_an_untried_series_is_taken_on_request_only() {
 		source 7.2.9-1 7.2
 		source 77.2.1-1 77.2
 	END
-	choose >"$DIR/said"
+	choose 7.3 7.2
 	. "$DIR/out/choice"
 	[[ $RELEASE == 7.2.9+deb13-amd64 ]]
-	grep -q '77.2.1+deb13-amd64 is newer' "$DIR/said"
+	reasons | has '^77.2.1.deb13-amd64 is newer; it was not taken, .* its series 77.2 is not among those to choose from: 7.3 7.2\.$'
 	rm "$DIR"/out/debs/*
-	KERNEL_SERIES=77.2 choose
+	choose 77.2
 	. "$DIR/out/choice"
 	[[ $RELEASE == 77.2.1+deb13-amd64 ]]
 }
@@ -267,9 +271,10 @@ test_kernel_without_rust_is_passed_over() {
 		source 7.2.9-1 7.2
 		source 7.2.12-1 7.2
 	END
-	choose
+	choose 7.2
 	. "$DIR/out/choice"
 	[[ $RELEASE == 7.2.9+deb13-amd64 ]]
+	reasons | has '^7.2.12.deb13-amd64 was not taken: it is built without CONFIG_RUST\.$'
 	[[ $(find "$DIR/out/debs" -name '*.deb' | wc -l) == 1 ]]
 }
 
@@ -278,8 +283,97 @@ test_no_kernel_with_rust() {
 		image 7.2.12-1 7.2.12+deb13-amd64 no
 		source 7.2.12-1 7.2
 	END
-	refused 'No kernel of the series 7.2 that Debian offers now is built with CONFIG_RUST=y' choose
+	refused 'No kernel of the series 7.2 that Debian offers now is built with CONFIG_RUST=y' \
+		env PATH="$DIR/bin:$PATH" scripts/env/kernel-choice "$DIR/out" 7.2
 	[[ ! -e $DIR/out/choice ]]
+}
+
+test_the_series_to_prefer_comes_first() {
+	archive <<-'END'
+		image 7.2.12-1 7.2.12+deb13-amd64 yes
+		image 7.3.3-1 7.3.3+deb13-amd64 yes
+		image 7.3.4-1 7.3.4+deb13-amd64 yes
+		source 7.2.12-1 7.2
+		source 7.3.3-1 7.3
+		source 7.3.4-1 7.3
+	END
+	choose 7.3 7.2
+	. "$DIR/out/choice"
+	[[ $RELEASE == 7.3.4+deb13-amd64 && $PACKAGES == *" linux-source-7.3=7.3.4-1"* ]]
+	[[ $(reasons) == "7.3.4+deb13-amd64 was taken: the newest that will do of the series 7.3." ]]
+	rm "$DIR"/out/debs/*
+	choose 7.2
+	. "$DIR/out/choice"
+	[[ $RELEASE == 7.2.12+deb13-amd64 ]]
+	reasons | has "^7.2.12.deb13-amd64 was taken: the newest that will do of the series 7.2\.$"
+}
+
+test_a_series_that_is_gone_gives_way_to_the_next() {
+	archive <<-'END'
+		image 7.2.12-1 7.2.12+deb13-amd64 yes
+		source 7.2.12-1 7.2
+	END
+	choose 7.3 7.2
+	. "$DIR/out/choice"
+	[[ $RELEASE == 7.2.12+deb13-amd64 ]]
+	reasons | has '^No kernel of the series 7.3 is offered\.$'
+	reasons | has '^7.2.12.deb13-amd64 was taken'
+}
+
+test_a_series_without_a_kernel_that_will_do_gives_way_to_the_next() {
+	archive <<-'END'
+		image 7.2.12-1 7.2.12+deb13-amd64 yes
+		image 7.3.4-1 7.3.4+deb13-amd64 no
+		source 7.2.12-1 7.2
+		source 7.3.4-1 7.3
+	END
+	choose 7.3 7.2
+	. "$DIR/out/choice"
+	[[ $RELEASE == 7.2.12+deb13-amd64 ]]
+	reasons | has '^7.3.4.deb13-amd64 was not taken: it is built without CONFIG_RUST\.$'
+}
+
+# -- two series in one cache -----------------------------------------------------------------
+
+# in_cache VERSION ...: finished kernels, and the tree, in the cache of this case.
+in_cache() {
+	local cache=$DIR/cache/bonding-rs version tree
+	tree=tree-$(sha256sum <scripts/env/packages | cut -c 1-12)
+	mkdir -p "$cache/$tree/usr" "$cache/$tree/etc"
+	ln -sfn "$tree" "$cache/tree"
+	for version; do
+		mkdir -p "$cache/kernel-$version"
+		sed -n 's/^RECIPE=//p' scripts/env/setup >"$cache/kernel-$version/recipe"
+	done
+}
+
+in_use() { # LINK
+	readlink -f "$DIR/cache/bonding-rs/$1" | sed 's,.*/,,'
+}
+
+test_a_series_chosen_by_hand_leaves_the_default_alone() {
+	root_only "make the tree"
+	in_cache 7.2.9-1 7.2.12-1 7.3.4-1
+	ln -s kernel-7.3.4-1 "$DIR/cache/bonding-rs/kernel"
+	(. scripts/env/common.sh && echo "$SUPPORTED_SERIES") >"$DIR/cache/bonding-rs/chosen-from"
+	# Whatever is in the cache needs no network.
+	unshare --net "$SETUP"
+	KERNEL_SERIES=7.2 unshare --net "$SETUP"
+	[[ $(in_use kernel) == kernel-7.3.4-1 && $(in_use series-7.2/kernel) == kernel-7.2.12-1 ]]
+}
+
+test_a_series_that_is_no_series_is_refused() {
+	refused 'KERNEL_SERIES is "7.2 7.3" and must be one series' env KERNEL_SERIES="7.2 7.3" "$SETUP"
+	refused 'KERNEL_SERIES is "../x" and must be one series' env KERNEL_SERIES="../x" "$SETUP"
+}
+
+# The choice of an older version of this project, which supported other series.
+test_the_choice_is_made_anew_when_other_series_are_supported() {
+	root_only "make the tree"
+	in_cache 7.2.12-1
+	ln -s kernel-7.2.12-1 "$DIR/cache/bonding-rs/kernel"
+	# The tree is none, so that nothing can be chosen in it.
+	refused '"Kernel packages: choose and download" failed' env BONDING_NEED_GB=1 unshare --net "$SETUP"
 }
 
 ktap_main "$@"
