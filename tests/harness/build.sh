@@ -171,6 +171,18 @@ test_kernel_trees_that_will_not_do() {
 	fails_with 'no Rust metadata' scripts/build --kdir tree
 }
 
+test_a_series_that_was_not_tested_is_named() {
+	local series
+	series=$(PROG=test && . scripts/env/common.sh && . "$LINKS/kernel/choice" && grep -oE '^[0-9]+\.[0-9]+' <<<"$RELEASE")
+	builds
+	lacks 'was not tested' "$DIR/said"
+	sed -i 's/^SUPPORTED_SERIES=.*/SUPPORTED_SERIES="6.1 6.2"/' scripts/env/common.sh
+	KERNEL_SERIES=$series builds
+	has "of the series $series, with which this driver was not tested; those that it was tested with are 6.1 6.2\.$" \
+		<"$DIR/said"
+	built
+}
+
 test_unknown_words_are_refused() {
 	fails_with 'unknown option "--fast"' scripts/build --fast
 	fails_with 'unknown kernel "other"' scripts/build --kernel other
