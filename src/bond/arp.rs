@@ -13,6 +13,7 @@ use kernel::prelude::*;
 use net::neighbour;
 use net::netdev_warn;
 use net::netdevice::NetDevice;
+use net::new_bh_lock;
 use net::published::Slot;
 use net::rcu::{self, Rcu};
 use net::route::{self, Tags};
@@ -72,7 +73,7 @@ impl Prober {
             validate: AtomicU8::new(config.arp_validate.number()),
             resolution: AtomicU64::new(resolution(&config)),
             told: AtomicBool::new(false),
-            rules <- BhLock::new(Rules::of(&config)),
+            rules <- new_bh_lock!(Rules::of(&config), "Prober::rules"),
         })
     }
 }

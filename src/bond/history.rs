@@ -59,7 +59,7 @@ impl History {
         let entries = KVec::with_capacity(LENGTH, GFP_KERNEL)?;
         Arc::pin_init(
             pin_init!(Self {
-                ring <- new_spinlock!(Ring { entries, next: 0 }),
+                ring <- new_spinlock!(Ring { entries, next: 0 }, "History::ring"),
             }),
             GFP_KERNEL,
         )

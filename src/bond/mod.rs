@@ -69,6 +69,7 @@ use net::skbuff::{Received, SkBuff};
 use net::sock::Socket;
 use net::sync::{BhLock, NestedLock, PerCpuCounter};
 use net::xdp::Program;
+use net::{new_bh_lock, new_nested_lock};
 use policy::notify::Announcements;
 use policy::paths::Lookups;
 use policy::{Config, Mode};
@@ -186,12 +187,12 @@ impl Master for Bond {
         let defaults = configure::defaults();
         KBox::try_pin_init(
             try_pin_init!(Self {
-                config <- new_spinlock!(defaults),
+                config <- new_spinlock!(defaults, "Bond::config"),
                 link_events: AtomicBool::new(defaults.link_events),
                 packets_per_slave: AtomicU16::new(defaults.packets_per_slave),
                 hash_policy: AtomicU8::new(defaults.xmit_hash_policy as u8),
                 turn: PerCpuCounter::new()?,
-                counted <- NestedLock::new(Stats::default()),
+                counted <- new_nested_lock!(Stats::default(), "Bond::counted"),
                 announcements: RtnlCell::new(announce::NOTHING),
                 announcing: AtomicBool::new(false),
                 force_primary: RtnlCell::new(false),
@@ -205,7 +206,7 @@ impl Master for Bond {
                 history: History::new()?,
                 events_file: RtnlCell::new(None),
                 prober <- arp::Prober::new(defaults),
-                lookups <- BhLock::new(Lookups::NONE),
+                lookups <- new_bh_lock!(Lookups::NONE, "Bond::lookups"),
                 computing_features: RtnlCell::new(false),
                 changing_mtu: RtnlCell::new(false),
                 followed_mtu: RtnlCell::new(None),

@@ -74,8 +74,8 @@ impl Slave {
     ) -> impl PinInit<Self> {
         let known = known(&port);
         pin_init!(Self {
-            port <- new_spinlock!(port),
-            counted <- new_spinlock!(stats),
+            port <- new_spinlock!(port, "Slave::port"),
+            counted <- new_spinlock!(stats, "Slave::counted"),
             perm_addr,
             original_mtu,
             prio: AtomicI32::new(0),

@@ -400,9 +400,11 @@ struct workqueue_struct *nh_alloc_free_workqueue(const char *name)
 	return alloc_ordered_workqueue("%s-free", 0, name);
 }
 
-void nh_init_delayed_work(struct delayed_work *work, work_func_t func)
+void nh_init_delayed_work(struct delayed_work *work, work_func_t func, const char *name,
+			  struct lock_class_key *class)
 {
 	INIT_DELAYED_WORK(work, func);
+	lockdep_init_map(&work->work.lockdep_map, name, class, 0);
 }
 
 void nh_init_rcu_work(struct rcu_work *work, work_func_t func)
@@ -422,9 +424,11 @@ bool nh_queue_delayed_work(struct workqueue_struct *wq, struct delayed_work *wor
 	return queue_delayed_work(wq, work, delay);
 }
 
-void nh_spin_lock_init(spinlock_t *lock)
+/* In place of the class that all locks from here would share. */
+void nh_spin_lock_init(spinlock_t *lock, const char *name, struct lock_class_key *class)
 {
 	spin_lock_init(lock);
+	lockdep_set_class_and_name(lock, class, name);
 }
 
 void nh_spin_lock_nested(spinlock_t *lock, int subclass)

@@ -88,13 +88,14 @@ u32 nh_random_u32(void);
 /* workqueue.h, spinlock.h, rcupdate.h */
 struct workqueue_struct *nh_alloc_workqueue(const char *name);
 struct workqueue_struct *nh_alloc_free_workqueue(const char *name);
-void nh_init_delayed_work(struct delayed_work *work, work_func_t func);
+void nh_init_delayed_work(struct delayed_work *work, work_func_t func, const char *name,
+			  struct lock_class_key *class);
 void nh_init_rcu_work(struct rcu_work *work, work_func_t func);
 bool nh_mod_delayed_work(struct workqueue_struct *wq, struct delayed_work *work,
 			 unsigned long delay);
 bool nh_queue_delayed_work(struct workqueue_struct *wq, struct delayed_work *work,
 			   unsigned long delay);
-void nh_spin_lock_init(spinlock_t *lock);
+void nh_spin_lock_init(spinlock_t *lock, const char *name, struct lock_class_key *class);
 void nh_spin_lock_nested(spinlock_t *lock, int subclass);
 void nh_spin_unlock(spinlock_t *lock);
 void nh_spin_lock_bh(spinlock_t *lock);

@@ -23,6 +23,8 @@ use core::ptr;
 use core::sync::atomic::Ordering;
 use kernel::error::{code::*, from_result};
 use kernel::prelude::*;
+use kernel::static_lock_class;
+use kernel::str::CStrExt;
 use kernel::types::Opaque;
 
 pub(crate) unsafe extern "C" fn ndo_init<T: Master>(dev: *mut bindings::net_device) -> i32 {
@@ -39,7 +41,12 @@ pub(crate) unsafe extern "C" fn ndo_init<T: Master>(dev: *mut bindings::net_devi
         // scheduled.
         unsafe {
             let private = private::<T>(dev);
-            bindings::nh_init_delayed_work((*private).work.get(), Some(work::<T>));
+            bindings::nh_init_delayed_work(
+                (*private).work.get(),
+                Some(work::<T>),
+                c"Master::work".as_char_ptr(),
+                static_lock_class!().as_ptr().cast(),
+            );
             bindings::nh_hrtimer_setup((*private).timer.get(), Some(timer::<T>));
             (*private).ipsec.store(states, Ordering::Relaxed);
             (*private).data.store(data, Ordering::Release);

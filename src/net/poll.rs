@@ -16,6 +16,8 @@ use crate::rtnl::Rtnl;
 use crate::sync::jiffies;
 use core::ptr;
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
+use kernel::static_lock_class;
+use kernel::str::CStrExt;
 use kernel::types::Opaque;
 
 /// A time that never comes, in jiffies.
@@ -58,8 +60,16 @@ impl<T: Master> Poller<T> {
     ///
     /// The work is not in use: this is the first call, or [`Self::stop`] came before it.
     pub(crate) unsafe fn start(&self) {
-        // SAFETY: The poller is a static; by the caller's promise nobody uses the work.
-        unsafe { bindings::nh_init_delayed_work(self.work.get(), Some(work::<T>)) };
+        // SAFETY: The poller is a static, as name and class are; by the caller's promise nobody uses the
+        // work.
+        unsafe {
+            bindings::nh_init_delayed_work(
+                self.work.get(),
+                Some(work::<T>),
+                c"Poller::work".as_char_ptr(),
+                static_lock_class!().as_ptr().cast(),
+            )
+        };
     }
 
     /// Waits until the work does not run and will not run. No device may be left. Sleeps.

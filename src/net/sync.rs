@@ -4,6 +4,11 @@
 //!
 //! C headers: [`include/linux/spinlock.h`](srctree/include/linux/spinlock.h),
 //! [`include/linux/percpu.h`](srctree/include/linux/percpu.h)
+//!
+//! Each lock has a class of its own for lockdep, by the place in the code that makes it
+//! ([`new_bh_lock!`](crate::new_bh_lock), [`new_nested_lock!`](crate::new_nested_lock)), so that
+//! lockdep learns the order of any two. Of the kernel crate's locks, `new_spinlock!` and `new_mutex!`
+//! do the same.
 
 use crate::bindings;
 use core::cell::UnsafeCell;
@@ -11,9 +16,26 @@ use core::ops::{Deref, DerefMut};
 use core::ptr::NonNull;
 use kernel::error::{code::ENOMEM, Result};
 use kernel::prelude::*;
+use kernel::str::CStrExt;
+use kernel::sync::LockClassKey;
 use kernel::types::{NotThreadSafe, Opaque};
 
+/// Initialises a spinlock of a class.
+fn init_lock(
+    name: &'static CStr,
+    class: Pin<&'static LockClassKey>,
+) -> impl PinInit<Opaque<bindings::spinlock_t>> {
+    Opaque::ffi_init(move |lock| {
+        // SAFETY: `lock` is valid for writes and stays where it is (pinned); name and class are
+        // statics, as lockdep wants them.
+        unsafe { bindings::nh_spin_lock_init(lock, name.as_char_ptr(), class.as_ptr().cast()) }
+    })
+}
+
 /// A spinlock of which several may be held at once, that of an upper device first.
+///
+/// Lockdep knows each level of a class as a subclass, and complains of an upper device's lock that is
+/// taken after that of a lower device.
 #[pin_data]
 pub struct NestedLock<T> {
     #[pin]
@@ -21,27 +43,42 @@ pub struct NestedLock<T> {
     data: UnsafeCell<T>,
 }
 
+/// Makes a [`NestedLock`] of a class of its own: `new_nested_lock!(data, "Owner::field")`.
+#[macro_export]
+macro_rules! new_nested_lock {
+    ($data:expr, $name:literal) => {
+        $crate::sync::NestedLock::new(
+            $data,
+            ::kernel::c_str!($name),
+            ::kernel::static_lock_class!(),
+        )
+    };
+}
+
 // SAFETY: The lock gives access to one thread at a time.
 unsafe impl<T: Send> Sync for NestedLock<T> {}
 
 impl<T> NestedLock<T> {
-    /// Makes a lock around `data`.
-    pub fn new(data: T) -> impl PinInit<Self> {
+    /// Makes a lock around `data`. [`new_nested_lock!`](crate::new_nested_lock) gives it a class.
+    pub fn new(
+        data: T,
+        name: &'static CStr,
+        class: Pin<&'static LockClassKey>,
+    ) -> impl PinInit<Self> {
         pin_init!(Self {
-            lock <- Opaque::ffi_init(|lock| {
-                // SAFETY: `lock` is valid for writes and stays where it is (pinned).
-                unsafe { bindings::nh_spin_lock_init(lock) }
-            }),
+            lock <- init_lock(name, class),
             data: UnsafeCell::new(data),
         })
     }
 
-    /// Takes the lock. `level` is the nesting level of the device that it belongs to, 0 to 7; of two
-    /// locks the one of the higher level is taken first. Any context but hard interrupts, always the
-    /// same for one lock.
+    /// Takes the lock. `level` is the [`lower_level`](crate::netdevice::NetDevice::lower_level) of the
+    /// device that it belongs to, 1 to 8; of two locks the one of the higher level is taken first. Any
+    /// context but hard interrupts, always the same for one lock.
     pub fn lock(&self, level: u8) -> NestedGuard<'_, T> {
+        // Lockdep has eight subclasses, from 0 on; no more devices are stacked (`MAX_NEST_DEV`).
+        let subclass = i32::from(level.saturating_sub(1).min(7));
         // SAFETY: The lock was initialised by `new`, which is the only way to make one, and is pinned.
-        unsafe { bindings::nh_spin_lock_nested(self.lock.get(), i32::from(level.min(7))) };
+        unsafe { bindings::nh_spin_lock_nested(self.lock.get(), subclass) };
         NestedGuard {
             lock: self,
             _not_send: NotThreadSafe,
@@ -86,19 +123,32 @@ pub struct BhLock<T> {
     data: UnsafeCell<T>,
 }
 
+/// Makes a [`BhLock`] of a class of its own: `new_bh_lock!(data, "Owner::field")`.
+#[macro_export]
+macro_rules! new_bh_lock {
+    ($data:expr, $name:literal) => {
+        $crate::sync::BhLock::new(
+            $data,
+            ::kernel::c_str!($name),
+            ::kernel::static_lock_class!(),
+        )
+    };
+}
+
 // SAFETY: The lock gives access to one thread at a time.
 unsafe impl<T: Send> Sync for BhLock<T> {}
 // SAFETY: The data may be sent, and the lock is not held while the object is.
 unsafe impl<T: Send> Send for BhLock<T> {}
 
 impl<T> BhLock<T> {
-    /// Makes a lock around `data`.
-    pub fn new(data: T) -> impl PinInit<Self> {
+    /// Makes a lock around `data`. [`new_bh_lock!`](crate::new_bh_lock) gives it a class.
+    pub fn new(
+        data: T,
+        name: &'static CStr,
+        class: Pin<&'static LockClassKey>,
+    ) -> impl PinInit<Self> {
         pin_init!(Self {
-            lock <- Opaque::ffi_init(|lock| {
-                // SAFETY: `lock` is valid for writes and stays where it is (pinned).
-                unsafe { bindings::nh_spin_lock_init(lock) }
-            }),
+            lock <- init_lock(name, class),
             data: UnsafeCell::new(data),
         })
     }

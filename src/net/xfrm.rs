@@ -18,6 +18,7 @@ use crate::errno::eopnotsupp;
 use crate::lower::Lower;
 use crate::netdevice::NetDevice;
 use crate::netlink::ExtAck;
+use crate::new_bh_lock;
 use crate::rcu::Rcu;
 use crate::rtnl::Rtnl;
 use crate::sync::{synchronize_net, BhLock};
@@ -60,8 +61,8 @@ impl States {
     /// Makes the place for the states of a device that is new.
     pub fn new() -> impl PinInit<Self> {
         pin_init!(Self {
-            moving <- new_mutex!(()),
-            nodes <- BhLock::new(KVVec::new()),
+            moving <- new_mutex!((), "States::moving"),
+            nodes <- new_bh_lock!(KVVec::new(), "States::nodes"),
         })
     }
 

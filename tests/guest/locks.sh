@@ -1,0 +1,82 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# guest: --cpus 2
+# kernels: debug
+#
+# Lockdep tells the driver's locks apart: each has a class of its own, which has its name. It learns the
+# order in which two locks are taken for classes, so that two locks of one class hide a wrong order, and
+# a right one looks wrong.
+
+. "${BASH_SOURCE[0]%/*}/bond.sh"
+
+LOCKS=(Bond::config Bond::counted Bond::lookups History::ring Poller::work Prober::rules Slave::counted
+	Slave::port States::moving States::nodes Master::work)
+
+setup() {
+	ours_only "names its locks otherwise"
+	loaded || modprobe bonding max_bonds=0
+	# lower1 and lower2 are bonds of two ports each, and slaves of upper.
+	for bond in lower1 lower2; do
+		ip link add $bond type bond mode active-backup arp_interval 100 arp_ip_target 192.0.2.2 \
+			arp_validate all
+		for port in 0 1; do
+			ip link add ${bond}p$port type dummy
+			ip link set ${bond}p$port master $bond
+		done
+	done
+	ip link add upper type bond mode active-backup miimon 10
+	ip link set lower1 master upper
+	ip link set lower2 master upper
+	ip link set upper up
+}
+
+teardown() {
+	ip link delete upper
+	ip link delete lower1
+	ip link delete lower2
+	for port in lower{1,2}p{0,1}; do
+		ip link delete $port
+	done
+}
+
+# classes: what lockdep knows by these names, each as "KEY NAME". A name that two classes have has "#2" behind it
+# the second time, each level of a nested lock has "/LEVEL".
+classes() {
+	local names
+	names=$(printf '|%s' "${LOCKS[@]}")
+	sed -nE "s,^([0-9a-f]+) .*: ((${names#|})(#[0-9]+)?(/[0-9]+)?)\$,\1 \2,p" /proc/lockdep
+}
+
+# Looks at all there is: the statistics take the nested locks, and who leaves takes those of IPsec.
+use_all_locks() {
+	ip -s link show dev upper >/dev/null
+	ip link set lower1p0 nomaster
+	cat /proc/net/bonding/upper /sys/kernel/debug/bonding/*/events >/dev/null
+}
+
+all_are_known() {
+	[[ $(classes | cut -d ' ' -f 2 | sed -E 's,[#/].*,,' | sort -u | wc -l) == "${#LOCKS[@]}" ]]
+}
+
+test_each_lock_has_a_class_of_its_own() {
+	use_all_locks
+	wait_for 10 "all locks to be used" all_are_known || fail "$(classes)"
+	if classes | grep '#' >"$WORK/twice"; then fail "$(cat "$WORK/twice")"; fi
+	is "$(classes | cut -d ' ' -f 1 | sort | uniq -d)" "" "a key of two classes"
+}
+
+# Two bonds on two levels, the upper one first; and the slave's lock inside.
+test_the_statistics_lock_of_an_upper_bond_comes_first() {
+	ip -s link show dev upper >/dev/null
+	after() { # CLASS: what was taken while it was held
+		awk -v class=": $1\$" '/: / { inside = $0 ~ class } inside && /^ -> / { print $NF }' /proc/lockdep
+	}
+	after Bond::counted/2 >"$WORK/after"
+	grep -qx Bond::counted/1 "$WORK/after" || fail "$(cat "$WORK/after")"
+	grep -qx Slave::counted "$WORK/after" || fail "$(cat "$WORK/after")"
+	after Bond::counted/1 >"$WORK/after"
+	grep -qx Slave::counted "$WORK/after" || fail "$(cat "$WORK/after")"
+	if grep -qx Bond::counted/2 "$WORK/after"; then fail "the other way round"; fi
+}
+
+ktap_main "$@"
