@@ -67,6 +67,7 @@ use net::registration::Registry;
 use net::rtnl::{Rtnl, RtnlCell};
 use net::skbuff::{Received, SkBuff};
 use net::sock::Socket;
+use net::static_ref::StaticRef;
 use net::sync::{BhLock, NestedLock, PerCpuCounter};
 use net::xdp::Program;
 use net::{new_bh_lock, new_nested_lock};
@@ -81,7 +82,7 @@ pub(crate) type BondDev = Dev<Bond>;
 pub(crate) type SlaveDev = Lower<Bond>;
 
 /// Where the driver's registration is found.
-pub(crate) static REGISTRY: Registry<Bond> = Registry::new();
+static REGISTRY: Registry<Bond> = Registry::new();
 
 /// A bond.
 ///
@@ -179,9 +180,7 @@ impl Bond {
 impl Master for Bond {
     type Lower = Slave;
 
-    fn registry() -> &'static Registry<Self> {
-        &REGISTRY
-    }
+    const REGISTRY: StaticRef<Registry<Self>> = StaticRef::new(&REGISTRY);
 
     fn new(dev: &NetDevice, _rtnl: &Rtnl) -> Result<Pin<KBox<Self>>> {
         let defaults = configure::defaults();

@@ -12,6 +12,7 @@ use kernel::{pr_err, pr_info, pr_warn};
 use net::namespace::Net;
 use net::netdevice::IFNAMSIZ;
 use net::pernet::{PerNet, Place};
+use net::static_ref::StaticRef;
 use net::sysfs::{ClassFile, Page};
 use net::{rcu, rtnl};
 use policy::options::parse_command;
@@ -27,9 +28,7 @@ impl PerNet for Namespaces {
     type File = Masters;
     const DIR: &'static CStr = c"bonding";
 
-    fn place() -> &'static Place<Self> {
-        &PLACE
-    }
+    const PLACE: StaticRef<Place<Self>> = StaticRef::new(&PLACE);
 
     fn file_exists(device: bool) {
         // Without a device of that name it belongs to another copy of the driver, which is loaded

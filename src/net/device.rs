@@ -23,6 +23,7 @@ use crate::registration::Registry;
 use crate::rtnl::Rtnl;
 use crate::skbuff::{Received, SkBuff};
 use crate::sock::{self, Socket};
+use crate::static_ref::StaticRef;
 use crate::sysfs::{LowerDir, LowerDirRef, LowerFiles};
 use crate::timestamp;
 use crate::xdp::{self, Program};
@@ -55,8 +56,8 @@ pub trait Master: Sized + Send + Sync + 'static {
     /// The data of one lower device.
     type Lower: Send + Sync + 'static;
 
-    /// The driver's place for its registration: a static.
-    fn registry() -> &'static Registry<Self>;
+    /// The driver's place for its registration: a static of its own.
+    const REGISTRY: StaticRef<Registry<Self>>;
 
     /// Makes the data of a device that is being registered (`ndo_init`).
     fn new(dev: &NetDevice, rtnl: &Rtnl) -> Result<Pin<KBox<Self>>>;
@@ -319,7 +320,7 @@ impl<T: Master> Dev<T> {
 
     /// Returns the device as one of driver `T`, if it is one.
     pub fn from_netdev(dev: &NetDevice) -> Option<&Dev<T>> {
-        let ops = T::registry().ops()?;
+        let ops = T::REGISTRY.ops()?;
         // SAFETY: The device is allocated.
         if !ptr::eq(unsafe { (*dev.as_ptr()).netdev_ops }, &ops.netdev) {
             return None;
@@ -491,7 +492,7 @@ impl<T: Master> Dev<T> {
         let work = self.private().work.get();
         // SAFETY: The work was initialised by `ndo_init`, and the queue exists as long as devices do.
         // `ndo_uninit` disables the work, so that it is not queued after that.
-        unsafe { bindings::nh_mod_delayed_work(T::registry().wq(), work, delay) };
+        unsafe { bindings::nh_mod_delayed_work(T::REGISTRY.wq(), work, delay) };
     }
 
     /// As [`Self::schedule`], but without effect if the work is waiting already. Any context.
@@ -499,7 +500,7 @@ impl<T: Master> Dev<T> {
         let delay = kernel::time::msecs_to_jiffies(delay);
         let work = self.private().work.get();
         // SAFETY: As in `queue_work`.
-        unsafe { bindings::nh_queue_delayed_work(T::registry().wq(), work, delay) };
+        unsafe { bindings::nh_queue_delayed_work(T::REGISTRY.wq(), work, delay) };
     }
 
     /// Has [`Master::work`] run after `delay` µs as well, in place of an earlier call of this
@@ -525,7 +526,7 @@ impl<T: Master> Dev<T> {
 
     /// Makes and registers a device in `net`; `name` may hold a `%d`. May sleep.
     pub fn create<'a>(net: &Net, name: &[u8], queues: u32, _rtnl: &'a Rtnl) -> Result<&'a Dev<T>> {
-        let ops = T::registry().ops().ok_or(ENODEV)?;
+        let ops = T::REGISTRY.ops().ok_or(ENODEV)?;
         let mut buf = [0u8; IFNAMSIZ];
         if name.len() >= IFNAMSIZ {
             return Err(EINVAL);
@@ -606,7 +607,7 @@ pub(crate) fn private<T: Master>(dev: *mut bindings::net_device) -> *mut Private
 ///
 /// `dev` must be zeroed memory of a device with a private area of [`Private::SIZE`] bytes.
 pub(crate) unsafe extern "C" fn setup<T: Master>(dev: *mut bindings::net_device) {
-    let Some(ops) = T::registry().ops() else {
+    let Some(ops) = T::REGISTRY.ops() else {
         return;
     };
     // SAFETY: The device is ours alone during set-up; all tables are static.
@@ -664,6 +665,6 @@ unsafe extern "C" fn destructor<T: Master>(dev: *mut bindings::net_device) {
         unsafe { bindings::hrtimer_cancel((*private::<T>(dev)).timer.get()) };
         // SAFETY: `ndo_init` made the pointer from such a box.
         drop(unsafe { Pin::new_unchecked(KBox::from_raw(data)) });
-        T::registry().devices.fetch_sub(1, Ordering::Release);
+        T::REGISTRY.devices.fetch_sub(1, Ordering::Release);
     }
 }

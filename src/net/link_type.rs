@@ -101,7 +101,7 @@ impl<T: Master> Dev<T> {
     /// Becomes a link that is not Ethernet. The MTU stays. The device must be down: whoever builds a
     /// packet reads these fields one by one.
     pub fn become_like(&self, link: &LinkLayer, _rtnl: &Rtnl) {
-        let Some(ops) = T::registry().ops() else {
+        let Some(ops) = T::REGISTRY.ops() else {
             return;
         };
         let dev = self.as_ptr();

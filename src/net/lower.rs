@@ -137,7 +137,7 @@ impl<T: Master> Lower<T> {
             GFP_KERNEL,
         )?;
         // `free` takes it off.
-        T::registry().devices.fetch_add(1, Ordering::Relaxed);
+        T::REGISTRY.devices.fetch_add(1, Ordering::Relaxed);
         Ok(this)
     }
 
@@ -209,7 +209,7 @@ impl<T: Master> Lower<T> {
     where
         Error: From<E>,
     {
-        let dir = &T::registry().ops().ok_or(ENODEV)?.lower_dir;
+        let dir = &T::REGISTRY.ops().ok_or(ENODEV)?.lower_dir;
         let this = Self::new(master, dev, data, dir)?;
         // SAFETY: The object stays where it is until `free` makes a box of it again.
         let raw = KBox::into_raw(unsafe { Pin::into_inner_unchecked(this) });
@@ -319,7 +319,7 @@ impl<T: Master> Lower<T> {
         // until the driver is unregistered, which waits for us.
         unsafe {
             let work = Opaque::cast_into(&raw const (*this).free);
-            bindings::queue_rcu_work(T::registry().free_wq(), work);
+            bindings::queue_rcu_work(T::REGISTRY.free_wq(), work);
         }
     }
 }
@@ -335,7 +335,7 @@ unsafe extern "C" fn free<T: Master>(work: *mut bindings::work_struct) {
     // SAFETY: Made from a pinned box by `link_up`; nobody has a reference any more.
     drop(unsafe { Pin::new_unchecked(KBox::from_raw(lower)) });
     // The rest of this is waited for with the queue.
-    T::registry().devices.fetch_sub(1, Ordering::Release);
+    T::REGISTRY.devices.fetch_sub(1, Ordering::Release);
 }
 
 #[inline(always)]

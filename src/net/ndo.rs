@@ -50,7 +50,7 @@ pub(crate) unsafe extern "C" fn ndo_init<T: Master>(dev: *mut bindings::net_devi
             bindings::nh_hrtimer_setup((*private).timer.get(), Some(timer::<T>));
             (*private).ipsec.store(states, Ordering::Relaxed);
             (*private).data.store(data, Ordering::Release);
-            T::registry().devices.fetch_add(1, Ordering::Relaxed);
+            T::REGISTRY.devices.fetch_add(1, Ordering::Relaxed);
             bindings::nh_lockdep_set_classes(dev);
             if u32::from((*dev).addr_assign_type) == bindings::NET_ADDR_PERM
                 && netdev.addr(rtnl).iter().all(|byte| *byte == 0)

@@ -53,6 +53,7 @@ pub mod rtnl;
 pub mod seq_file;
 pub mod skbuff;
 pub mod sock;
+pub mod static_ref;
 pub mod sync;
 pub mod sysfs;
 pub mod timestamp;

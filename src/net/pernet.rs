@@ -11,6 +11,7 @@ use crate::device::{unregister_all, Dev, Master};
 use crate::namespace::Net;
 use crate::procfs::Dir;
 use crate::rtnl::{self, Rtnl};
+use crate::static_ref::StaticRef;
 use crate::sysfs::{ClassFile, ClassFileIn};
 use core::cell::UnsafeCell;
 use core::marker::PhantomData;
@@ -29,8 +30,8 @@ pub trait PerNet: Sized + 'static {
     /// The name of the directory in `/proc/net`.
     const DIR: &'static CStr;
 
-    /// Where the registration is found; a static.
-    fn place() -> &'static Place<Self>;
+    /// Where the registration is found: a static of its own.
+    const PLACE: StaticRef<Place<Self>>;
 
     /// The file is another driver's, and was not added. `device` is whether a device has its name.
     fn file_exists(device: bool);
@@ -97,7 +98,7 @@ unsafe impl<P: PerNet> Send for Registration<P> {}
 impl<P: PerNet> Registration<P> {
     /// Registers; once at a time (`EBUSY`). Sleeps; must not be called with RTNL held.
     pub fn new() -> Result<Pin<KBox<Self>>> {
-        let place = P::place();
+        let place = P::PLACE.get();
         if place.taken.swap(true, Ordering::AcqRel) {
             return Err(EBUSY);
         }
@@ -136,17 +137,17 @@ impl<P: PerNet> PinnedDrop for Registration<P> {
         {
             // Whoever has found a `Part` holds RTNL.
             let _rtnl = rtnl::lock();
-            P::place().registered.store(false, Ordering::Release);
+            P::PLACE.registered.store(false, Ordering::Release);
         }
         // SAFETY: Registered by `new`.
         unsafe { bindings::unregister_pernet_subsys(self.ops.get()) };
-        P::place().taken.store(false, Ordering::Release);
+        P::PLACE.taken.store(false, Ordering::Release);
     }
 }
 
 /// Gives the directory of the driver in the namespace of a device, while devices may come.
 pub(crate) fn dir<'a, P: PerNet>(dev: &Dev<P::Driver>, _rtnl: &'a Rtnl) -> Option<&'a Dir> {
-    let place = P::place();
+    let place = P::PLACE.get();
     if !place.registered.load(Ordering::Acquire) {
         return None;
     }
@@ -169,7 +170,7 @@ pub(crate) fn dir<'a, P: PerNet>(dev: &Dev<P::Driver>, _rtnl: &'a Rtnl) -> Optio
 /// The namespace must be alive, and `P` registered or in one of the callbacks below.
 unsafe fn slot<P: PerNet>(net: *mut bindings::net) -> *const Slot<P> {
     // SAFETY: By the caller's promise, the id is valid.
-    unsafe { bindings::nh_net_generic(net, *P::place().id.get()).cast() }
+    unsafe { bindings::nh_net_generic(net, *P::PLACE.id.get()).cast() }
 }
 
 // The callbacks. For all of them: `net` is alive, and its slot is allocated.

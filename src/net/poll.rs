@@ -97,7 +97,7 @@ impl<T: Master> Poller<T> {
             let delay = due.saturating_sub(jiffies()) as usize;
             // SAFETY: The work was initialised by `start`. The queue exists while devices do, and as long as
             // the work runs: `stop` waits for it before the queue goes.
-            unsafe { bindings::nh_mod_delayed_work(T::registry().wq(), self.work.get(), delay) };
+            unsafe { bindings::nh_mod_delayed_work(T::REGISTRY.wq(), self.work.get(), delay) };
             // Of two that were here at once, the later one may have set the later time.
             if self.due.load(Ordering::Acquire) == due {
                 return;
@@ -107,7 +107,7 @@ impl<T: Master> Poller<T> {
 }
 
 unsafe extern "C" fn work<T: Master>(_work: *mut bindings::work_struct) {
-    let poller = &T::registry().poller;
+    let poller = &T::REGISTRY.poller;
     poller.due.swap(NEVER, Ordering::AcqRel);
     let now = jiffies();
     let mut due = NEVER;
@@ -132,7 +132,7 @@ impl<T: Master> Dev<T> {
     /// Has [`Master::poll`] called at `due`, in jiffies, and then whenever it asks for, until
     /// [`Self::stop_polling`]. Without effect for a device that is not registered.
     pub fn poll_at(&self, due: u64, rtnl: &Rtnl) {
-        let poller = &T::registry().poller;
+        let poller = &T::REGISTRY.poller;
         let link = &self.private().poll;
         if !self.is_registered(rtnl) {
             return;
@@ -155,7 +155,7 @@ impl<T: Master> Dev<T> {
             return;
         }
         let own = ptr::from_ref(self.private());
-        let mut at = &T::registry().poller.first;
+        let mut at = &T::REGISTRY.poller.first;
         // SAFETY: The list changes under RTNL only; by the type invariant its areas are in use.
         while let Some(private) = unsafe { at.load(Ordering::Relaxed).as_ref() } {
             if ptr::eq(private, own) {

@@ -85,7 +85,7 @@ pub struct Registration<T: Master>(PhantomData<T>);
 impl<T: Master> Registration<T> {
     /// Registers the driver; one registration at a time. `name` is that of its workqueues. May sleep.
     pub fn new(name: &'static CStr, ops: &'static Ops<T>) -> Result<Self> {
-        let registry = T::registry();
+        let registry = T::REGISTRY.get();
         // SAFETY: The name is NUL-terminated.
         let wq = Queue::new(unsafe { bindings::nh_alloc_workqueue(name.as_char_ptr()) })?;
         // SAFETY: As above.
@@ -113,7 +113,7 @@ impl<T: Master> Registration<T> {
 
 impl<T: Master> Drop for Registration<T> {
     fn drop(&mut self) {
-        let registry = T::registry();
+        let registry = T::REGISTRY.get();
         // Who deletes a device may still be at it, and has need of what goes below: the count falls in its destructor,
         // the last that the driver has to do for it. Likewise with the lower devices that have left.
         while registry.devices.load(Ordering::Acquire) != 0 {

@@ -135,7 +135,7 @@ impl<T: Master> Registration<T> {
     /// `EEXIST` if there is such a link type already, `EBUSY` if it is this one, `ENODEV` if the
     /// driver is not registered or has no link operations.
     pub fn new() -> Result<Self> {
-        let ops = T::registry().ops().ok_or(ENODEV)?;
+        let ops = T::REGISTRY.ops().ok_or(ENODEV)?;
         if ops.link.registered.swap(true, Ordering::AcqRel) {
             return Err(EBUSY);
         }

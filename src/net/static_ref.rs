@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! References to statics, as constants.
+
+use core::ops::Deref;
+
+/// A reference to a static, for a constant of a trait.
+///
+/// A function of a trait may answer differently each time, and `unsafe` code must not rely on what it
+/// answers. A constant is the same each time. But one that is a reference must not lead to anything that
+/// changes; therefore this is a pointer.
+///
+/// ```ignore
+/// static REGISTRY: Registry<Bond> = Registry::new();
+///
+/// impl Master for Bond {
+///     const REGISTRY: StaticRef<Registry<Bond>> = StaticRef::new(&REGISTRY);
+///     ...
+/// }
+/// ```
+///
+/// # Invariants
+///
+/// The pointee is valid for ever, and shared.
+pub struct StaticRef<T: 'static>(*const T);
+
+// SAFETY: As for the reference that this stands for.
+unsafe impl<T: Sync> Send for StaticRef<T> {}
+// SAFETY: As above.
+unsafe impl<T: Sync> Sync for StaticRef<T> {}
+
+impl<T> StaticRef<T> {
+    /// Makes one.
+    pub const fn new(it: &'static T) -> Self {
+        // INVARIANT: A reference that lives for ever.
+        StaticRef(it)
+    }
+
+    /// Returns the reference.
+    #[inline(always)]
+    pub const fn get(&self) -> &'static T {
+        // SAFETY: By the type invariant.
+        unsafe { &*self.0 }
+    }
+}
+
+impl<T> Deref for StaticRef<T> {
+    type Target = T;
+
+    #[inline(always)]
+    fn deref(&self) -> &T {
+        self.get()
+    }
+}
