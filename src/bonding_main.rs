@@ -10,6 +10,7 @@ mod interface;
 use bond::{configure, Bond};
 use core::pin::Pin;
 use kernel::prelude::*;
+use kernel::sync::Arc;
 use net::{notifier, pernet, registration, rtnetlink};
 
 module! {
@@ -34,7 +35,7 @@ struct Bonding {
     _debug_files: Pin<KBox<notifier::Registration<interface::debugfs::DebugFiles>>>,
     _proc_files: Pin<KBox<notifier::Registration<interface::Files>>>,
     _events: Pin<KBox<notifier::Registration<bond::Events>>>,
-    _driver: registration::Registration<Bond>,
+    _driver: Arc<registration::Registration<Bond>>,
 }
 
 impl kernel::Module for Bonding {
@@ -48,7 +49,7 @@ impl kernel::Module for Bonding {
         let namespaces = pernet::Registration::new()?;
         // After the namespaces, so that it is told of bonds that somebody has made there meanwhile.
         let proc_files = notifier::Registration::new()?;
-        let link = rtnetlink::Registration::new()?;
+        let link = rtnetlink::Registration::new(driver.clone())?;
         let this = Bonding {
             _namespaces: namespaces,
             _link: link,

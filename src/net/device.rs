@@ -19,7 +19,7 @@ use crate::netpoll;
 use crate::poll;
 use crate::published::{MasterHead, Slot};
 use crate::rcu::Rcu;
-use crate::registration::Registry;
+use crate::registration::{Registry, User};
 use crate::rtnl::Rtnl;
 use crate::skbuff::{Received, SkBuff};
 use crate::sock::{self, Socket};
@@ -525,8 +525,15 @@ impl<T: Master> Dev<T> {
     }
 
     /// Makes and registers a device in `net`; `name` may hold a `%d`. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// `ENODEV` if the driver is not registered, `EINVAL` for a name that is too long, `ENOMEM`, and those
+    /// of `register_netdevice()`.
     pub fn create<'a>(net: &Net, name: &[u8], queues: u32, _rtnl: &'a Rtnl) -> Result<&'a Dev<T>> {
-        let ops = T::REGISTRY.ops().ok_or(ENODEV)?;
+        // The driver stays registered until the device is one of its users itself.
+        let user = User::<T>::new().ok_or(ENODEV)?;
+        let ops = user.ops();
         let mut buf = [0u8; IFNAMSIZ];
         if name.len() >= IFNAMSIZ {
             return Err(EINVAL);
@@ -607,6 +614,7 @@ pub(crate) fn private<T: Master>(dev: *mut bindings::net_device) -> *mut Private
 ///
 /// `dev` must be zeroed memory of a device with a private area of [`Private::SIZE`] bytes.
 pub(crate) unsafe extern "C" fn setup<T: Master>(dev: *mut bindings::net_device) {
+    // Who allocates a device is a user of the driver: `Dev::create`, or the registration of the link type.
     let Some(ops) = T::REGISTRY.ops() else {
         return;
     };
@@ -665,6 +673,7 @@ unsafe extern "C" fn destructor<T: Master>(dev: *mut bindings::net_device) {
         unsafe { bindings::hrtimer_cancel((*private::<T>(dev)).timer.get()) };
         // SAFETY: `ndo_init` made the pointer from such a box.
         drop(unsafe { Pin::new_unchecked(KBox::from_raw(data)) });
-        T::REGISTRY.devices.fetch_sub(1, Ordering::Release);
+        // SAFETY: `ndo_init` has forgotten it when it made the data.
+        drop(unsafe { User::<T>::remembered() });
     }
 }

@@ -16,6 +16,7 @@ use crate::netdevice::NetDevice;
 use crate::netlink::ExtAck;
 use crate::published::LowerHead;
 use crate::rcu::Rcu;
+use crate::registration::User;
 use crate::rtnl::{self, Rtnl};
 use crate::skbuff::{dev_of, Received};
 use crate::sysfs::{LowerDirRef, LowerObject};
@@ -99,6 +100,8 @@ pub struct Lower<T: Master> {
     free: Opaque<bindings::rcu_work>,
     #[pin]
     data: T::Lower,
+    /// Last, so that it goes last.
+    _user: User<T>,
 }
 
 // SAFETY: The head and the links are atomics, the sysfs object is added and removed under RTNL and counted by C, the
@@ -121,7 +124,7 @@ impl<T: Master> Lower<T> {
         Error: From<E>,
     {
         let private: *const crate::device::Private<T> = master.private();
-        let this = KBox::try_pin_init(
+        KBox::try_pin_init(
             try_pin_init!(Self {
                 head: LowerHead::new(dev.as_ptr(), private.cast_mut().cast()),
                 next: AtomicPtr::new(ptr::null_mut()),
@@ -133,12 +136,10 @@ impl<T: Master> Lower<T> {
                     unsafe { bindings::nh_init_rcu_work(work, Some(free::<T>)) }
                 }),
                 data <- data,
+                _user: User::new().ok_or(ENODEV)?,
             }? Error),
             GFP_KERNEL,
-        )?;
-        // `free` takes it off.
-        T::REGISTRY.devices.fetch_add(1, Ordering::Relaxed);
-        Ok(this)
+        )
     }
 
     /// Returns the device.
@@ -333,9 +334,9 @@ unsafe extern "C" fn free<T: Master>(work: *mut bindings::work_struct) {
     // Whoever held RTNL when the object was disposed of has dropped it now.
     drop(rtnl::lock());
     // SAFETY: Made from a pinned box by `link_up`; nobody has a reference any more.
+    // That the driver loses its user is the last that the object does; what is left of this function is waited for
+    // with the queue.
     drop(unsafe { Pin::new_unchecked(KBox::from_raw(lower)) });
-    // The rest of this is waited for with the queue.
-    T::REGISTRY.devices.fetch_sub(1, Ordering::Release);
 }
 
 #[inline(always)]

@@ -15,6 +15,7 @@ use crate::netlink::ExtAck;
 use crate::netpoll;
 use crate::published::Slot;
 use crate::rcu::Rcu;
+use crate::registration::User;
 use crate::rtnl::Rtnl;
 use crate::skbuff::SkBuff;
 use crate::xfrm::States;
@@ -31,6 +32,7 @@ pub(crate) unsafe extern "C" fn ndo_init<T: Master>(dev: *mut bindings::net_devi
     from_result(|| {
         // SAFETY: The device is allocated, and RTNL is held during registration.
         let (netdev, rtnl) = unsafe { (NetDevice::from_raw(dev), Rtnl::assume()) };
+        let user = User::<T>::new().ok_or(ENODEV)?;
         let data = T::new(netdev, rtnl)?;
         let states = KBox::pin_init(States::new(), GFP_KERNEL)?;
         // SAFETY: As for the data below.
@@ -50,7 +52,8 @@ pub(crate) unsafe extern "C" fn ndo_init<T: Master>(dev: *mut bindings::net_devi
             bindings::nh_hrtimer_setup((*private).timer.get(), Some(timer::<T>));
             (*private).ipsec.store(states, Ordering::Relaxed);
             (*private).data.store(data, Ordering::Release);
-            T::REGISTRY.devices.fetch_add(1, Ordering::Relaxed);
+            // The destructor takes it back.
+            user.forget();
             bindings::nh_lockdep_set_classes(dev);
             if u32::from((*dev).addr_assign_type) == bindings::NET_ADDR_PERM
                 && netdev.addr(rtnl).iter().all(|byte| *byte == 0)

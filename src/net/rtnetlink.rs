@@ -8,12 +8,14 @@ use crate::bindings;
 use crate::device::{self, Dev, Master, Ops, Private};
 use crate::lower::Lower;
 use crate::netlink::{Attr, Attrs, ExtAck, Message, Policy};
+use crate::registration::Registration as Driver;
 use crate::rtnl::Rtnl;
 use core::cell::UnsafeCell;
 use core::ffi::CStr;
 use core::sync::atomic::{AtomicBool, Ordering};
 use kernel::error::{code::*, from_result, to_result, Result};
 use kernel::str::as_char_ptr_in_const_context;
+use kernel::sync::Arc;
 
 /// The link operations of a driver: what users ask of its devices by netlink.
 ///
@@ -125,17 +127,22 @@ impl<T: Master> Ops<T> {
 }
 
 /// A link type that is registered. Dropping it deletes all its devices in all namespaces.
-pub struct Registration<T: Master>(&'static Ops<T>);
+pub struct Registration<T: Master> {
+    ops: &'static Ops<T>,
+    /// Users make devices of the driver as long as the link type is registered.
+    _driver: Arc<Driver<T>>,
+}
 
 impl<T: Master> Registration<T> {
-    /// Registers the link type of a driver that is registered, once at a time. May sleep.
+    /// Registers the link type of a driver, once at a time. May sleep. The driver stays registered as long
+    /// as its link type is.
     ///
     /// # Errors
     ///
     /// `EEXIST` if there is such a link type already, `EBUSY` if it is this one, `ENODEV` if the
-    /// driver is not registered or has no link operations.
-    pub fn new() -> Result<Self> {
-        let ops = T::REGISTRY.ops().ok_or(ENODEV)?;
+    /// driver has no link operations.
+    pub fn new(driver: Arc<Driver<T>>) -> Result<Self> {
+        let ops = driver.ops();
         if ops.link.registered.swap(true, Ordering::AcqRel) {
             return Err(EBUSY);
         }
@@ -151,14 +158,17 @@ impl<T: Master> Registration<T> {
         if res.is_err() {
             ops.link.registered.store(false, Ordering::Release);
         }
-        res.map(|()| Self(ops))
+        res.map(|()| Self {
+            ops,
+            _driver: driver,
+        })
     }
 }
 
 impl<T: Master> Drop for Registration<T> {
     fn drop(&mut self) {
-        let link = &self.0.link;
-        // SAFETY: Registered by `new`.
+        let link = &self.ops.link;
+        // SAFETY: Registered by `new`. The driver is registered still: its fields go after this.
         unsafe { bindings::rtnl_link_unregister(link.as_ptr()) };
         link.registered.store(false, Ordering::Release);
     }
