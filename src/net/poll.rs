@@ -28,7 +28,8 @@ pub const NEVER: u64 = u64::MAX;
 /// # Invariants
 ///
 /// The list, from `first` on, holds private areas of registered devices, which leave it before the
-/// grace period at the end of their unregistration.
+/// grace period at the end of their unregistration. All links, also those of devices that have left, are
+/// stored with release semantics, and loaded without RTNL with acquire semantics.
 pub(crate) struct Poller<T: Master> {
     first: AtomicPtr<Private<T>>,
     /// When the work runs next, in jiffies; [`NEVER`] too while it goes over the list.
@@ -138,8 +139,10 @@ impl<T: Master> Dev<T> {
             return;
         }
         if !link.is_listed.swap(true, Ordering::Relaxed) {
+            // The work may stand here since before the device has left the list, and go on with this link: as any
+            // other link it is stored so that who reads it sees what it leads to.
             link.next
-                .store(poller.first.load(Ordering::Relaxed), Ordering::Relaxed);
+                .store(poller.first.load(Ordering::Relaxed), Ordering::Release);
             // INVARIANT: The device is registered; `ndo_uninit` takes it off.
             poller
                 .first
