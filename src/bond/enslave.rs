@@ -103,12 +103,7 @@ pub(crate) fn enslave(
     device
         .open(rtnl, extack)
         .inspect_err(|err| refusal.failed(*err, "Opening slave failed"))?;
-    let was_bonding = device.is_bonding();
-    device.set_bonding(rtnl, true);
-    let undo_open = Undo::new(|| {
-        device.set_bonding(rtnl, was_bonding);
-        device.close(rtnl);
-    });
+    let undo_open = Undo::new(|| device.close(rtnl));
     device
         .add_vlans_of(rtnl, dev)
         .inspect_err(|err| refusal.failed(*err, "Couldn't add bond vlan ids"))?;
@@ -130,7 +125,7 @@ pub(crate) fn enslave(
     let lag = (role(flags), lag_tx(&config));
     let slave = SlaveDev::link_up(dev, device, data, lag, extack, rtnl)?;
     if dev.is_polled(rtnl) && slave.poll(rtnl).is_err() {
-        slave.unlink(rtnl);
+        slave.unlink(rtnl, || ());
         return Err(refusal.because(
             EBUSY,
             c"Slave does not support netpoll, for which the bond is in use",

@@ -17,7 +17,7 @@ use net::{netdev_err, netdev_info, netdev_warn};
 use policy::address;
 use policy::history::What;
 use policy::receive::SlaveFlags;
-use policy::Event;
+use policy::{Config, Event};
 
 /// Why a slave leaves.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -98,8 +98,35 @@ fn leave(dev: &BondDev, slave: &SlaveDev, why: Why, rtnl: &Rtnl) {
     arp::dismiss(slave, rtnl);
     keep_stats(dev, slave);
     xdp::leave(dev, device, rtnl);
-    slave.unlink(rtnl);
+    let before = Before {
+        config,
+        was_challenged,
+        promisc,
+        allmulti,
+        up,
+    };
+    slave.unlink(rtnl, || go_alone(dev, slave, why, before, rtnl));
+}
 
+/// What a bond was when a slave began to leave.
+struct Before {
+    config: Config,
+    was_challenged: bool,
+    promisc: bool,
+    allmulti: bool,
+    up: bool,
+}
+
+/// Takes from each other what a bond and a slave have had of each other, when nobody finds the slave any more.
+fn go_alone(dev: &BondDev, slave: &SlaveDev, why: Why, before: Before, rtnl: &Rtnl) {
+    let Before {
+        config,
+        was_challenged,
+        promisc,
+        allmulti,
+        up,
+    } = before;
+    let device = slave.dev();
     let is_last = dev.lowers(rtnl).next().is_none();
     let is_ethernet = dev.link_type() == ARPHRD_ETHER;
     let addresses = address::at_release(
@@ -164,9 +191,6 @@ fn leave(dev: &BondDev, slave: &SlaveDev, why: Why, rtnl: &Rtnl) {
         }
     } else {
         device.restore_mtu(rtnl, mtu);
-    }
-    if !device.is_bond_master() {
-        device.set_bonding(rtnl, false);
     }
 }
 

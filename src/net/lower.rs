@@ -24,7 +24,7 @@ use core::marker::PhantomData;
 use core::pin::Pin;
 use core::ptr;
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
-use kernel::error::{code::ENODEV, to_result, Result};
+use kernel::error::{code::*, to_result, Result};
 use kernel::prelude::*;
 use kernel::types::Opaque;
 
@@ -91,6 +91,8 @@ pub struct Lower<T: Master> {
     head: LowerHead,
     next: AtomicPtr<Lower<T>>,
     linked: AtomicBool,
+    /// Whether the device has `IFF_BONDING` from us.
+    marked: AtomicBool,
     /// The sysfs directory, and the references to all of this.
     #[pin]
     pub(crate) object: LowerObject,
@@ -129,6 +131,7 @@ impl<T: Master> Lower<T> {
                 head: LowerHead::new(dev.as_ptr(), private.cast_mut().cast()),
                 next: AtomicPtr::new(ptr::null_mut()),
                 linked: AtomicBool::new(false),
+                marked: AtomicBool::new(false),
                 object <- LowerObject::new(dir),
                 netpoll: AtomicPtr::new(ptr::null_mut()),
                 free <- Opaque::ffi_init(|work| {
@@ -199,6 +202,16 @@ impl<T: Master> Lower<T> {
 
     /// Links `dev` below `master`: takes its received packets, tells the core and the notifier chain
     /// (`NETDEV_CHANGEUPPER`), and adds it to the master's list. May sleep. Listeners find it in the role given.
+    ///
+    /// From here on other kernel code knows `dev` for the slave of a bond (`IFF_BONDING` and `IFF_SLAVE`), and takes
+    /// its `rx_handler_data` for a `struct slave`.
+    ///
+    /// # Errors
+    ///
+    /// `ENODEV` if one of the devices is not registered, or is about to be unregistered: nobody would undo this.
+    /// `EBUSY` if `dev` is `master`, is above it, or has another handler or master; `EPERM` if `dev` is a master of
+    /// another kind, whose private area would be taken for a `struct bonding`. `ENOMEM`, and what a listener has
+    /// against it.
     pub fn link_up<'a, E>(
         master: &'a Dev<T>,
         dev: &'a NetDevice,
@@ -210,6 +223,17 @@ impl<T: Master> Lower<T> {
     where
         Error: From<E>,
     {
+        if !master.is_registered(rtnl) || !dev.is_registered(rtnl) {
+            return Err(ENODEV);
+        }
+        // The core refuses this too, but not before packets have gone round in the handlers.
+        let upper: &NetDevice = master;
+        if upper == dev || master.has_upper(rtnl, dev) {
+            return Err(EBUSY);
+        }
+        if dev.is_master() && !dev.is_bonding() {
+            return Err(EPERM);
+        }
         let dir = &T::REGISTRY.ops().ok_or(ENODEV)?.lower_dir;
         let this = Self::new(master, dev, data, dir)?;
         // SAFETY: The object stays where it is until `free` makes a box of it again.
@@ -226,6 +250,12 @@ impl<T: Master> Lower<T> {
         if let Err(err) = res {
             lower.dispose();
             return Err(err);
+        }
+        // Not before the handler is ours: what others take for the slave of a bond has our data. A bond that becomes
+        // a slave has the flag already, and keeps it.
+        if !dev.is_bonding() {
+            lower.marked.store(true, Ordering::Relaxed);
+            dev.mark_bonding(rtnl, true);
         }
 
         let mut info = bindings::netdev_lag_upper_info {
@@ -252,6 +282,7 @@ impl<T: Master> Lower<T> {
             )
         });
         if let Err(err) = res {
+            lower.unmark(rtnl);
             // SAFETY: Registered above; waits until the handler does not run any more.
             unsafe { bindings::netdev_rx_handler_unregister(dev.as_ptr()) };
             lower.dispose();
@@ -267,15 +298,18 @@ impl<T: Master> Lower<T> {
         tail.store(raw, Ordering::Release);
         master.add_to_count(1);
         // SAFETY: The device stays while this is linked to it, and `unlink` removes the directory.
-        unsafe { lower.object.add(dev, dir) }.inspect_err(|_| lower.unlink(rtnl))?;
+        unsafe { lower.object.add(dev, dir) }.inspect_err(|_| lower.unlink(rtnl, || ()))?;
         Ok(lower)
     }
 
     /// Undoes [`Self::link_up`]: nobody finds the device through its master any more, and no packet
     /// of it is on its way to the master when this returns. Sleeps.
     ///
+    /// Until `then` has run, the device carries `IFF_BONDING`, by which drivers know one that leaves a bond: they
+    /// look for it when the device is closed. Without effect on one that was unlinked; then `then` does not run.
+    ///
     /// References that exist stay valid as long as they may be kept.
-    pub fn unlink(&self, rtnl: &Rtnl) {
+    pub fn unlink(&self, rtnl: &Rtnl, then: impl FnOnce()) {
         if !self.linked.swap(false, Ordering::Relaxed) {
             return;
         }
@@ -300,7 +334,16 @@ impl<T: Master> Lower<T> {
         dev.mark_slave(rtnl, false);
         self.unpoll(rtnl);
         master.ipsec_states().take_from(dev, rtnl);
+        then();
+        self.unmark(rtnl);
         self.dispose();
+    }
+
+    /// Takes away the flag that [`Self::link_up`] has given to the device.
+    fn unmark(&self, rtnl: &Rtnl) {
+        if self.marked.swap(false, Ordering::Relaxed) {
+            self.dev().mark_bonding(rtnl, false);
+        }
     }
 
     /// Frees the object when no reference to it can exist any more.

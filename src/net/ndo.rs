@@ -74,6 +74,10 @@ pub(crate) unsafe extern "C" fn ndo_uninit<T: Master>(dev: *mut bindings::net_de
     crate::procfs::unpublish(dev, rtnl);
     crate::xfrm::flush(dev, rtnl);
     T::uninit(dev, rtnl);
+    // Those that the driver has kept point to the device.
+    while let Some(lower) = dev.lowers(rtnl).next() {
+        lower.unlink(rtnl, || ());
+    }
     dev.stop_polling(rtnl);
     dev.keep_xdp_program(rtnl, None);
     // SAFETY: Both were initialised by `ndo_init`. The work does not wait for RTNL. What queues a work

@@ -253,7 +253,10 @@ impl NetDevice {
     }
 
     /// Sets or clears `IFF_BONDING`, by which the kernel knows bonds and their slaves.
-    pub fn set_bonding(&self, _rtnl: &Rtnl, on: bool) {
+    ///
+    /// Together with `IFF_MASTER` or `IFF_SLAVE` it says what other kernel code may take the private area or the
+    /// `rx_handler_data` of the device for; see [`crate::published`].
+    pub(crate) fn mark_bonding(&self, _rtnl: &Rtnl, on: bool) {
         let flag = bindings::netdev_priv_flags_IFF_BONDING;
         self.change_priv_flags(if on { flag } else { 0 }, if on { 0 } else { flag });
     }
@@ -301,11 +304,16 @@ impl NetDevice {
         n.min(u32::from(u16::MAX)) as u16
     }
 
-    /// Returns whether the device is registered, and its unregistration has not begun.
+    /// Returns whether the device is registered, and its unregistration has not begun, nor is about to
+    /// begin (`unregister_netdevice_queued()`).
     pub fn is_registered(&self, _rtnl: &Rtnl) -> bool {
-        // SAFETY: The device is allocated; RTNL protects the field.
-        u32::from(unsafe { (*self.as_ptr()).reg_state })
-            == bindings::netdev_reg_state_NETREG_REGISTERED
+        let dev = self.as_ptr();
+        // SAFETY: The device is allocated; RTNL protects both fields.
+        let (state, is_queued) = unsafe {
+            let list = &raw const (*dev).unreg_list;
+            (u32::from((*dev).reg_state), !ptr::eq((*list).next, list))
+        };
+        state == bindings::netdev_reg_state_NETREG_REGISTERED && !is_queued
     }
 
     /// Returns whether operations of the device run under its instance lock
@@ -404,7 +412,7 @@ impl NetDevice {
         unsafe { bindings::netdev_is_rx_handler_busy(self.as_ptr()) }
     }
 
-    /// Returns whether `upper` is directly above this device. RTNL.
+    /// Returns whether `upper` is above this device, directly or not. RTNL.
     pub fn has_upper(&self, _rtnl: &Rtnl, upper: &NetDevice) -> bool {
         // SAFETY: Both devices are allocated and RTNL is held.
         unsafe { bindings::netdev_has_upper_dev(self.as_ptr(), upper.as_ptr()) }
