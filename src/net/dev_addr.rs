@@ -11,7 +11,7 @@ use crate::netlink::ExtAck;
 use crate::notifier::Announce;
 use crate::rtnl::Rtnl;
 use core::ptr;
-use kernel::error::{to_result, Result};
+use kernel::error::{code::EINVAL, to_result, Result};
 
 /// A hardware address at the time when it was read.
 #[derive(Clone, Copy)]
@@ -147,8 +147,12 @@ impl NetDevice {
     ///
     /// # Errors
     ///
-    /// `ENOMEM` if some are missing now; another call adds them.
+    /// `ENOMEM` if some are missing now; another call adds them. `EINVAL` if both are the same device.
     pub fn sync_addrs_from(&self, _rtnl: &Rtnl, from: &NetDevice, multiple: bool) -> Result {
+        if self == from {
+            // It would wait for its own lock.
+            return Err(EINVAL);
+        }
         // SAFETY: Both devices are allocated and RTNL is held.
         to_result(unsafe { bindings::nh_sync_addresses(self.as_ptr(), from.as_ptr(), multiple) })
     }
@@ -156,6 +160,9 @@ impl NetDevice {
     /// As [`Self::sync_addrs_from`], for `ndo_set_rx_mode`, whose caller holds `from`'s address
     /// lock with bottom halves off.
     pub(crate) fn sync_addrs_locked(&self, from: &NetDevice, multiple: bool) -> Result {
+        if self == from {
+            return Err(EINVAL);
+        }
         // SAFETY: Both devices are allocated and `from`'s address lock is held by the caller.
         to_result(unsafe {
             bindings::nh_sync_addresses_locked(self.as_ptr(), from.as_ptr(), multiple)
@@ -164,6 +171,9 @@ impl NetDevice {
 
     /// Takes the addresses off this device that came from `from`. Takes both address locks.
     pub fn unsync_addrs_from(&self, _rtnl: &Rtnl, from: &NetDevice) {
+        if self == from {
+            return;
+        }
         // SAFETY: Both devices are allocated.
         unsafe {
             bindings::dev_uc_unsync(self.as_ptr(), from.as_ptr());

@@ -20,7 +20,7 @@ use crate::poll;
 use crate::published::{MasterHead, Slot};
 use crate::rcu::Rcu;
 use crate::registration::{Registry, User};
-use crate::rtnl::Rtnl;
+use crate::rtnl::{Rtnl, RtnlGuard};
 use crate::skbuff::{Received, SkBuff};
 use crate::sock::{self, Socket};
 use crate::static_ref::StaticRef;
@@ -570,12 +570,25 @@ impl<T: Master> Dev<T> {
     }
 
     /// Unregisters the device (`unregister_netdevice()`). It is freed when RTNL is dropped. Sleeps.
-    pub fn unregister(&self, rtnl: &Rtnl) {
-        // SAFETY: RTNL is held; a device that is not registered (any more) is left alone.
-        unsafe {
-            if self.is_registered(rtnl) {
-                bindings::nh_unregister_netdevice(self.as_ptr());
-            }
+    ///
+    /// Needs the guard of RTNL: only who has taken that is not called from within an operation of the core on the
+    /// device, such as the one that opens it, which goes on with the device afterwards.
+    pub fn unregister(&self, rtnl: &RtnlGuard) {
+        // SAFETY: Nobody can have the guard in a callback that the core calls under RTNL.
+        unsafe { self.unregister_now(rtnl) }
+    }
+
+    /// As [`Self::unregister`].
+    ///
+    /// # Safety
+    ///
+    /// The caller is not called from within an operation of the core on the device, or that does not use the device
+    /// any more.
+    pub(crate) unsafe fn unregister_now(&self, rtnl: &Rtnl) {
+        if self.is_registered(rtnl) {
+            // SAFETY: RTNL is held. A device that is not registered (any more), or is on a list of those that will be
+            // unregistered, was left alone; for the rest see the caller's promise.
+            unsafe { bindings::nh_unregister_netdevice(self.as_ptr()) };
         }
     }
 }

@@ -217,6 +217,9 @@ bool nh_needs_ops_lock(const struct net_device *dev)
 /* For a device that is being unregistered; takes its instance lock where it has one. */
 void nh_restore_mtu(struct net_device *dev, int mtu)
 {
+	/* What netif_set_mtu() looks at before. */
+	if (mtu < 0 || mtu < dev->min_mtu || (dev->max_mtu && mtu > dev->max_mtu))
+		return;
 	netdev_lock_ops(dev);
 	__netif_set_mtu(dev, mtu);
 	netdev_unlock_ops(dev);

@@ -350,10 +350,18 @@ impl NetDevice {
         to_result(unsafe { bindings::dev_open(self.as_ptr(), ExtAck::as_ptr(extack)) })
     }
 
-    /// Closes the device (`dev_close()`). May sleep; takes the instance lock.
+    /// Closes the device (`dev_close()`). One that is being closed is left alone: this may be called while
+    /// it is. May sleep; takes the instance lock.
     pub fn close(&self, _rtnl: &Rtnl) {
-        // SAFETY: The device is allocated and RTNL is held.
-        unsafe { bindings::dev_close(self.as_ptr()) };
+        let dev = self.as_ptr();
+        // SAFETY: The device is allocated and RTNL is held, which protects the list of those that are being
+        // closed; the core would add to that a second time what is there.
+        unsafe {
+            let list = &raw const (*dev).close_list;
+            if ptr::eq((*list).next, list) {
+                bindings::dev_close(dev);
+            }
+        }
     }
 
     /// Sets the MTU in bytes (`dev_set_mtu()`). May sleep; takes the instance lock.
@@ -363,7 +371,8 @@ impl NetDevice {
         to_result(unsafe { bindings::dev_set_mtu(self.as_ptr(), mtu) })
     }
 
-    /// Sets the MTU in bytes of a device that is being unregistered. Takes the instance lock.
+    /// Sets the MTU in bytes of a device that is being unregistered. One that the device cannot have is left out.
+    /// Takes the instance lock.
     pub fn restore_mtu(&self, _rtnl: &Rtnl, mtu: u32) {
         // SAFETY: The device is allocated and RTNL is held.
         unsafe { bindings::nh_restore_mtu(self.as_ptr(), i32::try_from(mtu).unwrap_or(i32::MAX)) };

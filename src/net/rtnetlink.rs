@@ -216,7 +216,9 @@ unsafe extern "C" fn newlink<T: Master, L: LinkOps<T>>(
         };
         if let Some(attrs) = attrs {
             if let Err(err) = L::change(dev, &attrs, extack, rtnl) {
-                dev.unregister(rtnl);
+                // SAFETY: After an error rtnetlink only frees the device, of which the core knows that its
+                // unregistration goes on (`free_netdev()`).
+                unsafe { dev.unregister_now(rtnl) };
                 return Err(err);
             }
         }
