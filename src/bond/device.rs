@@ -143,18 +143,14 @@ pub(super) fn all_have_addrs(dev: &BondDev) -> bool {
 }
 
 /// Passes the bond's address lists on: to the slave that has its addresses, or to all.
-pub(super) fn rx_mode(
-    dev: &BondDev,
-    rtnl: &Rtnl,
-    sync: &mut dyn FnMut(&NetDevice, bool) -> Result,
-) {
+pub(super) fn rx_mode(dev: &BondDev, rtnl: &Rtnl, sync: &mut dyn FnMut(&SlaveDev, bool) -> Result) {
     let mut res = Ok(());
     if all_have_addrs(dev) {
         for slave in dev.lowers(rtnl) {
-            res = sync(slave.dev(), true).and(res);
+            res = sync(slave, true).and(res);
         }
     } else if let Some(slave) = dev.settled(rtnl) {
-        res = sync(slave.dev(), false);
+        res = sync(slave, false);
     }
     owe_lists(dev, res, rtnl);
 }
@@ -168,7 +164,7 @@ pub(super) fn retry_lists(dev: &BondDev, rtnl: &Rtnl) {
     dev.data().lists_due.store(NEVER, Ordering::Relaxed);
     if dev.is_up() {
         rx_mode(dev, rtnl, &mut |slave, multiple| {
-            slave.sync_addrs_from(rtnl, dev, multiple)
+            slave.dev().sync_addrs_from(rtnl, dev, multiple)
         });
     }
 }

@@ -182,7 +182,7 @@ impl Master for Bond {
 
     const REGISTRY: StaticRef<Registry<Self>> = StaticRef::new(&REGISTRY);
 
-    fn new(dev: &NetDevice, _rtnl: &Rtnl) -> Result<Pin<KBox<Self>>> {
+    fn new(_rtnl: &Rtnl) -> Result<Pin<KBox<Self>>> {
         let defaults = configure::defaults();
         KBox::try_pin_init(
             try_pin_init!(Self {
@@ -209,13 +209,15 @@ impl Master for Bond {
                 computing_features: RtnlCell::new(false),
                 changing_mtu: RtnlCell::new(false),
                 followed_mtu: RtnlCell::new(None),
-                has_chosen_mtu: RtnlCell::new(dev.mtu() != link_type::ETHERNET_MTU),
+                has_chosen_mtu: RtnlCell::new(false),
             }? Error),
             GFP_KERNEL,
         )
     }
 
     fn ready(dev: &BondDev, rtnl: &Rtnl) {
+        let has_chosen_mtu = dev.mtu() != link_type::ETHERNET_MTU;
+        dev.data().has_chosen_mtu.set(rtnl, has_chosen_mtu);
         dev.set_mode(rtnl, i32::from(dev.data().config().mode.number()));
         ipsec::mode_changed(dev, rtnl);
     }
@@ -290,7 +292,7 @@ impl Master for Bond {
         device::rx_flags_changed(dev, promisc, allmulti, rtnl);
     }
 
-    fn rx_mode(dev: &BondDev, rtnl: &Rtnl, sync: &mut dyn FnMut(&NetDevice, bool) -> Result) {
+    fn rx_mode(dev: &BondDev, rtnl: &Rtnl, sync: &mut dyn FnMut(&SlaveDev, bool) -> Result) {
         device::rx_mode(dev, rtnl, sync);
     }
 

@@ -160,9 +160,6 @@ impl NetDevice {
     /// As [`Self::sync_addrs_from`], for `ndo_set_rx_mode`, whose caller holds `from`'s address
     /// lock with bottom halves off.
     pub(crate) fn sync_addrs_locked(&self, from: &NetDevice, multiple: bool) -> Result {
-        if self == from {
-            return Err(EINVAL);
-        }
         // SAFETY: Both devices are allocated and `from`'s address lock is held by the caller.
         to_result(unsafe {
             bindings::nh_sync_addresses_locked(self.as_ptr(), from.as_ptr(), multiple)

@@ -59,8 +59,9 @@ pub trait Master: Sized + Send + Sync + 'static {
     /// The driver's place for its registration: a static of its own.
     const REGISTRY: StaticRef<Registry<Self>>;
 
-    /// Makes the data of a device that is being registered (`ndo_init`).
-    fn new(dev: &NetDevice, rtnl: &Rtnl) -> Result<Pin<KBox<Self>>>;
+    /// Makes the data of a device that is being registered (`ndo_init`). The device is none yet whose functions
+    /// could be called: they need the data.
+    fn new(rtnl: &Rtnl) -> Result<Pin<KBox<Self>>>;
 
     /// The data were made; the device is not registered yet.
     fn ready(dev: &Dev<Self>, rtnl: &Rtnl);
@@ -132,7 +133,7 @@ pub trait Master: Sized + Send + Sync + 'static {
     /// The device's address lists changed (`ndo_set_rx_mode`): calls `sync` for each lower device
     /// that shall have them; the second argument is whether it shares them with others. Address lock
     /// held, no sleeping.
-    fn rx_mode(dev: &Dev<Self>, rtnl: &Rtnl, sync: &mut dyn FnMut(&NetDevice, bool) -> Result);
+    fn rx_mode(dev: &Dev<Self>, rtnl: &Rtnl, sync: &mut dyn FnMut(&Lower<Self>, bool) -> Result);
 
     /// The MTU shall change, to this many bytes (`ndo_change_mtu`).
     fn change_mtu(dev: &Dev<Self>, mtu: u32, rtnl: &Rtnl) -> Result;
@@ -339,6 +340,25 @@ impl<T: Master> Dev<T> {
     pub(crate) fn private(&self) -> &Private<T> {
         // SAFETY: By the type invariant.
         unsafe { &*private::<T>(self.as_ptr()) }
+    }
+
+    /// Recomputes the features from those of the lower devices; with `update_header`, the room for headers, too,
+    /// which without lower devices becomes that of Ethernet. May sleep.
+    pub fn update_master_features(&self, update_header: bool, _rtnl: &Rtnl) {
+        // SAFETY: The device is allocated and RTNL is held.
+        unsafe { bindings::netdev_compute_master_upper_features(self.as_ptr(), update_header) };
+    }
+
+    /// Sets the carrier. RTNL, so that nobody else does the same.
+    pub fn set_carrier(&self, _rtnl: &Rtnl, on: bool) {
+        // SAFETY: The device is allocated. It has no hardware, so that nobody but its driver does this.
+        unsafe {
+            if on {
+                bindings::netif_carrier_on(self.as_ptr());
+            } else {
+                bindings::netif_carrier_off(self.as_ptr());
+            }
+        }
     }
 
     /// Returns the driver's data.

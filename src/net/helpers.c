@@ -724,6 +724,9 @@ u32 nh_probe_neighbours(struct net_device *dev, struct net_device *lower, u32 sk
 	__be32 target;
 	u32 place = 0;
 
+	/* The addresses of the one have to be such of the other. */
+	if (dev->type != lower->type || dev->addr_len != lower->addr_len)
+		return 0;
 	for (int table = 0; table < NEIGH_NR_TABLES; table++) {
 		hlist_for_each_entry_rcu(neigh, &dev->neighbours[table], dev_list) {
 			if (place++ < skip)

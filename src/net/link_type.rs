@@ -98,9 +98,12 @@ impl NetDevice {
 }
 
 impl<T: Master> Dev<T> {
-    /// Becomes a link that is not Ethernet. The MTU stays. The device must be down: whoever builds a
+    /// Becomes a link that is not Ethernet. The MTU stays. Without effect on a device that is up: whoever builds a
     /// packet reads these fields one by one.
     pub fn become_like(&self, link: &LinkLayer, _rtnl: &Rtnl) {
+        if self.is_up() {
+            return;
+        }
         let Some(ops) = T::REGISTRY.ops() else {
             return;
         };
@@ -139,9 +142,12 @@ impl<T: Master> Dev<T> {
 
     /// Makes the device Ethernet again. The MTU stays.
     ///
-    /// It may be up, if it has no lower devices: addresses and headers get shorter, so that whoever is
+    /// Without effect while it has lower devices. It may be up: addresses and headers get shorter, so that whoever is
     /// building a packet has room enough.
     pub fn become_ethernet(&self, _rtnl: &Rtnl) {
+        if self.lower_count() != 0 {
+            return;
+        }
         let dev = self.as_ptr();
         // SAFETY: The device is allocated and RTNL is held. `ether_setup()` sets the flags anew, and
         // what is the user's or ours.

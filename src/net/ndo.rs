@@ -33,7 +33,7 @@ pub(crate) unsafe extern "C" fn ndo_init<T: Master>(dev: *mut bindings::net_devi
         // SAFETY: The device is allocated, and RTNL is held during registration.
         let (netdev, rtnl) = unsafe { (NetDevice::from_raw(dev), Rtnl::assume()) };
         let user = User::<T>::new().ok_or(ENODEV)?;
-        let data = T::new(netdev, rtnl)?;
+        let data = T::new(rtnl)?;
         let states = KBox::pin_init(States::new(), GFP_KERNEL)?;
         // SAFETY: As for the data below.
         let states = KBox::into_raw(unsafe { Pin::into_inner_unchecked(states) });
@@ -176,7 +176,10 @@ pub(crate) unsafe extern "C" fn ndo_set_rx_mode<T: Master>(dev: *mut bindings::n
     let (dev, rtnl) = unsafe { (Dev::<T>::from_raw(dev), Rtnl::assume()) };
     // The caller holds the address lock of `dev`, bottom halves off.
     T::rx_mode(dev, rtnl, &mut |lower, multiple| {
-        lower.sync_addrs_locked(dev, multiple)
+        if !lower.is_linked_to(dev) {
+            return Err(EINVAL);
+        }
+        lower.dev().sync_addrs_locked(dev, multiple)
     });
 }
 

@@ -55,7 +55,7 @@ pub fn send_solicitation(
 
 /// Has `lower` find the ways to the neighbours of `dev` and to the groups that it sends to, by ARP probes
 /// (RFC 5227), which nobody learns anything from. Leaves out the first `skip`; returns how many of the
-/// `count` after those there are. Both have the same link type. Any context but hard interrupts.
+/// `count` after those there are; none if both have not the same link type. Any context but hard interrupts.
 pub fn probe_neighbours(
     dev: &NetDevice,
     lower: &NetDevice,

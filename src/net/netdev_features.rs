@@ -5,7 +5,7 @@
 //! C header: [`include/linux/netdev_features.h`](srctree/include/linux/netdev_features.h)
 
 use crate::bindings;
-use crate::netdevice::NetDevice;
+use crate::device::{Dev, Master};
 use crate::rtnl::Rtnl;
 
 /// Offload features of a device (`netdev_features_t`).
@@ -46,7 +46,7 @@ impl Features {
     }
 }
 
-impl NetDevice {
+impl<T: Master> Dev<T> {
     /// Has the device offer IPsec in hardware, as far as all its lower devices do, or not at all.
     pub fn want_ipsec(&self, _rtnl: &Rtnl, want: bool) {
         // SAFETY: The device is allocated and RTNL is held.

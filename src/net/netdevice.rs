@@ -153,8 +153,8 @@ impl NetDevice {
 
     /// Returns the interface index. Any context.
     pub fn ifindex(&self) -> i32 {
-        // SAFETY: The device is allocated; the index does not change while references exist.
-        unsafe { (*self.as_ptr()).ifindex }
+        // SAFETY: The device is allocated; an aligned word, which changes when the device goes to another namespace.
+        unsafe { ptr::read_volatile(&raw const (*self.as_ptr()).ifindex) }
     }
 
     /// Returns the network namespace. Any context.
@@ -394,25 +394,6 @@ impl NetDevice {
     pub fn disable_lro(&self, _rtnl: &Rtnl) {
         // SAFETY: The device is allocated and RTNL is held.
         unsafe { bindings::dev_disable_lro(self.as_ptr()) };
-    }
-
-    /// Recomputes a master's features from those of its lower devices; with `update_header`, the room for
-    /// headers, too, which without lower devices becomes that of Ethernet. May sleep.
-    pub fn update_master_features(&self, update_header: bool, _rtnl: &Rtnl) {
-        // SAFETY: The device is allocated and RTNL is held.
-        unsafe { bindings::netdev_compute_master_upper_features(self.as_ptr(), update_header) };
-    }
-
-    /// Sets the carrier of a device that has no hardware. RTNL, so that nobody else does the same.
-    pub fn set_carrier(&self, _rtnl: &Rtnl, on: bool) {
-        // SAFETY: The device is allocated.
-        unsafe {
-            if on {
-                bindings::netif_carrier_on(self.as_ptr());
-            } else {
-                bindings::netif_carrier_off(self.as_ptr());
-            }
-        }
     }
 
     /// Returns whether another driver receives this device's packets. RTNL.

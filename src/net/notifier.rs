@@ -40,6 +40,13 @@ pub enum Event {
     XdpFeatChange,
 }
 
+impl Event {
+    /// Whether an error undoes what the event is about.
+    fn can_be_refused(self) -> bool {
+        matches!(self, Event::Register | Event::ChangeName)
+    }
+}
+
 /// A listener.
 pub trait Listener: 'static {
     /// An event of `dev`. May sleep. See [`Event`] for the lock that is held besides RTNL.
@@ -122,11 +129,12 @@ unsafe extern "C" fn call<L: Listener>(
     };
     // notifier_from_errno()
     match res {
-        Ok(()) => bindings::NOTIFY_OK as i32,
-        Err(err) => {
+        // Whoever comes after us in the chain has to hear of what has happened.
+        Err(err) if event.can_be_refused() => {
             bindings::NOTIFY_STOP_MASK as i32
                 | (bindings::NOTIFY_OK as i32).wrapping_sub(err.to_errno())
         }
+        _ => bindings::NOTIFY_OK as i32,
     }
 }
 

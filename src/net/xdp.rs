@@ -105,13 +105,6 @@ impl NetDevice {
         // SAFETY: The device is allocated; a word that is read as a whole.
         XdpFeatures(unsafe { ptr::read_volatile(&raw const (*self.as_ptr()).xdp_features) })
     }
-
-    /// Says what the device can do with XDP, and tells of a change. For devices without an instance
-    /// lock. May sleep.
-    pub fn set_xdp_features(&self, _rtnl: &Rtnl, features: XdpFeatures) {
-        // SAFETY: The device is allocated and RTNL is held.
-        unsafe { bindings::xdp_set_features_flag(self.as_ptr(), features.0) };
-    }
 }
 
 fn raw(program: Option<&Program>) -> *mut bindings::bpf_prog {
@@ -119,6 +112,13 @@ fn raw(program: Option<&Program>) -> *mut bindings::bpf_prog {
 }
 
 impl<T: Master> Dev<T> {
+    /// Says what the device can do with XDP, and tells of a change. May sleep. Masters have
+    /// no instance lock.
+    pub fn set_xdp_features(&self, _rtnl: &Rtnl, features: XdpFeatures) {
+        // SAFETY: The device is allocated and RTNL is held.
+        unsafe { bindings::xdp_set_features_flag(self.as_ptr(), features.0) };
+    }
+
     /// Returns whether a program is attached to the device, and so given to its lower devices.
     pub fn has_xdp_program(&self, _rtnl: &Rtnl) -> bool {
         !self.private().xdp_program.load(Ordering::Relaxed).is_null()
