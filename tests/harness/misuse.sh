@@ -1,0 +1,198 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# needs the module
+#
+# What safe code cannot do with src/net: programs that the compiler refuses, and a driver (misuse/module.rs)
+# that does at run time what it should not, and that nothing comes of.
+
+. "${BASH_SOURCE[0]%/*}/../ktap.sh"
+cd "${BASH_SOURCE[0]%/*}/../.." || exit 1
+KERNEL=${GUESTS_RUN-distro}
+COPY=build/harness/misuse-$KERNEL
+
+# compile MAIN-FILE: src/net with another module on top, in a copy of the sources.
+compile() {
+	mkdir -p "$COPY"
+	cp -pru Kbuild src "$COPY"
+	cp "$1" "$COPY/src/bonding_main.rs"
+	scripts/env/in-tree --kernel "$KERNEL" sh -c '
+		compiler=$(sed -nE '\''s/^CONFIG_CC_VERSION_TEXT="([^ "]+).*/\1/p'\'' /usr/src/kdir/.config)
+		exec make -s -C /usr/src/kdir M="/project/$1" CC="$compiler"' sh "$COPY" >"$COPY/said" 2>&1
+}
+
+# refused TEXT: the module does not compile, and the compiler says TEXT. Standard input is Rust, behind the
+# lines that each module needs.
+refused() {
+	{
+		cat <<-'END'
+			// SPDX-License-Identifier: GPL-2.0
+			//! Refused.
+			#![forbid(unsafe_code)]
+			#![allow(dead_code, unused_imports)]
+			use core::ffi::CStr;
+			use kernel::prelude::*;
+			use kernel::sync::Arc;
+			use net::device::{Dev, Master, Ops};
+			use net::lower::Lower;
+			use net::netdevice::NetDevice;
+			use net::pernet::{PerNet, Place};
+			use net::rcu::Rcu;
+			use net::registration::Registry;
+			use net::rtnl::{self, Rtnl, RtnlGuard};
+			use net::static_ref::StaticRef;
+			use net::{pernet, registration, rtnetlink, sync};
+		END
+		cat
+	} >"$COPY.rs"
+	if compile "$COPY.rs"; then fail "it compiles and should not: $(<"$COPY.rs")"; fi
+	grep -qF -- "$1" "$COPY/said" || fail "it was refused without \"$1\": $(<"$COPY/said")"
+}
+
+setup() {
+	mkdir -p build/harness
+}
+
+test_a_link_type_needs_the_registration_of_its_driver() {
+	refused 'error[E0061]' <<-'END'
+		fn f<T: Master>() -> Result<rtnetlink::Registration<T>> {
+		    rtnetlink::Registration::new()
+		}
+	END
+}
+
+test_no_function_says_where_a_registration_is() {
+	refused 'error[E0407]: method `registry` is not a member of trait `Master`' <<-'END'
+		struct Two;
+		static ONE: Registry<Two> = Registry::new();
+		static OTHER: Registry<Two> = Registry::new();
+		impl Master for Two {
+		    fn registry() -> &'static Registry<Self> {
+		        if sync::random_u32() & 1 == 0 { &ONE } else { &OTHER }
+		    }
+		}
+	END
+	refused 'error[E0716]: temporary value dropped while borrowed' <<-'END'
+		struct NoStatic<T: Master>(T);
+		impl<T: Master> NoStatic<T> {
+		    const REGISTRY: StaticRef<Registry<T>> = StaticRef::new(&Registry::new());
+		}
+	END
+	refused 'error[E0407]: method `place` is not a member of trait `PerNet`' <<-'END'
+		struct Two;
+		static PLACE: Place<Two> = Place::new();
+		impl PerNet for Two {
+		    fn place() -> &'static Place<Self> { &PLACE }
+		}
+	END
+}
+
+test_nobody_marks_a_device_as_a_bond() {
+	refused 'error[E0599]: no method named `set_bonding`' <<-'END'
+		fn f(dev: &NetDevice, rtnl: &Rtnl) {
+		    dev.set_bonding(rtnl, true);
+		}
+	END
+	refused 'error[E0624]: method `mark_bonding` is private' <<-'END'
+		fn f(dev: &NetDevice, rtnl: &Rtnl) {
+		    dev.mark_bonding(rtnl, true);
+		}
+	END
+}
+
+test_no_lock_without_a_class() {
+	refused 'error[E0061]' <<-'END'
+		fn f() -> impl PinInit<sync::BhLock<u32>> {
+		    sync::BhLock::new(0)
+		}
+	END
+	refused 'error[E0061]' <<-'END'
+		fn f() -> impl PinInit<sync::NestedLock<u32>> {
+		    sync::NestedLock::new(0)
+		}
+	END
+}
+
+# A callback has RTNL from the core, which goes on with the device afterwards.
+test_no_device_is_unregistered_in_a_callback() {
+	refused 'error[E0308]: mismatched types' <<-'END'
+		fn f<T: Master>(dev: &Dev<T>, rtnl: &Rtnl) {
+		    dev.unregister(rtnl);
+		}
+	END
+}
+
+test_what_rtnl_protects_does_not_outlive_it() {
+	refused 'error[E0515]: cannot return value referencing local variable `rtnl`' <<-'END'
+		fn f<T: Master>(dev: &Dev<T>) -> Option<&Lower<T>> {
+		    let rtnl = rtnl::lock();
+		    dev.lowers(&rtnl).next()
+		}
+	END
+	refused 'error[E0505]: cannot move out of `rtnl` because it is borrowed' <<-'END'
+		fn f<T: Master>(dev: &Dev<T>) -> bool {
+		    let rtnl = rtnl::lock();
+		    let lower = dev.lowers(&rtnl).next();
+		    drop(rtnl);
+		    lower.is_some()
+		}
+	END
+	refused 'cannot be shared between threads safely' <<-'END'
+		fn send<T: Send>(_: T) {}
+		fn f(rtnl: &Rtnl) {
+		    send(rtnl);
+		}
+	END
+}
+
+test_a_driver_does_what_it_should_not() {
+	local case
+	compile tests/harness/misuse/module.rs || fail "$(<"$COPY/said")"
+	scripts/guest --kernel "$KERNEL" --module none --timeout 300 --log "$COPY/log" -- bash -ec '
+		insmod "/project/$1/bonding.ko"
+		for name in early late lost low; do ip link add $name type dummy; done
+
+		# The driver is registered as long as its link type is, whatever became of its registration.
+		ip link add master type misuse
+		ip link set master up
+
+		# A device comes and goes.
+		ip link set low master master
+		ip link set low nomaster
+
+		ip link add red type vrf table 7
+		! ip link set red master master
+		! ip link set master master master
+
+		# On top of the master there is one that shall go below it.
+		ip link add upper type misuse
+		ip link set master master upper
+		! ip link set upper master master
+		ip link set master nomaster
+		ip link delete upper
+
+		ip link delete lost
+		# With a device that nobody takes away.
+		ip link set low master master
+		ip link set master down
+		ip link set master up
+		ip link delete master
+		ip -d link show low
+		ip link set low up
+		rmmod bonding
+	' bash "$COPY" >"$COPY/out" 2>"$COPY/err" || fail "$(cat "$COPY/out" "$COPY/err")"
+	for case in 'early: misuse: linking to a master that comes: -19' \
+		'low: misuse: linking what was asked for: 0' \
+		'red: misuse: linking what was asked for: -1' \
+		'master: misuse: linking what was asked for: -16' \
+		'upper: misuse: linking what was asked for: -16' \
+		'lost: misuse: linking a device that leaves: -19' \
+		'late: misuse: linking to a master that leaves: -19' \
+		'misuse: closed while it is being closed' \
+		'misuse: addresses from itself: -22'; do
+		grep -qF -- "$case" "$COPY/log" || fail "without \"$case\": $(grep misuse "$COPY/log")"
+	done
+	if grep -F 'unlinked twice' "$COPY/log"; then fail "what was unlinked was unlinked"; fi
+	if grep -qE 'master misuse|SLAVE' "$COPY/out"; then fail "the device is below a master that is gone: $(<"$COPY/out")"; fi
+}
+
+ktap_main "$@"
