@@ -11,6 +11,7 @@
  * A number of milliseconds in `asked/unheard` takes the carrier away and keeps RTNL for so long,
  * so that nobody can be told of it meanwhile; who reads the file gets 1 as long as that lasts.
  * `asked/least_mtu` is the smallest MTU that the device takes, in bytes.
+ * With the module parameter "fixed_while_up", devices made from then on do not change their address while they are up.
  * With the module parameter "other", devices made from then on are no Ethernet, but a link of a kind that
  * has no name (ARPHRD_NONE). With the module parameter "locked", devices made from then on want their instance lock held, and
  * warn when it is not. With the module parameter "curious", a master is asked for its speed whenever the state of
@@ -34,6 +35,10 @@
 static bool locked;
 module_param(locked, bool, 0644);
 MODULE_PARM_DESC(locked, "whether new devices want their instance lock held");
+
+static bool fixed_while_up;
+module_param(fixed_while_up, bool, 0644);
+MODULE_PARM_DESC(fixed_while_up, "whether new devices change their address only while they are down");
 
 static bool other;
 module_param(other, bool, 0644);
@@ -223,7 +228,9 @@ static void setup(struct net_device *dev)
 	asked->link = true;
 	dev->needs_free_netdev = true;
 	dev->request_ops_lock = locked;
-	dev->priv_flags |= IFF_LIVE_ADDR_CHANGE | IFF_NO_QUEUE;
+	dev->priv_flags |= IFF_NO_QUEUE;
+	if (!fixed_while_up)
+		dev->priv_flags |= IFF_LIVE_ADDR_CHANGE;
 	dev->lltx = true;
 	dev->max_mtu = ETH_MAX_MTU;
 	dev->sysfs_groups[0] = &asked_group;
