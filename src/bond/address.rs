@@ -3,18 +3,69 @@
 //! Who has which hardware address.
 
 use super::message::Of;
+use super::release::Why;
 use super::slave::Key;
-use super::{BondDev, SlaveDev};
+use super::{announce, monitor, BondDev, SlaveDev};
 use kernel::prelude::*;
+use net::dev_addr::AddrAssign;
 use net::errno::{eaddrnotavail, eopnotsupp};
 use net::netdev_err;
 use net::netdevice::{NetDevice, ARPHRD_ETHER};
+use net::notifier::Announce;
+use net::published::Slot;
 use net::rtnl::Rtnl;
-use policy::address::{self, AtFailover, HwAddr};
+use policy::address::{self, Act, AtEnslave, AtRelease, Claim, Holder, HwAddr, Plan, Who};
+use policy::Config;
 
 /// Returns the hardware address of a device.
 pub(super) fn addr_of(dev: &NetDevice, rtnl: &Rtnl) -> HwAddr {
     HwAddr::new(&dev.addr(rtnl)).unwrap_or(HwAddr::EMPTY)
+}
+
+/// Returns what the policy wants to know of a slave.
+fn holder<'a>(slave: &'a SlaveDev, rtnl: &Rtnl) -> Holder<Key<'a>> {
+    Holder {
+        key: Key(slave),
+        addr: addr_of(slave.dev(), rtnl),
+        own: *slave.data().perm_addr(),
+    }
+}
+
+/// Returns what the policy wants to know of all slaves.
+fn holders<'a>(
+    dev: &'a BondDev,
+    rtnl: &'a Rtnl,
+) -> impl Iterator<Item = Holder<Key<'a>>> + Clone + 'a {
+    dev.lowers(rtnl).map(move |slave| holder(slave, rtnl))
+}
+
+/// Makes a random Ethernet address that neither the bond nor a slave of it has.
+pub(super) fn fresh(dev: &BondDev, rtnl: &Rtnl) -> HwAddr {
+    let bond = addr_of(dev, rtnl);
+    loop {
+        let addr = random_addr();
+        if address::is_free(addr, bond, holders(dev, rtnl)) {
+            return addr;
+        }
+    }
+}
+
+/// Says what becomes of the address of a device that joins.
+pub(super) fn at_enslave(
+    dev: &BondDev,
+    config: &Config,
+    device: &NetDevice,
+    rtnl: &Rtnl,
+) -> AtEnslave {
+    let (addr, bond) = (addr_of(device, rtnl), addr_of(dev, rtnl));
+    address::at_enslave(config, addr, bond, holders(dev, rtnl))
+}
+
+/// A random address for Ethernet: not a group's, locally administered (`eth_random_addr()`).
+fn random_addr() -> HwAddr {
+    let [a, b, c, d] = net::sync::random_u32().to_ne_bytes();
+    let [e, f, ..] = net::sync::random_u32().to_ne_bytes();
+    HwAddr::new(&[(a & 0xfe) | 0x02, b, c, d, e, f]).unwrap_or(HwAddr::EMPTY)
 }
 
 /// Sets the address of the bond and of its slaves, or of none (`ndo_set_mac_address`).
@@ -66,55 +117,146 @@ pub(crate) fn steal_addr(dev: &BondDev, from: &NetDevice, rtnl: &Rtnl) -> Result
 /// Sets an address that the device had before; says so if that fails.
 pub(super) fn restore(dev: &BondDev, device: &NetDevice, addr: &HwAddr, rtnl: &Rtnl) {
     if let Err(err) = device.set_addr(rtnl, addr.as_bytes(), None) {
-        netdev_err!(
-            dev,
-            "{}",
-            Of(
-                device,
-                format_args!(
-                    "Error {} setting its address back to {addr}",
-                    err.to_errno()
-                )
-            )
-        );
+        say_restore(dev, device, err, addr);
     }
+}
+
+fn say_restore(dev: &BondDev, device: &NetDevice, err: Error, addr: &HwAddr) {
+    let errno = err.to_errno();
+    netdev_err!(
+        dev,
+        "{}",
+        Of(
+            device,
+            format_args!("Error {errno} setting its address back to {addr}")
+        )
+    );
 }
 
 /// Does to the addresses what `fail_over_mac` asks for after the active slave changed.
 pub(super) fn fail_over(dev: &BondDev, new: Option<&SlaveDev>, rtnl: &Rtnl) {
-    let with_addr = |slave: &'_ SlaveDev| addr_of(slave.dev(), rtnl);
     let config = dev.data().config();
-    let action = address::at_failover(
-        &config,
-        new.map(|slave| (Key(slave), with_addr(slave))),
-        addr_of(dev, rtnl),
-        dev.lowers(rtnl).map(|slave| (Key(slave), with_addr(slave))),
-    );
-    let Some(new) = new else { return };
-    match action {
-        AtFailover::Nothing => {}
-        AtFailover::BondTakes(addr) => {
-            if let Err(err) = dev.steal_addr(rtnl, addr.as_bytes()) {
-                say(dev, new.dev(), err, "setting bond MAC from slave");
-            }
-        }
-        AtFailover::NewTakes(addr) => {
-            if let Err(err) = new.dev().set_addr(rtnl, addr.as_bytes(), None) {
-                say(dev, new.dev(), err, "setting MAC of new active slave");
-            }
-        }
-        AtFailover::Swap {
-            new: theirs,
-            other,
-            old: ours,
-        } => {
-            if let Err(err) = new.dev().set_addr(rtnl, theirs.as_bytes(), None) {
-                say(dev, new.dev(), err, "setting MAC of new active slave");
-            } else if let Err(err) = other.0.dev().set_addr(rtnl, ours.as_bytes(), None) {
-                say(dev, other.0.dev(), err, "setting MAC of old active slave");
-            }
+    let fresh = fresh(dev, rtnl);
+    let plan = |leaver| {
+        let (new, bond) = (new.map(|slave| holder(slave, rtnl)), addr_of(dev, rtnl));
+        address::at_failover(&config, new, bond, holders(dev, rtnl), leaver, fresh)
+    };
+    let leaver = dev
+        .lowers(rtnl)
+        .find(|slave| slave.data().takes_addr.get(rtnl))
+        .map(Key);
+    if !carry_out(dev, &plan(leaver), rtnl) && leaver.is_some() {
+        // Then as if it stayed.
+        carry_out(dev, &plan(None), rtnl);
+    }
+    part(dev, &config, rtnl);
+}
+
+/// Gives slaves other addresses that share one, where each has to have its own.
+fn part(dev: &BondDev, config: &Config, rtnl: &Rtnl) {
+    let active = dev.slot(rtnl, Slot::Active).map(Key);
+    for slave in dev.lowers(rtnl) {
+        let (holder, bond) = (holder(slave, rtnl), addr_of(dev, rtnl));
+        let fresh = fresh(dev, rtnl);
+        let to = address::apart(config, holder, active, bond, holders(dev, rtnl), fresh);
+        if let Some(to) = to {
+            set(dev, slave, Act::Part, &to, rtnl);
         }
     }
+}
+
+/// Whether the bond gives its address up if that is the own one of a slave which leaves.
+pub(super) fn claim(dev: &BondDev, why: Why, device: &NetDevice, rtnl: &Rtnl) -> Claim {
+    let disappears = why == Why::Unregistered && !device.is_registered(rtnl);
+    match why {
+        Why::BondGoes => Claim::Ends,
+        _ if disappears || dev.addr_assign(rtnl) == AddrAssign::Set => Claim::Kept,
+        _ => Claim::Borrowed,
+    }
+}
+
+/// Says what becomes of the addresses now that a slave has left.
+pub(super) fn at_release<'a>(
+    dev: &'a BondDev,
+    slave: &'a SlaveDev,
+    claim: Claim,
+    rtnl: &'a Rtnl,
+) -> AtRelease<Key<'a>> {
+    let config = dev.data().config();
+    part(dev, &config, rtnl);
+    let active = dev.slot(rtnl, Slot::Active).map(Key);
+    let (bond, fresh) = (addr_of(dev, rtnl), fresh(dev, rtnl));
+    let leaver = holder(slave, rtnl);
+    address::at_release(
+        &config,
+        leaver,
+        active,
+        (bond, claim),
+        holders(dev, rtnl),
+        fresh,
+    )
+}
+
+/// Carries the changes of addresses out; tells the neighbours if that of the bond is another one then.
+pub(super) fn release(dev: &BondDev, plan: &Plan<Key<'_>>, rtnl: &Rtnl) {
+    let before = addr_of(dev, rtnl);
+    carry_out(dev, plan, rtnl);
+    part(dev, &dev.data().config(), rtnl);
+    if addr_of(dev, rtnl) != before {
+        tell(dev, rtnl);
+    }
+}
+
+/// Tells that the bond has another address, though the same slave is active.
+fn tell(dev: &BondDev, rtnl: &Rtnl) {
+    let _ = dev.announce(rtnl, Announce::BondingFailover);
+    announce::after_change(dev, dev.slot(rtnl, Slot::Active).is_some(), rtnl);
+    announce::step(dev, rtnl);
+    monitor::arm(dev, rtnl);
+}
+
+/// Carries a plan out, and says what was refused; returns whether all went as planned.
+fn carry_out(dev: &BondDev, plan: &Plan<Key<'_>>, rtnl: &Rtnl) -> bool {
+    plan.carry_out(|step| match step.who {
+        Who::Slave(Key(slave)) => set(dev, slave, step.act, &step.to, rtnl),
+        Who::Bond(Key(slave)) => {
+            let res = dev.steal_addr(rtnl, step.to.as_bytes());
+            if let Err(err) = res {
+                say(dev, slave.dev(), err, "setting bond MAC from slave");
+            }
+            res.is_ok()
+        }
+    })
+}
+
+/// Sets the address of a slave, and says so if that is refused.
+fn set(dev: &BondDev, slave: &SlaveDev, act: Act, to: &HwAddr, rtnl: &Rtnl) -> bool {
+    let device = slave.dev();
+    let err = match device.set_addr(rtnl, to.as_bytes(), None) {
+        // Another bond, for example, accepts what it does not do.
+        Ok(()) if addr_of(device, rtnl) != *to => eopnotsupp(),
+        Ok(()) => return true,
+        Err(err) => err,
+    };
+    let say = |what: &str| say(dev, device, err, what);
+    match act {
+        Act::Take => {
+            say("setting MAC of new active slave; the bond takes the address that this has");
+        }
+        Act::GiveUp => say(
+            "taking the address of the bond from its old active slave; the bond takes that of the new one",
+        ),
+        Act::Swap => say("setting MAC of old active slave; it has a random one"),
+        Act::Part => say(
+            "setting another address than that of another slave; set one by hand, or release it",
+        ),
+        Act::Vacate => say(
+            "setting another address than that of the device which leaves; that has a random one",
+        ),
+        Act::StepAside | Act::Renounce => say("setting a random address in place of its own one"),
+        Act::Restore | Act::Undo | Act::Follow => say_restore(dev, device, err, to),
+    }
+    false
 }
 
 fn say(dev: &BondDev, slave: &NetDevice, err: Error, what: &str) {

@@ -2,7 +2,7 @@
 
 //! How a device becomes a slave. Whatever fails, bond and device are as they were.
 
-use super::address::{addr_of, restore, steal_addr};
+use super::address::{addr_of, at_enslave, fresh, restore, steal_addr};
 use super::device::{all_have_addrs, give_mtu, give_rx_flags, owe_lists};
 use super::failover::{self, Source};
 use super::message::Of;
@@ -81,10 +81,10 @@ pub(crate) fn enslave(
     }
 
     let perm_addr = addr_of(device, rtnl);
-    let new_addr = match address::at_enslave(&config, is_first, perm_addr, addr_of(dev, rtnl)) {
+    let new_addr = match at_enslave(dev, &config, device, rtnl) {
         AtEnslave::Keep => None,
         AtEnslave::SetTo(addr) => Some(addr),
-        AtEnslave::Random => Some(random_addr()),
+        AtEnslave::Random => Some(fresh(dev, rtnl)),
     };
     if let Some(addr) = &new_addr {
         device
@@ -416,11 +416,4 @@ fn lag_tx(config: &Config) -> LagTx {
         }),
         _ => LagTx::Unknown,
     }
-}
-
-/// A random address for Ethernet: not a group's, locally administered (`eth_random_addr()`).
-fn random_addr() -> address::HwAddr {
-    let [a, b, c, d] = net::sync::random_u32().to_ne_bytes();
-    let [e, f, ..] = net::sync::random_u32().to_ne_bytes();
-    address::HwAddr::new(&[(a & 0xfe) | 0x02, b, c, d, e, f]).unwrap_or(address::HwAddr::EMPTY)
 }

@@ -2,26 +2,25 @@
 
 //! How a slave leaves.
 
-use super::address::{addr_of, restore};
 use super::device::{all_have_addrs, keep_stats, take_rx_flags};
 use super::failover::{self, Source};
 use super::message::Of;
 use super::slave::{set_role, Key};
-use super::{arp, history, link_type, monitor, transmit, xdp, BondDev, SlaveDev};
+use super::{address, arp, history, link_type, monitor, transmit, xdp, BondDev, SlaveDev};
 use kernel::prelude::*;
 use net::netdev_features::Features;
 use net::netdevice::{NetDevice, ARPHRD_ETHER};
 use net::notifier::Announce;
 use net::rtnl::Rtnl;
 use net::{netdev_err, netdev_info, netdev_warn};
-use policy::address;
+use policy::address::Claim;
 use policy::history::What;
 use policy::receive::SlaveFlags;
 use policy::{Config, Event};
 
 /// Why a slave leaves.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Why {
+pub(super) enum Why {
     /// Somebody wants it to.
     Asked,
     /// Its device goes away.
@@ -77,6 +76,8 @@ fn leave(dev: &BondDev, slave: &SlaveDev, why: Why, rtnl: &Rtnl) {
         rtnl,
     );
     history::note(dev, Some(slave), What::Left, rtnl);
+    let claim = address::claim(dev, why, device, rtnl);
+    slave.data().takes_addr.set(rtnl, claim == Claim::Borrowed);
     let role = if was_backup { "backup" } else { "active" };
     netdev_info!(
         dev,
@@ -100,6 +101,7 @@ fn leave(dev: &BondDev, slave: &SlaveDev, why: Why, rtnl: &Rtnl) {
     xdp::leave(dev, device, rtnl);
     let before = Before {
         config,
+        claim,
         was_challenged,
         promisc,
         allmulti,
@@ -111,6 +113,7 @@ fn leave(dev: &BondDev, slave: &SlaveDev, why: Why, rtnl: &Rtnl) {
 /// What a bond was when a slave began to leave.
 struct Before {
     config: Config,
+    claim: Claim,
     was_challenged: bool,
     promisc: bool,
     allmulti: bool,
@@ -121,20 +124,15 @@ struct Before {
 fn go_alone(dev: &BondDev, slave: &SlaveDev, why: Why, before: Before, rtnl: &Rtnl) {
     let Before {
         config,
+        claim,
         was_challenged,
         promisc,
         allmulti,
         up,
     } = before;
     let device = slave.dev();
-    let is_last = dev.lowers(rtnl).next().is_none();
     let is_ethernet = dev.link_type() == ARPHRD_ETHER;
-    let addresses = address::at_release(
-        &config,
-        *slave.data().perm_addr(),
-        addr_of(dev, rtnl),
-        is_last,
-    );
+    let addresses = address::at_release(dev, slave, claim, rtnl);
     if why != Why::BondGoes && addresses.conflict {
         netdev_warn!(
             dev,
@@ -177,9 +175,7 @@ fn go_alone(dev: &BondDev, slave: &SlaveDev, why: Why, before: Before, rtnl: &Rt
 
     device.close(rtnl);
     device.set_no_addrconf(rtnl, false);
-    if addresses.restore {
-        restore(dev, device, slave.data().perm_addr(), rtnl);
-    }
+    address::release(dev, &addresses.plan, rtnl);
     let mtu = slave.data().original_mtu;
     if why == Why::Asked {
         if device.set_mtu(rtnl, mtu).is_err() {

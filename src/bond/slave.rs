@@ -12,7 +12,7 @@ use net::lower::Role;
 use net::netdevice::{LinkSettings, Stats};
 use net::notifier::BondingInfo;
 use net::published::Slot;
-use net::rtnl::Rtnl;
+use net::rtnl::{Rtnl, RtnlCell};
 use policy::address::HwAddr;
 use policy::arp::Traffic;
 use policy::receive::SlaveFlags;
@@ -51,6 +51,8 @@ pub(crate) struct Slave {
     counted: SpinLock<Stats>,
     /// The address that it had before it joined.
     perm_addr: HwAddr,
+    /// Whether it is leaving, and takes its own address with it, though that be the bond's.
+    pub(super) takes_addr: RtnlCell<bool>,
     /// The MTU that it had before it joined, in bytes.
     pub(super) original_mtu: u32,
     /// The port's `prio`, for the transmit path: the lock is not for softirqs.
@@ -77,6 +79,7 @@ impl Slave {
             port <- new_spinlock!(port, "Slave::port"),
             counted <- new_spinlock!(stats, "Slave::counted"),
             perm_addr,
+            takes_addr: RtnlCell::new(false),
             original_mtu,
             prio: AtomicI32::new(0),
             known: AtomicU8::new(known),

@@ -101,91 +101,363 @@ pub enum AtEnslave {
     Keep,
     /// It gets that of the bond.
     SetTo(HwAddr),
-    /// It gets a random one, because it has that of the bond, which another slave uses.
+    /// It gets a random one, because its own is in use in the bond, or another slave gets that back.
     Random,
 }
 
 /// What becomes of the address of a slave that joins; `bond` is the address of the bond after
-/// [`bond_takes_over`].
-pub fn at_enslave(config: &Config, is_first: bool, slave: HwAddr, bond: HwAddr) -> AtEnslave {
+/// [`bond_takes_over`], `slaves` are those that are there already.
+pub fn at_enslave<K>(
+    config: &Config,
+    slave: HwAddr,
+    bond: HwAddr,
+    slaves: impl Iterator<Item = Holder<K>> + Clone,
+) -> AtEnslave {
+    let is_first = slaves.clone().next().is_none();
     match follows(config) {
         FailOverMac::None => AtEnslave::SetTo(bond),
-        FailOverMac::Follow if !is_first && slave == bond => AtEnslave::Random,
+        FailOverMac::Follow if !is_first && !is_free(slave, bond, slaves) => AtEnslave::Random,
         FailOverMac::Active | FailOverMac::Follow => AtEnslave::Keep,
     }
 }
 
-/// What a failover does to the addresses.
+/// A slave, or a device that just was one, and its addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AtFailover<K> {
-    /// Nothing.
-    Nothing,
-    /// The bond gets this address, that of the new active slave.
-    BondTakes(HwAddr),
-    /// The new active slave gets this address, that of the bond.
-    NewTakes(HwAddr),
-    /// The new active slave gets `new`, and then the slave `other` gets `old`: they swap.
-    Swap {
-        /// For the new active slave.
-        new: HwAddr,
-        /// The slave that had that address.
-        other: K,
-        /// For the other slave.
-        old: HwAddr,
-    },
+pub struct Holder<K> {
+    /// Names it.
+    pub key: K,
+    /// The address that it has.
+    pub addr: HwAddr,
+    /// The one that it had before it was enslaved, and gets back.
+    pub own: HwAddr,
+}
+
+/// Whether neither the bond nor a slave has this address, and no slave gets it back.
+pub fn is_free<K>(addr: HwAddr, bond: HwAddr, mut slaves: impl Iterator<Item = Holder<K>>) -> bool {
+    addr != bond && slaves.all(|slave| addr != slave.addr && addr != slave.own)
+}
+
+/// Whose address a step changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Who<K> {
+    /// That of the bond, which becomes that of this slave.
+    Bond(K),
+    /// That of this slave.
+    Slave(K),
+}
+
+/// What a step is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Act {
+    /// The slave that has the address of the bond gives it up.
+    GiveUp,
+    /// The new active slave takes the address of the bond.
+    Take,
+    /// The slave that gave the bond's address up gets that which the new active slave had.
+    Swap,
+    /// A slave other than the active one gives up the address of the bond, which it was given by hand.
+    Part,
+    /// The bond takes the address of a slave.
+    Follow,
+    /// The slave that leaves gives up its address, for that which has the leaving one's own.
+    StepAside,
+    /// A slave gives up the own address of the one that leaves.
+    Vacate,
+    /// The slave that leaves gets its own address back.
+    Restore,
+    /// The slave that leaves gets a random address, because it cannot have its own.
+    Renounce,
+    /// An earlier step is undone.
+    Undo,
+}
+
+/// What happens if the device refuses a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum IfRefused {
+    /// The next step comes all the same.
+    GoOn,
+    /// Nothing more happens.
+    Stop,
+    /// [`Plan::instead`] happens, what can be undone is, and nothing more.
+    Undo,
+}
+
+/// One change of one address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Step<K> {
+    /// Whose.
+    pub who: Who<K>,
+    /// The address afterwards.
+    pub to: HwAddr,
+    /// What it is for.
+    pub act: Act,
+    /// The address before, if the step is undone when the next one is refused.
+    undo: Option<HwAddr>,
+    if_refused: IfRefused,
+}
+
+impl<K: Copy> Step<K> {
+    fn new(who: Who<K>, act: Act, to: HwAddr, if_refused: IfRefused) -> Step<K> {
+        Step {
+            who,
+            to,
+            act,
+            undo: None,
+            if_refused,
+        }
+    }
+
+    fn undone_to(self, before: HwAddr) -> Step<K> {
+        Step {
+            undo: Some(before),
+            ..self
+        }
+    }
+
+    fn undoing(&self) -> Option<Step<K>> {
+        self.undo
+            .map(|before| Step::new(self.who, Act::Undo, before, IfRefused::GoOn))
+    }
+}
+
+/// Changes of addresses, in such an order that no two devices have one address at any time: there
+/// are devices that refuse it, and others that get confused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Plan<K> {
+    steps: [Option<Step<K>>; 4],
+    /// What happens if a step is refused which the rest depends on.
+    instead: Option<Step<K>>,
+}
+
+impl<K: Copy> Plan<K> {
+    const NOTHING: Self = Plan {
+        steps: [None; 4],
+        instead: None,
+    };
+
+    fn of(steps: [Option<Step<K>>; 4]) -> Self {
+        Plan {
+            steps,
+            instead: None,
+        }
+    }
+
+    fn or_else(self, instead: Step<K>) -> Self {
+        Plan {
+            instead: Some(instead),
+            ..self
+        }
+    }
+
+    /// Carries the plan out; `set` tries one step, and returns whether the device has accepted it.
+    /// Returns whether all went as planned.
+    pub fn carry_out(&self, mut set: impl FnMut(&Step<K>) -> bool) -> bool {
+        let mut undo = None;
+        let mut as_planned = true;
+        for step in self.steps.iter().flatten() {
+            if set(step) {
+                undo = step.undoing();
+                continue;
+            }
+            as_planned = false;
+            match step.if_refused {
+                IfRefused::GoOn => {}
+                IfRefused::Stop => break,
+                IfRefused::Undo => {
+                    // First what the traffic waits for.
+                    for step in [self.instead, undo].iter().flatten() {
+                        set(step);
+                    }
+                    break;
+                }
+            }
+        }
+        as_planned
+    }
 }
 
 /// What a failover does to the addresses.
 ///
-/// `new` is the new active slave with its address, if any; `slaves` are all slaves with theirs, among
-/// which the one that has the address of the bond is looked up: the former active one, unless somebody
-/// has given that another address.
+/// `new` is the new active slave, if any; `slaves` are all slaves, among which the one that has the
+/// address of the bond is looked up: the former active one, unless somebody has given that another
+/// address. `leaver` is a slave that leaves and is to have its own address back, though that be the
+/// bond's. `fresh` is an address that is free ([`is_free`]).
 pub fn at_failover<K: Copy + Eq>(
     config: &Config,
-    new: Option<(K, HwAddr)>,
+    new: Option<Holder<K>>,
     bond: HwAddr,
-    slaves: impl Iterator<Item = (K, HwAddr)>,
-) -> AtFailover<K> {
-    let Some((new, address)) = new else {
-        return AtFailover::Nothing;
+    mut slaves: impl Iterator<Item = Holder<K>>,
+    leaver: Option<K>,
+    fresh: HwAddr,
+) -> Plan<K> {
+    let Some(new) = new else {
+        return Plan::NOTHING;
     };
+    let follow = Step::new(Who::Bond(new.key), Act::Follow, new.addr, IfRefused::GoOn);
+    let bond_follows = Plan::of([Some(follow), None, None, None]);
     match follows(config) {
-        FailOverMac::None => AtFailover::Nothing,
-        FailOverMac::Active => AtFailover::BondTakes(address),
+        FailOverMac::None => Plan::NOTHING,
+        FailOverMac::Active => bond_follows,
         FailOverMac::Follow => {
-            let mut holders = slaves.filter(|&(key, it)| key != new && it == bond);
-            match holders.next() {
-                Some((other, _)) => AtFailover::Swap {
-                    new: bond,
-                    other,
-                    old: address,
-                },
-                None => AtFailover::NewTakes(bond),
+            let taker = Who::Slave(new.key);
+            let take = Step::new(taker, Act::Take, bond, IfRefused::Undo);
+            let old = slaves.find(|slave| slave.key != new.key && slave.addr == bond);
+            let Some(old) = old else {
+                return Plan::of([Some(take), None, None, None]).or_else(follow);
+            };
+            if leaver == Some(old.key) && old.own == bond {
+                return bond_follows;
             }
+            let holder = Who::Slave(old.key);
+            if new.addr == bond {
+                let part = Step::new(holder, Act::Part, fresh, IfRefused::GoOn);
+                return Plan::of([Some(part), Some(take), None, None]);
+            }
+            let give_up = Step::new(holder, Act::GiveUp, fresh, IfRefused::Undo);
+            let swap = Step::new(holder, Act::Swap, new.addr, IfRefused::GoOn);
+            let give_up = Some(give_up.undone_to(bond));
+            Plan::of([give_up, Some(take), Some(swap), None]).or_else(follow)
         }
     }
 }
 
+/// The address for a slave that shares its one with another, where each has to have its own: that
+/// happens if somebody sets it by hand. `None` if it shares it with nobody, or if the others are to
+/// give way: of those that share an address, `active` keeps it, else the first of `slaves`.
+pub fn apart<K: Copy + Eq>(
+    config: &Config,
+    slave: Holder<K>,
+    active: Option<K>,
+    bond: HwAddr,
+    slaves: impl Iterator<Item = Holder<K>> + Clone,
+    fresh: HwAddr,
+) -> Option<HwAddr> {
+    if follows(config) != FailOverMac::Follow || active == Some(slave.key) {
+        return None;
+    }
+    let mut before = slaves.clone().take_while(|other| other.key != slave.key);
+    let mut others = slaves.clone().filter(|other| other.key != slave.key);
+    let gives_way = before.any(|other| other.addr == slave.addr)
+        || others
+            .clone()
+            .any(|other| active == Some(other.key) && other.addr == slave.addr);
+    let own_is_free =
+        slave.own != bond && others.all(|other| other.addr != slave.own && other.own != slave.own);
+    gives_way.then_some(if own_is_free { slave.own } else { fresh })
+}
+
+/// What becomes of the address of a bond if the slave leaves whose own that is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Claim {
+    /// The bond has borrowed it, and takes another one, where `fail_over_mac` is `follow`.
+    Borrowed,
+    /// The bond keeps it: the user has given it to the bond, or the device goes away.
+    Kept,
+    /// The bond goes away itself.
+    Ends,
+}
+
 /// What a slave's release does to the addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct AtRelease {
-    /// The slave gets its own address back.
-    pub restore: bool,
+pub struct AtRelease<K> {
+    /// Which addresses are set; the slave is closed by then.
+    pub plan: Plan<K>,
     /// The bond goes on using the address that is the slave's own: warn the user.
     pub conflict: bool,
     /// The bond gets a random address, since it has no slaves left.
     pub randomize_bond: bool,
 }
 
-/// What a slave's release does to the addresses; `own` is the address that it had before it was
-/// enslaved, `is_last` says that no slave is left.
-pub fn at_release(config: &Config, own: HwAddr, bond: HwAddr, is_last: bool) -> AtRelease {
-    let restore = follows(config) != FailOverMac::Active;
+/// What a slave's release does to the addresses; `slaves` are those that stay, `active` one of them,
+/// and `fresh` an address that is free ([`is_free`]).
+pub fn at_release<K: Copy + Eq>(
+    config: &Config,
+    leaver: Holder<K>,
+    active: Option<K>,
+    (bond, claim): (HwAddr, Claim),
+    slaves: impl Iterator<Item = Holder<K>> + Clone,
+    fresh: HwAddr,
+) -> AtRelease<K> {
+    let is_last = slaves.clone().next().is_none();
+    let follow = follows(config);
+    let shares = !is_last && leaver.own == bond;
+    let who = Who::Slave(leaver.key);
+    let restore = Step::new(who, Act::Restore, leaver.own, IfRefused::GoOn);
+    let plan = match follow {
+        FailOverMac::Active => Plan::NOTHING,
+        FailOverMac::Follow if !is_last => {
+            let steps = match claim {
+                Claim::Kept if shares => [None; 3],
+                _ => clear(leaver, active, (bond, claim), slaves, fresh),
+            };
+            let [first, second, third] = steps;
+            let restore = Step {
+                if_refused: IfRefused::Undo,
+                ..restore
+            };
+            let renounce = Step::new(who, Act::Renounce, fresh, IfRefused::GoOn);
+            Plan::of([first, second, third, Some(restore)]).or_else(renounce)
+        }
+        _ => Plan::of([Some(restore), None, None, None]),
+    };
     AtRelease {
-        restore,
-        conflict: restore && !is_last && own == bond,
+        plan,
+        conflict: shares
+            && match follow {
+                FailOverMac::None => true,
+                FailOverMac::Follow => claim == Claim::Kept,
+                FailOverMac::Active => false,
+            },
         randomize_bond: is_last,
     }
+}
+
+/// The steps after which nobody has the own address of the slave that leaves.
+fn clear<K: Copy + Eq>(
+    leaver: Holder<K>,
+    active: Option<K>,
+    (bond, claim): (HwAddr, Claim),
+    slaves: impl Iterator<Item = Holder<K>> + Clone,
+    fresh: HwAddr,
+) -> [Option<Step<K>>; 3] {
+    let bond_moves = claim == Claim::Borrowed && bond == leaver.own;
+    let follow = |slave: Holder<K>, if_refused| {
+        let step = Step::new(Who::Bond(slave.key), Act::Follow, slave.addr, if_refused);
+        bond_moves.then_some(step)
+    };
+    let active = slaves.clone().find(|slave| active == Some(slave.key));
+    let Some(holder) = slaves.clone().find(|slave| slave.addr == leaver.own) else {
+        // Without an active slave, any will do.
+        let model = active.or(slaves.clone().next());
+        let step = model.and_then(|model| follow(model, IfRefused::Undo));
+        return [step, None, None];
+    };
+    // The holder gets what the leaving one has in place of its own, if somebody has not set both by hand.
+    let who = Who::Slave(leaver.key);
+    let aside = Step::new(who, Act::StepAside, fresh, IfRefused::Stop);
+    let (aside, vacant) = if leaver.addr == leaver.own {
+        (None, fresh)
+    } else {
+        (Some(aside), leaver.addr)
+    };
+    let moved = Holder {
+        addr: vacant,
+        ..holder
+    };
+    // The holder is the active slave, unless that has refused the address of the bond.
+    let model = active
+        .filter(|slave| slave.key != holder.key)
+        .unwrap_or(moved);
+    let follow = follow(model, IfRefused::Stop).map(|step| step.undone_to(bond));
+    let who = Who::Slave(holder.key);
+    let vacate = Step::new(who, Act::Vacate, vacant, IfRefused::Undo);
+    [aside, follow, Some(vacate)]
+}
+
+/// Whether the bond takes another address because its active slave has got one, by hand: where the two are the
+/// same on purpose. Without that, nothing that is sent to the bond would be received.
+pub fn slave_changed(config: &Config, active: HwAddr, bond: HwAddr) -> bool {
+    follows(config) != FailOverMac::None && active != bond
 }
 
 /// Whether setting the address of the bond sets those of its slaves too. It does not where they

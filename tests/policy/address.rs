@@ -3,8 +3,8 @@
 //! Hardware addresses.
 
 use policy::address::{
-    admit, at_enslave, at_failover, at_release, bond_takes_over, sets_slaves, Admission, AtEnslave,
-    AtFailover, AtRelease,
+    admit, apart, at_enslave, at_failover, at_release, bond_takes_over, sets_slaves, Act,
+    Admission, AtEnslave, Claim, Holder, Plan, Who,
 };
 use policy::{Config, HwAddr, Mode, OptionId};
 
@@ -57,90 +57,162 @@ fn a_bond_without_an_address_of_its_own_takes_that_of_its_first_slave() {
     assert!(!bond_takes_over(false, true));
 }
 
-#[test]
-fn slaves_get_the_address_of_the_bond_unless_told_otherwise() {
-    let bond = mac(1);
-    assert_eq!(
-        at_enslave(&none(), true, mac(1), bond),
-        AtEnslave::SetTo(bond)
-    );
-    assert_eq!(
-        at_enslave(&none(), false, mac(2), bond),
-        AtEnslave::SetTo(bond)
-    );
-    assert_eq!(at_enslave(&active(), false, mac(2), bond), AtEnslave::Keep);
-    assert_eq!(at_enslave(&follow(), true, mac(1), bond), AtEnslave::Keep);
-    assert_eq!(at_enslave(&follow(), false, mac(2), bond), AtEnslave::Keep);
-    assert_eq!(
-        at_enslave(&follow(), false, mac(1), bond),
-        AtEnslave::Random
-    );
-    // Only active-backup has a policy.
-    let rr = config(Mode::RoundRobin, &[(OptionId::FailOverMac, 1)]);
-    assert_eq!(at_enslave(&rr, false, mac(2), bond), AtEnslave::SetTo(bond));
+/// The slave `key`, whose own address ends with `own`, and has now that which ends with `addr`.
+fn holder(key: u32, addr: u8, own: u8) -> Holder<u32> {
+    Holder {
+        key,
+        addr: mac(addr),
+        own: mac(own),
+    }
 }
 
 #[test]
+fn slaves_get_the_address_of_the_bond_unless_told_otherwise() {
+    let bond = mac(1);
+    let join = |config: &Config, last, slaves: &[Holder<u32>]| {
+        at_enslave(config, mac(last), bond, slaves.iter().copied())
+    };
+    let one = [holder(1, 1, 1)];
+    assert_eq!(join(&none(), 1, &[]), AtEnslave::SetTo(bond));
+    assert_eq!(join(&none(), 2, &one), AtEnslave::SetTo(bond));
+    assert_eq!(join(&active(), 2, &one), AtEnslave::Keep);
+    assert_eq!(join(&follow(), 1, &[]), AtEnslave::Keep);
+    assert_eq!(join(&follow(), 2, &one), AtEnslave::Keep);
+    assert_eq!(join(&follow(), 1, &one), AtEnslave::Random);
+    // Another slave has it, or gets it back.
+    let swapped = [holder(1, 2, 1), holder(3, 1, 3)];
+    assert_eq!(join(&follow(), 2, &swapped), AtEnslave::Random);
+    assert_eq!(join(&follow(), 3, &swapped), AtEnslave::Random);
+    assert_eq!(join(&follow(), 4, &swapped), AtEnslave::Keep);
+    // Only active-backup has a policy.
+    let rr = config(Mode::RoundRobin, &[(OptionId::FailOverMac, 1)]);
+    assert_eq!(join(&rr, 2, &one), AtEnslave::SetTo(bond));
+}
+
+/// The steps of a plan of which those are refused whose numbers are given.
+fn steps(plan: &Plan<u32>, refused: &[usize]) -> Vec<(Who<u32>, Act, HwAddr)> {
+    let mut steps = Vec::new();
+    plan.carry_out(|step| {
+        steps.push((step.who, step.act, step.to));
+        !refused.contains(&(steps.len() - 1))
+    });
+    steps
+}
+
+const FRESH: u8 = 99;
+
+#[test]
 fn failover_moves_addresses_by_the_policy() {
-    let slaves = [(1, mac(1)), (2, mac(2)), (3, mac(3))];
-    let change = |config: &Config, new, bond| at_failover(config, new, bond, slaves.into_iter());
-    let two = Some((2, mac(2)));
-    assert_eq!(change(&none(), two, mac(1)), AtFailover::Nothing);
-    assert_eq!(
-        change(&active(), two, mac(1)),
-        AtFailover::BondTakes(mac(2))
-    );
-    assert_eq!(change(&active(), None, mac(1)), AtFailover::Nothing);
-    assert_eq!(change(&follow(), None, mac(1)), AtFailover::Nothing);
-    // The slave that has the address of the bond gives it up.
-    assert_eq!(
-        change(&follow(), two, mac(1)),
-        AtFailover::Swap {
-            new: mac(1),
-            other: 1,
-            old: mac(2)
-        }
-    );
+    use Who::{Bond, Slave};
+    let slaves = [holder(1, 1, 1), holder(2, 2, 2), holder(3, 3, 3)];
+    let plan = |config: &Config, new: Option<u32>, bond, leaver| {
+        let new = new.and_then(|key| slaves.into_iter().find(|it| it.key == key));
+        let slaves = slaves.into_iter();
+        at_failover(config, new, mac(bond), slaves, leaver, mac(FRESH))
+    };
+    let follows = [(Bond(2), Act::Follow, mac(2))];
+    assert_eq!(steps(&plan(&none(), Some(2), 1, None), &[]), []);
+    assert_eq!(steps(&plan(&active(), Some(2), 1, None), &[]), follows);
+    assert_eq!(steps(&plan(&active(), None, 1, None), &[]), []);
+    assert_eq!(steps(&plan(&follow(), None, 1, None), &[]), []);
+
+    // The slave that has the address of the bond gives it up before the new one takes it.
+    let swap = plan(&follow(), Some(2), 1, None);
+    let give_up = (Slave(1), Act::GiveUp, mac(FRESH));
+    let take = (Slave(2), Act::Take, mac(1));
+    let rest = (Slave(1), Act::Swap, mac(2));
+    assert_eq!(steps(&swap, &[]), [give_up, take, rest]);
+    assert_eq!(steps(&swap, &[2]), [give_up, take, rest]);
+    // Whoever refuses, the bond has the address of its active slave.
+    assert_eq!(steps(&swap, &[0]), [give_up, follows[0]]);
+    let undo = (Slave(1), Act::Undo, mac(1));
+    assert_eq!(steps(&swap, &[1]), [give_up, take, follows[0], undo]);
+
     // Nobody has it: the one that was active was given another by hand, or there was none.
-    assert_eq!(change(&follow(), two, mac(9)), AtFailover::NewTakes(mac(9)));
-    assert_eq!(change(&follow(), two, mac(2)), AtFailover::NewTakes(mac(2)));
+    let alone = plan(&follow(), Some(2), 9, None);
+    let take = (Slave(2), Act::Take, mac(9));
+    assert_eq!(steps(&alone, &[]), [take]);
+    assert_eq!(steps(&alone, &[0]), [take, follows[0]]);
+    let same = plan(&follow(), Some(2), 2, None);
+    assert_eq!(steps(&same, &[]), [(Slave(2), Act::Take, mac(2))]);
+
+    // The old one leaves and takes the address of the bond with it.
+    assert_eq!(steps(&plan(&follow(), Some(2), 1, Some(1)), &[]), follows);
 }
 
 #[test]
 fn a_released_slave_gets_its_address_back() {
-    let release = |config: &Config, own, is_last| at_release(config, own, mac(1), is_last);
+    use Who::{Bond, Slave};
+    let release = |config: &Config, leaver, bond, claim, slaves: &[Holder<u32>]| {
+        let slaves = slaves.iter().copied();
+        let bond = (mac(bond), claim);
+        at_release(config, leaver, Some(2), bond, slaves, mac(FRESH))
+    };
+    let restore = |own| (Slave(1), Act::Restore, mac(own));
+
+    // In the mode none the bond keeps the address, and the user is told.
+    let shared = [holder(2, 1, 2)];
+    let result = release(&none(), holder(1, 1, 1), 1, Claim::Borrowed, &shared);
+    assert_eq!(steps(&result.plan, &[]), [restore(1)]);
+    assert!(result.conflict && !result.randomize_bond);
+    let result = release(&none(), holder(1, 1, 3), 1, Claim::Borrowed, &shared);
+    assert_eq!(steps(&result.plan, &[]), [restore(3)]);
+    assert!(!result.conflict && !result.randomize_bond);
+    let result = release(&active(), holder(1, 1, 1), 2, Claim::Borrowed, &shared);
+    assert_eq!(steps(&result.plan, &[]), []);
+    assert!(!result.conflict && !result.randomize_bond);
+    let result = release(&follow(), holder(1, 1, 1), 1, Claim::Borrowed, &[]);
+    assert_eq!(steps(&result.plan, &[]), [restore(1)]);
+    assert!(!result.conflict && result.randomize_bond);
+
+    // Where another slave has its own address, that gives it up first.
+    let swapped = [holder(2, 8, 2), holder(3, 1, 3)];
+    let plan = release(&follow(), holder(1, 3, 1), 8, Claim::Borrowed, &swapped).plan;
+    let aside = (Slave(1), Act::StepAside, mac(FRESH));
+    let vacate = (Slave(3), Act::Vacate, mac(3));
+    let renounce = (Slave(1), Act::Renounce, mac(FRESH));
+    assert_eq!(steps(&plan, &[]), [aside, vacate, restore(1)]);
+    assert_eq!(steps(&plan, &[0]), [aside]);
+    assert_eq!(steps(&plan, &[1]), [aside, vacate, renounce]);
+    assert_eq!(steps(&plan, &[2]), [aside, vacate, restore(1), renounce]);
+
+    // The bond has it, which takes another one, unless the user has given it to the bond.
+    let taken = [holder(2, 1, 2), holder(3, 3, 3)];
+    let result = release(&follow(), holder(1, 2, 1), 1, Claim::Borrowed, &taken);
+    let follows = (Bond(2), Act::Follow, mac(2));
+    let vacate = (Slave(2), Act::Vacate, mac(2));
     assert_eq!(
-        release(&none(), mac(1), false),
-        AtRelease {
-            restore: true,
-            conflict: true,
-            randomize_bond: false
-        }
+        steps(&result.plan, &[]),
+        [aside, follows, vacate, restore(1)]
     );
+    assert_eq!(steps(&result.plan, &[1]), [aside, follows]);
+    let undo = (Bond(2), Act::Undo, mac(1));
     assert_eq!(
-        release(&none(), mac(2), false),
-        AtRelease {
-            restore: true,
-            conflict: false,
-            randomize_bond: false
-        }
+        steps(&result.plan, &[2]),
+        [aside, follows, vacate, renounce, undo]
     );
-    assert_eq!(
-        release(&follow(), mac(1), true),
-        AtRelease {
-            restore: true,
-            conflict: false,
-            randomize_bond: true
-        }
-    );
-    assert_eq!(
-        release(&active(), mac(1), false),
-        AtRelease {
-            restore: false,
-            conflict: false,
-            randomize_bond: false
-        }
-    );
+    assert!(!result.conflict);
+    let result = release(&follow(), holder(1, 2, 1), 1, Claim::Kept, &taken);
+    assert_eq!(steps(&result.plan, &[]), [restore(1)]);
+    assert_eq!(steps(&result.plan, &[0]), [restore(1), renounce]);
+    assert!(result.conflict);
+    let result = release(&follow(), holder(1, 2, 1), 1, Claim::Ends, &taken);
+    assert_eq!(steps(&result.plan, &[]), [aside, vacate, restore(1)]);
+}
+
+#[test]
+fn addresses_that_were_doubled_by_hand_come_apart() {
+    let apart = |config: &Config, slave: Holder<u32>, active, bond, slaves: &[Holder<u32>]| {
+        let slaves = slaves.iter().copied();
+        apart(config, slave, active, mac(bond), slaves, mac(FRESH))
+    };
+    let slaves = [holder(1, 1, 1), holder(2, 1, 2), holder(3, 1, 1)];
+    let each = |active, bond| slaves.map(|slave| apart(&follow(), slave, active, bond, &slaves));
+    // The first keeps the address, or the active one; the own one is better than any other, if it is free.
+    assert_eq!(each(None, 1), [None, Some(mac(2)), Some(mac(FRESH))]);
+    assert_eq!(each(Some(2), 1), [Some(mac(FRESH)), None, Some(mac(FRESH))]);
+    assert_eq!(each(None, 2), [None, Some(mac(FRESH)), Some(mac(FRESH))]);
+    assert_eq!(apart(&none(), slaves[1], None, 1, &slaves), None);
 }
 
 #[test]

@@ -20,6 +20,7 @@ mod options;
 mod params;
 mod paths;
 mod properties;
+mod properties_of_addresses;
 mod properties_of_arp;
 mod properties_of_options;
 mod properties_of_parsers;
