@@ -5,7 +5,7 @@
 use super::message::Of;
 use super::release::Why;
 use super::slave::Key;
-use super::{announce, monitor, BondDev, SlaveDev};
+use super::{announce, failover, monitor, BondDev, SlaveDev};
 use kernel::prelude::*;
 use net::dev_addr::AddrAssign;
 use net::errno::{eaddrnotavail, eopnotsupp};
@@ -84,10 +84,13 @@ pub(super) fn set_addr(dev: &BondDev, addr: &[u8], rtnl: &Rtnl) -> Result {
     if !is_valid_ether(addr) {
         return Err(eaddrnotavail());
     }
-    let before = addr_of(dev, rtnl);
     for slave in dev.lowers(rtnl) {
+        // Somebody may have given it another one than the bond's.
+        let before = addr_of(slave.dev(), rtnl);
+        slave.data().addr_before.set(rtnl, before);
         if let Err(err) = slave.dev().set_addr(rtnl, addr, None) {
             for done in dev.lowers(rtnl).take_while(|done| Key(done) != Key(slave)) {
+                let before = done.data().addr_before.get(rtnl);
                 restore(dev, done.dev(), &before, rtnl);
             }
             return Err(err);
@@ -97,8 +100,19 @@ pub(super) fn set_addr(dev: &BondDev, addr: &[u8], rtnl: &Rtnl) -> Result {
     Ok(())
 }
 
-/// Gives the bond the address of another device (`SIOCBONDSETHWADDR`, or its first slave).
-pub(crate) fn steal_addr(dev: &BondDev, from: &NetDevice, rtnl: &Rtnl) -> Result {
+/// Gives the bond the address of another device (`SIOCBONDSETHWADDR`): as if the user set it, once there are
+/// slaves, which could not receive for the bond otherwise.
+pub(crate) fn copy_addr(dev: &BondDev, from: &NetDevice, rtnl: &Rtnl) -> Result {
+    let addr = addr_of(from, rtnl);
+    let has_slaves = dev.lowers(rtnl).next().is_some();
+    if has_slaves && addr.as_bytes().len() == addr_of(dev, rtnl).as_bytes().len() {
+        return dev.set_addr(rtnl, addr.as_bytes(), None);
+    }
+    steal_addr(dev, from, rtnl)
+}
+
+/// Gives the bond the address of another device, its first slave for example.
+pub(super) fn steal_addr(dev: &BondDev, from: &NetDevice, rtnl: &Rtnl) -> Result {
     let addr = addr_of(from, rtnl);
     if addr.as_bytes().len() != addr_of(dev, rtnl).as_bytes().len() {
         netdev_err!(
@@ -207,6 +221,23 @@ pub(super) fn release(dev: &BondDev, plan: &Plan<Key<'_>>, rtnl: &Rtnl) {
     }
 }
 
+/// Has the bond take an address that somebody has given its active slave, where the two are the same.
+/// The slave's instance lock may be held.
+pub(super) fn slave_changed(dev: &BondDev, slave: &SlaveDev, rtnl: &Rtnl) {
+    let (addr, bond) = (addr_of(slave.dev(), rtnl), addr_of(dev, rtnl));
+    // While the bond itself changes addresses, its own does not follow.
+    let is_active = dev.settled(rtnl).map(Key) == Some(Key(slave))
+        && failover::is_settled(dev, rtnl)
+        && !dev.data().changing_addrs.get(rtnl);
+    if !is_active || !address::slave_changed(&dev.data().config(), addr, bond) {
+        return;
+    }
+    match dev.steal_addr(rtnl, addr.as_bytes()) {
+        Ok(()) => tell(dev, rtnl),
+        Err(err) => say(dev, slave.dev(), err, "setting bond MAC from slave"),
+    }
+}
+
 /// Tells that the bond has another address, though the same slave is active.
 fn tell(dev: &BondDev, rtnl: &Rtnl) {
     let _ = dev.announce(rtnl, Announce::BondingFailover);
@@ -217,7 +248,9 @@ fn tell(dev: &BondDev, rtnl: &Rtnl) {
 
 /// Carries a plan out, and says what was refused; returns whether all went as planned.
 fn carry_out(dev: &BondDev, plan: &Plan<Key<'_>>, rtnl: &Rtnl) -> bool {
-    plan.carry_out(|step| match step.who {
+    let changing = &dev.data().changing_addrs;
+    changing.set(rtnl, true);
+    let as_planned = plan.carry_out(|step| match step.who {
         Who::Slave(Key(slave)) => set(dev, slave, step.act, &step.to, rtnl),
         Who::Bond(Key(slave)) => {
             let res = dev.steal_addr(rtnl, step.to.as_bytes());
@@ -226,7 +259,9 @@ fn carry_out(dev: &BondDev, plan: &Plan<Key<'_>>, rtnl: &Rtnl) -> bool {
             }
             res.is_ok()
         }
-    })
+    });
+    changing.set(rtnl, false);
+    as_planned
 }
 
 /// Sets the address of a slave, and says so if that is refused.

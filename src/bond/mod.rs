@@ -42,7 +42,7 @@ mod tls;
 mod transmit;
 mod xdp;
 
-pub(crate) use address::steal_addr;
+pub(crate) use address::copy_addr;
 pub(crate) use device::{link_settings, timestamps};
 pub(crate) use enslave::enslave;
 pub(crate) use history::History;
@@ -134,6 +134,8 @@ pub(crate) struct Bond {
     lookups: BhLock<Lookups>,
     /// Whether features are being computed, which sends the event that asks for it.
     computing_features: RtnlCell<bool>,
+    /// Whether the bond's own code is changing addresses, which sends events as well.
+    changing_addrs: RtnlCell<bool>,
     /// Whether the bond's own code is changing MTUs, which sends events as well.
     changing_mtu: RtnlCell<bool>,
     /// The index of the slave whose MTU the bond is following, in an event under that slave's instance lock:
@@ -207,6 +209,7 @@ impl Master for Bond {
                 prober <- arp::Prober::new(defaults),
                 lookups <- new_bh_lock!(Lookups::NONE, "Bond::lookups"),
                 computing_features: RtnlCell::new(false),
+                changing_addrs: RtnlCell::new(false),
                 changing_mtu: RtnlCell::new(false),
                 followed_mtu: RtnlCell::new(None),
                 has_chosen_mtu: RtnlCell::new(false),

@@ -11,7 +11,9 @@
 use super::device::{all_have_addrs, retry_lists};
 use super::failover::{self, Source};
 use super::slave::{read_link_settings, set_roles, tell_rest, Key, Slaves};
-use super::{announce, arp, link_type, paths, release, transmit, xdp, Bond, BondDev, SlaveDev};
+use super::{
+    address, announce, arp, link_type, paths, release, transmit, xdp, Bond, BondDev, SlaveDev,
+};
 use core::sync::atomic::Ordering;
 use kernel::error::Result;
 use net::device::Dev;
@@ -317,6 +319,7 @@ fn slave_event(dev: &BondDev, slave: &SlaveDev, event: notifier::Event, rtnl: &R
         }
         ChangeName => renamed(dev, slave, rtnl),
         FeatChange => update_features(dev, rtnl),
+        ChangeAddr => address::slave_changed(dev, slave, rtnl),
         ChangeMtu => link_type::mtu_changed(dev, slave.dev(), rtnl),
         ResendIgmp => {
             let _ = dev.announce(rtnl, Announce::ResendIgmp);

@@ -51,6 +51,8 @@ pub(crate) struct Slave {
     counted: SpinLock<Stats>,
     /// The address that it had before it joined.
     perm_addr: HwAddr,
+    /// The address that it had before the one that the bond is setting, in case that is undone.
+    pub(super) addr_before: RtnlCell<HwAddr>,
     /// Whether it is leaving, and takes its own address with it, though that be the bond's.
     pub(super) takes_addr: RtnlCell<bool>,
     /// The MTU that it had before it joined, in bytes.
@@ -79,6 +81,7 @@ impl Slave {
             port <- new_spinlock!(port, "Slave::port"),
             counted <- new_spinlock!(stats, "Slave::counted"),
             perm_addr,
+            addr_before: RtnlCell::new(*perm_addr),
             takes_addr: RtnlCell::new(false),
             original_mtu,
             prio: AtomicI32::new(0),

@@ -36,7 +36,7 @@ impl Ioctl<Bond> for Old {
         match command {
             Command::Enslave => bond::enslave(dev, other, None, rtnl),
             Command::Release => bond::release(dev, other, rtnl),
-            Command::SetHwAddr => bond::steal_addr(dev, other, rtnl),
+            Command::SetHwAddr => bond::copy_addr(dev, other, rtnl),
             Command::ChangeActive => {
                 let name = Value::Name(IfName::new(other.name().as_bytes()));
                 configure::set(dev, OptionId::ActiveSlave, name, rtnl)

@@ -34,6 +34,8 @@ pub enum Event {
     FeatChange,
     /// The MTU changed. The device's instance lock is held where it has one.
     ChangeMtu,
+    /// The hardware address was set. The device's instance lock is held where it has one.
+    ChangeAddr,
     /// Multicast memberships shall be reported again.
     ResendIgmp,
     /// What the device can do with XDP changed. Its instance lock is held.
@@ -117,6 +119,7 @@ unsafe extern "C" fn call<L: Listener>(
         bindings::netdev_cmd_NETDEV_CHANGENAME => Event::ChangeName,
         bindings::netdev_cmd_NETDEV_FEAT_CHANGE => Event::FeatChange,
         bindings::netdev_cmd_NETDEV_CHANGEMTU => Event::ChangeMtu,
+        bindings::netdev_cmd_NETDEV_CHANGEADDR => Event::ChangeAddr,
         bindings::netdev_cmd_NETDEV_RESEND_IGMP => Event::ResendIgmp,
         bindings::netdev_cmd_NETDEV_XDP_FEAT_CHANGE => Event::XdpFeatChange,
         _ => return bindings::NOTIFY_DONE as i32,

@@ -10,6 +10,7 @@
 
 A=02:00:00:00:00:0a
 B=02:00:00:00:00:0b
+C=02:00:00:00:00:0c
 OWN=02:00:00:00:00:77
 
 setup() {
@@ -95,6 +96,53 @@ test_address_change_reaches_all_slaves() {
 	is "$(hwaddr a0) $(hwaddr b0)" "$A $B" "addresses after release"
 }
 
+# SIOCBONDSETHWADDR is a request for an address as any other.
+test_the_address_of_another_device() {
+	ours_only "changes that of the bond alone, which then receives nothing"
+	build bondioctl
+	start
+	make_links veth c0
+	bondioctl setaddress b7 c0
+	addresses $C $C $C
+	wait_for 10 "the peer to answer the new address" ping_peer
+}
+
+test_the_address_of_another_device_with_fail_over_mac() {
+	local policy
+	ours_only "changes that of the bond alone, which then receives nothing"
+	build bondioctl
+	for policy in active follow; do
+		start fail_over_mac $policy
+		bondioctl setaddress b7 b0
+		addresses $A $A $B
+		wait_for 10 "the peer to answer" ping_peer
+		ip link delete b7
+		ip link delete a0
+		ip link delete b0
+	done
+}
+
+# A slave that is given another address takes the bond with it, where the two are the same by fail_over_mac.
+test_an_address_given_to_the_active_slave() {
+	local policy
+	ours_only "keeps its address, and receives nothing"
+	for policy in active follow; do
+		start fail_over_mac $policy
+		capture peer a0p arp
+		ip link set a0 address $OWN
+		addresses $OWN $OWN $B
+		wait_for 10 "the announcement" captured_at_least 1 "arp src host $OUR4 and arp dst host $OUR4 and ether src $OWN"
+		capture_stop
+		wait_for 10 "the peer to answer the new address" ping_peer
+		ip link set b0 address $C
+		is "$(hwaddr b7)" $OWN "address of b7"
+		ip link delete b7
+		is "$(hwaddr a0)" "$([[ $policy == follow ]] && echo $A || echo $OWN)" "address of a0"
+		ip link delete a0
+		ip link delete b0
+	done
+}
+
 test_round_robin_shares_one_address() {
 	make_links veth a0 b0
 	make_bond b7 miimon 100
@@ -102,6 +150,22 @@ test_round_robin_shares_one_address() {
 	addresses $A $A $A
 	ip link set b7 address $OWN
 	addresses $OWN $OWN $OWN
+}
+
+# A slave that was given another address by hand has that again when the request for the bond fails.
+test_a_refused_address_leaves_each_slave_what_it_had() {
+	ours_only "gives all the address of the bond"
+	make_links veth a0
+	modprobe asked
+	put 1 /sys/module/asked/parameters/fixed_while_up
+	ip link add b1 address $B type asked_ethtool
+	put 0 /sys/module/asked/parameters/fixed_while_up
+	make_bond b7 miimon 100
+	enslave b7 a0 b1
+	ip link set a0 address $OWN
+	refused "Device or resource busy" ip link set b7 address 02:00:00:00:00:78
+	unmoved
+	is "$(hwaddr a0)" $OWN "address of a0"
 }
 
 # -- the lists of addresses --------------------------------------------------------
