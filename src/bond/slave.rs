@@ -9,34 +9,15 @@ use kernel::new_spinlock;
 use kernel::prelude::*;
 use kernel::sync::SpinLock;
 use net::lower::Role;
-use net::netdevice::{LinkSettings, Stats};
+use net::netdevice::{LinkSettings, Stats, STATS};
 use net::notifier::BondingInfo;
 use net::published::Slot;
 use net::rtnl::{Rtnl, RtnlCell};
 use policy::address::HwAddr;
 use policy::arp::Traffic;
 use policy::receive::SlaveFlags;
+use policy::statistics::Counters;
 use policy::{Duplex, Group, LinkState, Port, Ports};
-
-/// Adds to a sum what a device has counted since the last time.
-///
-/// Devices whose counters have 32 bits wrap; some start at zero again when they are reset, which
-/// counts as nothing.
-fn add_new(sum: &mut Stats, last: &mut Stats, now: Stats) {
-    for ((sum, last), now) in sum.0.iter_mut().zip(&mut last.0).zip(now.0) {
-        let narrow = (now | *last) >> 32 == 0;
-        let delta = now.wrapping_sub(*last) as i64;
-        let delta = if narrow {
-            i64::from(delta as i32)
-        } else {
-            delta
-        };
-        if let Ok(more) = u64::try_from(delta) {
-            *sum = sum.wrapping_add(more);
-        }
-        *last = now;
-    }
-}
 
 /// The data of one slave.
 ///
@@ -48,7 +29,7 @@ pub(crate) struct Slave {
     port: SpinLock<Port>,
     /// What its device has counted, as it was when the bond looked last. Taken inside the bond's lock.
     #[pin]
-    counted: SpinLock<Stats>,
+    counted: SpinLock<Counters<STATS>>,
     /// The address that it had before it joined.
     perm_addr: HwAddr,
     /// The address that it had before the one that the bond is setting, in case that is undone.
@@ -79,7 +60,7 @@ impl Slave {
         let known = known(&port);
         pin_init!(Self {
             port <- new_spinlock!(port, "Slave::port"),
-            counted <- new_spinlock!(stats, "Slave::counted"),
+            counted <- new_spinlock!(Counters::new(stats.0), "Slave::counted"),
             perm_addr,
             addr_before: RtnlCell::new(*perm_addr),
             takes_addr: RtnlCell::new(false),
@@ -135,7 +116,7 @@ impl Slave {
 
     /// Adds to a sum what the device has counted since the last time.
     pub(super) fn count(&self, sum: &mut Stats, now: Stats) {
-        add_new(sum, &mut self.counted.lock(), now);
+        self.counted.lock().add_new(&mut sum.0, now.0);
     }
 }
 

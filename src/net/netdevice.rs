@@ -499,7 +499,8 @@ pub struct Vlan {
     pub id: u16,
 }
 
-const STATS: usize = size_of::<bindings::rtnl_link_stats64>() / size_of::<u64>();
+/// How many counters the statistics of a device have.
+pub const STATS: usize = size_of::<bindings::rtnl_link_stats64>() / size_of::<u64>();
 const _: () = assert!(size_of::<Stats>() == size_of::<bindings::rtnl_link_stats64>());
 
 /// Statistics of a device, in the order of `struct rtnl_link_stats64`.

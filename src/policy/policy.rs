@@ -41,6 +41,7 @@ pub mod options;
 pub mod paths;
 pub mod receive;
 pub mod select;
+pub mod statistics;
 pub mod transmit;
 
 pub use address::HwAddr;

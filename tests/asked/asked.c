@@ -10,7 +10,8 @@
  * The link itself is /sys/class/net/NAME/asked/link: 1 or 0. `asked/questions` counts the answers.
  * A number of milliseconds in `asked/unheard` takes the carrier away and keeps RTNL for so long,
  * so that nobody can be told of it meanwhile; who reads the file gets 1 as long as that lasts.
- * `asked/least_mtu` is the smallest MTU that the device takes, in bytes.
+ * `asked/least_mtu` is the smallest MTU that the device takes, in bytes. `asked/received` is how many packets and
+ * bytes it says that it has received.
  * With the module parameter "fixed_while_up", devices made from then on do not change their address while they are up.
  * With the module parameter "other", devices made from then on are no Ethernet, but a link of a kind that
  * has no name (ARPHRD_NONE). With the module parameter "locked", devices made from then on want their instance lock held, and
@@ -60,6 +61,8 @@ struct asked {
 	bool link;
 	bool unheard;
 	unsigned int questions;
+	u64 packets;
+	u64 bytes;
 };
 
 static netdev_tx_t asked_xmit(struct sk_buff *skb, struct net_device *dev)
@@ -71,7 +74,11 @@ static netdev_tx_t asked_xmit(struct sk_buff *skb, struct net_device *dev)
 
 static void asked_stats(struct net_device *dev, struct rtnl_link_stats64 *stats)
 {
+	struct asked *asked = netdev_priv(dev);
+
 	dev_lstats_read(dev, &stats->tx_packets, &stats->tx_bytes);
+	stats->rx_packets = READ_ONCE(asked->packets);
+	stats->rx_bytes = READ_ONCE(asked->bytes);
 }
 
 static int asked_init(struct net_device *dev)
@@ -205,11 +212,33 @@ static ssize_t least_mtu_store(struct device *device, struct device_attribute *a
 }
 static DEVICE_ATTR_RW(least_mtu);
 
+static ssize_t received_show(struct device *device, struct device_attribute *attr, char *buf)
+{
+	struct asked *asked = of(device);
+
+	return sysfs_emit(buf, "%llu %llu\n", READ_ONCE(asked->packets), READ_ONCE(asked->bytes));
+}
+
+static ssize_t received_store(struct device *device, struct device_attribute *attr, const char *buf,
+			      size_t len)
+{
+	struct asked *asked = of(device);
+	u64 packets, bytes;
+
+	if (sscanf(buf, "%llu %llu", &packets, &bytes) != 2)
+		return -EINVAL;
+	WRITE_ONCE(asked->packets, packets);
+	WRITE_ONCE(asked->bytes, bytes);
+	return len;
+}
+static DEVICE_ATTR_RW(received);
+
 static struct attribute *asked_attributes[] = {
 	&dev_attr_link.attr,
 	&dev_attr_questions.attr,
 	&dev_attr_unheard.attr,
 	&dev_attr_least_mtu.attr,
+	&dev_attr_received.attr,
 	NULL,
 };
 

@@ -193,6 +193,59 @@ test_statistics_are_the_sum() {
 	((bond >= 100 && bond <= a + b)) || fail "the bond counts $bond packets, its slaves $a and $b"
 }
 
+# received DEVICE PACKETS BYTES: what an asked_ device says.
+received() {
+	put "$2 $3" "$SYSFS/$1/asked/received"
+}
+
+# is_counted PACKETS BYTES: by the bond.
+is_counted() {
+	is "$(counter b7 rx_packets) $(counter b7 rx_bytes)" "$1 $2" "packets and bytes of the bond"
+}
+
+# With counters of 64 bits, in a second at 24 Gbit/s.
+test_three_gigabytes_between_two_looks() {
+	ours_only "takes that for a counter of 32 bits that went back, and counts nothing"
+	modprobe asked
+	ip link add a0 type asked_none
+	ip link add b7 type bond mode active-backup
+	enslave b7 a0
+	received a0 2000000 3000000000
+	is_counted 2000000 3000000000
+	received a0 4000000 6000000000
+	is_counted 4000000 6000000000
+}
+
+test_a_counter_of_32_bits_that_wraps() {
+	modprobe asked
+	ip link add a0 type asked_none
+	received a0 1000 4294967000
+	ip link add b7 type bond mode active-backup
+	enslave b7 a0
+	received a0 1010 1000
+	is_counted 10 1296
+	received a0 2000010 1000001000
+	is_counted 1999010 1000001296
+}
+
+test_a_device_that_is_reset_adds_nothing() {
+	ours_only "takes it for a counter of 32 bits that has wrapped"
+	modprobe asked
+	ip link add a0 type asked_none
+	ip link add b7 type bond mode active-backup
+	enslave b7 a0
+	received a0 2000000 2000000000
+	is_counted 2000000 2000000000
+	received a0 3000000 3000000000
+	is_counted 3000000 3000000000
+	received a0 0 0
+	is_counted 3000000 3000000000
+	received a0 10 1000
+	is_counted 3000010 3000001000
+	ip link set a0 nomaster
+	is_counted 3000010 3000001000
+}
+
 test_packets_without_a_slave_are_dropped_and_counted() {
 	build frame
 	ip link add b7 type bond mode active-backup miimon 100

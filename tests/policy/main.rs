@@ -26,6 +26,7 @@ mod properties_of_options;
 mod properties_of_parsers;
 mod receive;
 mod select;
+mod statistics;
 mod table;
 mod transmit;
 mod world;
