@@ -2,14 +2,13 @@
 
 //! Who has which hardware address.
 
-use super::message::Of;
+use super::message::{netdev_err, Of};
 use super::release::Why;
 use super::slave::Key;
 use super::{announce, failover, monitor, BondDev, SlaveDev};
 use kernel::prelude::*;
 use net::dev_addr::AddrAssign;
 use net::errno::{eaddrnotavail, eopnotsupp};
-use net::netdev_err;
 use net::netdevice::{NetDevice, ARPHRD_ETHER};
 use net::notifier::Announce;
 use net::published::Slot;

@@ -5,13 +5,13 @@
 //! The probes leave from the work of the bond, which a high-resolution timer starts; it takes RTNL
 //! only when a link has to change. What slaves receive is noted in softirqs, in atomics.
 
+use super::message::netdev_warn;
 use super::slave::Key;
 use super::{is_mode, monitor, BondDev, SlaveDev};
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicU8};
 use kernel::prelude::*;
 use net::neighbour;
-use net::netdev_warn;
 use net::netdevice::NetDevice;
 use net::new_bh_lock;
 use net::published::Slot;

@@ -3,7 +3,7 @@
 //! What setting an option does: the policy says what the options are then and what has to follow.
 
 use super::failover::{self, Source};
-use super::message::{Of, Text};
+use super::message::{netdev_err, netdev_warn, Of, Text};
 use super::slave::{set_roles, Key, Slaves};
 use super::{announce, arp, enslave, ipsec, monitor, release, xdp, Bond, BondDev, SlaveDev};
 use kernel::error::Error;
@@ -12,7 +12,6 @@ use net::netdevice::NetDevice;
 use net::notifier::Announce;
 use net::published::Slot;
 use net::rtnl::Rtnl;
-use net::{netdev_err, netdev_warn};
 use policy::options::{Excerpt, Reason};
 use policy::{select, transmit, Config, DeviceState, Effects, Event, IfName, OptionError};
 use policy::{OptionId, Port, Value};

@@ -3,7 +3,7 @@
 //! What a bond is as a network device: MTU, receive flags, address lists, VLANs, statistics, link
 //! settings.
 
-use super::message::Of;
+use super::message::{netdev_err, netdev_warn, Of};
 use super::monitor::{self, NEVER};
 use super::slave::{read_link_settings, Key};
 use super::{is_active_backup, is_mode, BondDev, SlaveDev};
@@ -15,7 +15,6 @@ use net::rcu::Rcu;
 use net::rtnl::Rtnl;
 use net::sync::now_ms;
 use net::timestamp::TimestampInfo;
-use net::{netdev_err, netdev_warn};
 use policy::{Duplex, LinkState, Millis, Mode};
 
 /// How long to wait for memory before the next try, in ms.

@@ -5,7 +5,7 @@
 use super::address::{addr_of, at_enslave, fresh, restore, steal_addr};
 use super::device::{all_have_addrs, give_mtu, give_rx_flags, owe_lists};
 use super::failover::{self, Source};
-use super::message::Of;
+use super::message::{netdev_err, netdev_info, netdev_warn, Of};
 use super::slave::{read_link_settings, role, tell, Key, Slave};
 use super::{arp, history, link_type, monitor, xdp, Bond, BondDev, SlaveDev};
 use core::ffi::CStr;
@@ -22,7 +22,6 @@ use net::notifier::Announce;
 use net::published::Slot;
 use net::rtnl::Rtnl;
 use net::sync::now_ms;
-use net::{netdev_err, netdev_info, netdev_warn};
 use policy::address::{self, Admission, AtEnslave};
 use policy::hash::HashPolicy;
 use policy::history::What;

@@ -8,12 +8,11 @@
 //! whose instance lock is held meanwhile, the second step may have to wait until that is dropped.
 
 use super::device::{all_have_addrs, give_rx_flags, owe_lists, take_rx_flags};
-use super::message::Of;
+use super::message::{netdev_info, Of};
 use super::slave::{read_link_settings, set_role, set_roles, tell, Key, Slaves};
 use super::{
     address, announce, arp, history, ipsec, link_type, monitor, paths, transmit, BondDev, SlaveDev,
 };
-use net::netdev_info;
 use net::netdevice::NetDevice;
 use net::notifier::Announce;
 use net::published::Slot;

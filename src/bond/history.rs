@@ -2,6 +2,7 @@
 
 //! What a bond has decided: the last 64 decisions, kept for debugfs; each is a trace point as well.
 
+use super::message::NameOf;
 use super::{BondDev, SlaveDev};
 use core::fmt;
 use kernel::new_spinlock;
@@ -88,6 +89,6 @@ pub(super) fn note(dev: &BondDev, slave: Option<&SlaveDev>, what: What, _rtnl: &
         slave: slave.and_then(|slave| IfName::new(slave.dev().name().as_bytes())),
         what,
     };
-    trace::bond_event(dev, entry.text());
+    trace::bond_event(NameOf(dev), entry.text());
     dev.data().history.ring.lock().push(entry);
 }

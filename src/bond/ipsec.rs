@@ -3,11 +3,10 @@
 //! IPsec in the hardware of the active slave. In other modes it is done in software: a state can be
 //! in one device only.
 
-use super::message::Of;
+use super::message::{netdev_warn, Of};
 use super::{is_active_backup, BondDev, SlaveDev};
 use kernel::prelude::*;
 use net::errno::eopnotsupp;
-use net::netdev_warn;
 use net::published::Slot;
 use net::rcu::Rcu;
 use net::rtnl::Rtnl;

@@ -3,14 +3,13 @@
 //! Bonds over devices that are not Ethernet: the first slave decides what the bond is, and what its
 //! MTU is unless somebody has chosen that.
 
-use super::message::Of;
+use super::message::{netdev_err, netdev_info, netdev_warn, Of};
 use super::BondDev;
 use kernel::prelude::*;
 use net::link_type::LinkLayer;
 use net::netdevice::{NetDevice, ARPHRD_ETHER, ARPHRD_INFINIBAND};
 use net::notifier::Announce;
 use net::rtnl::Rtnl;
-use net::{netdev_err, netdev_info, netdev_warn};
 
 /// The MTU of a bond that is Ethernet, until somebody chooses another (`ETH_DATA_LEN`).
 pub(super) const ETHERNET_MTU: u32 = 1500;

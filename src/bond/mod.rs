@@ -32,7 +32,7 @@ mod failover;
 mod history;
 mod ipsec;
 mod link_type;
-mod message;
+pub(crate) mod message;
 mod monitor;
 mod paths;
 mod receive;

@@ -10,6 +10,7 @@
 
 use super::device::{all_have_addrs, retry_lists};
 use super::failover::{self, Source};
+use super::message::{netdev_info, NameOf, Text};
 use super::slave::{read_link_settings, set_roles, tell_rest, Key, Slaves};
 use super::{
     address, announce, arp, link_type, paths, release, transmit, xdp, Bond, BondDev, SlaveDev,
@@ -17,7 +18,6 @@ use super::{
 use core::sync::atomic::Ordering;
 use kernel::error::Result;
 use net::device::Dev;
-use net::netdev_info;
 use net::netdevice::{NetDevice, ARPHRD_ETHER};
 use net::notifier::{self, Announce, Listener};
 use net::poll;
@@ -347,7 +347,7 @@ fn renamed(dev: &BondDev, slave: &SlaveDev, rtnl: &Rtnl) {
         netdev_info!(
             dev,
             "Primary slave changed to {}, reselecting active slave",
-            slave.dev().name()
+            Text(NameOf(slave.dev()))
         );
     } else {
         return;

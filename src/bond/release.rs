@@ -4,7 +4,7 @@
 
 use super::device::{all_have_addrs, keep_stats, take_rx_flags};
 use super::failover::{self, Source};
-use super::message::Of;
+use super::message::{netdev_err, netdev_info, netdev_warn, Of};
 use super::slave::{set_role, Key};
 use super::{address, arp, history, link_type, monitor, transmit, xdp, BondDev, SlaveDev};
 use kernel::prelude::*;
@@ -12,7 +12,6 @@ use net::netdev_features::Features;
 use net::netdevice::{NetDevice, ARPHRD_ETHER};
 use net::notifier::Announce;
 use net::rtnl::Rtnl;
-use net::{netdev_err, netdev_info, netdev_warn};
 use policy::address::Claim;
 use policy::history::What;
 use policy::receive::SlaveFlags;

@@ -2,11 +2,10 @@
 
 //! Which way a packet goes. No lock, no allocation, no shared cache line written.
 
-use super::message::Of;
+use super::message::{netdev_err, Of};
 use super::slave::Key;
 use super::{is_active_backup, is_mode, tls, Bond, BondDev, SlaveDev};
 use core::sync::atomic::Ordering;
-use net::netdev_err;
 use net::published::Slot;
 use net::rcu::Rcu;
 use net::rtnl::Rtnl;

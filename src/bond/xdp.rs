@@ -2,7 +2,7 @@
 
 //! XDP programs of a bond: all slaves run them.
 
-use super::message::Of;
+use super::message::{netdev_err, netdev_warn, Of};
 use super::{is_active_backup, is_mode, transmit, BondDev, SlaveDev};
 use core::ffi::CStr;
 use kernel::prelude::*;
@@ -13,7 +13,6 @@ use net::netlink::ExtAck;
 use net::rcu::Rcu;
 use net::rtnl::Rtnl;
 use net::xdp::{Program, XdpFeatures};
-use net::{netdev_err, netdev_warn};
 use policy::hash::{Flow, Packet};
 use policy::Mode;
 

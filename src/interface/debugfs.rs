@@ -7,7 +7,6 @@
 
 use crate::bond::{Bond, BondDev, History};
 use kernel::prelude::*;
-use kernel::str::CString;
 use kernel::sync::Arc;
 use net::debugfs::{Dir, File};
 use net::namespace::Net;
@@ -68,11 +67,12 @@ fn make(dev: &BondDev, rtnl: &Rtnl) -> Result<Option<EventsFile>> {
         return Ok(None);
     };
     DIR.replace(rtnl, Some(dir.clone()));
-    let name = if core::ptr::eq(dev.net(), Net::init()) {
-        CString::try_from_fmt(fmt!("{}", dev.name()))?
+    let (name, history) = (dev.name(), Bond::history(dev));
+    let file = if core::ptr::eq(dev.net(), Net::init()) {
+        File::new(dir, &name, "", c"events", history)?
     } else {
-        CString::try_from_fmt(fmt!("{}@{}", dev.name(), dev.net().number()))?
+        let namespace = dev.net().number();
+        File::new(dir, &name, format_args!("@{namespace}"), c"events", history)?
     };
-    let file = File::new(dir, &name, c"events", Bond::history(dev))?;
     Ok(Some(file))
 }

@@ -3,12 +3,12 @@
 //! `ip link add|set|show ... type bond` and `... type bond_slave`.
 
 use crate::bond::configure::{self, Refused};
+use crate::bond::message::netdev_err;
 use crate::bond::Text;
 use crate::bond::{Bond, BondDev, SlaveDev};
 use core::fmt::Write;
 use kernel::error::{code::*, Error, Result};
 use net::errno::eaddrnotavail;
-use net::netdev_err;
 use net::netlink::{
     total_size, Attr, Attrs, ExtAck, Message, NumberType, PayloadType, Policy, Range,
 };

@@ -3,10 +3,10 @@
 //! `/proc/net/bonding/BOND`: a bond and its slaves, for people and for the scripts that read it.
 
 use super::masters::Namespaces;
+use crate::bond::message::{netdev_warn, NameOf, Text};
 use crate::bond::{Bond, BondDev, SlaveDev};
 use core::fmt::{Display, Result, Write};
 use kernel::error::code::ENOENT;
-use net::netdev_warn;
 use net::netdevice::NetDevice;
 use net::notifier::{Event, Listener};
 use net::procfs::{self, DeviceFile};
@@ -35,7 +35,7 @@ impl Listener for Files {
                     // Scripts that look after a bond read its file: rather no bond than one that
                     // they do not see.
                     Err(err) => {
-                        netdev_warn!(dev, "Cannot create /proc/net/bonding/{}", dev.name());
+                        netdev_warn!(dev, "Cannot create /proc/net/bonding/{}", Text(NameOf(dev)));
                         return Err(err);
                     }
                 }

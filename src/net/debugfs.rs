@@ -8,12 +8,17 @@
 //! and closing that would run code which is gone. These keep their module until they are closed.
 
 use crate::bindings;
+use crate::buffer::Buffer;
+use crate::netdevice::Name;
 use crate::seq_file::Seq;
 use core::fmt::{self, Write};
 use core::ptr;
 use kernel::error::Result;
 use kernel::prelude::*;
 use kernel::sync::Arc;
+
+/// The longest name of a directory, with its NUL, in bytes.
+const MAX_NAME: usize = 64;
 
 /// A directory. Dropping it removes it.
 ///
@@ -62,19 +67,29 @@ struct Content<T> {
 }
 
 impl<T: fmt::Display + Send + Sync + 'static> File<T> {
-    /// Makes the file `name` in the directory `dir` below `parent`; root may read it. Sleeps.
+    /// Makes the file `name` in a directory below `parent`; root may read it. The directory is called as a device,
+    /// byte for byte, with `more` behind that. Sleeps.
     ///
     /// # Errors
     ///
     /// `ENOMEM`. Where there is no debugfs, there is no file, which is no error.
-    pub fn new(parent: Arc<Dir>, dir: &CStr, name: &CStr, value: Arc<T>) -> Result<Self> {
+    pub fn new(
+        parent: Arc<Dir>,
+        device: &Name,
+        more: impl fmt::Display,
+        name: &CStr,
+        value: Arc<T>,
+    ) -> Result<Self> {
+        let mut dir = Buffer::<MAX_NAME>::new();
+        dir.push(device.as_bytes());
+        let _ = write!(dir, "{more}");
         let shown = bindings::nh_shown {
             show: Some(show::<T>),
         };
         let content = KBox::pin(Content { shown, value }, GFP_KERNEL)?;
         // INVARIANT: It is returned here.
         // SAFETY: The name ends with a NUL. The parent is not removed before this one: it is kept beside it.
-        let dir = Dir(unsafe { bindings::nh_debugfs_create_dir(dir.as_char_ptr(), parent.0) });
+        let dir = Dir(unsafe { bindings::nh_debugfs_create_dir(dir.as_ptr(), parent.0) });
         let shown = ptr::from_ref(&*content).cast_mut().cast();
         // SAFETY: The name ends with a NUL, an error for a directory gives no file. The content stays where it is
         // until the directory, and with it the file, is removed, which waits for those who read it.

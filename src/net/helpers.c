@@ -752,9 +752,9 @@ bool nh_traces_bond_event(void)
 	return trace_bond_event_enabled();
 }
 
-void nh_trace_bond_event(const struct net_device *dev, const char *text, size_t len)
+void nh_trace_bond_event(const char *bond, size_t bond_len, const char *text, size_t text_len)
 {
-	trace_bond_event(dev, text, len);
+	trace_bond_event(bond, bond_len, text, text_len);
 }
 
 /* net_namespace.h */

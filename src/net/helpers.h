@@ -150,7 +150,7 @@ int nh_solicited_node_change(struct net_device *dev, const struct in6_addr *addr
 
 /* trace.h */
 bool nh_traces_bond_event(void);
-void nh_trace_bond_event(const struct net_device *dev, const char *text, size_t len);
+void nh_trace_bond_event(const char *bond, size_t bond_len, const char *text, size_t text_len);
 
 /* net_namespace.h */
 unsigned int nh_net_number(const struct net *net);

@@ -21,6 +21,7 @@
 #![allow(clippy::missing_safety_doc)]
 
 mod bindings;
+mod buffer;
 pub mod choices;
 pub mod debugfs;
 pub mod dev_addr;
@@ -43,6 +44,7 @@ mod netpoll;
 pub mod notifier;
 pub mod pernet;
 pub mod poll;
+pub mod printk;
 pub mod procfs;
 pub mod published;
 pub mod rcu;

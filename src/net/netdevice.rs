@@ -10,11 +10,9 @@ use crate::netdev_features::Features;
 use crate::netlink::ExtAck;
 use crate::rcu::Rcu;
 use crate::rtnl::Rtnl;
-use core::fmt;
 use core::ptr;
 use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use kernel::error::{to_result, Result};
-use kernel::str::CStrExt;
 use kernel::types::Opaque;
 
 /// The longest hardware address, in bytes (`MAX_ADDR_LEN`).
@@ -50,6 +48,8 @@ unsafe impl Send for NetDevice {}
 unsafe impl Sync for NetDevice {}
 
 /// The name of an interface at the time when it was read.
+///
+/// The kernel's check of names leaves any byte but white space, `/` and `:`, so this is no text.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Name([u8; IFNAMSIZ]);
 
@@ -66,25 +66,6 @@ impl Name {
     }
 }
 
-impl fmt::Display for Name {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The kernel's check of names leaves any byte but space, '/' and ':'. What is no UTF-8 is shown as Latin-1.
-        for chunk in self.as_bytes().utf8_chunks() {
-            f.write_str(chunk.valid())?;
-            for byte in chunk.invalid() {
-                fmt::Write::write_char(f, char::from(*byte))?;
-            }
-        }
-        Ok(())
-    }
-}
-
-impl kernel::fmt::Display for Name {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
 /// What a device says of its link through ethtool.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct LinkSettings {
@@ -92,17 +73,6 @@ pub struct LinkSettings {
     pub speed: u32,
     /// `DUPLEX_HALF` (0), `DUPLEX_FULL` (1) or `DUPLEX_UNKNOWN` (0xff).
     pub duplex: u8,
-}
-
-/// Levels of [`NetDevice::print`].
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Level {
-    /// `KERN_ERR`
-    Err,
-    /// `KERN_WARNING`
-    Warn,
-    /// `KERN_INFO`
-    Info,
 }
 
 impl NetDevice {
@@ -316,6 +286,20 @@ impl NetDevice {
         state == bindings::netdev_reg_state_NETREG_REGISTERED && !is_queued
     }
 
+    /// Returns what a message adds to the name of a device that is not registered (`netdev_reg_state()`).
+    /// Any context.
+    pub fn registration(&self) -> &'static str {
+        // SAFETY: The device is allocated; a byte that is written under RTNL.
+        let state = unsafe { ptr::read_volatile(&raw const (*self.as_ptr()).reg_state) };
+        match u32::from(state) {
+            bindings::netdev_reg_state_NETREG_UNINITIALIZED => " (uninitialized)",
+            bindings::netdev_reg_state_NETREG_UNREGISTERING => " (unregistering)",
+            bindings::netdev_reg_state_NETREG_UNREGISTERED => " (unregistered)",
+            bindings::netdev_reg_state_NETREG_RELEASED => " (released)",
+            _ => "",
+        }
+    }
+
     /// Returns whether operations of the device run under its instance lock
     /// (`netdev_need_ops_lock()`). Such a device must not be changed from its own link events.
     pub fn needs_ops_lock(&self) -> bool {
@@ -459,26 +443,6 @@ impl NetDevice {
         // SAFETY: The device is allocated; a byte that is written under RTNL.
         unsafe { ptr::read_volatile(&raw const (*self.as_ptr()).lower_level) }
     }
-
-    /// Prints to the kernel log with driver and device names in front. Any context.
-    ///
-    /// Use the macros [`netdev_info!`](crate::netdev_info) and its like.
-    pub fn print(&self, level: Level, args: kernel::fmt::Arguments<'_>) {
-        let print = match level {
-            Level::Err => bindings::netdev_err,
-            Level::Warn => bindings::netdev_warn,
-            Level::Info => bindings::netdev_info,
-        };
-        // SAFETY: The device is allocated; `%pA` prints a `fmt::Arguments`, which is valid for the
-        // call, and the format is NUL-terminated.
-        unsafe {
-            print(
-                self.as_ptr(),
-                c"%pA\n".as_char_ptr(),
-                (&raw const args).cast::<core::ffi::c_void>(),
-            );
-        }
-    }
 }
 
 impl PartialEq for NetDevice {
@@ -512,28 +476,4 @@ impl Default for Stats {
     fn default() -> Self {
         Stats([0; STATS])
     }
-}
-
-/// Prints an informational line about a device: `netdev_info!(dev, "now {}", what)`.
-#[macro_export]
-macro_rules! netdev_info {
-    ($dev:expr, $($arg:tt)+) => {
-        $dev.print($crate::netdevice::Level::Info, ::kernel::prelude::fmt!($($arg)+))
-    };
-}
-
-/// Prints a warning about a device.
-#[macro_export]
-macro_rules! netdev_warn {
-    ($dev:expr, $($arg:tt)+) => {
-        $dev.print($crate::netdevice::Level::Warn, ::kernel::prelude::fmt!($($arg)+))
-    };
-}
-
-/// Prints an error about a device.
-#[macro_export]
-macro_rules! netdev_err {
-    ($dev:expr, $($arg:tt)+) => {
-        $dev.print($crate::netdevice::Level::Err, ::kernel::prelude::fmt!($($arg)+))
-    };
 }

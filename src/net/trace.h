@@ -7,15 +7,14 @@
 #if !defined(NET_HELPERS_TRACE_H) || defined(TRACE_HEADER_MULTI_READ)
 #define NET_HELPERS_TRACE_H
 
-#include <linux/netdevice.h>
 #include <linux/tracepoint.h>
 
 TRACE_EVENT(bond_event,
-	TP_PROTO(const struct net_device *dev, const char *text, size_t len),
-	TP_ARGS(dev, text, len),
+	TP_PROTO(const char *bond, size_t bond_len, const char *text, size_t text_len),
+	TP_ARGS(bond, bond_len, text, text_len),
 	TP_STRUCT__entry(
-		__string(bond, dev->name)
-		__string_len(text, text, len)
+		__string_len(bond, bond, bond_len)
+		__string_len(text, text, text_len)
 	),
 	TP_fast_assign(
 		__assign_str(bond);

@@ -44,13 +44,36 @@ impl IfName {
 
 impl fmt::Display for IfName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_bytes(f, self.as_bytes())
+        fmt::Display::fmt(&Printable(self.as_bytes()), f)
     }
 }
 
 impl fmt::Debug for IfName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_bytes(f, self.as_bytes())
+        fmt::Display::fmt(&Printable(self.as_bytes()), f)
+    }
+}
+
+/// Bytes for a text that people read. Where they are no text, or where they hold control characters,
+/// which could forge a line of the kernel log, what is not printable ASCII comes out as `?`.
+///
+/// Whatever goes into a message, a trace or a history is one of these: a name of a device, since the
+/// kernel lets it have any byte but white space, `/` and `:`, and what a user wrote.
+#[derive(Clone, Copy)]
+pub struct Printable<'a>(pub &'a [u8]);
+
+impl fmt::Display for Printable<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        use fmt::Write;
+        // Those of ASCII and of Latin-1; some terminals obey the latter, too.
+        let is_control = |it| matches!(it, '\0'..='\x1f' | '\x7f'..='\u{9f}');
+        match core::str::from_utf8(self.0) {
+            Ok(text) if !text.chars().any(is_control) => f.write_str(text),
+            _ => self.0.iter().try_for_each(|&byte| {
+                let printable = byte.is_ascii_graphic() || byte == b' ';
+                f.write_char(if printable { char::from(byte) } else { '?' })
+            }),
+        }
     }
 }
 
@@ -62,19 +85,4 @@ pub(crate) fn until(bytes: &[u8], end: u8) -> &[u8] {
 /// White space as the kernel's `isspace()` has it: ASCII's, and the no-break space of Latin-1.
 pub(crate) const fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | 0x09..=0x0d | 0xa0)
-}
-
-/// Writes bytes that need not be text. Where they are not, or where they hold control characters,
-/// which could forge a line of the kernel log, what is not printable ASCII comes out as `?`.
-pub(crate) fn write_bytes(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
-    use fmt::Write;
-    // Those of ASCII and of Latin-1; some terminals obey the latter, too.
-    let is_control = |it| matches!(it, '\0'..='\x1f' | '\x7f'..='\u{9f}');
-    match core::str::from_utf8(bytes) {
-        Ok(text) if !text.chars().any(is_control) => f.write_str(text),
-        _ => bytes.iter().try_for_each(|&byte| {
-            let printable = byte.is_ascii_graphic() || byte == b' ';
-            f.write_char(if printable { char::from(byte) } else { '?' })
-        }),
-    }
 }

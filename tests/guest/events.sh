@@ -137,4 +137,50 @@ test_trace_point() {
 	! grep -q bond_event: $TRACING/trace || fail "it is traced while nobody wants to know"
 }
 
+# What is printed, traced or noted down is made harmless; files, which programs read, have names as they are.
+test_names_with_control_characters() {
+	local bond=$'b\e[7m\x01' slave=$'s\e[31m\x9b' file dir
+	dir=$SYSFS/$bond/bonding
+	# White space, and so a new line, is in no name.
+	fails_with 'not a valid ifname' ip link add $'a\nb' type dummy
+	echo 1 >$TRACING/events/bonding/bond_event/enable
+	echo >$TRACING/trace
+	put +"$bond" $SYSFS/bonding_masters
+	put active-backup "$dir/mode"
+	put 100 "$dir/miimon"
+	ip link add "$slave" type dummy
+	ip link set "$bond" up
+	printf 'p\e[1mq\n' >"$dir/primary"
+	put +"$slave" "$dir/slaves"
+	has_carrier "$bond"
+	is "$(<"$dir/slaves")" "$slave" "slaves in sysfs"
+	is "$(<"$dir/active_slave")" "$slave" "active_slave in sysfs"
+	grep -qxF "Slave Interface: $slave" "/proc/net/bonding/$bond"
+	grep -qxF "Currently Active Slave: $slave" "/proc/net/bonding/$bond"
+	ip link set a0 down
+	fails_with "Invalid argument" put "$slave" "$dir/mode"
+	printf 'x\e[1my\nb7: forged\n' >"$dir/miimon" 2>/dev/null || :
+	fails_with "No such device" put +$'n\e[1m' "$dir/slaves"
+	fails_with "Operation not permitted" put $'s\e[1m:70000' "$dir/queue_id"
+	cp "$DEBUG/bonding/$bond/events" "$WORK/events"
+	put -"$slave" "$dir/slaves"
+	put -"$bond" $SYSFS/bonding_masters
+	ip link del "$slave"
+	echo 0 >$TRACING/events/bonding/bond_event/enable
+	cp $TRACING/trace "$WORK/trace"
+	# As the kernel has it: what reads the log otherwise makes it harmless itself.
+	dmesg --syslog --notime | awk -v mark="$KTAP_MARK" 'found; $0 == mark { found = 1 }' |
+		grep -E '(^|: )b.{0,6}[: (]|bonding:' >"$WORK/log"
+	cat -v "$WORK"/{log,trace,events}
+	for file in log trace events; do
+		LC_ALL=C lacks '[^ -~	]' "$WORK/$file"
+	done
+	grep -qF 'b?[7m?: (slave s?[31m?): ' "$WORK/log"
+	grep -qF 'b?[7m? is being created' "$WORK/log"
+	grep -qF 'bond_event: b?[7m?: s?[31m? joined' "$WORK/trace"
+	grep -qF 's?[31m? is active' "$WORK/events"
+	grep -qF 'interface n?[1m does not exist' "$WORK/log"
+	lacks forged "$WORK/log"
+}
+
 ktap_main "$@"

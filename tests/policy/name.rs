@@ -48,6 +48,9 @@ fn a_name_keeps_its_bytes() {
 
 #[test]
 fn a_name_cannot_forge_a_line_of_the_log() {
+    let printed = |bytes: &[u8]| policy::name::Printable(bytes).to_string();
+    assert_eq!(printed(b"a\nb: c\x1b[31m\0"), "a?b: c?[31m?");
+    assert_eq!(printed(b""), "");
     assert_eq!(IfName::new(b"a\x1bb\x7f").unwrap().to_string(), "a?b?");
     assert_eq!(
         IfName::new("a\u{9b}b".as_bytes()).unwrap().to_string(),

@@ -8,7 +8,7 @@ use core::net::IpAddr;
 use super::{OptionId, TargetError, Values, MAX_TARGETS};
 use crate::errno;
 use crate::mode::Mode;
-use crate::name::write_bytes;
+use crate::name::Printable;
 
 /// The beginning of a text that a user wrote, for a message.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -49,13 +49,13 @@ impl fmt::Write for Excerpt {
 
 impl fmt::Display for Excerpt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_bytes(f, self.as_bytes())
+        fmt::Display::fmt(&Printable(self.as_bytes()), f)
     }
 }
 
 impl fmt::Debug for Excerpt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_bytes(f, self.as_bytes())
+        fmt::Display::fmt(&Printable(self.as_bytes()), f)
     }
 }
 
