@@ -105,6 +105,23 @@ pub(crate) fn set(
     res
 }
 
+/// Returns whether this number is another one than an option of a slave has, if it may be set now.
+pub(crate) fn changes_slave(
+    slave: &SlaveDev,
+    id: OptionId,
+    number: i64,
+    rtnl: &Rtnl,
+) -> core::result::Result<bool, OptionError> {
+    let now = match id {
+        OptionId::Prio => i64::from(slave.data().port().prio),
+        OptionId::QueueId => i64::from(slave.data().queue_id()),
+        _ => i64::try_from(id.desc().default).unwrap_or_default(),
+    };
+    let dev = slave.master();
+    let config = dev.data().config();
+    config.changes_slave(id, now, number, state(dev, rtnl))
+}
+
 /// Sets an option of one slave: `prio` or `queue_id`.
 pub(crate) fn set_slave(
     slave: &SlaveDev,
@@ -113,12 +130,12 @@ pub(crate) fn set_slave(
     rtnl: &Rtnl,
 ) -> core::result::Result<(), Refused> {
     let dev = slave.master();
-    let res = dev
-        .data()
-        .config()
-        .check(id, state(dev, rtnl))
+    let res = changes_slave(slave, id, number, rtnl)
         .map_err(Refused::from)
-        .and_then(|()| {
+        .and_then(|is_new| {
+            if !is_new {
+                return Ok(());
+            }
             let invalid = OptionError {
                 option: id,
                 reason: Reason::InvalidNumber(number as u64),

@@ -253,17 +253,16 @@ impl LinkOps<Bond> for Link {
         extack: Option<&ExtAck>,
         rtnl: &Rtnl,
     ) -> Result {
-        let dev = slave.master();
-        let state = configure::state(dev, rtnl);
-        let config = dev.data().config();
+        let number = |id: OptionId, attr: Attr<'_>| match id.desc().netlink.map(|it| it.kind) {
+            Some(NetlinkKind::S32) => i64::from(attr.number(NumberType::U32) as i32),
+            _ => i64::from(attr.number(NumberType::U16)),
+        };
         // One that may not be set now is set first, to no effect but the message.
-        let refused = given(&SLAVE_ORDER, attrs).find(|(id, _)| config.check(*id, state).is_err());
+        let refused = given(&SLAVE_ORDER, attrs).find(|(id, attr)| {
+            configure::changes_slave(slave, *id, number(*id, *attr), rtnl).is_err()
+        });
         for (id, attr) in refused.into_iter().chain(given(&SLAVE_ORDER, attrs)) {
-            let number = match id.desc().netlink.map(|netlink| netlink.kind) {
-                Some(NetlinkKind::S32) => i64::from(attr.number(NumberType::U32) as i32),
-                _ => i64::from(attr.number(NumberType::U16)),
-            };
-            configure::set_slave(slave, id, number, rtnl)
+            configure::set_slave(slave, id, number(id, attr), rtnl)
                 .map_err(|refused| answer(extack, attr, refused))?;
         }
         Ok(())
@@ -332,8 +331,10 @@ fn read(
             return Ok(Value::arp_targets(attr.nested()))
         }
         NetlinkKind::Nested => return Ok(Value::ns_targets(attr.nested())),
-        NetlinkKind::EthAddr if attr.payload().len() != ETH_ALEN => return Err(EINVAL),
-        NetlinkKind::EthAddr => 0,
+        NetlinkKind::EthAddr => {
+            let address = attr.payload().try_into().map_err(|_| EINVAL)?;
+            return Ok(Ok(Value::Address(address)));
+        }
     };
     Ok(Ok(Value::Number(number.into())))
 }
@@ -377,7 +378,7 @@ fn put(message: &mut Message<'_>, netlink: Netlink, number: u64) -> Result {
     match netlink.kind {
         NetlinkKind::U8 => message.put_u8(netlink.attribute, number as u8),
         NetlinkKind::U16 => message.put_u16(netlink.attribute, number as u16),
-        // A product of two numbers of 31 bits is cut, as in the in-tree driver.
+        // No option takes more than 31 bits.
         _ => message.put_u32(netlink.attribute, number as u32),
     }
 }

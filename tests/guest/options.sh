@@ -101,9 +101,9 @@ transcript_monitor() {
 	list_files $SYSFS/b7/bonding | grep -E 'delay'
 	write miimon 0
 	list_files $SYSFS/b7/bonding | grep -E 'delay'
-	write updelay 0 100
-	write downdelay 0 100
-	write peer_notif_delay 0 100
+	write updelay 100
+	write downdelay 100
+	write peer_notif_delay 100
 	netlink miimon 100 0 50
 	netlink updelay 100 75
 	netlink downdelay 100 20
@@ -129,7 +129,7 @@ transcript_active_backup_options() {
 	netlink resend_igmp 0 3 255 256
 	netlink all_slaves_active 0 1
 	netlink min_links 0 4
-	write packets_per_slave 1 2
+	write packets_per_slave 2
 }
 
 transcript_round_robin_options() {
@@ -187,11 +187,11 @@ transcript_prio() {
 transcript_needs_down_or_empty() {
 	ip link set b7 type bond mode active-backup
 	ip link set b7 up
-	write mode balance-rr active-backup
+	write mode balance-rr
 	write fail_over_mac active none
 	add_slaves
-	write mode balance-rr active-backup
-	write fail_over_mac active none
+	write mode balance-rr
+	write fail_over_mac active
 	write miimon 100
 	write updelay 200
 	write primary_reselect failure
@@ -213,18 +213,14 @@ transcript_defaults_of_other_modes() {
 		write xmit_hash_policy layer2 layer3+4 layer2+3 encap2+3 encap3+4 vlan+srcmac \
 			0 1 2 3 4 5 6 -1 layer3 '' default
 		write lp_interval "${numbers[@]}" 2147483647 2147483648
-		write tlb_dynamic_lb 1
 		write ad_select stable bandwidth count actor_port_prio 0 1 2 3 4 some default
 		netlink xmit_hash_policy layer3+4 vlan+srcmac layer2 layer5
 		netlink lp_interval 5 1 0
 		netlink ad_select count stable 9
-		write packets_per_slave 2 1
+		write packets_per_slave 2
+		[[ $mode != balance-rr ]] || write packets_per_slave 1
 		write primary_reselect better always
 		write queue_id a0:1
-		write lacp_rate slow
-		write lacp_active on
-		write ad_actor_sys_prio 65535
-		write ad_user_port_key 0
 	done
 }
 
@@ -365,6 +361,103 @@ test_options_of_other_modes_are_refused() {
 	fails_with "Permission denied" set_option b7 ad_user_port_key 5
 	refused "not supported in mode" ip link set b7 type bond lacp_rate fast
 	unmoved
+}
+
+# all_values BOND: what `ip -d link` shows, as words for `ip link set BOND type bond`.
+all_values() {
+	link_json "$1" '.linkinfo.info_data | to_entries[] |
+		(.key | sub("^ad_lacp"; "lacp") | sub("^num_peer_notif$"; "num_grat_arp")),
+		(.value | if . == null then "none" elif . == true then "on" elif type == "array" then join(",")
+			else tostring end)'
+}
+
+# write_back BOND [0]: by netlink, in one request and then (it takes its time) one by one, and by sysfs; none of it changes anything. A file
+# that takes commands (slaves, arp_ip_target) shows no value that could be written.
+write_back() {
+	local words place file value
+	snapshot >"$WORK/before"
+	mapfile -t words < <(all_values "$1")
+	((${#words[@]} >= 40)) || fail "only ${#words[@]} words: ${words[*]}"
+	ip link set "$1" type bond "${words[@]}" || fail "ip link set $1 type bond ${words[*]}"
+	# The last first.
+	for ((place = ${#words[@]} - 2; place >= 0 && ${2-1}; place -= 2)); do
+		ip link set "$1" type bond "${words[@]:place:2}" || fail "it was ${words[*]:place:2}"
+	done
+	for file in $(printf '%s\n' "$SYSFS/$1"/bonding/* | sort -r); do
+		value=$(<"$file")
+		[[ -w $file && -n $value && $file != */@(slaves|arp_ip_target|ad_aggregator|ad_num_ports|mii_status) ]] ||
+			continue
+		put "$value" "$file" || fail "$file was $value"
+	done
+	unmoved
+}
+
+# Configurators spell out what they do not want to change, and write back what they have read.
+test_the_value_in_force_is_accepted() {
+	ours_only "refuses it where another value would be refused"
+	local mode
+	ip link del b7
+	for mode in balance-rr active-backup balance-xor broadcast; do
+		ip link add b7 type bond mode $mode miimon 0 updelay 0 downdelay 0 peer_notify_delay 0 use_carrier 1 \
+			arp_interval 0 arp_validate none packets_per_slave 1 primary_reselect always fail_over_mac none \
+			lacp_rate slow lacp_active on tlb_dynamic_lb 1 ad_actor_system 00:00:00:00:00:00 \
+			ad_actor_sys_prio 65535 ad_user_port_key 0
+		write_back b7 0
+		ip link set b7 up
+		add_slaves
+		wait_for 10 "the bond to have carrier" has_carrier b7
+		write_back b7
+		ip link set a0 type bond_slave queue_id 0 prio 0
+		set_option b7 primary ''
+		ip link set b7 type bond arp_interval 60000 arp_ip_target 192.0.2.1,192.0.2.2 ns_ip6_target 2001:db8::1 \
+			arp_validate all
+		write_back b7 0
+		set_option b7 miimon 100
+		set_option b7 updelay 200
+		set_option b7 arp_validate filter
+		write_back b7 0
+		# With it, nothing else.
+		ip link set b7 type bond mode $mode miimon 50 updelay 100 lacp_rate slow arp_interval 0
+		is "$(option b7 miimon) $(option b7 updelay)" "50 100"
+		refused "not supported in mode" ip link set b7 type bond lacp_rate fast
+		unmoved
+		set_option b7 miimon 0
+		set_option b7 updelay 0
+		set_option b7 downdelay 0
+		fails_with "Operation not permitted" set_option b7 updelay 1
+		ip link del b7
+		ip link del a0
+		ip link del b0
+	done
+}
+
+test_the_primary_in_force_moves_nothing() {
+	ours_only "chooses again"
+	ip link set b7 type bond mode active-backup miimon 100 primary_reselect failure
+	add_slaves
+	ip link set b7 up
+	set_option b7 primary a0
+	wait_for 10 "a0 to be active" active b7 a0
+	ip link set b7 type bond active_slave b0
+	set_option b7 primary a0
+	ip link set b7 type bond primary a0 primary_reselect failure
+	active b7 b0
+	set_option b7 primary b0
+	set_option b7 primary a0
+	active b7 a0
+}
+
+# A delay that would be more than its option takes.
+test_a_delay_stays_in_its_range() {
+	ours_only "shows what is left of a product of 32 bits"
+	ip link set b7 type bond miimon 1 updelay 2147483647 peer_notify_delay 300000
+	set_option b7 miimon 70000
+	is "$(option b7 updelay)" 2147410000
+	is "$(option b7 peer_notif_delay)" 280000
+	is "$(link_json b7 .linkinfo.info_data.updelay)" 2147410000
+	write_back b7
+	set_option b7 miimon 1
+	is "$(option b7 updelay)" 2147483647
 }
 
 # The in-tree driver has dropped it; what it does is tested in use_carrier.sh.

@@ -173,6 +173,12 @@ test_unknown_parameter_is_ignored_with_a_warning() {
 	load_warns "unknown parameter 'nonsense' ignored" mode "balance-rr 0" nonsense=1
 }
 
+test_defaults_may_be_spelt_out() {
+	ours_only "wants arp_interval for arp_validate=none"
+	load max_bonds=0 mode=active-backup miimon=0 updelay=0 arp_interval=0 arp_validate=none primary_reselect=always
+	unload
+}
+
 test_modes_that_are_not_built_refuse_the_load() {
 	local mode
 	ours_only "has all modes"

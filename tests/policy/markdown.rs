@@ -23,16 +23,17 @@ Every option of a bond, from the table that the driver itself works with. An opt
 
 *Where* says which of these ways an option has: `p` for a module parameter, `n` for netlink (`ip`),
 `s` for sysfs. What may stand in the way is under *Only*: *down* means that the bond must be down,
-*no slaves* that it must not have any, and a mode that it must be in that mode. A refusal is one
-sentence in the kernel log, and in the answer of `ip`.
+*no slaves* that it must not have any, and a mode that it must be in that mode. None of this stands in the way
+of the value that is in force already, which is always accepted and changes nothing. A refusal is one sentence
+in the kernel log, and in the answer of `ip`.
 ";
 
 const NOT_BUILT: &str = "
 ## Not in this version
 
-These are known by name, and can be read. Setting one is refused with `EACCES`, whatever the value, as the
-kernel's own driver does in the modes that this version has; `lacp_rate` as a module parameter is
-ignored, with a message.
+These are known by name, and can be read. The default is accepted, since tools spell it out; another value is
+refused with `EACCES`, as by the kernel's own driver in the modes that this version has; `lacp_rate` as a
+module parameter is ignored, with a message.
 ";
 
 /// The whole page.

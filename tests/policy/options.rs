@@ -2,7 +2,7 @@
 
 //! Options: their texts, the rules for setting them, and what a refusal says.
 
-use policy::options::{parse, FailOverMac, Notice, NsTargets, Reason, OPTIONS};
+use policy::options::{parse, FailOverMac, Notice, NsTargets, Reason, Request, OPTIONS};
 use policy::{Config, DeviceState, IfName, Mode, OptionError, OptionId, Reselect, Value};
 
 use crate::world::config;
@@ -261,11 +261,101 @@ fn delays_are_multiples_of_miimon() {
         (0, "0\n".into())
     );
     assert_eq!(written(config, OptionId::Miimon, "100").updelay_ms(), 200);
-    // The largest of both still fit.
+    // But not beyond what can be written.
     let config = written(active_backup(), OptionId::Miimon, "1");
     let config = written(config, OptionId::Updelay, "maxval");
-    let config = written(config, OptionId::Miimon, "maxval");
-    assert_eq!(config.updelay_ms(), 2_147_483_647 * 2_147_483_647);
+    let config = written(config, OptionId::PeerNotifDelay, "300000");
+    let longer = written(config, OptionId::Miimon, "70000");
+    assert_eq!(longer.updelay_ms(), 2_147_483_647 / 70_000 * 70_000);
+    assert_eq!(longer.peer_notif_delay_ms(), 280_000);
+    let longest = written(config, OptionId::Miimon, "maxval");
+    assert_eq!(longest.updelay_ms(), 2_147_483_647);
+    assert_eq!(longest.peer_notif_delay_ms(), 0);
+    assert_eq!(written(longest, OptionId::Miimon, "1"), config);
+}
+
+#[test]
+fn the_value_in_force_asks_for_nothing() {
+    let busy = DeviceState {
+        has_slaves: true,
+        is_up: true,
+        has_xdp: true,
+    };
+    let same = |config: Config, id, text: &str| {
+        let (after, effects, _) = config.write(id, text.as_bytes(), busy).unwrap();
+        assert_eq!((after, effects), (config, Default::default()), "{text}");
+    };
+    for text in ["0", "off", "default"] {
+        same(active_backup(), OptionId::Updelay, text);
+    }
+    same(active_backup(), OptionId::PeerNotifDelay, "0");
+    same(active_backup(), OptionId::Mode, "active-backup");
+    same(active_backup(), OptionId::PacketsPerSlave, "1");
+    same(active_backup(), OptionId::LacpRate, "slow");
+    same(active_backup(), OptionId::TlbDynamicLb, "1");
+    same(
+        active_backup(),
+        OptionId::AdActorSystem,
+        "00:00:00:00:00:00",
+    );
+    same(Config::default(), OptionId::Primary, "");
+    same(Config::default(), OptionId::ActiveSlave, "");
+    // A mode that is written again does not forget arp_validate, nor a primary that it is one.
+    let probed = written(active_backup(), OptionId::ArpValidate, "all");
+    same(probed, OptionId::Mode, "1");
+    same(
+        written(probed, OptionId::Primary, "eth0"),
+        OptionId::Primary,
+        "eth0",
+    );
+    // Another value is refused as before.
+    for (config, id, text, errno) in [
+        (active_backup(), OptionId::Updelay, "1", 1),
+        (active_backup(), OptionId::Mode, "0", 39),
+        (active_backup(), OptionId::PacketsPerSlave, "2", 13),
+        (active_backup(), OptionId::LacpRate, "fast", 13),
+        (
+            active_backup(),
+            OptionId::AdActorSystem,
+            "02:00:00:00:00:01",
+            13,
+        ),
+        (Config::default(), OptionId::Primary, "eth0", 13),
+        (Config::default(), OptionId::ActiveSlave, "eth0", 13),
+    ] {
+        assert_eq!(refused(config, id, text, busy).errno(), errno, "{text}");
+    }
+}
+
+#[test]
+fn a_request_may_spell_out_what_it_excludes() {
+    let probed = written(active_backup(), OptionId::ArpValidate, "all");
+    let polled = written(probed, OptionId::Miimon, "100");
+    let number = |number| Value::Number(number);
+    let request = |config, options: &[(OptionId, u64)]| {
+        let mut request = Request::new(config, IDLE);
+        options
+            .iter()
+            .try_for_each(|&(id, it)| request.apply(id, number(it)))
+            .map_err(|error| error.reason)
+    };
+    let (miimon, interval) = (OptionId::Miimon, OptionId::ArpInterval);
+    let validate = OptionId::ArpValidate;
+    assert_eq!(polled.text(validate), Some("all"));
+    assert_eq!(
+        request(polled, &[(miimon, 100), (interval, 0), (validate, 3)]),
+        Ok(())
+    );
+    assert_eq!(request(polled, &[(miimon, 50), (validate, 3)]), Ok(()));
+    let with_miimon = Err(Reason::WithMiimon);
+    assert_eq!(
+        request(polled, &[(miimon, 100), (validate, 1)]),
+        with_miimon
+    );
+    assert_eq!(
+        request(polled, &[(miimon, 100), (interval, 5)]),
+        with_miimon
+    );
 }
 
 #[test]
@@ -279,8 +369,8 @@ fn what_the_bond_is_like_comes_before_what_was_written() {
     assert_eq!(errno(OptionId::Mode, "nonsense", UP), 16);
     assert_eq!(errno(OptionId::Mode, "nonsense", IDLE), 22);
     assert_eq!(errno(OptionId::FailOverMac, "1", ENSLAVED), 39);
-    assert_eq!(errno(OptionId::AdSelect, "stable", UP), 16);
-    assert_eq!(errno(OptionId::LacpRate, "slow", IDLE), 13);
+    assert_eq!(errno(OptionId::AdSelect, "count", UP), 16);
+    assert_eq!(errno(OptionId::LacpRate, "fast", IDLE), 13);
     assert_eq!(errno(OptionId::MaxBonds, "2", IDLE), 1);
     assert_eq!(
         refused(active_backup(), OptionId::PacketsPerSlave, "2", UP).errno(),

@@ -179,6 +179,24 @@ fn bad_texts_refuse_the_load() {
 }
 
 #[test]
+fn defaults_may_be_spelt_out() {
+    let (config, said) = load(RawParams {
+        mode: Some(b"active-backup"),
+        primary_reselect: Some(b"always"),
+        arp_validate: Some(b"none"),
+        arp_all_targets: Some(b"any"),
+        fail_over_mac: Some(b"none"),
+        link_events: Some(b"on"),
+        ..RawParams::default()
+    });
+    assert_eq!(
+        config.unwrap(),
+        Config::default().with_mode(Mode::ActiveBackup)
+    );
+    assert_eq!(said, []);
+}
+
+#[test]
 fn a_mode_that_is_not_built_refuses_the_load() {
     let error = refused(RawParams {
         mode: Some(b"802.3ad"),

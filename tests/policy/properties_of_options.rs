@@ -2,9 +2,9 @@
 
 //! What must hold for options whatever is written to them.
 
-use policy::options::{parse, ArpTargets, ArpValidate, NsTargets, OptionDesc};
+use policy::options::{parse, ArpTargets, NsTargets, OptionDesc, Request};
 use policy::options::{RawParams, Values, OPTIONS};
-use policy::{Config, DeviceState, HwAddr, IfName, Mode, OptionId, Value};
+use policy::{Config, DeviceState, Effects, HwAddr, IfName, Mode, OptionId, Value};
 use proptest::prelude::*;
 
 use crate::cases::cases;
@@ -56,6 +56,8 @@ fn value() -> impl Strategy<Value = Value> {
         any::<u64>().prop_map(Value::Number),
         (0u64..300).prop_map(Value::Number),
         (0u64..3).prop_map(Value::Number),
+        (1u64..1 << 31).prop_map(Value::Number),
+        any::<bool>().prop_map(|some| Value::Address([u8::from(some); 6])),
         any::<i32>().prop_map(Value::Prio),
         (any::<bool>(), any::<u32>()).prop_map(|(add, addr)| Value::Target {
             add,
@@ -82,15 +84,33 @@ fn value() -> impl Strategy<Value = Value> {
     ]
 }
 
+fn mode() -> impl Strategy<Value = Mode> {
+    let modes: Vec<_> = Mode::ALL.into_iter().filter(|it| it.is_built()).collect();
+    proptest::sample::select(modes)
+}
+
+/// The value that an option of a bond has: what `ip -d link` shows, or does not show.
+fn in_force(config: &Config, desc: &OptionDesc) -> Option<Value> {
+    let is_of_mode = !desc.unsupported.contains(config.mode);
+    match desc.id {
+        OptionId::Primary => Some(Value::Name(config.primary)),
+        OptionId::ActiveSlave if !is_of_mode => Some(Value::Name(None)),
+        OptionId::ArpIpTarget => Some(Value::ArpTargets(config.arp_targets)),
+        OptionId::NsIp6Target => Some(Value::NsTargets(config.ns_targets)),
+        OptionId::AdActorSystem => Some(Value::Address([0; 6])),
+        id => config.number(id).map(Value::Number),
+    }
+}
+
+/// The options of a bond in any order.
+fn any_order() -> impl Strategy<Value = Vec<&'static OptionDesc>> {
+    Just(OPTIONS.iter().collect::<Vec<_>>()).prop_shuffle()
+}
+
 /// A bond that has had some options set.
 fn some_config() -> impl Strategy<Value = Config> {
     let writes = proptest::collection::vec((option(), value()), 0..20);
-    (any::<bool>(), writes).prop_map(|(active_backup, writes)| {
-        let mode = if active_backup {
-            Mode::ActiveBackup
-        } else {
-            Mode::RoundRobin
-        };
+    (mode(), writes).prop_map(|(mode, writes)| {
         writes
             .into_iter()
             .fold(config(mode, &[]), |config, (desc, value)| {
@@ -165,11 +185,58 @@ proptest! {
     fn what_may_not_be_set_now_is_refused(
         config in some_config(), desc in option(), value in value(), state in state(),
     ) {
-        let refused = config.apply(desc.id, value, state).is_err();
         let must = desc.unsupported.contains(config.mode)
             || (desc.no_slaves && state.has_slaves)
             || (desc.if_down && state.is_up);
-        prop_assert!(!must || refused, "{}", desc.name);
+        let is_new = in_force(&config, desc) != Some(value) && value != Value::Name(None);
+        let refused = config.apply(desc.id, value, state).is_err();
+        prop_assert!(!must || !is_new || refused, "{}", desc.name);
+    }
+
+    #[test]
+    fn the_value_in_force_asks_for_nothing(
+        config in some_config(), state in state(), order in any_order(),
+    ) {
+        let mut request = Request::new(config, state);
+        for desc in order {
+            let Some(value) = in_force(&config, desc) else {
+                continue;
+            };
+            let nothing = Ok((config, Effects::default()));
+            prop_assert_eq!(config.apply(desc.id, value, state), nothing, "{}", desc.name);
+            prop_assert_eq!(request.apply(desc.id, value), Ok(()), "{}", desc.name);
+            if let Value::Number(number) = value {
+                let text = number.to_string();
+                let written = config.write(desc.id, text.as_bytes(), state);
+                prop_assert_eq!(written.map(|it| (it.0, it.1)), nothing, "{} {}", desc.name, text);
+            }
+        }
+        // And it has changed nothing.
+        prop_assert_eq!(request.config(), config);
+    }
+
+    #[test]
+    fn the_value_in_force_of_a_slave_asks_for_nothing(
+        config in some_config(), desc in option(), state in state(), now in -9i64..9, more in -2i64..3,
+    ) {
+        let res = config.changes_slave(desc.id, now, now + more, state);
+        match more {
+            0 => prop_assert_eq!(res, Ok(false)),
+            _ => prop_assert_eq!(res, config.check(desc.id, state).map(|()| true)),
+        }
+    }
+
+    #[test]
+    fn a_new_bond_takes_its_mode_and_all_defaults_in_any_order(mode in mode(), order in any_order()) {
+        let made = order.into_iter().try_fold(Config::default(), |config, desc| {
+            let value = match desc.id {
+                OptionId::Mode => Some(Value::Number(u64::from(mode.number()))),
+                _ => in_force(&Config::default(), desc),
+            };
+            let state = DeviceState::default();
+            value.map_or(Ok(config), |value| config.apply(desc.id, value, state).map(|it| it.0))
+        });
+        prop_assert_eq!(made, Ok(Config::default().with_mode(mode)));
     }
 
     #[test]
@@ -179,7 +246,7 @@ proptest! {
         if !desc.built {
             if let Ok((after, _)) = config.apply(desc.id, value, state) {
                 prop_assert_eq!(after, config);
-                prop_assert_eq!(value, Value::Number(desc.default));
+                prop_assert_eq!(Some(value), in_force(&config, desc));
             }
         }
         prop_assert!(config.mode.is_built());
@@ -208,13 +275,13 @@ proptest! {
     #[test]
     fn values_stay_in_their_range(config in some_config()) {
         for desc in OPTIONS.iter() {
+            if let Some(number) = config.number(desc.id) {
+                prop_assert!(desc.takes(number), "{} {number}", desc.name);
+            }
             let delay = matches!(
                 desc.id,
                 OptionId::Updelay | OptionId::Downdelay | OptionId::PeerNotifDelay
             );
-            if let Some(number) = config.number(desc.id).filter(|_| !delay) {
-                prop_assert!(desc.takes(number), "{} {number}", desc.name);
-            }
             let miimon = u64::from(config.miimon);
             if delay && miimon > 0 {
                 prop_assert_eq!(config.number(desc.id).unwrap() % miimon, 0);
@@ -223,15 +290,11 @@ proptest! {
     }
 
     #[test]
-    fn what_sysfs_shows_can_be_written_back(config in some_config(), desc in option()) {
+    fn what_sysfs_shows_can_be_written_back(
+        config in some_config(), desc in option(), state in state(),
+    ) {
         let shown = config.show(desc.id).to_string();
-        let state = DeviceState::default();
-        // A delay may have outgrown its range with miimon, and none can be set without.
-        let delay = !desc.takes(config.number(desc.id).unwrap_or_default())
-            || (config.miimon == 0 && is_tied(OptionId::Miimon, desc.id) && desc.name != "miimon");
-        // The same mode is a new one.
-        let forgets = desc.id == OptionId::Mode && config.arp_validate != ArpValidate::NONE;
-        if !shown.is_empty() && !delay && !forgets && config.check(desc.id, state).is_ok() {
+        if !shown.is_empty() {
             let written = config.write(desc.id, shown.as_bytes(), state);
             prop_assert_eq!(written.map(|(after, ..)| after), Ok(config), "{}", shown);
         }
@@ -242,10 +305,15 @@ proptest! {
         config in some_config(), desc in option(), text in text(), state in state(),
     ) {
         let written = config.write(desc.id, &text, state).map(|(config, effects, _)| (config, effects));
-        let steps = config
-            .check(desc.id, state)
-            .and_then(|()| parse(desc.id, &text))
-            .and_then(|value| config.apply(desc.id, value, state));
+        let parsed = parse(desc.id, &text);
+        let steps = if parsed.is_ok() && parsed.ok() == in_force(&config, desc) {
+            Ok((config, Effects::default()))
+        } else {
+            config
+                .check(desc.id, state)
+                .and(parsed)
+                .and_then(|value| config.apply(desc.id, value, state))
+        };
         prop_assert_eq!(written, steps);
     }
 

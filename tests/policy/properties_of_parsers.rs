@@ -146,6 +146,7 @@ proptest! {
                 Value::Number(number) => prop_assert!(desc.takes(number)),
                 Value::Prio(prio) => prop_assert!(text.starts_with(b"-") || prio >= 0),
                 Value::Target { addr, .. } => prop_assert_eq!(addr.octets().len(), 4),
+                Value::Address(_) => prop_assert_eq!(desc.id, OptionId::AdActorSystem),
                 Value::Name(_) | Value::Member { .. } | Value::Queue { .. } => {}
                 Value::ArpTargets(_) | Value::NsTargets(_) => prop_assert!(false, "not from a text"),
             }

@@ -108,23 +108,27 @@ impl Config {
     /// # Errors
     ///
     /// As [`Config::apply`] and [`parse`], in the order of the in-tree driver: what the bond is
-    /// like comes before what was written.
+    /// like comes before what was written, unless that is the value in force.
     pub fn write(
         self,
         id: OptionId,
         text: &[u8],
         state: DeviceState,
     ) -> Result<(Config, Effects, Value), OptionError> {
-        self.check(id, state)?;
-        let value = parse(id, text)?;
+        let parsed = parse(id, text);
+        if !parsed.is_ok_and(|value| self.has(id, value)) {
+            self.check(id, state)?;
+        }
+        let value = parsed?;
         let (config, effects) = self.apply(id, value, state)?;
         Ok((config, effects, value))
     }
 
     /// Sets an option: returns the configuration as it is then, and what there is to do.
     ///
-    /// Of an option that this version does not have, the default is accepted, which changes nothing:
-    /// as long as the mode has the option.
+    /// The value that the option has already ([`Config::has`]) is always accepted, and asks for nothing:
+    /// programs that configure a bond spell out what they do not want to change. So is the default of
+    /// an option that the mode, or this version, does not have.
     ///
     /// # Errors
     ///
@@ -135,6 +139,9 @@ impl Config {
         value: Value,
         state: DeviceState,
     ) -> Result<(Config, Effects), OptionError> {
+        if self.has(id, value) {
+            return Ok((self, Effects::default()));
+        }
         self.check(id, state)?;
         let refuse = |reason| OptionError { option: id, reason };
         let (config, effects) = self.set(id, value).map_err(refuse)?;
@@ -144,7 +151,7 @@ impl Config {
         Ok((config, effects))
     }
 
-    /// Whether an option may be set now, whatever the value.
+    /// Whether an option may be set now, to whatever but the value that it has.
     ///
     /// # Errors
     ///
@@ -163,6 +170,25 @@ impl Config {
             return Ok(());
         };
         Err(OptionError { option: id, reason })
+    }
+
+    /// Whether an option of a slave, which is `now`, may be set to a number. Returns whether that is
+    /// another one: the same asks for nothing, and is always accepted.
+    ///
+    /// # Errors
+    ///
+    /// As [`Config::check`].
+    pub fn changes_slave(
+        &self,
+        id: OptionId,
+        now: i64,
+        number: i64,
+        state: DeviceState,
+    ) -> Result<bool, OptionError> {
+        if now == number {
+            return Ok(false);
+        }
+        self.check(id, state).map(|()| true)
     }
 
     /// The configuration with another mode, and with what the mode needs.
@@ -353,7 +379,7 @@ impl Config {
 pub struct Request {
     config: Config,
     state: DeviceState,
-    /// Whether the request switches `miimon` on.
+    /// Whether the request has `miimon` on.
     polls: bool,
 }
 
@@ -367,6 +393,11 @@ impl Request {
         }
     }
 
+    /// The configuration once all of it is set.
+    pub const fn config(&self) -> Config {
+        self.config
+    }
+
     /// Adds an option. `miimon` has to come before what it excludes.
     ///
     /// # Errors
@@ -374,7 +405,8 @@ impl Request {
     /// As [`Config::apply`], and [`Reason::WithMiimon`] where one option would undo the other.
     pub fn apply(&mut self, id: OptionId, value: Value) -> Result<(), OptionError> {
         let is_on = matches!(value, Value::Number(1..));
-        if is_on && self.polls && matches!(id, OptionId::ArpInterval | OptionId::ArpValidate) {
+        let is_excluded = matches!(id, OptionId::ArpInterval | OptionId::ArpValidate);
+        if is_on && self.polls && is_excluded && !self.config.has(id, value) {
             let reason = Reason::WithMiimon;
             return Err(OptionError { option: id, reason });
         }

@@ -4,7 +4,7 @@
 
 use core::fmt;
 
-use super::{ArpTargets, NsTargets, OptionId, Show};
+use super::{ArpTargets, NsTargets, OptionId, Show, Value, Values};
 use crate::hash::HashPolicy;
 use crate::link::{Delays, Millis};
 use crate::mode::Mode;
@@ -186,17 +186,17 @@ impl Config {
 
     /// `updelay` in milliseconds.
     pub fn updelay_ms(&self) -> Millis {
-        self.intervals_ms(self.updelay)
+        self.intervals_ms(OptionId::Updelay, self.updelay)
     }
 
     /// `downdelay` in milliseconds.
     pub fn downdelay_ms(&self) -> Millis {
-        self.intervals_ms(self.downdelay)
+        self.intervals_ms(OptionId::Downdelay, self.downdelay)
     }
 
     /// `peer_notif_delay` in milliseconds.
     pub fn peer_notif_delay_ms(&self) -> Millis {
-        self.intervals_ms(self.peer_notif_delay)
+        self.intervals_ms(OptionId::PeerNotifDelay, self.peer_notif_delay)
     }
 
     /// The delays of a link.
@@ -271,6 +271,32 @@ impl Config {
         Some(number)
     }
 
+    /// Whether this is the value that an option of the bond has already: what `ip -d link` or sysfs show, or
+    /// would in a mode that has the option. A command (`slaves`, `queue_id`, `+` and `-` of `arp_ip_target`)
+    /// is not, and the active slave is not an option's value.
+    pub fn has(&self, id: OptionId, value: Value) -> bool {
+        match value {
+            Value::Number(number) => self.number(id) == Some(number),
+            Value::Name(name) => match id {
+                OptionId::Primary if self.primary == name => true,
+                // Where the mode has no such slave, it is none.
+                OptionId::Primary | OptionId::ActiveSlave => {
+                    name.is_none() && id.desc().unsupported.contains(self.mode)
+                }
+                _ => false,
+            },
+            Value::ArpTargets(targets) => {
+                id == OptionId::ArpIpTarget && self.arp_targets == targets
+            }
+            Value::NsTargets(targets) => id == OptionId::NsIp6Target && self.ns_targets == targets,
+            // That of the bond.
+            Value::Address(address) => id == OptionId::AdActorSystem && address == [0; 6],
+            Value::Member { .. } | Value::Queue { .. } | Value::Prio(_) | Value::Target { .. } => {
+                false
+            }
+        }
+    }
+
     /// The text of an option whose values have texts: `active-backup`, `on`.
     pub fn text(&self, id: OptionId) -> Option<&'static str> {
         id.desc().text_of(self.number(id)?)
@@ -286,9 +312,15 @@ impl Config {
         }
     }
 
-    fn intervals_ms(&self, intervals: u32) -> Millis {
-        // The product of two numbers of 32 bits fits.
-        u64::from(intervals).saturating_mul(u64::from(self.miimon))
+    /// A delay in milliseconds: a multiple of `miimon`, and a value of its option, also where it would have
+    /// outgrown that with `miimon`.
+    fn intervals_ms(&self, option: OptionId, intervals: u32) -> Millis {
+        let miimon = u64::from(self.miimon);
+        let most = match option.desc().values {
+            Values::Range { max, .. } => max.checked_div(miimon).unwrap_or(0),
+            _ => 0,
+        };
+        u64::from(intervals).min(most).saturating_mul(miimon)
     }
 }
 

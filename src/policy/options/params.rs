@@ -192,7 +192,7 @@ impl Config {
         }
         self.arp_interval = interval;
 
-        if raw.arp_validate.is_some() && interval == 0 {
+        if interval == 0 && asks(OptionId::ArpValidate, raw.arp_validate) {
             return Err(ParamError::ArpValidateAlone);
         }
         if let Some(number) = text(OptionId::ArpValidate, raw.arp_validate)? {
@@ -250,7 +250,7 @@ impl Config {
         warn: &mut dyn FnMut(Warning),
     ) -> Result<(), ParamError> {
         let Some(name) = raw.primary else {
-            if raw.primary_reselect.is_some() {
+            if asks(OptionId::PrimaryReselect, raw.primary_reselect) {
                 warn(Warning::ReselectWithoutPrimary);
             }
             return Ok(());
@@ -290,6 +290,12 @@ fn text(option: OptionId, given: Option<&[u8]>) -> Result<Option<u64>, ParamErro
             given: Excerpt::new(given),
         }),
     }
+}
+
+/// Whether a text parameter is anything but the default of its option, spelt out.
+fn asks(option: OptionId, given: Option<&[u8]>) -> bool {
+    let default = Ok(Value::Number(option.desc().default));
+    given.is_some_and(|given| parse(option, given) != default)
 }
 
 /// A number parameter, reset to the default of its option with a warning if it is out of range.

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! The options that this version of the driver does not have: they can be read. They belong to modes
-//! that it does not have either, so that setting one is refused in every mode of a bond.
+//! that it does not have either, so that in every mode of a bond they keep their defaults, and only
+//! these can be written.
 
 use super::table::{named, netlink, param, sysfs, OFF_ON, OPTION};
 use super::{Modes, NetlinkKind, OptionDesc, OptionId, ParamKind, Scope, Show, Values};

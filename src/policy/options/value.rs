@@ -46,6 +46,8 @@ pub enum Value {
     ArpTargets(ArpTargets),
     /// The IPv6 addresses that are probed, in place of those there were.
     NsTargets(NsTargets),
+    /// A hardware address.
+    Address([u8; 6]),
 }
 
 impl Value {
@@ -104,8 +106,7 @@ fn targets<'a, A: Target + Into<IpAddr>, const LEN: usize>(
 ///
 /// [`Reason::InvalidText`] and, for the options that act on slaves or targets,
 /// [`Reason::NoCommand`], [`Reason::InvalidQueue`], [`Reason::NoInterface`] and
-/// [`Reason::NoAddress`]; [`Reason::NotBuilt`] for hardware addresses, and [`Reason::WrongKind`] for
-/// `ns_ip6_target`, which has no text.
+/// [`Reason::NoAddress`]; [`Reason::WrongKind`] for `ns_ip6_target`, which has no text.
 pub fn parse(id: OptionId, text: &[u8]) -> Result<Value, OptionError> {
     let text = until(until(text, 0), b'\n');
     let desc = id.desc();
@@ -117,7 +118,7 @@ pub fn parse(id: OptionId, text: &[u8]) -> Result<Value, OptionError> {
         Values::Priority => priority(text),
         Values::ArpTargets => target(text),
         Values::NsTargets => Err(Reason::WrongKind),
-        Values::HardwareAddress => Err(Reason::NotBuilt),
+        Values::HardwareAddress => hardware_address(text),
     };
     parsed.map_err(|reason| OptionError { option: id, reason })
 }
@@ -221,6 +222,26 @@ pub(super) fn ipv4(text: &[u8]) -> Option<Ipv4Addr> {
     let mut next = || numbers.next().flatten();
     let octets = [next()?, next()?, next()?, next()?];
     numbers.next().is_none().then(|| Ipv4Addr::from(octets))
+}
+
+/// Reads an address as the kernel's `mac_pton()` does: six bytes of two hexadecimal digits, with colons
+/// between them, whatever follows.
+fn hardware_address(text: &[u8]) -> Result<Value, Reason> {
+    let invalid = Reason::InvalidText(Excerpt::new(text));
+    let digit = |byte: Option<&u8>| char::from(*byte?).to_digit(16);
+    let mut address = [0; 6];
+    let mut text = text.iter();
+    for (place, to) in address.iter_mut().enumerate() {
+        if place > 0 && text.next() != Some(&b':') {
+            return Err(invalid);
+        }
+        let byte = match (digit(text.next()), digit(text.next())) {
+            (Some(high), Some(low)) => high.wrapping_shl(4) | low,
+            _ => return Err(invalid),
+        };
+        *to = u8::try_from(byte).map_err(|_| invalid)?;
+    }
+    Ok(Value::Address(address))
 }
 
 fn queue(text: &[u8]) -> Result<Value, Reason> {
