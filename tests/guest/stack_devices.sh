@@ -12,7 +12,7 @@ BROADCAST=ff:ff:ff:ff:ff:ff
 
 setup() {
 	loaded || modprobe bonding max_bonds=0
-	modprobe -a 8021q macvlan ipvlan bridge
+	modprobe -a 8021q macvlan ipvlan bridge vrf
 }
 
 # start: an active-backup bond of two slaves; a0 is active.
@@ -190,6 +190,57 @@ test_packet_sockets_see_the_bond_or_the_slave() {
 	wait $orig
 	is "$(cat "$WORK/plain")" "b7 02:00:00:00:00:99 88b5" "without PACKET_ORIGDEV"
 	is "$(cat "$WORK/orig")" "a0 02:00:00:00:00:99 88b5" "with PACKET_ORIGDEV"
+}
+
+# start_below DEVICE: the link a0 is the only port of DEVICE, which is a slave beside b0, and the primary.
+start_below() {
+	make_links veth a0 b0
+	ip link set a0 down
+	ip link set a0 master "$1"
+	ip link set a0 up
+	make_bond b7 mode active-backup miimon 100 primary_reselect always
+	enslave b7 "$1" b0
+	set_option b7 primary "$1"
+	wait_for 10 "b0 to be up" mii_status b0 up
+	wait_for 10 "$1 to be active" active b7 "$1"
+	wait_for 10 "the peer to answer" ping_peer
+	(($(<"$SYSFS/$1/statistics/rx_packets") > 0)) || fail "nothing came through $1"
+	cut_link a0
+	wait_for 5 "b0 to be active" active b7 b0
+	wait_for 5 "the peer to answer" ping_peer
+	mend_link a0
+	wait_for 10 "$1 to be active again" active b7 "$1"
+	wait_for 10 "the peer to answer" ping_peer
+	wait_for 10 "the peer to answer by IPv6" ping_peer $PEER6
+}
+
+test_a_bridge_below() {
+	ip link add br1 type bridge forward_delay 0 mcast_snooping 0
+	start_below br1
+}
+
+test_what_is_above_may_not_be_below() {
+	ip link add br1 type bridge
+	ip link add b7 type bond mode active-backup miimon 100
+	ip link set b7 master br1
+	refused "Device or resource busy" ip link set br1 master b7
+	! ours || unmoved
+}
+
+test_a_team_below() {
+	modprobe team
+	ip link add t1 type team
+	python3 "$TOOLS_DIR/team_mode.py" t1 roundrobin
+	start_below t1
+}
+
+# Of masters, those are refused that say of themselves that they are one.
+test_a_vrf_cannot_be_a_slave() {
+	ip link add vrf1 type vrf table 7
+	ip link add b7 type bond mode active-backup miimon 100
+	refused "Device type (master device) cannot be enslaved" ip link set vrf1 master b7
+	refused "Operation not permitted" set_option b7 slaves +vrf1
+	! ours || unmoved
 }
 
 ktap_main "$@"
