@@ -65,6 +65,7 @@ use net::poll;
 use net::rcu::Rcu;
 use net::registration::Registry;
 use net::rtnl::{Rtnl, RtnlCell};
+use net::shared::Bytes;
 use net::skbuff::{Received, SkBuff};
 use net::sock::Socket;
 use net::static_ref::StaticRef;
@@ -261,7 +262,7 @@ impl Master for Bond {
         transmit::next_slave_of(dev, skb, previous, rcu)
     }
 
-    fn frame_lower<'a>(dev: &'a BondDev, frame: &[u8], rcu: &'a Rcu) -> Option<&'a SlaveDev> {
+    fn frame_lower<'a>(dev: &'a BondDev, frame: Bytes<'_>, rcu: &'a Rcu) -> Option<&'a SlaveDev> {
         xdp::slave_of(dev, frame, rcu)
     }
 

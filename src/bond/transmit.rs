@@ -294,8 +294,8 @@ impl Packet for Outgoing<'_> {
     }
 
     #[inline(always)]
-    fn in_place<const N: usize>(&self, at: usize) -> Option<&[u8; N]> {
-        self.1.in_place(at)
+    fn in_one_piece<const N: usize>(&self, at: usize) -> Option<[u8; N]> {
+        self.1.in_one_piece(at)
     }
 
     #[inline(always)]

@@ -12,6 +12,7 @@ use net::netdevice::NetDevice;
 use net::netlink::ExtAck;
 use net::rcu::Rcu;
 use net::rtnl::Rtnl;
+use net::shared::Bytes;
 use net::xdp::{Program, XdpFeatures};
 use policy::hash::{Flow, Packet};
 use policy::Mode;
@@ -23,11 +24,11 @@ const IPPROTO_IGMP: u8 = 2;
 
 /// A frame that no stack has seen.
 #[derive(Clone, Copy)]
-struct Frame<'a>(&'a BondDev, &'a [u8]);
+struct Frame<'a>(&'a BondDev, Bytes<'a>);
 
 impl Packet for Frame<'_> {
     fn bytes<const N: usize>(&self, at: usize) -> Option<[u8; N]> {
-        self.1.get(at..)?.first_chunk().copied()
+        self.1.get(at)
     }
 
     fn protocol(&self) -> u16 {
@@ -63,7 +64,11 @@ impl Packet for Frame<'_> {
 }
 
 /// The slave that a frame leaves through.
-pub(super) fn slave_of<'a>(dev: &'a BondDev, bytes: &[u8], rcu: &'a Rcu) -> Option<&'a SlaveDev> {
+pub(super) fn slave_of<'a>(
+    dev: &'a BondDev,
+    bytes: Bytes<'_>,
+    rcu: &'a Rcu,
+) -> Option<&'a SlaveDev> {
     let frame = Frame(dev, bytes);
     if is_active_backup(dev) {
         transmit::active_backup(dev, rcu)

@@ -10,6 +10,7 @@ use crate::netdevice::{NetDevice, MAX_ADDR_LEN};
 use crate::netlink::ExtAck;
 use crate::notifier::Announce;
 use crate::rtnl::Rtnl;
+use crate::shared;
 use core::ptr;
 use kernel::error::{code::EINVAL, to_result, Result};
 
@@ -46,11 +47,10 @@ pub enum AddrAssign {
 impl NetDevice {
     /// Returns the hardware address.
     pub fn addr(&self, _rtnl: &Rtnl) -> Addr {
-        let mut bytes = [0; MAX_ADDR_LEN];
         let len = self.addr_len().min(MAX_ADDR_LEN);
-        // SAFETY: `dev_addr` points to `MAX_ADDR_LEN` bytes which change under RTNL only; `len` is
-        // not more than either side has.
-        unsafe { ptr::copy_nonoverlapping((*self.as_ptr()).dev_addr, bytes.as_mut_ptr(), len) };
+        // SAFETY: `dev_addr` points to `MAX_ADDR_LEN` bytes. They change under RTNL, but for InfiniBand's
+        // own driver, which takes the address lock only.
+        let bytes = unsafe { shared::read((*self.as_ptr()).dev_addr) };
         Addr {
             bytes,
             len: len as u8,

@@ -21,6 +21,7 @@ use crate::published::{MasterHead, Slot};
 use crate::rcu::Rcu;
 use crate::registration::{Registry, User};
 use crate::rtnl::{Rtnl, RtnlGuard};
+use crate::shared::Bytes;
 use crate::skbuff::{Received, SkBuff};
 use crate::sock::{self, Socket};
 use crate::static_ref::StaticRef;
@@ -98,7 +99,11 @@ pub trait Master: Sized + Send + Sync + 'static {
 
     /// The lower device through which a frame of an XDP program would leave; it begins with its
     /// Ethernet header (`ndo_xdp_get_xmit_slave`).
-    fn frame_lower<'a>(dev: &'a Dev<Self>, frame: &[u8], rcu: &'a Rcu) -> Option<&'a Lower<Self>>;
+    fn frame_lower<'a>(
+        dev: &'a Dev<Self>,
+        frame: Bytes<'_>,
+        rcu: &'a Rcu,
+    ) -> Option<&'a Lower<Self>>;
 
     /// The lower device through which all packets of a socket leave, if it is always the same
     /// (`ndo_sk_get_lower_dev`).

@@ -6,6 +6,7 @@
 
 use crate::bindings;
 use crate::namespace::Net;
+use crate::shared::Bytes;
 use core::mem::{offset_of, MaybeUninit};
 use core::ptr;
 
@@ -88,7 +89,7 @@ pub struct Dissected {
 /// `network_offset`, in host byte order. RCU read side.
 pub fn dissect_frame(
     net: &Net,
-    frame: &[u8],
+    frame: Bytes<'_>,
     protocol: u16,
     network_offset: usize,
 ) -> Option<Dissected> {
@@ -107,13 +108,13 @@ pub fn dissect_frame(
 pub(crate) unsafe fn dissect(
     net: &Net,
     skb: *const bindings::sk_buff,
-    data: &[u8],
+    data: Bytes<'_>,
     protocol: u16,
     network_offset: i32,
 ) -> Option<Dissected> {
     let mut keys = MaybeUninit::<bindings::flow_keys>::zeroed();
     // SAFETY: The dissector's offsets are those of `flow_keys`, and it is only read; data and packet
-    // are valid.
+    // are valid. C may read what changes meanwhile.
     let found = unsafe {
         bindings::__skb_flow_dissect(
             net.as_ptr(),

@@ -53,6 +53,7 @@ pub mod route;
 pub mod rtnetlink;
 pub mod rtnl;
 pub mod seq_file;
+pub mod shared;
 pub mod skbuff;
 pub mod sock;
 pub mod static_ref;

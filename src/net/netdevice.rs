@@ -242,10 +242,10 @@ impl NetDevice {
         unsafe { bindings::nh_change_priv_flags(self.as_ptr(), set, clear) };
     }
 
-    /// Returns the link type (`ARPHRD_*`).
+    /// Returns the link type (`ARPHRD_*`). Any context.
     pub fn link_type(&self) -> u16 {
-        // SAFETY: The device is allocated; only drivers change the type, under RTNL.
-        unsafe { (*self.as_ptr()).type_ }
+        // SAFETY: The device is allocated; an aligned word that may change meanwhile, under RTNL.
+        unsafe { ptr::read_volatile(&raw const (*self.as_ptr()).type_) }
     }
 
     /// Returns the maximum transmission unit in bytes. Any context.
@@ -254,10 +254,10 @@ impl NetDevice {
         self.read_u32(unsafe { &raw const (*self.as_ptr()).mtu })
     }
 
-    /// Returns the length of hardware addresses in bytes.
+    /// Returns the length of hardware addresses in bytes. Any context.
     pub fn addr_len(&self) -> usize {
-        // SAFETY: The device is allocated; changes with the link type only.
-        usize::from(unsafe { (*self.as_ptr()).addr_len })
+        // SAFETY: The device is allocated; a byte that may change meanwhile, with the link type.
+        usize::from(unsafe { ptr::read_volatile(&raw const (*self.as_ptr()).addr_len) })
     }
 
     /// Returns the features in use (`NETIF_F_*`).

@@ -8,6 +8,7 @@ use crate::bindings;
 use crate::flow::{self, Dissected};
 use crate::namespace::Net;
 use crate::netdevice::NetDevice;
+use crate::shared::Bytes;
 use core::marker::PhantomData;
 use core::mem::ManuallyDrop;
 use core::ptr::NonNull;
@@ -225,26 +226,26 @@ impl<'a> View<'a> {
 
     /// Returns the part of the packet that lies in one piece, from its beginning.
     #[inline(always)]
-    fn linear(self) -> &'a [u8] {
+    fn linear(self) -> Bytes<'a> {
         // SAFETY: The packet is valid (type invariant): of its `len` bytes, all but `data_len` lie at
         // `data`.
         unsafe {
             let skb = self.0.as_ref();
-            core::slice::from_raw_parts(skb.data, skb.len.wrapping_sub(skb.data_len) as usize)
+            Bytes::new(skb.data, skb.len.wrapping_sub(skb.data_len) as usize)
         }
     }
 
-    /// Returns `N` bytes at an offset from where the packet begins, if they lie in one piece.
+    /// Copies `N` bytes at an offset from where the packet begins, if they lie in its first piece.
     #[inline(always)]
-    pub fn in_place<const N: usize>(self, at: usize) -> Option<&'a [u8; N]> {
-        self.linear().get(at..)?.first_chunk()
+    pub fn in_one_piece<const N: usize>(self, at: usize) -> Option<[u8; N]> {
+        self.linear().get(at)
     }
 
     /// Copies `N` bytes at an offset from where the packet begins; none if it ends before.
     #[inline(always)]
     pub fn bytes<const N: usize>(self, at: usize) -> Option<[u8; N]> {
-        match self.linear().get(at..).and_then(<[u8]>::first_chunk) {
-            Some(bytes) => Some(*bytes),
+        match self.linear().get(at) {
+            Some(bytes) => Some(bytes),
             // SAFETY: The packet is valid (type invariant).
             None => unsafe { scattered_bytes(self.0, at) },
         }
@@ -267,18 +268,9 @@ impl<'a> View<'a> {
         if self.protocol() != ETH_P_IP {
             return false;
         }
-        let header = self.network_offset();
-        match self
-            .linear()
-            .get(PROTOCOL..)
-            .and_then(|rest| rest.get(header))
-        {
-            Some(protocol) => *protocol == IPPROTO_IGMP,
-            None => header.checked_add(PROTOCOL).is_some_and(|at| {
-                // SAFETY: The packet is valid (type invariant).
-                unsafe { scattered_bytes(self.0, at) == Some([IPPROTO_IGMP]) }
-            }),
-        }
+        self.network_offset()
+            .checked_add(PROTOCOL)
+            .is_some_and(|at| self.bytes(at) == Some([IPPROTO_IGMP]))
     }
 }
 

@@ -12,6 +12,7 @@ use crate::netdevice::NetDevice;
 use crate::netlink::ExtAck;
 use crate::rcu::Rcu;
 use crate::rtnl::Rtnl;
+use crate::shared::Bytes;
 use core::mem::ManuallyDrop;
 use core::ptr::{self, NonNull};
 use core::sync::atomic::Ordering;
@@ -192,7 +193,7 @@ pub(crate) unsafe extern "C" fn ndo_xdp_xmit<T: Master>(
         // SAFETY: `frames` has `count` valid frames, of which this is one; its data are `len` bytes.
         let bytes = unsafe {
             let frame = *frames.add(index);
-            core::slice::from_raw_parts((*frame).data.cast::<u8>(), (*frame).len as usize)
+            Bytes::new((*frame).data.cast::<u8>(), (*frame).len as usize)
         };
         T::frame_lower(dev, bytes, &rcu).map(Lower::dev)
     };
@@ -258,7 +259,7 @@ pub(crate) unsafe extern "C" fn ndo_xdp_get_xmit_slave<T: Master>(
         (
             Dev::<T>::from_raw(dev),
             Rcu::assume(),
-            core::slice::from_raw_parts(data, len),
+            Bytes::new(data, len),
         )
     };
     T::frame_lower(dev, bytes, rcu).map_or(ptr::null_mut(), |lower| lower.dev().as_ptr())

@@ -61,9 +61,9 @@ pub trait Packet: Sized {
     /// The `N` bytes at an offset from the link-layer header; none if the packet ends before.
     fn bytes<const N: usize>(&self, at: usize) -> Option<[u8; N]>;
 
-    /// The same where it lies, if that is in one piece; for [`quick`] only.
+    /// The same, if they lie in one piece; for [`quick`] only.
     #[inline(always)]
-    fn in_place<const N: usize>(&self, _at: usize) -> Option<&[u8; N]> {
+    fn in_one_piece<const N: usize>(&self, _at: usize) -> Option<[u8; N]> {
         None
     }
 
@@ -91,8 +91,8 @@ impl<P: Packet> Packet for &P {
         (**self).bytes(at)
     }
 
-    fn in_place<const N: usize>(&self, at: usize) -> Option<&[u8; N]> {
-        (**self).in_place(at)
+    fn in_one_piece<const N: usize>(&self, at: usize) -> Option<[u8; N]> {
+        (**self).in_one_piece(at)
     }
 
     fn protocol(&self) -> u16 {
@@ -120,16 +120,16 @@ impl<P: Packet> Packet for &P {
     }
 }
 
-/// The hash of a packet of the kinds that most traffic is made of, read where it lies; none for others, for
+/// The hash of a packet of the kinds that most traffic is made of, in one piece; none for others, for
 /// which [`hash`] has it. Where there is one, it is the same.
 #[inline(always)]
 pub fn quick(policy: HashPolicy, packet: impl Packet + Copy) -> Option<u32> {
     match policy {
-        HashPolicy::Layer2 => packet.in_place(0).map(of_frame),
+        HashPolicy::Layer2 => packet.in_one_piece(0).map(of_frame),
         HashPolicy::Layer23 => quick_layer23(packet, quick_ip(packet)?),
         HashPolicy::Layer34 => quick_layer34(packet, quick_ip(packet)?),
         HashPolicy::VlanSrcMac => packet
-            .in_place(0)
+            .in_one_piece(0)
             .map(|frame| of_source(frame, packet.vlan_tag())),
         HashPolicy::Encap23 => quick_layer23(packet, quick_innermost(packet)?),
         HashPolicy::Encap34 => match packet.flow_hash() {
@@ -141,14 +141,14 @@ pub fn quick(policy: HashPolicy, packet: impl Packet + Copy) -> Option<u32> {
 
 #[inline(always)]
 fn quick_layer23(packet: impl Packet + Copy, ip: Ip) -> Option<u32> {
-    let frame = packet.in_place(0)?;
+    let frame = packet.in_one_piece(0)?;
     Some(fold_ends(of_frame(frame), ip.src, ip.dst))
 }
 
 #[inline(always)]
 fn quick_layer34(packet: impl Packet + Copy, ip: Ip) -> Option<u32> {
     let ports = match ip.ports() {
-        Some(at) => u32::from_ne_bytes(*packet.in_place(at)?),
+        Some(at) => u32::from_ne_bytes(packet.in_one_piece(at)?),
         None => 0,
     };
     Some(fold_ends(ports, ip.src, ip.dst) >> 1)
@@ -170,8 +170,8 @@ fn quick_innermost(packet: impl Packet + Copy) -> Option<Ip> {
 fn quick_ip(packet: impl Packet + Copy) -> Option<Ip> {
     let at = packet.network_offset();
     let ip = match packet.protocol() {
-        ETH_P_IP => Ip::v4(packet.in_place(at)?, at)?,
-        ETH_P_IPV6 => Ip::v6(packet.in_place(at)?, at)?,
+        ETH_P_IP => Ip::v4(packet.in_one_piece(at)?, at)?,
+        ETH_P_IPV6 => Ip::v6(packet.in_one_piece(at)?, at)?,
         _ => return None,
     };
     (!ip.is_icmp()).then_some(ip)
@@ -224,28 +224,28 @@ const fn fold_ends(hash: u32, src: u32, dst: u32) -> u32 {
 
 /// 0 for a packet without such a header.
 fn layer2(packet: impl Packet) -> u32 {
-    packet.bytes(0).map_or(0, |frame| of_frame(&frame))
+    packet.bytes(0).map_or(0, of_frame)
 }
 
 /// The last bytes of the hardware addresses, and the protocol.
 #[inline(always)]
-fn of_frame(frame: &[u8; 14]) -> u32 {
-    let &[_, _, _, _, _, dst, _, _, _, _, _, src, p0, p1] = frame;
+fn of_frame(frame: [u8; 14]) -> u32 {
+    let [_, _, _, _, _, dst, _, _, _, _, _, src, p0, p1] = frame;
     u32::from(dst ^ src) ^ u32::from(u16::from_be_bytes([p0, p1]))
 }
 
 fn vlan_srcmac(packet: impl Packet) -> u32 {
     packet
         .bytes(0)
-        .map_or(0, |frame| of_source(&frame, packet.vlan_tag()))
+        .map_or(0, |frame| of_source(frame, packet.vlan_tag()))
 }
 
 /// The halves of the source's hardware address, and the VLAN.
 #[inline(always)]
-fn of_source(frame: &[u8; 14], vlan_tag: u16) -> u32 {
+fn of_source(frame: [u8; 14], vlan_tag: u16) -> u32 {
     /// Of four bytes read at once, the three that count.
     const HALF: u32 = 0x00ff_ffff;
-    let &[_, _, _, _, _, before, a, b, c, d, e, f, _, _] = frame;
+    let [_, _, _, _, _, before, a, b, c, d, e, f, _, _] = frame;
     let vendor = u32::from_be_bytes([before, a, b, c]);
     let device = u32::from_be_bytes([c, d, e, f]);
     u32::from(vlan_tag) ^ ((vendor ^ device) & HALF)
@@ -283,10 +283,10 @@ struct Ip {
 impl Ip {
     /// The header at `at`, of IPv4 (RFC 791, section 3.1).
     #[inline(always)]
-    fn v4(header: &[u8; IPV4_LEN], at: usize) -> Option<Ip> {
+    fn v4(header: [u8; IPV4_LEN], at: usize) -> Option<Ip> {
         /// More fragments follow, or the offset is not 0.
         const FRAGMENT: u16 = 0x3fff;
-        let &[first, _, _, _, _, _, f0, f1, _, protocol, _, _, s0, s1, s2, s3, d0, d1, d2, d3] =
+        let [first, _, _, _, _, _, f0, f1, _, protocol, _, _, s0, s1, s2, s3, d0, d1, d2, d3] =
             header;
         let is_fragment = u16::from_ne_bytes([f0, f1]) & FRAGMENT.to_be() != 0;
         Some(Ip {
@@ -299,7 +299,7 @@ impl Ip {
 
     /// The same of IPv6 (RFC 8200, section 3).
     #[inline(always)]
-    fn v6(header: &[u8; 40], at: usize) -> Option<Ip> {
+    fn v6(header: [u8; 40], at: usize) -> Option<Ip> {
         let (&[_, _, _, _, _, _, next, _], addresses) = header.split_first_chunk()?;
         let (src, dst) = addresses.split_at(16);
         Some(Ip {
@@ -370,8 +370,8 @@ fn icmp(packet: impl Packet + Copy, outer: &Ip, protocol: u8, with_ports: bool) 
 /// The IP header at an offset; its version is that of the outermost one.
 fn ip(packet: impl Packet, at: usize) -> Option<Ip> {
     match packet.protocol() {
-        ETH_P_IP => Ip::v4(&packet.bytes(at)?, at),
-        ETH_P_IPV6 => Ip::v6(&packet.bytes(at)?, at),
+        ETH_P_IP => Ip::v4(packet.bytes(at)?, at),
+        ETH_P_IPV6 => Ip::v6(packet.bytes(at)?, at),
         _ => None,
     }
 }

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# What the shell lets pass without a word, and a reader too: constructions that look like assertions.
+# What the shell or the compiler lets pass without a word, and a reader too: constructions that look like
+# assertions, and references to memory that changes.
 
 . "${BASH_SOURCE[0]%/*}/../ktap.sh"
 cd "${BASH_SOURCE[0]%/*}/../.." || exit 1
@@ -30,6 +31,14 @@ test_no_grep_q_behind_a_pipe() {
 	none '/\|[[:space:]]*(e|f)?grep (-[a-zA-Z]+ )*-[a-zA-Z]*q/ && !/^[[:space:]]*#/ { print FILENAME ":" FNR ":" $0 }
 		behind && /^[[:space:]]*grep (-[a-zA-Z]+ )*-[a-zA-Z]*q/ { print FILENAME ":" FNR ":" $0 }
 		{ behind = /\|[[:space:]]*\\?$/ }'
+}
+
+# User space and clones may write the memory of a packet while it is read: src/net/shared.rs copies it. These files
+# make slices of what nobody else writes: messages, parameters, what a file is given, an address to be set.
+test_no_slice_of_a_packet() {
+	local found
+	found=$(grep -rl 'from_raw_parts' src/net | grep -vE '/(netlink|sysfs|ndo|moduleparam)\.rs$') || :
+	[[ -z $found ]] || fail "slices of memory that others may write: $found"
 }
 
 ktap_main "$@"

@@ -94,11 +94,12 @@ impl Packet for Frame {
     }
 
     // What lies in front of this place is in one piece: properties try all of them.
-    fn in_place<const N: usize>(&self, at: usize) -> Option<&[u8; N]> {
+    fn in_one_piece<const N: usize>(&self, at: usize) -> Option<[u8; N]> {
         self.bytes
             .get(..self.in_one_piece.min(self.bytes.len()))?
             .get(at..)?
             .first_chunk()
+            .copied()
     }
 
     fn protocol(&self) -> u16 {
