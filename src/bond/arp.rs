@@ -3,54 +3,51 @@
 //! The ARP monitor: sends the probes, notes what answers them. `policy::arp` says what that means.
 //!
 //! The probes leave from the work of the bond, which a high-resolution timer starts; it takes RTNL
-//! only when a link has to change. What slaves receive is noted in softirqs, in atomics.
+//! only when a link has to change. What slaves receive is noted in softirqs, in atomics: what is no
+//! news writes nothing, and good news has the work run once in a round of probes, whoever sends what.
 
 use super::message::netdev_warn;
 use super::slave::Key;
-use super::{is_mode, monitor, BondDev, SlaveDev};
-use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicU8};
-use kernel::prelude::*;
+use super::{is_mode, BondDev, SlaveDev};
+use core::num::NonZeroU8;
+use core::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicU8, AtomicUsize};
 use net::neighbour;
 use net::netdevice::NetDevice;
-use net::new_bh_lock;
 use net::published::Slot;
 use net::rcu::{self, Rcu};
 use net::route::{self, Tags};
 use net::rtnl::{Rtnl, RtnlCell};
 use net::skbuff::Received;
-use net::sync::{now_us, BhLock};
+use net::sync::{now_us, tick, Latch, TICK_US};
 use policy::arp::{self, Arp, Discovery, Duty, Micros, Monitor, Receiver, Traffic, Trust, Verdict};
+use policy::arp::{Watch, ETH_P_ARP, ETH_P_IPV6};
 use policy::options::{ArpTargets, ArpValidate, NsTargets, Target, MAX_TARGETS};
-use policy::{Config, LinkState, Mode};
-
-const ETH_P_ARP: u16 = 0x0806;
-const ETH_P_IPV6: u16 = 0x86dd;
+use policy::{Config, Link, LinkState, Mode};
 
 /// The shortest time that the work is put off, in µs.
 const SHORTEST: Micros = 20;
 
 /// What the monitor of a bond keeps.
-#[pin_data]
 pub(super) struct Prober {
     /// When the last round of probes was sent, in µs; 0 before the first.
     round: AtomicU64,
     /// Whether the next round is due at once.
     hurry: AtomicBool,
-    /// `arp_validate`, and how fine times of reception have to be, for the receive path.
-    validate: AtomicU8,
+    /// How fine times of reception have to be, and whether ticks are fine enough, for the receive path.
     resolution: AtomicU64,
+    takes_ticks: AtomicBool,
     /// Whether the user was told of a target without a route.
     told: AtomicBool,
     /// What an answer is, for the receive path.
-    #[pin]
-    rules: BhLock<Rules>,
+    rules: Latch<Rules>,
 }
 
 /// What an answer is.
 #[derive(Clone, Copy)]
 struct Rules {
     monitor: Option<Monitor>,
+    scope: Scope,
     arp_targets: ArpTargets,
     ns_targets: NsTargets,
 }
@@ -59,22 +56,58 @@ impl Rules {
     fn of(config: &Config) -> Self {
         Self {
             monitor: config.arp_monitor(),
+            scope: Scope::of(config),
             arp_targets: config.arp_targets,
             ns_targets: config.ns_targets,
         }
     }
 }
 
+/// Who has to answer.
+#[derive(Clone, Copy)]
+struct Scope {
+    validate: ArpValidate,
+    all_targets: bool,
+    arp_targets: usize,
+    ns_targets: usize,
+}
+
+impl Scope {
+    fn of(config: &Config) -> Self {
+        Self {
+            validate: config.arp_validate,
+            all_targets: config.arp_all_targets,
+            arp_targets: config.arp_targets.len(),
+            ns_targets: config.ns_targets.len(),
+        }
+    }
+
+    /// When a slave was last heard; where all targets must answer, the one that has been silent for longest.
+    fn last_rx(&self, slave: &SlaveDev) -> Micros {
+        let heard = &slave.data().heard;
+        let last_rx = heard.last_rx.load(Relaxed);
+        if !self.all_targets || !self.validate.validates(only_hears(slave)) {
+            return last_rx;
+        }
+        let arp = heard.arp_rx.iter().take(self.arp_targets);
+        let ns = heard.ns_rx.iter().take(self.ns_targets);
+        Iterator::chain(arp, ns)
+            .map(|it| it.load(Relaxed))
+            .min()
+            .unwrap_or(last_rx)
+    }
+}
+
 impl Prober {
-    pub(super) fn new(config: Config) -> impl PinInit<Self> {
-        pin_init!(Self {
+    pub(super) fn new(config: Config) -> Self {
+        Self {
             round: AtomicU64::new(0),
             hurry: AtomicBool::new(false),
-            validate: AtomicU8::new(config.arp_validate.number()),
             resolution: AtomicU64::new(resolution(&config)),
+            takes_ticks: AtomicBool::new(takes_ticks(&config)),
             told: AtomicBool::new(false),
-            rules <- new_bh_lock!(Rules::of(&config), "Prober::rules"),
-        })
+            rules: Latch::new(Rules::of(&config)),
+        }
     }
 }
 
@@ -82,10 +115,23 @@ fn resolution(config: &Config) -> Micros {
     config.arp_monitor().map_or(0, |it| it.resolution())
 }
 
+fn takes_ticks(config: &Config) -> bool {
+    config
+        .arp_monitor()
+        .is_some_and(|it| it.takes_ticks_of(TICK_US))
+}
+
 /// What the monitor keeps of a slave. All times are in µs.
 pub(super) struct Heard {
-    /// Whether what the slave receives is noted.
-    watched: AtomicBool,
+    /// What the monitor looks at: two bits ([`Watch`]) while the slave sends probes, and two while it hears those
+    /// of another.
+    watch: AtomicU8,
+    /// The tick in which something was noted last, if there is nothing more to note in that; or [`NO_TICK`].
+    noted: AtomicUsize,
+    /// From when on what is heard is news; see [`Heard::expect`].
+    news_from: AtomicU64,
+    /// Whether the work was told of news since then.
+    told: AtomicBool,
     last_rx: AtomicU64,
     last_tx: AtomicU64,
     since: AtomicU64,
@@ -99,10 +145,29 @@ pub(super) struct Heard {
     groups: RtnlCell<u16>,
 }
 
+/// What is looked at, not all of it nothing: the bits of [`Heard::watch`].
+#[derive(Clone, Copy)]
+pub(super) struct Watched(NonZeroU8);
+
+impl Watched {
+    /// What is looked at while the slave hears the probes of another, or sends its own.
+    #[inline(always)]
+    fn get(self, hears: bool) -> Watch {
+        let bits = self.0.get();
+        Watch::from_bits(if hears { bits >> 2 } else { bits })
+    }
+}
+
+/// No tick, but for one in many million years.
+const NO_TICK: usize = usize::MAX;
+
 impl Heard {
     pub(super) fn new() -> Self {
         Self {
-            watched: AtomicBool::new(false),
+            watch: AtomicU8::new(0),
+            noted: AtomicUsize::new(NO_TICK),
+            news_from: AtomicU64::new(0),
+            told: AtomicBool::new(false),
             last_rx: AtomicU64::new(0),
             last_tx: AtomicU64::new(0),
             since: AtomicU64::new(0),
@@ -114,18 +179,53 @@ impl Heard {
         }
     }
 
-    /// Whether what the slave receives is noted; for every packet.
+    /// What of the packets that the slave receives is looked at: see [`Heard::ignores`]. For every packet.
     #[inline(always)]
-    pub(super) fn is_watched(&self) -> bool {
-        self.watched.load(Relaxed)
+    pub(super) fn watched(&self) -> Option<Watched> {
+        NonZeroU8::new(self.watch.load(Relaxed)).map(Watched)
+    }
+
+    /// Whether a packet need not be looked at, on a slave that is no backup: it is of no kind that counts, or one
+    /// was noted a moment ago. For every packet.
+    #[inline(always)]
+    pub(super) fn ignores(&self, watched: Watched, packet: Received<'_>) -> bool {
+        self.ignores_for(watched.get(false), packet)
+    }
+
+    #[inline(always)]
+    fn ignores_for(&self, watch: Watch, packet: Received<'_>) -> bool {
+        let next_header = || packet.byte_in_place(Discovery::NEXT_HEADER);
+        watch != Watch::Answers && self.noted.load(Relaxed) == tick()
+            || !watch.wants(packet.protocol(), next_header)
+    }
+
+    fn set_watch(&self, sending: Watch, hearing: Watch) {
+        self.watch
+            .store(sending as u8 | (hearing as u8) << 2, Relaxed);
+    }
+
+    /// What is heard at this time or later is news: it is noted, and told to the work once.
+    fn expect(&self, from: Micros) {
+        self.news_from.fetch_max(from, Relaxed);
+        self.told.store(false, Relaxed);
+        // Last: who receives a packet after this reads what was stored before.
+        self.noted.store(NO_TICK, Release);
     }
 
     /// Judges the slave from now on only.
     fn start(&self) {
-        self.since.store(now_us(), Relaxed);
+        let now = now_us();
+        self.since.store(now, Relaxed);
         self.unanswered.store(0, Relaxed);
         self.unsent.store(0, Relaxed);
+        self.expect(now);
     }
+}
+
+/// A slave's link is in another state, which it leaves when it is heard, if it is not up.
+pub(super) fn link_changed(slave: &SlaveDev, link: Link) {
+    let heard = &slave.data().heard;
+    heard.expect(arp::heard_from(link, heard.since.load(Relaxed)));
 }
 
 /// Whether a slave hears the probes of another. Where all slaves are used each sends its own, and has to hear the
@@ -136,23 +236,20 @@ fn only_hears(slave: &SlaveDev) -> bool {
 
 /// What the monitor knows of the traffic of a slave.
 pub(super) fn traffic(slave: &SlaveDev, config: &Config) -> Traffic {
+    let round = slave.master().data().prober().round.load(Relaxed);
+    traffic_since(slave, config, round)
+}
+
+/// The same as it was before the next round, where the last one was at `round`.
+fn traffic_since(slave: &SlaveDev, config: &Config, round: Micros) -> Traffic {
     let heard = &slave.data().heard;
-    let mut last_rx = heard.last_rx.load(Relaxed);
-    if config.arp_all_targets && config.arp_validate.validates(only_hears(slave)) {
-        let arp = heard.arp_rx.iter().take(config.arp_targets.len());
-        let ns = heard.ns_rx.iter().take(config.ns_targets.len());
-        last_rx = Iterator::chain(arp, ns)
-            .map(|it| it.load(Relaxed))
-            .min()
-            .unwrap_or(last_rx);
-    }
     let traffic = Traffic {
-        last_rx,
+        last_rx: Scope::of(config).last_rx(slave),
         since: heard.since.load(Relaxed),
         unanswered: heard.unanswered.load(Relaxed),
         unsent: heard.unsent.load(Relaxed),
     };
-    traffic.answered(slave.master().data().prober().round.load(Relaxed))
+    traffic.answered(round)
 }
 
 /// A slave has joined, or is being tried.
@@ -183,9 +280,9 @@ pub(super) fn hurry(dev: &BondDev) {
 pub(super) fn options_changed(dev: &BondDev, before: &Config, config: &Config, rtnl: &Rtnl) {
     let bond = dev.data();
     let prober = bond.prober();
-    prober.validate.store(config.arp_validate.number(), Relaxed);
     prober.resolution.store(resolution(config), Relaxed);
-    prober.rules.set(Rules::of(config));
+    prober.takes_ticks.store(takes_ticks(config), Relaxed);
+    prober.rules.set(Rules::of(config), rtnl);
     prober.told.store(false, Relaxed);
     for slave in dev.lowers(rtnl) {
         let heard = &slave.data().heard;
@@ -222,11 +319,15 @@ pub(super) fn admit(dev: &BondDev, slave: &SlaveDev, rtnl: &Rtnl) {
 /// As [`admit`], where the targets of neighbour solicitations were `was`.
 fn admit_after(dev: &BondDev, slave: &SlaveDev, was: &NsTargets, rtnl: &Rtnl) {
     let config = dev.data().config();
-    slave
-        .data()
-        .heard
-        .watched
-        .store(config.is_probed() && dev.is_running(), Relaxed);
+    let watch = |hears| match dev.is_running() {
+        true => Watch::of(&config, hears),
+        false => Watch::Nothing,
+    };
+    let may_hear = config.mode == Mode::ActiveBackup;
+    let heard = &slave.data().heard;
+    heard.set_watch(watch(false), watch(may_hear));
+    // Another kind of packets may count now.
+    heard.expect(0);
     let listens = config.arp_validate != ArpValidate::NONE && only_hears(slave);
     let wanted = if listens {
         config.ns_targets
@@ -238,7 +339,8 @@ fn admit_after(dev: &BondDev, slave: &SlaveDev, was: &NsTargets, rtnl: &Rtnl) {
 
 /// Has nothing of a slave that leaves noted any more.
 pub(super) fn dismiss(slave: &SlaveDev, rtnl: &Rtnl) {
-    slave.data().heard.watched.store(false, Relaxed);
+    let heard = &slave.data().heard;
+    heard.set_watch(Watch::Nothing, Watch::Nothing);
     let was = slave.master().data().config().ns_targets;
     listen_to(slave, &was, &NsTargets::NONE, rtnl);
 }
@@ -279,17 +381,15 @@ fn listen_to(slave: &SlaveDev, was: &NsTargets, wanted: &NsTargets, rtnl: &Rtnl)
 
 /// Notes a packet that a slave has received. Softirq.
 #[cold]
-pub(super) fn note(slave: &SlaveDev, packet: Received<'_>, rcu: &Rcu) {
+pub(super) fn note(slave: &SlaveDev, watched: Watched, packet: Received<'_>, rcu: &Rcu) {
     let dev = slave.master();
-    let bond = dev.data();
-    let prober = bond.prober();
-    let validate =
-        ArpValidate::from_number(prober.validate.load(Relaxed).into()).unwrap_or_default();
-    if !validate.validates(only_hears(slave)) {
-        if !validate.filters() || matches!(packet.protocol(), ETH_P_ARP | ETH_P_IPV6) {
-            heard(dev, slave, None);
-        }
+    let watch = watched.get(only_hears(slave));
+    if slave.data().heard.ignores_for(watch, packet) {
         return;
+    }
+    if watch != Watch::Answers {
+        note_tick(dev, slave);
+        return heard(dev, slave, None);
     }
     if !packet.is_for_us() {
         return;
@@ -305,6 +405,14 @@ pub(super) fn note(slave: &SlaveDev, packet: Received<'_>, rcu: &Rcu) {
     };
     if let Some(time) = answer {
         heard(dev, slave, Some(time));
+    }
+}
+
+/// Has the packets that come in this tick ignored from now on, if ticks are fine enough.
+fn note_tick(dev: &BondDev, slave: &SlaveDev) {
+    if dev.data().prober().takes_ticks.load(Relaxed) {
+        // Before the clock is read: whoever expects news later than that has the next packet looked at.
+        slave.data().heard.noted.swap(tick(), SeqCst);
     }
 }
 
@@ -364,20 +472,30 @@ fn receiver(dev: &BondDev, slave: &SlaveDev, rules: &Rules, rcu: &Rcu) -> Receiv
     }
 }
 
-/// Notes that a slave was heard; `target` is where the time of the target that answered is kept.
+/// Notes that a slave was heard, if that is news; `target` is where the time of the target that answered is kept.
 fn heard(dev: &BondDev, slave: &SlaveDev, target: Option<&AtomicU64>) {
     let heard = &slave.data().heard;
+    let bond = dev.data();
+    let prober = bond.prober();
     let now = now_us();
-    if let Some(target) = target {
-        target.store(now, Relaxed);
-    }
-    let resolution = dev.data().prober().resolution.load(Relaxed);
-    if now.saturating_sub(heard.last_rx.load(Relaxed)) > resolution || target.is_some() {
-        heard.last_rx.store(now, Relaxed);
-        if slave.link() != LinkState::Up as i8 {
-            // Good news need not wait for the next round.
-            monitor::kick(dev);
+    let from = heard.news_from.load(Relaxed);
+    let resolution = prober.resolution.load(Relaxed);
+    let mut is_news = false;
+    for time in target.into_iter().chain([&heard.last_rx]) {
+        if arp::is_news(time.load(Relaxed), from, resolution, now) {
+            time.store(now, Relaxed);
+            is_news = true;
         }
+    }
+    // Good news need not wait for the next round. What is only a part of it can, and so can a link that stays
+    // down whatever is heard.
+    if is_news
+        && slave.link() != LinkState::Up as i8
+        && !heard.told.load(Relaxed)
+        && prober.rules.get().scope.last_rx(slave) >= from
+        && !heard.told.swap(true, Relaxed)
+    {
+        dev.schedule(0);
     }
 }
 
@@ -449,15 +567,19 @@ pub(super) fn round(dev: &BondDev) {
         }
     }
     if due {
+        // What comes from here on answers this round, or a later one.
+        prober.round.store(now, Relaxed);
         for slave in dev.lowers_rcu(&rcu) {
-            let before = traffic(slave, &config);
+            slave.data().heard.expect(now);
+        }
+        for slave in dev.lowers_rcu(&rcu) {
+            let heard = &slave.data().heard;
+            let before = traffic_since(slave, &config, last);
             let sent = sends(slave).then(|| probe(dev, slave, &config, &rcu));
             let after = before.after_round(last, sent);
-            let heard = &slave.data().heard;
             heard.unanswered.store(after.unanswered, Relaxed);
             heard.unsent.store(after.unsent, Relaxed);
         }
-        prober.round.store(now, Relaxed);
         last = now;
     }
 

@@ -128,7 +128,6 @@ pub(crate) struct Bond {
     history: Arc<History>,
     pub(crate) events_file: RtnlCell<Option<EventsFile>>,
     /// What the ARP monitor keeps.
-    #[pin]
     prober: arp::Prober,
     /// Where the backups of an InfiniBand bond are in asking for paths.
     #[pin]
@@ -207,7 +206,7 @@ impl Master for Bond {
                 lists_due: AtomicU64::new(u64::MAX),
                 history: History::new()?,
                 events_file: RtnlCell::new(None),
-                prober <- arp::Prober::new(defaults),
+                prober: arp::Prober::new(defaults),
                 lookups <- new_bh_lock!(Lookups::NONE, "Bond::lookups"),
                 computing_features: RtnlCell::new(false),
                 changing_addrs: RtnlCell::new(false),
@@ -280,8 +279,8 @@ impl Master for Bond {
     }
 
     #[inline(always)]
-    fn takes_all(lower: &SlaveDev) -> bool {
-        receive::takes_all(lower)
+    fn takes(lower: &SlaveDev, packet: Received<'_>) -> bool {
+        receive::takes(lower, packet)
     }
 
     fn receive(lower: &SlaveDev, packet: Received<'_>, rcu: &Rcu) -> Rx {

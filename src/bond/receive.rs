@@ -10,16 +10,21 @@ use net::skbuff::Received;
 use policy::receive::{classify, Receive};
 use policy::Mode;
 
-/// Whether all packets of a slave are the bond's, and the ARP monitor does not want to see them.
+/// Whether a packet is the bond's, and the ARP monitor need not look at it. For every packet.
 #[inline(always)]
-pub(super) fn takes_all(slave: &SlaveDev) -> bool {
-    !slave.data().heard.is_watched() && !slave.is_inactive()
+pub(super) fn takes(slave: &SlaveDev, packet: Received<'_>) -> bool {
+    let heard = &slave.data().heard;
+    match heard.watched() {
+        None => !slave.is_inactive(),
+        Some(watched) => slave.is_plain() && heard.ignores(watched, packet),
+    }
 }
 
-/// Classifies a packet. Softirq; no lock, no allocation, no shared cache line written.
+/// Classifies a packet. Softirq; no lock, no allocation, no shared cache line written, but for what is news to
+/// the ARP monitor.
 pub(super) fn receive(slave: &SlaveDev, packet: Received<'_>, rcu: &Rcu) -> Rx {
-    if slave.data().heard.is_watched() {
-        arp::note(slave, packet, rcu);
+    if let Some(watched) = slave.data().heard.watched() {
+        arp::note(slave, watched, packet, rcu);
     }
     if slave.is_inactive() {
         on_inactive(slave, packet, rcu)

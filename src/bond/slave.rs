@@ -136,7 +136,11 @@ pub(super) fn set_port(slave: &SlaveDev, port: Port, rtnl: &Rtnl) {
     *slave.data().port.lock() = port;
     slave.data().prio.store(port.prio, Ordering::Relaxed);
     slave.data().known.store(known(&port), Ordering::Relaxed);
-    slave.set_link(rtnl, port.link.state as i8);
+    let state = port.link.state as i8;
+    if slave.link() != state {
+        arp::link_changed(slave, port.link);
+        slave.set_link(rtnl, state);
+    }
 }
 
 /// Names a slave to the policy.

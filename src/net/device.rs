@@ -122,11 +122,11 @@ pub trait Master: Sized + Send + Sync + 'static {
         rtnl: &Rtnl,
     ) -> Result;
 
-    /// Whether all packets that arrive on a lower device are the master's ([`Rx::Another`]), without a
-    /// look at them. Softirq, for each packet.
-    fn takes_all(lower: &Lower<Self>) -> bool;
+    /// Whether a packet that arrives on a lower device is the master's ([`Rx::Another`]), and nothing else has
+    /// to be done. Softirq, for each packet.
+    fn takes(lower: &Lower<Self>, packet: Received<'_>) -> bool;
 
-    /// A packet arrived on a lower device that does not take all of them. Softirq.
+    /// A packet arrived on a lower device for which [`Self::takes`] was false. Softirq.
     fn receive(lower: &Lower<Self>, packet: Received<'_>, rcu: &Rcu) -> Rx;
 
     /// Statistics are read (`ndo_get_stats64`). No sleeping.

@@ -191,6 +191,12 @@ impl<T: Master> Lower<T> {
         self.head.is_inactive()
     }
 
+    /// Returns whether it is neither. Any context.
+    #[inline(always)]
+    pub fn is_plain(&self) -> bool {
+        self.head.is_plain()
+    }
+
     /// Publishes both.
     pub fn set_role(&self, _rtnl: &Rtnl, role: Role) {
         self.head.set_bits(role.backup, role.inactive);
@@ -476,7 +482,9 @@ unsafe fn receive<T: Master>(skb: *mut bindings::sk_buff) -> bindings::rx_handle
     // SAFETY: By the caller's promise, the data belong to the handler (`netdev_rx_handler_register()`)
     // and are not freed before the section ends.
     let lower = unsafe { &*(**dev_of(skb)).rx_handler_data.cast::<Lower<T>>() };
-    if T::takes_all(lower) {
+    // SAFETY: By the caller's promise.
+    let packet = unsafe { Received::from_raw(skb) };
+    if T::takes(lower, packet) {
         // SAFETY: The packet is valid.
         unsafe { *dev_of(skb) = lower.master().as_ptr() };
         return bindings::rx_handler_result_RX_HANDLER_ANOTHER;
@@ -485,7 +493,7 @@ unsafe fn receive<T: Master>(skb: *mut bindings::sk_buff) -> bindings::rx_handle
     unsafe { receive_some(lower, skb) }
 }
 
-/// As [`receive`], for a lower device that does not take all packets.
+/// As [`receive`], for a packet that has to be looked at.
 ///
 /// # Safety
 ///

@@ -148,6 +148,11 @@ impl LowerHead {
         self.bits().load(Ordering::Relaxed) & INACTIVE != 0
     }
 
+    #[inline(always)]
+    pub(crate) fn is_plain(&self) -> bool {
+        self.bits().load(Ordering::Relaxed) & (BACKUP | INACTIVE) == 0
+    }
+
     /// Sets the two bits. Callers hold RTNL, so that no change is lost.
     pub(crate) fn set_bits(&self, backup: bool, inactive: bool) {
         let others = self.bits().load(Ordering::Relaxed) & !(BACKUP | INACTIVE);

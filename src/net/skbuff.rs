@@ -329,7 +329,8 @@ impl<'a> Received<'a> {
 
     /// Returns the protocol of the network layer, `ETH_P_*`, in host byte order; that of the inner
     /// tag if there are VLAN tags behind the outermost.
-    pub fn protocol(&self) -> u16 {
+    #[inline(always)]
+    pub fn protocol(self) -> u16 {
         // SAFETY: The packet is valid (type invariant).
         unsafe { protocol_of(self.0) }
     }
@@ -350,6 +351,14 @@ impl<'a> Received<'a> {
             u32::from(kind),
             bindings::PACKET_OTHERHOST | bindings::PACKET_LOOPBACK
         )
+    }
+
+    /// Returns one byte of what the packet holds behind its link-layer header, if it lies in the first piece.
+    #[inline(always)]
+    pub fn byte_in_place(self, at: usize) -> Option<u8> {
+        // INVARIANT: The packet is valid for as long.
+        let [byte] = View(self.0, PhantomData::<&'a SkBuff>).linear().get(at)?;
+        Some(byte)
     }
 
     /// Copies what the packet holds behind its link-layer header, as much as fits (`skb_copy_bits()`).

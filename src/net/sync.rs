@@ -11,9 +11,12 @@
 //! do the same.
 
 use crate::bindings;
+use crate::rtnl::Rtnl;
 use core::cell::UnsafeCell;
+use core::mem::MaybeUninit;
 use core::ops::{Deref, DerefMut};
-use core::ptr::NonNull;
+use core::ptr::{self, NonNull};
+use core::sync::atomic::{fence, AtomicUsize, Ordering};
 use kernel::error::{code::ENOMEM, Result};
 use kernel::prelude::*;
 use kernel::str::CStrExt;
@@ -178,6 +181,80 @@ impl<T: Copy> BhLock<T> {
     }
 }
 
+/// Data that are replaced seldom and may be read at any time, in any context: readers wait for nobody and write
+/// nothing (`seqcount_latch_t`).
+///
+/// There are two copies, of which one is whole at any time.
+pub struct Latch<T> {
+    /// How often a copy was begun to be written; its last bit tells which one is whole meanwhile.
+    sequence: AtomicUsize,
+    copies: [UnsafeCell<T>; 2],
+}
+
+// SAFETY: What is read is copied, and counts only if nobody has written it meanwhile; writers hold RTNL.
+unsafe impl<T: Copy + Send> Sync for Latch<T> {}
+
+impl<T: Copy> Latch<T> {
+    /// How many words a copy has.
+    const WORDS: usize = {
+        assert!(align_of::<T>() == align_of::<Word>() && size_of::<T>() % size_of::<Word>() == 0);
+        size_of::<T>() / size_of::<Word>()
+    };
+
+    /// Makes both copies of `data`.
+    pub fn new(data: T) -> Self {
+        Self {
+            sequence: AtomicUsize::new(0),
+            copies: [UnsafeCell::new(data), UnsafeCell::new(data)],
+        }
+    }
+
+    /// Returns a copy of the data. Any context.
+    pub fn get(&self) -> T {
+        loop {
+            let sequence = self.sequence.load(Ordering::Acquire);
+            let [even, odd] = &self.copies;
+            let from = if sequence & 1 == 0 { even } else { odd };
+            let mut data = MaybeUninit::<T>::uninit();
+            for word in 0..Self::WORDS {
+                // SAFETY: Both are `WORDS` aligned words. The source may be written meanwhile, so that it is read
+                // as memory whose content may change, and as words that need not be initialised.
+                unsafe {
+                    let value = ptr::read_volatile(from.get().cast::<Word>().add(word));
+                    data.as_mut_ptr().cast::<Word>().add(word).write(value);
+                }
+            }
+            fence(Ordering::Acquire);
+            if self.sequence.load(Ordering::Relaxed) == sequence {
+                // SAFETY: Nobody has begun to write this copy since it was known to be whole: a writer counts first.
+                return unsafe { data.assume_init() };
+            }
+        }
+    }
+
+    /// Replaces the data.
+    pub fn set(&self, data: T, _rtnl: &Rtnl) {
+        let from = ptr::from_ref(&data).cast::<Word>();
+        for copy in &self.copies {
+            // Readers leave this copy: the other one is whole. The order is that of `write_seqcount_latch()`.
+            self.sequence.fetch_add(1, Ordering::SeqCst);
+            fence(Ordering::SeqCst);
+            for word in 0..Self::WORDS {
+                // SAFETY: Both are `WORDS` aligned words. RTNL is held, so that nobody else writes; whoever reads
+                // meanwhile does so as in `get`, and finds out.
+                unsafe {
+                    let value = from.add(word).read();
+                    ptr::write_volatile(copy.get().cast::<Word>().add(word), value);
+                }
+            }
+            fence(Ordering::SeqCst);
+        }
+    }
+}
+
+/// A word of memory of which some bytes may be padding.
+type Word = MaybeUninit<usize>;
+
 /// A counter of each CPU's own, so that counting writes no shared cache line.
 pub struct PerCpuCounter(NonNull<u32>);
 
@@ -226,6 +303,17 @@ pub fn now_ms() -> u64 {
 pub fn now_us() -> u64 {
     // SAFETY: No requirement.
     unsafe { bindings::nh_monotonic_us() }
+}
+
+/// How long a [`tick`] takes, in µs.
+pub const TICK_US: u64 = 1_000_000 / bindings::HZ as u64;
+
+/// Returns the number of the timer tick (`jiffies`), for every packet: one read of memory, which is written
+/// once a tick. It wraps. Any context.
+#[inline(always)]
+pub fn tick() -> usize {
+    // SAFETY: The kernel's own counter: an aligned word that C writes as a whole.
+    unsafe { ptr::read_volatile(&raw const bindings::jiffies) as usize }
 }
 
 /// Returns the jiffies since start-up (`get_jiffies_64()`). Any context.

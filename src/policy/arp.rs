@@ -145,13 +145,8 @@ impl Monitor {
                 Verdict::Keep
             };
         }
-        let heard_from = match link.state {
-            LinkState::Back => traffic.since,
-            // What came before the link went down, in the same millisecond, does not count.
-            _ => link.since.saturating_add(1).saturating_mul(1000),
-        };
         let recent = now.saturating_sub(traffic.last_rx) <= self.intervals(3, 2);
-        if traffic.last_rx >= heard_from.max(1) && recent {
+        if traffic.last_rx >= heard_from(link, traffic.since).max(1) && recent {
             Verdict::Up
         } else if link.state == LinkState::Back
             && now >= traffic.since.saturating_add(self.interval)
@@ -211,9 +206,93 @@ impl Monitor {
         self.interval.wrapping_shr(5)
     }
 
+    /// Whether a clock whose ticks are this long is fine enough to tell that there is nothing to note.
+    pub fn takes_ticks_of(&self, tick: Micros) -> bool {
+        tick <= self.interval.wrapping_shr(4)
+    }
+
     fn intervals(&self, numerator: u32, denominator: u32) -> Micros {
         let total = self.interval.saturating_mul(u64::from(numerator));
         total.checked_div(u64::from(denominator)).unwrap_or(total)
+    }
+}
+
+/// From when on a slave whose link is not up has to be heard for it to be up; `since` is that of its [`Traffic`].
+pub fn heard_from(link: Link, since: Micros) -> Micros {
+    match link.state {
+        LinkState::Back => since,
+        // What came before the link went down, in the same millisecond, does not count.
+        _ => link.since.saturating_add(1).saturating_mul(1000),
+    }
+}
+
+/// Whether it is news that a slave, or a target, was heard now, after it was noted at `noted`: it is the
+/// first time since `from`, when something changed or a round of probes was sent, or in `resolution`. What
+/// is no news is not written down: whoever sends many frames has no cache line written more often.
+pub fn is_news(noted: Micros, from: Micros, resolution: Micros, now: Micros) -> bool {
+    noted < from || now.saturating_sub(noted) > resolution
+}
+
+/// ARP (RFC 826), IPv6 (RFC 2464), and the tags of IEEE 802.1Q, as protocols of a packet (`ETH_P_*`).
+pub const ETH_P_ARP: u16 = 0x0806;
+/// See [`ETH_P_ARP`].
+pub const ETH_P_IPV6: u16 = 0x86dd;
+const ETH_P_8021Q: u16 = 0x8100;
+const ETH_P_8021AD: u16 = 0x88a8;
+
+/// What the monitor looks at of the packets that a slave receives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Watch {
+    /// Nothing.
+    Nothing = 0,
+    /// All of them: each shows that the link works.
+    All = 1,
+    /// ARP and IPv6, which show it.
+    Neighbours = 2,
+    /// What may be an answer of a target.
+    Answers = 3,
+}
+
+impl Watch {
+    /// What these options ask for; `hears` tells whether the slave hears the probes of another, and sends none.
+    pub const fn of(config: &Config, hears: bool) -> Watch {
+        if !config.is_probed() {
+            Watch::Nothing
+        } else if config.arp_validate.validates(hears) {
+            Watch::Answers
+        } else if config.arp_validate.filters() {
+            Watch::Neighbours
+        } else {
+            Watch::All
+        }
+    }
+
+    /// The one whose number the last two bits are.
+    #[inline(always)]
+    pub const fn from_bits(bits: u8) -> Watch {
+        match bits & 3 {
+            0 => Watch::Nothing,
+            1 => Watch::All,
+            2 => Watch::Neighbours,
+            _ => Watch::Answers,
+        }
+    }
+
+    /// Whether a packet of this protocol (`ETH_P_*`) may be one to look at. `next_header` is the byte at
+    /// [`Discovery::NEXT_HEADER`] of an IPv6 packet, if it is at hand. For every packet.
+    #[inline(always)]
+    pub fn wants(self, protocol: u16, next_header: impl FnOnce() -> Option<u8>) -> bool {
+        match self {
+            Watch::Nothing => false,
+            Watch::All => true,
+            Watch::Neighbours => matches!(protocol, ETH_P_ARP | ETH_P_IPV6),
+            Watch::Answers => match protocol {
+                ETH_P_IPV6 => matches!(next_header(), None | Some(Discovery::ICMPV6)),
+                ETH_P_ARP | ETH_P_8021Q | ETH_P_8021AD => true,
+                _ => false,
+            },
+        }
     }
 }
 
@@ -318,18 +397,19 @@ pub struct Discovery {
 impl Discovery {
     /// How many bytes of a packet are read.
     pub const LEN: usize = 48;
+    /// Where an IPv6 header says what comes behind it (RFC 8200, section 3).
+    pub const NEXT_HEADER: usize = 6;
+    const ICMPV6: u8 = 58;
 
     /// Reads an IPv6 packet (RFC 8200, RFC 4861; network byte order). None if it is neither a
     /// solicitation nor an advertisement.
     pub fn parse(packet: &[u8]) -> Option<Discovery> {
-        const NEXT_HEADER: usize = 6;
-        const ICMPV6: u8 = 58;
         const SOURCE: usize = 8;
         const DESTINATION: usize = 24;
         const TYPE: usize = 40;
         const SOLICITATION: u8 = 135;
         const ADVERTISEMENT: u8 = 136;
-        let is_icmp = *packet.get(NEXT_HEADER)? == ICMPV6;
+        let is_icmp = *packet.get(Self::NEXT_HEADER)? == Self::ICMPV6;
         if !is_icmp || !matches!(*packet.get(TYPE)?, SOLICITATION | ADVERTISEMENT) {
             return None;
         }
@@ -353,7 +433,7 @@ pub const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
 /// Skips the VLAN tags (IEEE 802.1Q, 9.6) that a packet of this protocol begins with. Returns the
 /// protocol behind them, and where that begins.
 pub fn skip_tags(mut protocol: u16, bytes: &[u8]) -> (u16, usize) {
-    const TAGS: [u16; 2] = [0x8100, 0x88a8];
+    const TAGS: [u16; 2] = [ETH_P_8021Q, ETH_P_8021AD];
     let mut at = 0usize;
     while TAGS.contains(&protocol) {
         let Some(inner) = bytes

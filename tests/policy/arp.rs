@@ -6,7 +6,9 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use policy::arp::{
     skip_tags, solicited_node, Arp, Discovery, Duty, Monitor, Receiver, Traffic, Trust, Verdict,
+    Watch,
 };
+use policy::options::ArpValidate;
 use policy::{Event, Link, LinkState, Mode, OptionId};
 
 use crate::network::{Entry, Network, LATE};
@@ -558,5 +560,48 @@ fn backups_are_not_judged_while_the_active_slave_is_in_doubt() {
     ];
     for active in in_doubt {
         assert_eq!(looked(active), LinkState::Up, "{active:?}");
+    }
+}
+
+#[test]
+fn what_is_looked_at_follows_from_arp_validate_and_the_role() {
+    let watch = |interval, validate: &str, hears| {
+        let mut config = config(Mode::ActiveBackup, &[]);
+        config.arp_interval = interval;
+        config.arp_validate = (0..7)
+            .filter_map(ArpValidate::from_number)
+            .nth(
+                [
+                    "none",
+                    "active",
+                    "backup",
+                    "all",
+                    "filter",
+                    "filter_active",
+                    "filter_backup",
+                ]
+                .iter()
+                .position(|it| *it == validate)
+                .unwrap(),
+            )
+            .unwrap();
+        Watch::of(&config, hears)
+    };
+    use Watch::{All, Answers, Neighbours, Nothing};
+    for (validate, sends, hears) in [
+        ("none", All, All),
+        ("active", Answers, All),
+        ("backup", All, Answers),
+        ("all", Answers, Answers),
+        ("filter", Neighbours, Neighbours),
+        ("filter_active", Answers, Neighbours),
+        ("filter_backup", Neighbours, Answers),
+    ] {
+        assert_eq!(watch(100, validate, false), sends, "{validate}");
+        assert_eq!(watch(100, validate, true), hears, "{validate}");
+        assert_eq!(watch(0, validate, false), Nothing);
+        for it in [sends, hears, Nothing] {
+            assert_eq!(Watch::from_bits(it as u8 | 0xfc), it);
+        }
     }
 }

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use policy::arp::{Duty, Micros, Monitor, Receiver, Traffic, Trust, Verdict};
+use policy::arp::{is_news, Duty, Micros, Monitor, Receiver, Traffic, Trust, Verdict};
 use policy::{Event, LinkState, Mode, Outcome, Ports};
 
 use crate::world::{config, World};
@@ -473,8 +473,8 @@ impl Network {
             return;
         }
         let mut traffic = self.traffic(key);
-        let fresh = self.now - traffic.last_rx > self.monitor.resolution();
-        if !fresh && !self.validate {
+        let resolution = self.monitor.resolution();
+        if !is_news(traffic.last_rx, self.round, resolution, self.now) {
             return;
         }
         traffic.last_rx = self.now;

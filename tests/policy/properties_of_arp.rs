@@ -2,7 +2,10 @@
 
 //! What must hold for the ARP monitor whatever the network does.
 
-use policy::arp::{skip_tags, Arp, Discovery, Duty, Micros, Monitor, Traffic};
+use policy::arp::{
+    is_news, skip_tags, Arp, Discovery, Duty, Micros, Monitor, Traffic, Watch, ETH_P_ARP,
+    ETH_P_IPV6,
+};
 use policy::{Event, Link, LinkState, Mode, Ports};
 use proptest::prelude::*;
 
@@ -279,6 +282,17 @@ fn monitor(mode: Mode, interval: u32, missed_max: u8) -> Monitor {
     config.arp_monitor().unwrap()
 }
 
+fn protocol() -> impl Strategy<Value = u16> {
+    prop_oneof![
+        any::<u16>(),
+        Just(ETH_P_ARP),
+        Just(ETH_P_IPV6),
+        Just(0x0800),
+        Just(0x8100),
+        Just(0x88a8),
+    ]
+}
+
 fn link() -> impl Strategy<Value = Link> {
     let state = prop_oneof![
         Just(LinkState::Up),
@@ -349,6 +363,46 @@ proptest! {
         let (_, at) = skip_tags(0x8100, &bytes);
         prop_assert!(at <= bytes.len());
         prop_assert!(skip_tags(protocol, &bytes).1 <= bytes.len());
+    }
+
+    #[test]
+    fn what_is_not_looked_at_is_no_answer(
+        mut bytes in proptest::collection::vec(any::<u8>(), 0..160), protocol in protocol(), icmp: bool,
+    ) {
+        if let Some(next_header) = bytes.get_mut(Discovery::NEXT_HEADER).filter(|_| icmp) {
+            *next_header = 58;
+        }
+        let next_header = || bytes.get(Discovery::NEXT_HEADER).copied();
+        if !Watch::Answers.wants(protocol, next_header) {
+            let (protocol, at) = skip_tags(protocol, &bytes);
+            prop_assert_ne!(protocol, ETH_P_ARP);
+            prop_assert!(protocol != ETH_P_IPV6 || Discovery::parse(&bytes[at..]).is_none());
+        }
+        // A byte that is not at hand may be anything.
+        prop_assert_eq!(Watch::Answers.wants(ETH_P_IPV6, || None), true);
+        prop_assert_eq!(Watch::Neighbours.wants(protocol, next_header), matches!(protocol, 0x0806 | 0x86dd));
+        prop_assert!(Watch::All.wants(protocol, next_header));
+        prop_assert!(!Watch::Nothing.wants(protocol, next_header));
+    }
+
+    #[test]
+    fn a_flood_is_written_down_as_often_as_the_monitor_has_to_know(
+        interval in 1u32..10_000, mut noted in 0u64..1_000_000, from in 0u64..1_000_000,
+        pauses in proptest::collection::vec(0u64..10_000, 1..400),
+    ) {
+        let resolution = monitor(Mode::ActiveBackup, interval, 2).resolution();
+        let begin = noted.max(from);
+        let (mut now, mut writes) = (begin, 0);
+        for pause in pauses {
+            now += pause;
+            if is_news(noted, from, resolution, now) {
+                noted = now;
+                writes += 1;
+            }
+            prop_assert!(noted >= from, "the first one is news");
+            prop_assert!(now - noted <= resolution);
+        }
+        prop_assert!(writes <= 1 + (now - begin) / (resolution + 1), "{writes}");
     }
 
     #[test]

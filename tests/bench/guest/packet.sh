@@ -4,7 +4,8 @@
 # What a packet costs, in instructions: over a plain device, over the floor (modules/floor.c), over a bond.
 # Each is measured in this guest. ROW is packet/DIRECTION/MODE/BYTES/SLAVES, with "-vlan" if the packets go
 # through a VLAN on top. DIRECTION is tx, by dev_queue_xmit(), as the stack sends, which lets the driver
-# choose a queue; xmit, the driver's transmit function alone; or rx.
+# choose a queue; xmit, the driver's transmit function alone; or rx. MODE ends with ":arp" if the ARP monitor is
+# on, and with ":validate" if only answers count.
 
 . "${BASH_SOURCE[0]%/*}/common.sh"
 
@@ -47,18 +48,28 @@ stack() {
 		ip link set "$2" up
 		;;
 	*)
+		case $1 in
+		# No answer comes, and is expected for longer than this takes.
+		*:arp) options=(mode "${1%:*}" arp_interval 10000 arp_ip_target 198.18.0.2) ;;
+		*:validate) options=(mode "${1%:*}" arp_interval 10000 arp_ip_target 198.18.0.2 arp_validate all) ;;
 		# shellcheck disable=SC2206
-		options=(mode ${1/:/ xmit_hash_policy })
+		*) options=(mode ${1/:/ xmit_hash_policy }) ;;
+		esac
 		ip link add "$2" type bond "${options[@]}"
 		for lower in $lowers; do
 			ip link set "$lower" down
 			ip link set "$lower" master "$2"
 		done
 		ip link set "$2" up
-		[[ $1 != active-backup ]] || ip link set "$2" type bond active_slave "${lowers%% *}"
+		# The in-tree driver's ARP monitor takes an interval to find the first active slave.
+		[[ $1 != active-backup* ]] || wait_for 30 "an active slave" make_active "$2" "${lowers%% *}"
 		;;
 	esac
 	wait_for 10 "carrier of $2" has_carrier "$2"
+}
+
+make_active() {
+	ip link set "$1" type bond active_slave "$2"
 }
 
 unstack() {
@@ -160,10 +171,10 @@ names() {
 
 MAIN="active-backup balance-rr balance-xor:layer2 balance-xor:layer3+4 broadcast"
 OTHER="balance-xor:layer2+3 balance-xor:encap2+3 balance-xor:encap3+4 balance-xor:vlan+srcmac"
-RECEIVE="active-backup balance-rr balance-xor:layer2 broadcast"
+RECEIVE="active-backup active-backup:arp active-backup:validate balance-rr balance-rr:validate balance-xor:layer2 broadcast"
 SLAVES="2 8" SIZES="60 1500" VLANS=("" yes)
 if [[ -n $QUICK ]]; then
-	MAIN="active-backup balance-xor:layer3+4" OTHER="" RECEIVE=active-backup
+	MAIN="active-backup balance-xor:layer3+4" OTHER="" RECEIVE="active-backup active-backup:arp active-backup:validate"
 	SLAVES=2 SIZES=60 VLANS=("")
 fi
 

@@ -1,0 +1,203 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# guest: --icount
+# timeout: 1200
+#
+# What any host of the network can make a bond do by sending frames, as many as it likes. The ARP monitor looks
+# at what comes in: no frame may have its work run, and RTNL taken, more often than there is something new, nor
+# have a cache line written that all CPUs share.
+
+. "${BASH_SOURCE[0]%/*}/failover/silence.sh"
+
+TRACING=/sys/kernel/tracing
+THEIRS=02:00:00:00:00:99
+BROADCAST=ff:ff:ff:ff:ff:ff
+# In ms; the intervals that are counted.
+INTERVAL=500 INTERVALS=4
+DEAD4=192.0.2.99 DEAD6=2001:db8::99
+
+setup() {
+	loaded || modprobe bonding max_bonds=0
+	mountpoint -q $TRACING || mount -t tracefs tracefs $TRACING
+	modprobe tun
+	build frame
+}
+
+# -- frames ------------------------------------------------------------------------------------
+
+hex4() {
+	# shellcheck disable=SC2046
+	printf '%02x%02x%02x%02x' $(tr . ' ' <<<"$1")
+}
+
+# arp OPERATION SENDER TARGET: an ARP packet of that host.
+arp() {
+	echo "000108000604000$1${THEIRS//:/}$(hex4 "$2")000000000000$(hex4 "$3")"
+}
+
+# hex6 LAST: 2001:db8::LAST
+hex6() {
+	printf '20010db80000000000000000%08x' "0x$1"
+}
+
+# discovery TYPE SOURCE DESTINATION: a neighbour solicitation or advertisement; the addresses as hex6 takes them.
+discovery() {
+	echo "6000000000203aff$(hex6 "$2")$(hex6 "$3")$(printf %02x "$1")00000000000000"
+}
+
+received_more_than() {
+	(($(cat "$SYSFS/$1/statistics/rx_packets") > $2))
+}
+
+# under_flood SLAVE COMMAND...: when frames come in on the slave, which the caller has somebody send, one a millisecond
+# for a second or more. The program that sends them may take the host a while to fetch.
+under_flood() {
+	local slave=$1 before
+	wait_for 20 "the flood to arrive" received_more_than "$1" $(($(cat "$SYSFS/$1/statistics/rx_packets") + 50))
+	before=$(cat "$SYSFS/$1/statistics/rx_packets")
+	shift
+	"$@"
+	received_more_than "$slave" $((before + 500)) || fail "the flood has dried up"
+}
+
+# while_pouring TYPE CONTENT COMMAND...: while that frame comes in on all slaves every millisecond.
+while_pouring() {
+	local pid
+	in_peer /tmp/tools/frame pour br0 $BROADCAST $THEIRS "$1" 1 "$2" &
+	pid=$!
+	under_flood a0 "${@:3}"
+	kill $pid
+	wait $pid || :
+}
+
+# -- what is counted ------------------------------------------------------------------------------
+
+# runs: how often the work of the driver runs in INTERVALS; sets count.
+runs() {
+	put 1 $TRACING/events/workqueue/workqueue_execute_start/enable
+	: >$TRACING/trace
+	pause $((INTERVAL * INTERVALS / 1000))
+	put 0 $TRACING/events/workqueue/workqueue_execute_start/enable
+	count=$(grep -c '\[bonding\]' $TRACING/trace) || :
+}
+
+# calls FUNCTION COMMAND...: how often a function of the driver is called while the command runs; sets count.
+calls() {
+	put "p:floods $1" $TRACING/kprobe_events
+	put 1 $TRACING/events/kprobes/floods/enable
+	"${@:2}"
+	put 0 $TRACING/events/kprobes/floods/enable
+	count=$(awk '$1 == "floods" { print $2 }' $TRACING/kprobe_profile)
+	: >$TRACING/kprobe_events
+}
+
+# wakes_once TYPE CONTENT: that frame has the work run once in an interval more, on each of two slaves.
+wakes_once() {
+	local quiet
+	runs
+	quiet=$count
+	while_pouring "$1" "$2" runs
+	echo "the work ran $count times, $quiet times without the flood"
+	((count <= quiet + 2 * INTERVALS)) || fail "a flood has the work run $count times, instead of $quiet"
+}
+
+# -- what has the work run ------------------------------------------------------------------------
+
+both_failed() {
+	(($(failures a0) > 0 && $(failures b0) > 0))
+}
+
+# start_half_dead OPTION...: two targets, of which one answers, so that no link is up.
+start_half_dead() {
+	make_links veth a0 b0
+	make_bond b7 mode balance-rr arp_interval $INTERVAL arp_validate all "$@"
+	enslave b7 a0 b0
+	wait_for 20 "a0 to be up" mii_status a0 up
+	set_option b7 arp_all_targets all
+	wait_for 60 "both slaves to be down, since one target is missing" both_failed
+}
+
+test_answers_of_one_of_two_targets() {
+	ours_only "has other functions"
+	start_half_dead arp_ip_target $PEER4,$DEAD4
+	wakes_once 0806 "$(arp 2 $PEER4 $OUR4)"
+}
+
+test_advertisements_of_one_of_two_targets() {
+	ours_only "has other functions"
+	start_half_dead ns_ip6_target $PEER6,$DEAD6
+	wakes_once 86dd "$(discovery 136 2 1)"
+}
+
+# It is tried again and again.
+test_answers_to_the_only_slave() {
+	ours_only "has other functions"
+	make_links veth a0
+	make_bond b7 mode active-backup arp_interval $INTERVAL arp_validate all arp_ip_target $PEER4,$DEAD4
+	enslave b7 a0
+	wait_for 20 "a0 to be up" mii_status a0 up
+	set_option b7 arp_all_targets all
+	wait_for 60 "a0 to be down, since one target is missing" no_carrier b7
+	wakes_once 0806 "$(arp 2 $PEER4 $OUR4)"
+}
+
+# What is no answer does not even count once.
+test_other_frames_where_answers_are_validated() {
+	ours_only "has other functions"
+	start_half_dead arp_ip_target $PEER4,$DEAD4
+	local quiet content
+	runs
+	quiet=$count
+	for content in "$(arp 2 192.0.2.77 $OUR4)" "$(arp 1 192.0.2.77 $OUR4)" "$(arp 2 $PEER4 192.0.2.77)"; do
+		while_pouring 0806 "$content" runs
+		echo "the work ran $count times, $quiet times without the flood"
+		((count <= quiet + 2)) || fail "a flood has the work run $count times, instead of $quiet"
+	done
+}
+
+# Frames arrive on a device without carrier: its link stays down, whatever is heard.
+test_frames_without_a_carrier() {
+	ours_only "has other functions"
+	make_bond b7 mode active-backup arp_interval $INTERVAL arp_ip_target $PEER4
+	/tmp/tools/frame write t0 $BROADCAST $THEIRS 0800 1 &
+	local pid=$! flooded
+	wait_for 10 "t0 to have been made" exists t0
+	enslave b7 t0
+	is "$(slave_attribute t0 mii_status)" down "link of t0"
+	under_flood t0 runs
+	flooded=$count
+	is "$(slave_attribute t0 mii_status)" down "link of t0"
+	kill -STOP $pid
+	runs
+	kill -KILL $pid
+	echo "the work ran $flooded times, $count times without the flood"
+	((flooded <= count + INTERVALS + 1)) || fail "a flood has the work run $flooded times, instead of $count"
+}
+
+# -- what writes a cache line of all CPUs ------------------------------------------------------------
+
+# With thousands of frames a lock is taken no more often than without.
+test_no_frame_takes_a_lock() {
+	ours_only "has other functions"
+	start arp_interval $INTERVAL arp_validate all arp_ip_target $PEER4
+	local type
+	for content in "0806 $(arp 2 $PEER4 $OUR4)" "0806 $(arp 2 192.0.2.77 $OUR4)" \
+		"86dd $(discovery 136 2 1)" "0800 45"; do
+		# shellcheck disable=SC2086
+		while_pouring $content calls nh_spin_lock_bh pause 1
+		echo "${content%% *}: $count locks"
+		((count <= 10)) || fail "a thousand frames of type ${content%% *} take a lock $count times"
+	done
+}
+
+# Where any packet counts, the clock is read once a tick at most, of which there are 250 in a second.
+test_not_every_packet_reads_the_clock() {
+	ours_only "has other functions"
+	start arp_interval $INTERVAL arp_ip_target $PEER4
+	local ticks
+	while_pouring 0800 45 calls nh_monotonic_us pause 1
+	echo "the clock is read $count times"
+	((count <= 2 * 300)) || fail "two slaves that receive 1000 packets read the clock $count times"
+}
+
+ktap_main "$@"
