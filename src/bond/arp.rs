@@ -12,6 +12,7 @@ use super::{is_mode, BondDev, SlaveDev};
 use core::num::NonZeroU8;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicU8, AtomicUsize};
+use net::link_type::Broadcast;
 use net::neighbour;
 use net::netdevice::NetDevice;
 use net::published::Slot;
@@ -140,9 +141,16 @@ pub(super) struct Heard {
     /// When each target answered last, in the order of the options.
     arp_rx: [AtomicU64; MAX_TARGETS],
     ns_rx: [AtomicU64; MAX_TARGETS],
-    /// The targets whose solicited-node groups the slave listens to as a backup: a bit for each place in
-    /// the option.
-    groups: RtnlCell<u16>,
+    groups: RtnlCell<Groups>,
+}
+
+/// The solicited-node groups that a slave listens to as a backup.
+#[derive(Clone, Copy)]
+struct Groups {
+    /// Those of these targets: a bit for each place in the option.
+    targets: u16,
+    /// The broadcast address that the link had when they were joined.
+    link: Broadcast,
 }
 
 /// What is looked at, not all of it nothing: the bits of [`Heard::watch`].
@@ -175,7 +183,10 @@ impl Heard {
             unsent: AtomicU32::new(0),
             arp_rx: [const { AtomicU64::new(0) }; MAX_TARGETS],
             ns_rx: [const { AtomicU64::new(0) }; MAX_TARGETS],
-            groups: RtnlCell::new(0),
+            groups: RtnlCell::new(Groups {
+                targets: 0,
+                link: Broadcast::NONE,
+            }),
         }
     }
 
@@ -354,29 +365,34 @@ fn listen_to(slave: &SlaveDev, was: &NsTargets, wanted: &NsTargets, rtnl: &Rtnl)
 
     let groups = &slave.data().heard.groups;
     let joined = groups.get(rtnl);
-    if joined == 0 && wanted.is_empty() {
+    if joined.targets == 0 && wanted.is_empty() {
         return;
     }
     let device = slave.dev();
+    // In another partition of InfiniBand they are other groups.
+    let link = device.broadcast(rtnl);
+    let moved = link != joined.link;
     let mine = || {
         was.iter()
             .zip(bits())
-            .filter_map(|(addr, bit)| (joined & bit != 0).then_some(addr))
+            .filter_map(|(addr, bit)| (joined.targets & bit != 0).then_some(addr))
     };
     for addr in mine() {
-        if wanted.position(addr).is_none() {
+        if moved || wanted.position(addr).is_none() {
             // It was joined; a device that has forgotten it is as good.
-            let _ = device.leave_solicited_node(rtnl, addr);
+            let _ = device.leave_solicited_node(rtnl, addr, &joined.link);
         }
     }
-    let listens =
-        |addr| mine().any(|it| it == addr) || device.join_solicited_node(rtnl, addr).is_ok();
-    let joined = wanted
+    let listens = |addr| {
+        !moved && mine().any(|it| it == addr)
+            || device.join_solicited_node(rtnl, addr, &link).is_ok()
+    };
+    let targets = wanted
         .iter()
         .zip(bits())
         .filter(|(addr, _)| listens(*addr))
-        .fold(0, |joined, (_, bit)| joined | bit);
-    groups.set(rtnl, joined);
+        .fold(0, |targets, (_, bit)| targets | bit);
+    groups.set(rtnl, Groups { targets, link });
 }
 
 /// Notes a packet that a slave has received. Softirq.

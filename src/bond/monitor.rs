@@ -315,6 +315,8 @@ fn slave_event(dev: &BondDev, slave: &SlaveDev, event: notifier::Event, rtnl: &R
                 let active = dev.slot(rtnl, Slot::Active).map(Key);
                 let is_active = active == Some(Key(slave));
                 link_type::partition_seen(dev, slave.dev(), is_active, rtnl);
+                // The groups of the targets are others in another partition.
+                arp::admit(dev, slave, rtnl);
             }
         }
         ChangeName => renamed(dev, slave, rtnl),

@@ -671,15 +671,29 @@ void nh_vlan_put_tag(struct sk_buff *skb, u16 proto, u16 vid)
 	__vlan_hwaccel_put_tag(skb, htons(proto), vid);
 }
 
-/* Has @dev hear, or hear no more, what is sent to the solicited-node group of @addr. */
-int nh_solicited_node_change(struct net_device *dev, const struct in6_addr *addr, bool join)
+/* As ndisc_mc_map(), but with the broadcast address that the link has or had, of which some types take a part. */
+static int mc_map(const struct in6_addr *group, u8 *group_addr, struct net_device *dev, const u8 *broadcast)
+{
+	switch (dev->type) {
+	case ARPHRD_INFINIBAND:
+		ipv6_ib_mc_map(group, broadcast, group_addr);
+		return 0;
+	case ARPHRD_IPGRE:
+		return ipv6_ipgre_mc_map(group, broadcast, group_addr);
+	}
+	return ndisc_mc_map(group, group_addr, dev, 0);
+}
+
+/* Has @dev hear, or hear no more, what is sent to the solicited-node group of @addr on a link with this @broadcast. */
+int nh_solicited_node_change(struct net_device *dev, const struct in6_addr *addr, const u8 *broadcast,
+			     bool join)
 {
 	u8 group_addr[MAX_ADDR_LEN];
 	struct in6_addr group;
 	int err;
 
 	addrconf_addr_solict_mult(addr, &group);
-	err = ndisc_mc_map(&group, group_addr, dev, 0);
+	err = mc_map(&group, group_addr, dev, broadcast);
 	if (err)
 		return err;
 	return join ? dev_mc_add(dev, group_addr) : dev_mc_del(dev, group_addr);

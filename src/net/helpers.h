@@ -146,7 +146,8 @@ struct sk_buff *nh_ndisc_solicitation(struct net_device *dev, const struct in6_a
 				      const struct in6_addr *saddr);
 struct sk_buff *nh_vlan_insert_tag(struct sk_buff *skb, u16 proto, u16 vid);
 void nh_vlan_put_tag(struct sk_buff *skb, u16 proto, u16 vid);
-int nh_solicited_node_change(struct net_device *dev, const struct in6_addr *addr, bool join);
+int nh_solicited_node_change(struct net_device *dev, const struct in6_addr *addr, const u8 *broadcast,
+			     bool join);
 
 /* trace.h */
 bool nh_traces_bond_event(void);

@@ -8,6 +8,7 @@ use crate::bindings;
 use crate::device::{Dev, Master};
 use crate::netdevice::{NetDevice, ARPHRD_ETHER, MAX_ADDR_LEN};
 use crate::rtnl::Rtnl;
+use crate::shared;
 use core::ptr;
 
 /// Where the partition is in an InfiniBand broadcast address (RFC 4391, 4).
@@ -26,6 +27,20 @@ const KEPT: u32 = bindings::net_device_flags_IFF_SLAVE
     | bindings::net_device_flags_IFF_PROMISC
     | bindings::net_device_flags_IFF_ALLMULTI;
 
+/// The broadcast address of a link at the time when it was read. Addresses of groups may depend on it: in those of
+/// InfiniBand is the partition (RFC 4391, 4), in those of GRE the other end of the tunnel.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Broadcast([u8; MAX_ADDR_LEN]);
+
+impl Broadcast {
+    /// None yet.
+    pub const NONE: Broadcast = Broadcast([0; MAX_ADDR_LEN]);
+
+    pub(crate) fn as_bytes(&self) -> &[u8; MAX_ADDR_LEN] {
+        &self.0
+    }
+}
+
 /// What a device is as a link: type, lengths, broadcast address, header, ends.
 pub struct LinkLayer {
     kind: u16,
@@ -35,7 +50,7 @@ pub struct LinkLayer {
     min_header_len: u8,
     needed_headroom: u16,
     addr_len: u8,
-    broadcast: [u8; MAX_ADDR_LEN],
+    broadcast: Broadcast,
 }
 
 impl LinkLayer {
@@ -47,8 +62,9 @@ impl LinkLayer {
 
 impl NetDevice {
     /// Returns what the device is as a link.
-    pub fn link_layer(&self, _rtnl: &Rtnl) -> LinkLayer {
+    pub fn link_layer(&self, rtnl: &Rtnl) -> LinkLayer {
         let dev = self.as_ptr();
+        let broadcast = self.broadcast(rtnl);
         // SAFETY: The device is allocated, and RTNL protects these fields.
         unsafe {
             LinkLayer {
@@ -59,7 +75,7 @@ impl NetDevice {
                 min_header_len: (*dev).min_header_len,
                 needed_headroom: (*dev).needed_headroom,
                 addr_len: (*dev).addr_len,
-                broadcast: (*dev).broadcast,
+                broadcast,
             }
         }
     }
@@ -75,15 +91,19 @@ impl NetDevice {
         let ours = self.link_layer(rtnl);
         let len = usize::from(link.addr_len).min(MAX_ADDR_LEN);
         ours.kind == link.kind
-            && (link.is_ethernet() || ours.broadcast.get(..len) == link.broadcast.get(..len))
+            && (link.is_ethernet() || ours.broadcast.0.get(..len) == link.broadcast.0.get(..len))
+    }
+
+    /// Returns the broadcast address.
+    pub fn broadcast(&self, _rtnl: &Rtnl) -> Broadcast {
+        // SAFETY: The device is allocated, and the field has this length. RTNL protects it, but for
+        // InfiniBand's own driver, which replaces the bytes of the partition whenever that changes.
+        Broadcast(unsafe { shared::read((&raw const (*self.as_ptr()).broadcast).cast()) })
     }
 
     /// Returns the partition (P_Key) of an InfiniBand link, which is in its broadcast address.
-    pub fn partition(&self, _rtnl: &Rtnl) -> u16 {
-        // SAFETY: The device is allocated; RTNL protects this field, but for InfiniBand's own driver,
-        // which replaces bytes of it.
-        let broadcast = unsafe { (*self.as_ptr()).broadcast };
-        match broadcast.get(PARTITION) {
+    pub fn partition(&self, rtnl: &Rtnl) -> u16 {
+        match self.broadcast(rtnl).0.get(PARTITION) {
             Some(&[high, low]) => u16::from_be_bytes([high, low]),
             _ => 0,
         }
@@ -108,20 +128,21 @@ impl<T: Master> Dev<T> {
             return;
         };
         let dev = self.as_ptr();
+        let header_ops: *const bindings::header_ops = if link.has_header {
+            &ops.header
+        } else {
+            ptr::null()
+        };
         // SAFETY: The device is allocated; RTNL protects these fields, and nobody sends through the
-        // device while it is down.
+        // device while it is down. What others read without RTNL all the same is written as a whole.
         unsafe {
-            (*dev).header_ops = if link.has_header {
-                &ops.header
-            } else {
-                ptr::null()
-            };
-            (*dev).type_ = link.kind;
+            ptr::write_volatile(&raw mut (*dev).header_ops, header_ops);
+            ptr::write_volatile(&raw mut (*dev).type_, link.kind);
             (*dev).hard_header_len = link.hard_header_len;
             (*dev).min_header_len = link.min_header_len;
             (*dev).needed_headroom = link.needed_headroom;
-            (*dev).addr_len = link.addr_len;
-            (*dev).broadcast = link.broadcast;
+            ptr::write_volatile(&raw mut (*dev).addr_len, link.addr_len);
+            (*dev).broadcast = link.broadcast.0;
             let (set, clear) = if link.is_pointopoint {
                 (POINTOPOINT, BROADCAST)
             } else if self.is_pointopoint() {
@@ -135,9 +156,10 @@ impl<T: Master> Dev<T> {
 
     /// Takes over the broadcast address of `lower`, a link of the same type. The device may be up: those
     /// who build a packet meanwhile take the one partition or the other, and it leaves through `lower`.
-    pub fn take_broadcast(&self, lower: &NetDevice, _rtnl: &Rtnl) {
-        // SAFETY: Both devices are allocated; RTNL protects this field.
-        unsafe { (*self.as_ptr()).broadcast = (*lower.as_ptr()).broadcast };
+    pub fn take_broadcast(&self, lower: &NetDevice, rtnl: &Rtnl) {
+        let Broadcast(broadcast) = lower.broadcast(rtnl);
+        // SAFETY: The device is allocated; RTNL protects this field of a master.
+        unsafe { (*self.as_ptr()).broadcast = broadcast };
     }
 
     /// Makes the device Ethernet again. The MTU stays.

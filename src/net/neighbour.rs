@@ -6,6 +6,7 @@
 //! [`include/net/ndisc.h`](srctree/include/net/ndisc.h)
 
 use crate::bindings;
+use crate::link_type::Broadcast;
 use crate::netdevice::NetDevice;
 use crate::rcu::Rcu;
 use crate::route::{be32, in6, Tags};
@@ -92,17 +93,20 @@ unsafe fn tag(mut skb: *mut bindings::sk_buff, tags: &Tags) -> *mut bindings::sk
 }
 
 impl NetDevice {
-    /// Has the device hear what is sent to the solicited-node group of `addr` (RFC 4291, 2.7.1).
-    pub fn join_solicited_node(&self, _rtnl: &Rtnl, addr: Ipv6Addr) -> Result {
-        let addr = in6(addr);
-        // SAFETY: The device is allocated; the address is valid during the call.
-        to_result(unsafe { bindings::nh_solicited_node_change(self.as_ptr(), &addr, true) })
+    /// Has the device hear what is sent to the solicited-node group of `addr` (RFC 4291, 2.7.1) on a link with
+    /// this broadcast address, which the link-layer address of the group may depend on.
+    pub fn join_solicited_node(&self, _rtnl: &Rtnl, addr: Ipv6Addr, link: &Broadcast) -> Result {
+        self.change_solicited_node(addr, link, true)
     }
 
-    /// Undoes one [`Self::join_solicited_node`].
-    pub fn leave_solicited_node(&self, _rtnl: &Rtnl, addr: Ipv6Addr) -> Result {
-        let addr = in6(addr);
-        // SAFETY: As above.
-        to_result(unsafe { bindings::nh_solicited_node_change(self.as_ptr(), &addr, false) })
+    /// Undoes one [`Self::join_solicited_node`] with the same arguments, whatever the broadcast address is now.
+    pub fn leave_solicited_node(&self, _rtnl: &Rtnl, addr: Ipv6Addr, link: &Broadcast) -> Result {
+        self.change_solicited_node(addr, link, false)
+    }
+
+    fn change_solicited_node(&self, addr: Ipv6Addr, link: &Broadcast, join: bool) -> Result {
+        let (dev, addr, link) = (self.as_ptr(), in6(addr), link.as_bytes().as_ptr());
+        // SAFETY: The device is allocated; the addresses are valid during the call.
+        to_result(unsafe { bindings::nh_solicited_node_change(dev, &addr, link, join) })
     }
 }

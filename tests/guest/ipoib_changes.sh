@@ -302,4 +302,44 @@ test_another_partition_for_a_backup() {
 	in_partition b7 0xffff
 }
 
+# target_groups SLAVE: the group of the target, by partition, to which a backup listens for the probes of the others.
+target_groups() {
+	groups_of "$1" | sed -n 's/^00ffffffff12601b\(....\)000000000001ff000002$/\1/p' | xargs
+}
+
+# listens_in PARTITION: a slave listens to the group of the target there, and none does anywhere else.
+listens_in() {
+	local of_both
+	of_both=$(echo "$(target_groups a0)" "$(target_groups b0)" | xargs)
+	[[ $of_both == "$1" || $of_both == "$1 $1" ]] || {
+		echo "the slaves listen to the groups of the target in: $of_both"
+		return 1
+	}
+}
+
+test_another_partition_with_a_target_to_listen_for() {
+	local hca
+	ours_only "stays in the old partition"
+	load max_bonds=0
+	make_fabric
+	make_bond b7 mode active-backup arp_interval 500 arp_validate all ns_ip6_target $PEER6
+	enslave b7 a0 b0
+	b7_works
+	wait_for 20 "a backup to listen for the probes" listens_in ffff
+	for hca in vib0 vib1 vib2; do
+		move_to_partition $hca 0x8001
+	done
+	wait_for 20 "b7 to be in partition 8001" in_partition b7 0x8001
+	wait_for 20 "a backup to listen in the new partition" listens_in 8001
+	for hca in vib0 vib1 vib2; do
+		move_to_partition $hca 0xffff
+	done
+	wait_for 20 "b7 to be in the old partition" in_partition b7 0xffff
+	wait_for 20 "a backup to listen in the old partition" listens_in ffff
+	# What leaves takes nothing with it.
+	ip link set a0 nomaster
+	ip link set b0 nomaster
+	is "$(target_groups a0)$(target_groups b0)" "" "groups of the target"
+}
+
 ktap_main "$@"
