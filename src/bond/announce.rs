@@ -4,6 +4,7 @@
 //! (`NETDEV_NOTIFY_PEERS`, which IPv4, IPv6 and the VLANs on top answer), and IGMP reports.
 
 use super::{failover, Bond, BondDev};
+use core::sync::atomic::Ordering;
 use net::notifier::Announce;
 use net::published::Slot;
 use net::rtnl::Rtnl;
@@ -50,23 +51,46 @@ pub(super) fn step(dev: &BondDev, rtnl: &Rtnl) {
     }
 }
 
-/// When [`step`] has something to do next.
+/// When [`step`] has something to do next. What waits for a carrier is not looked at before the event that tells of that.
 pub(super) fn due(dev: &BondDev, rtnl: &Rtnl) -> Millis {
     let announcements = dev.data().announcements.get(rtnl);
-    let due = |countdown: Countdown| countdown.due().unwrap_or(Millis::MAX);
+    let due = |countdown: Countdown| {
+        let due = if dev.carrier_ok() {
+            countdown.due()
+        } else {
+            countdown.due_without_carrier()
+        };
+        due.unwrap_or(Millis::MAX)
+    };
     due(announcements.peers).min(due(announcements.igmp))
 }
 
+/// Values of `Bond::announcing`: nothing, something that waits for a carrier, or something with its time.
+pub(super) const IDLE: u8 = 0;
+const WAITS: u8 = 1;
+const TIMED: u8 = 2;
+
 fn set(bond: &Bond, announcements: Announcements, rtnl: &Rtnl) {
-    let pending = announcements.peers.due().is_some() || announcements.igmp.due().is_some();
+    let both = [announcements.peers, announcements.igmp];
+    let is_timed = |it: &Countdown| it.due_without_carrier().is_some();
+    let announcing = if both.iter().any(is_timed) {
+        TIMED
+    } else if both.iter().any(|it| it.due().is_some()) {
+        WAITS
+    } else {
+        IDLE
+    };
     bond.announcements.set(rtnl, announcements);
-    bond.announcing
-        .store(pending, core::sync::atomic::Ordering::Relaxed);
+    bond.announcing.store(announcing, Ordering::Relaxed);
 }
 
-/// Whether anything is still to be announced. Any context.
-pub(super) fn is_pending(bond: &Bond) -> bool {
-    bond.announcing.load(core::sync::atomic::Ordering::Relaxed)
+/// Whether there is anything to announce that does not wait for a carrier. Any context.
+pub(super) fn is_pending(dev: &BondDev) -> bool {
+    match dev.data().announcing.load(Ordering::Relaxed) {
+        IDLE => false,
+        WAITS => dev.carrier_ok(),
+        _ => true,
+    }
 }
 
 /// Forgets what was still to be announced.

@@ -106,8 +106,8 @@ pub(crate) struct Bond {
     counted: NestedLock<Stats>,
     /// What is still to be announced after a failover.
     announcements: RtnlCell<Announcements>,
-    /// Whether there is something in `announcements`, for readers without RTNL.
-    announcing: AtomicBool,
+    /// Whether there is something in `announcements`, and what it waits for, for readers without RTNL.
+    announcing: AtomicU8,
     /// Whether the primary becomes active as soon as it is up, whatever `primary_reselect` says.
     force_primary: RtnlCell<bool>,
     /// How often and when next the carriers are polled, in jiffies; 0 and [`poll::NEVER`] for never.
@@ -195,7 +195,7 @@ impl Master for Bond {
                 turn: PerCpuCounter::new()?,
                 counted <- new_nested_lock!(Stats::default(), "Bond::counted"),
                 announcements: RtnlCell::new(announce::NOTHING),
-                announcing: AtomicBool::new(false),
+                announcing: AtomicU8::new(announce::IDLE),
                 force_primary: RtnlCell::new(false),
                 poll_interval: AtomicU64::new(monitor::interval(&defaults)),
                 next_poll: AtomicU64::new(poll::NEVER),

@@ -203,7 +203,7 @@ fn is_idle(dev: &BondDev) -> bool {
     !bond.kicked.load(Ordering::Acquire)
         && bond.deadline.load(Ordering::Relaxed) == NEVER
         && bond.lists_due.load(Ordering::Relaxed) == NEVER
-        && !announce::is_pending(&bond)
+        && !announce::is_pending(dev)
         && dev
             .lowers_rcu(&rcu)
             .all(|slave| slave.data().knows(slave.dev().has_link()))

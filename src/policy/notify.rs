@@ -103,6 +103,11 @@ impl Countdown {
         (self.left > 0).then_some(self.due)
     }
 
+    /// The same, while a first time would be in vain until the carrier comes: the caller calls when it does.
+    pub fn due_without_carrier(self) -> Option<Millis> {
+        self.due().filter(|_| !self.first)
+    }
+
     /// The countdown after this moment, whether to send now, and when to come back.
     ///
     /// `ready` says whether sending makes sense: the bond has carrier, and no link event of the

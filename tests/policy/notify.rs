@@ -94,6 +94,18 @@ fn the_first_waits_for_the_carrier_and_the_others_are_lost_without() {
 }
 
 #[test]
+fn without_carrier_only_what_will_be_lost_is_due() {
+    let config = config(Mode::ActiveBackup, &[(OptionId::ResendIgmp, 3)]);
+    let first = Countdown::igmp(&config, 10);
+    assert_eq!(first.due(), Some(10));
+    assert_eq!(first.due_without_carrier(), None);
+    let (later, ..) = first.next(10, true);
+    assert_eq!(later.due_without_carrier(), later.due());
+    assert_eq!(later.due(), Some(210));
+    assert_eq!(Countdown::DONE.due_without_carrier(), None);
+}
+
+#[test]
 fn nothing_is_sent_too_early() {
     let config = config(Mode::ActiveBackup, &[(OptionId::NumGratArp, 2)]);
     let (rest, sent, due) = Countdown::peers(&config, 100).next(100, true);

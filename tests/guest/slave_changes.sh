@@ -1,0 +1,99 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# guest: --icount
+# timeout: 600
+#
+# What others change of a slave: the bond objects, follows, or lives with it. What it cannot mend it says once, and
+# does not try for ever.
+
+. "${BASH_SOURCE[0]%/*}/bond.sh"
+
+TRACING=/sys/kernel/tracing
+
+setup() {
+	loaded || modprobe bonding max_bonds=0
+	[[ ! -d /sys/module/asked ]] || rmmod asked
+	modprobe asked
+	mountpoint -q $TRACING || mount -t tracefs tracefs $TRACING
+}
+
+# asked NAME...: devices whose drivers do as they are told.
+asked() {
+	local name
+	for name; do
+		ip link add "$name" address "$(link_address "$name")" type asked_none
+	done
+}
+
+# work_runs SECONDS: how often work of the driver begins in that time.
+work_runs() {
+	local event=$TRACING/events/workqueue/workqueue_execute_start
+	: >$TRACING/trace
+	put 1 $event/enable
+	pause "$1"
+	put 0 $event/enable
+	grep -c '\[bonding\]' $TRACING/trace || :
+}
+
+is_quiet() {
+	local runs
+	runs=$(work_runs 4)
+	echo "the work ran $runs times in 4 s"
+	((runs <= $1))
+}
+
+# -- what is tried again ----------------------------------------------------------------------------
+
+# What is to be announced when the bond has a carrier again waits for that, and does not look for it.
+test_a_bond_without_carrier_sleeps() {
+	local mode
+	for mode in balance-rr active-backup; do
+		asked a0 b0
+		ip link add b7 type bond mode $mode resend_igmp 3 num_grat_arp 3
+		ip link set b7 up
+		ip address add $OUR4/24 dev b7
+		enslave b7 a0 b0
+		wait_for 10 "carrier" has_carrier b7
+		ip link set a0 down
+		ip link set b0 down
+		wait_for 10 "no carrier" no_carrier b7
+		is_quiet 4 || fail "the work of a bond in mode $mode runs for ever"
+		ip link set b0 up
+		wait_for 10 "carrier" has_carrier b7
+		wait_for 10 "the announcements to end" is_quiet 0
+		ip link delete b7
+		ip link delete a0
+		ip link delete b0
+	done
+}
+
+# -- MTU, address, namespace ------------------------------------------------------------------------
+
+test_the_mtu_and_address_of_a_slave_are_its_own() {
+	asked a0 b0
+	ip link add b7 type bond mode active-backup
+	ip link set b7 up
+	enslave b7 a0 b0
+	# Tools raise the MTU of the slaves first, and then that of the bond.
+	ip link set a0 mtu 9000
+	ip link set b0 mtu 9000
+	ip link set b7 mtu 9000
+	is "$(cat $SYSFS/{b7,a0,b0}/mtu | xargs)" "9000 9000 9000"
+	ip link set b0 address 02:00:00:00:00:77
+	is "$(hwaddr b0)" 02:00:00:00:00:77
+	wait_for 20 "the work to end" is_quiet 0
+}
+
+test_a_slave_that_moves_away_is_released() {
+	asked a0 b0
+	mk_namespace box
+	ip link add b7 type bond mode active-backup
+	ip link set b7 up
+	enslave b7 a0 b0
+	ip link set a0 netns box
+	is "$(option b7 slaves)" b0
+	is "$(link_json a0 '.master // "none"' -n box)" none
+	wait_for 20 "the work to end" is_quiet 0
+}
+
+ktap_main "$@"
