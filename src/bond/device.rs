@@ -15,10 +15,8 @@ use net::rcu::Rcu;
 use net::rtnl::Rtnl;
 use net::sync::now_ms;
 use net::timestamp::TimestampInfo;
-use policy::{Duplex, LinkState, Millis, Mode};
-
-/// How long to wait for memory before the next try, in ms.
-const LISTS_RETRY_MS: Millis = 100;
+use policy::retry::{Retry, Tried};
+use policy::{Duplex, LinkState, Mode};
 
 /// Sets the MTU of all slaves, or of none.
 pub(super) fn change_mtu(dev: &BondDev, mtu: u32, rtnl: &Rtnl) -> Result {
@@ -143,15 +141,15 @@ pub(super) fn all_have_addrs(dev: &BondDev) -> bool {
 
 /// Passes the bond's address lists on: to the slave that has its addresses, or to all.
 pub(super) fn rx_mode(dev: &BondDev, rtnl: &Rtnl, sync: &mut dyn FnMut(&SlaveDev, bool) -> Result) {
-    let mut res = Ok(());
+    let mut tried = Tried::Done;
     if all_have_addrs(dev) {
         for slave in dev.lowers(rtnl) {
-            res = sync(slave, true).and(res);
+            tried = tried.and(gave_lists(dev, slave, sync(slave, true)));
         }
     } else if let Some(slave) = dev.settled(rtnl) {
-        res = sync(slave, false);
+        tried = gave_lists(dev, slave, sync(slave, false));
     }
-    owe_lists(dev, res, rtnl);
+    set_lists_retry(dev, dev.data().lists.get(rtnl).after(tried, now_ms()), rtnl);
 }
 
 /// Gives slaves the bond's address lists again, if there was no memory for all of them.
@@ -160,22 +158,66 @@ pub(super) fn retry_lists(dev: &BondDev, rtnl: &Rtnl) {
     if due == NEVER || due > now_ms() {
         return;
     }
-    dev.data().lists_due.store(NEVER, Ordering::Relaxed);
     if dev.is_up() {
         rx_mode(dev, rtnl, &mut |slave, multiple| {
             slave.dev().sync_addrs_from(rtnl, dev, multiple)
         });
+    } else {
+        forget_lists(dev, rtnl);
     }
 }
 
-/// Has the bond's address lists given to slaves again, if this did not work: without them, a slave
-/// would not receive multicast packets, and nobody would know why.
-pub(super) fn owe_lists(dev: &BondDev, res: Result, rtnl: &Rtnl) {
-    if res.is_err() {
-        let due = now_ms().saturating_add(LISTS_RETRY_MS);
-        dev.data().lists_due.store(due, Ordering::Relaxed);
+/// Gives one slave the bond's address lists, and the others, too, if there was no memory for that.
+pub(super) fn give_lists(dev: &BondDev, slave: &SlaveDev, multiple: bool, rtnl: &Rtnl) {
+    let res = slave.dev().sync_addrs_from(rtnl, dev, multiple);
+    let tried = gave_lists(dev, slave, res);
+    // What others wait for they get then, too.
+    if tried == Tried::Later {
+        set_lists_retry(dev, dev.data().lists.get(rtnl).after(tried, now_ms()), rtnl);
+    }
+}
+
+/// Nobody waits for address lists any more.
+pub(super) fn forget_lists(dev: &BondDev, rtnl: &Rtnl) {
+    set_lists_retry(dev, Retry::NEVER, rtnl);
+}
+
+/// Has the bond's address lists given to slaves again: without them, a slave would not receive multicast
+/// packets, and nobody would know why.
+fn set_lists_retry(dev: &BondDev, retry: Retry, rtnl: &Rtnl) {
+    let bond = dev.data();
+    bond.lists.set(rtnl, retry);
+    let due = retry.due();
+    bond.lists_due
+        .store(due.unwrap_or(NEVER), Ordering::Relaxed);
+    if due.is_some() {
         monitor::arm(dev, rtnl);
     }
+}
+
+/// What came of giving a slave the address lists. What cannot be is said once.
+fn gave_lists(dev: &BondDev, slave: &SlaveDev, res: Result) -> Tried {
+    let lacks = &slave.data().lacks_lists;
+    let Err(err) = res else {
+        lacks.store(false, Ordering::Relaxed);
+        return Tried::Done;
+    };
+    let tried = Tried::failed(err.to_errno().wrapping_neg());
+    if tried == Tried::Hopeless && !lacks.swap(true, Ordering::Relaxed) {
+        netdev_err!(
+            dev,
+            "{}",
+            Of(
+                slave.dev(),
+                format_args!(
+                    "cannot receive for the multicast and further addresses of the bond (error {}); \
+                     release it",
+                    err.to_errno()
+                )
+            )
+        );
+    }
+    tried
 }
 
 /// Pushes a VLAN id to all slaves, or to none.

@@ -3,7 +3,7 @@
 //! How a device becomes a slave. Whatever fails, bond and device are as they were.
 
 use super::address::{addr_of, at_enslave, fresh, restore, steal_addr};
-use super::device::{all_have_addrs, give_mtu, give_rx_flags, owe_lists};
+use super::device::{all_have_addrs, give_lists, give_mtu, give_rx_flags};
 use super::failover::{self, Source};
 use super::message::{netdev_err, netdev_info, netdev_warn, Of};
 use super::slave::{read_link_settings, role, tell, Key, Slave};
@@ -164,7 +164,7 @@ fn join(dev: &BondDev, slave: &SlaveDev, config: &Config, rtnl: &Rtnl) {
         give_rx_flags(dev, device, rtnl);
     }
     if all_have_addrs(dev) && dev.is_up() {
-        owe_lists(dev, device.sync_addrs_from(rtnl, dev, true), rtnl);
+        give_lists(dev, slave, true, rtnl);
     }
     monitor::update_features(dev, rtnl);
     xdp::update_features(dev, rtnl);

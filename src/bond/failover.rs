@@ -7,7 +7,7 @@
 //! hardware addresses; and tells the neighbours. Where the event that caused it came from a device
 //! whose instance lock is held meanwhile, the second step may have to wait until that is dropped.
 
-use super::device::{all_have_addrs, give_rx_flags, owe_lists, take_rx_flags};
+use super::device::{all_have_addrs, give_lists, give_rx_flags, take_rx_flags};
 use super::message::{netdev_info, Of};
 use super::slave::{read_link_settings, set_role, set_roles, tell, Key, Slaves};
 use super::{
@@ -263,7 +263,7 @@ pub(super) fn settle(dev: &BondDev, source: Source<'_>, rtnl: &Rtnl) {
     if let Some(new) = new {
         give_rx_flags(dev, new.dev(), rtnl);
         if dev.is_up() && !all_have_addrs(dev) {
-            owe_lists(dev, new.dev().sync_addrs_from(rtnl, dev, false), rtnl);
+            give_lists(dev, new, false, rtnl);
         }
     }
     dev.set_settled(rtnl, new);

@@ -74,6 +74,7 @@ use net::xdp::Program;
 use net::{new_bh_lock, new_nested_lock};
 use policy::notify::Announcements;
 use policy::paths::Lookups;
+use policy::retry::Retry;
 use policy::{Config, Mode};
 
 /// A bond's device.
@@ -121,8 +122,9 @@ pub(crate) struct Bond {
     deadline: AtomicU64,
     /// Whether there is something to do that waits for no time.
     kicked: AtomicBool,
-    /// When slaves are given the bond's address lists again, since there was no memory for all; in
-    /// ms, `u64::MAX` for never.
+    /// When slaves are given the bond's address lists again, since there was no memory for all.
+    lists: RtnlCell<Retry>,
+    /// When that is, for readers without RTNL; in ms, `u64::MAX` for never.
     lists_due: AtomicU64,
     /// What has been decided lately, and the file that shows it.
     history: Arc<History>,
@@ -203,6 +205,7 @@ impl Master for Bond {
                 look: AtomicBool::new(false),
                 deadline: AtomicU64::new(u64::MAX),
                 kicked: AtomicBool::new(false),
+                lists: RtnlCell::new(Retry::NEVER),
                 lists_due: AtomicU64::new(u64::MAX),
                 history: History::new()?,
                 events_file: RtnlCell::new(None),

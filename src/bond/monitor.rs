@@ -8,7 +8,7 @@
 //! polls of all bonds share one timer ([`net::poll`]) and take no lock; one that finds something new
 //! has the work of that bond run.
 
-use super::device::{all_have_addrs, retry_lists};
+use super::device::{all_have_addrs, forget_lists, retry_lists};
 use super::failover::{self, Source};
 use super::message::{netdev_info, NameOf, Text};
 use super::slave::{read_link_settings, set_roles, tell_rest, Key, Slaves};
@@ -29,7 +29,8 @@ use policy::{Config, Event, Millis};
 
 pub(super) const NEVER: Millis = u64::MAX;
 
-/// How long to wait for RTNL before the next try, in ms; the shortest time that there is.
+/// How long to wait for RTNL before the next try, in ms; the shortest time that there is. Whoever holds RTNL lets go
+/// of it, which is the bound, and a try costs next to nothing: to wait longer would put off failovers.
 const RETRY_MS: u32 = 1;
 
 /// Starts the monitor of a bond that goes up.
@@ -75,7 +76,7 @@ pub(super) fn stop(dev: &BondDev, rtnl: &Rtnl) {
     bond.next_poll.store(poll::NEVER, Ordering::Relaxed);
     dev.cancel_work(rtnl);
     bond.deadline.store(NEVER, Ordering::Relaxed);
-    bond.lists_due.store(NEVER, Ordering::Relaxed);
+    forget_lists(dev, rtnl);
     paths::cancel(dev);
     announce::cancel(dev, rtnl);
     admit_all(dev, rtnl);

@@ -4,7 +4,7 @@
 
 use super::failover::Source;
 use super::{arp, monitor, BondDev, SlaveDev};
-use core::sync::atomic::{AtomicI32, AtomicU16, AtomicU8, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU16, AtomicU8, Ordering};
 use kernel::new_spinlock;
 use kernel::prelude::*;
 use kernel::sync::SpinLock;
@@ -45,6 +45,8 @@ pub(crate) struct Slave {
     queue_id: AtomicU16,
     /// What the ARP monitor keeps of it.
     pub(super) heard: arp::Heard,
+    /// Whether it could not be given the address lists of the bond, and the user knows.
+    pub(super) lacks_lists: AtomicBool,
     /// What listeners have still to be told: [`INFO`], [`STATE`]. Written under RTNL.
     owed: AtomicU8,
 }
@@ -69,6 +71,7 @@ impl Slave {
             known: AtomicU8::new(known),
             queue_id: AtomicU16::new(0),
             heard: arp::Heard::new(),
+            lacks_lists: AtomicBool::new(false),
             owed: AtomicU8::new(0),
         })
     }

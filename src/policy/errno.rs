@@ -5,6 +5,8 @@
 
 /// Operation not permitted.
 pub const EPERM: i32 = 1;
+/// Out of memory.
+pub const ENOMEM: i32 = 12;
 /// Permission denied; the bonding option is not supported in the current mode.
 pub const EACCES: i32 = 13;
 /// Device or resource busy; the bond is up.

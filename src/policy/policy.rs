@@ -40,6 +40,7 @@ pub mod notify;
 pub mod options;
 pub mod paths;
 pub mod receive;
+pub mod retry;
 pub mod select;
 pub mod statistics;
 pub mod transmit;

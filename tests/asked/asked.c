@@ -13,6 +13,8 @@
  * `asked/least_mtu` is the smallest MTU that the device takes, in bytes. `asked/received` is how many packets and
  * bytes it says that it has received.
  * With the module parameter "fixed_while_up", devices made from then on do not change their address while they are up.
+ * `asked/type` is the kind of link (ARPHRD_*): who writes it changes that without asking anybody, as Wi-Fi does for
+ * its monitor mode; what is not Ethernet has no hardware address then.
  * With the module parameter "other", devices made from then on are no Ethernet, but a link of a kind that
  * has no name (ARPHRD_NONE). With the module parameter "locked", devices made from then on want their instance lock held, and
  * warn when it is not. With the module parameter "curious", a master is asked for its speed whenever the state of
@@ -233,12 +235,36 @@ static ssize_t received_store(struct device *device, struct device_attribute *at
 }
 static DEVICE_ATTR_RW(received);
 
+static ssize_t type_show(struct device *device, struct device_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%u\n", to_net_dev(device)->type);
+}
+
+static ssize_t type_store(struct device *device, struct device_attribute *attr, const char *buf,
+			  size_t len)
+{
+	struct net_device *dev = to_net_dev(device);
+	u16 type;
+	int err = kstrtou16(buf, 0, &type);
+
+	if (err)
+		return err;
+	if (!rtnl_trylock())
+		return restart_syscall();
+	dev->type = type;
+	dev->addr_len = type == ARPHRD_ETHER ? ETH_ALEN : 0;
+	rtnl_unlock();
+	return len;
+}
+static DEVICE_ATTR_RW(type);
+
 static struct attribute *asked_attributes[] = {
 	&dev_attr_link.attr,
 	&dev_attr_questions.attr,
 	&dev_attr_unheard.attr,
 	&dev_attr_least_mtu.attr,
 	&dev_attr_received.attr,
+	&dev_attr_type.attr,
 	NULL,
 };
 

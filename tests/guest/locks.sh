@@ -9,7 +9,7 @@
 
 . "${BASH_SOURCE[0]%/*}/bond.sh"
 
-LOCKS=(Bond::config Bond::counted Bond::lookups History::ring Poller::work Prober::rules Slave::counted
+LOCKS=(Bond::config Bond::counted Bond::lookups History::ring Poller::work Slave::counted
 	Slave::port States::moving States::nodes Master::work)
 
 setup() {

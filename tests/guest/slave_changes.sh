@@ -9,6 +9,7 @@
 . "${BASH_SOURCE[0]%/*}/bond.sh"
 
 TRACING=/sys/kernel/tracing
+ETHER=1 IEEE80211_RADIOTAP=803
 
 setup() {
 	loaded || modprobe bonding max_bonds=0
@@ -23,6 +24,11 @@ asked() {
 	for name; do
 		ip link add "$name" address "$(link_address "$name")" type asked_none
 	done
+}
+
+# groups DEVICE: the multicast addresses that it receives.
+groups() {
+	ip maddress show dev "$1" | sed -n 's/^\tlink *//p' | sort
 }
 
 # work_runs SECONDS: how often work of the driver begins in that time.
@@ -40,6 +46,38 @@ is_quiet() {
 	runs=$(work_runs 4)
 	echo "the work ran $runs times in 4 s"
 	((runs <= $1))
+}
+
+# -- the type of the link ---------------------------------------------------------------------------
+
+# A driver that changes it without asking, as Wi-Fi does.
+test_a_slave_that_is_something_else_all_of_a_sudden() {
+	local mode
+	for mode in active-backup balance-rr; do
+		asked a0 b0
+		ip link add b7 type bond mode $mode
+		ip link set b7 up
+		enslave b7 a0 b0
+		ip link set a0 down
+		put $IEEE80211_RADIOTAP $SYSFS/a0/asked/type
+		ip link set a0 up
+		kmsg_mark
+		ip link set b7 down
+		ip link set b7 up
+		[[ $mode != active-backup ]] || set_option b7 active_slave a0
+		ip maddress add 01:00:5e:77:00:02 dev b7
+		ip maddress add 01:00:5e:77:00:03 dev b7
+		is_quiet 4 || fail "the work runs for ever"
+		is "$(kmsg | grep -c 'b7: (slave a0): .*addresses.*release it')" 1 "messages"
+		groups b7 | has 01:00:5e:77:00:03
+		[[ $mode == active-backup ]] || groups b0 | has 01:00:5e:77:00:03
+		put $ETHER $SYSFS/a0/asked/type
+		ip maddress add 01:00:5e:77:00:04 dev b7
+		wait_for 10 "the group to be joined" eval 'groups a0 | has 01:00:5e:77:00:04'
+		ip link delete b7
+		ip link delete a0
+		ip link delete b0
+	done
 }
 
 # -- what is tried again ----------------------------------------------------------------------------

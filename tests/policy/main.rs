@@ -25,6 +25,7 @@ mod properties_of_arp;
 mod properties_of_options;
 mod properties_of_parsers;
 mod receive;
+mod retry;
 mod select;
 mod statistics;
 mod table;

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! When what did not work is tried again: if it may work then, and less and less often.
+
+use crate::errno::ENOMEM;
+use crate::link::Millis;
+
+/// The pause before the first try after one that failed; the next ones double.
+const SHORTEST: Millis = 100;
+
+/// The longest pause. Memory that was short for minutes comes back some time, and nobody else says so.
+const LONGEST: Millis = 12_800;
+
+/// What came of a try.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tried {
+    /// It is done.
+    Done,
+    /// It cannot work as things are: whoever changes that has it tried anew.
+    Hopeless,
+    /// It may work later: there was no memory.
+    Later,
+}
+
+impl Tried {
+    /// What an error says, a positive errno.
+    pub const fn failed(errno: i32) -> Tried {
+        match errno {
+            ENOMEM => Tried::Later,
+            _ => Tried::Hopeless,
+        }
+    }
+
+    /// What came of two tries.
+    pub fn and(self, other: Tried) -> Tried {
+        match (self, other) {
+            (Tried::Later, _) | (_, Tried::Later) => Tried::Later,
+            (Tried::Hopeless, _) | (_, Tried::Hopeless) => Tried::Hopeless,
+            (Tried::Done, Tried::Done) => Tried::Done,
+        }
+    }
+}
+
+/// When something is tried again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retry {
+    due: Option<Millis>,
+    pause: Millis,
+}
+
+impl Retry {
+    /// Never.
+    pub const NEVER: Retry = Retry {
+        due: None,
+        pause: SHORTEST,
+    };
+
+    /// When to try again, if at all.
+    pub fn due(self) -> Option<Millis> {
+        self.due
+    }
+
+    /// After a try.
+    pub fn after(self, tried: Tried, now: Millis) -> Retry {
+        match tried {
+            Tried::Later => Retry {
+                due: Some(now.saturating_add(self.pause)),
+                pause: self.pause.saturating_mul(2).min(LONGEST),
+            },
+            Tried::Done | Tried::Hopeless => Retry::NEVER,
+        }
+    }
+}
