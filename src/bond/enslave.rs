@@ -66,7 +66,8 @@ pub(crate) fn enslave(
     });
     if is_first {
         if !dev.is_same_link(device, rtnl) {
-            link_type::take_over(dev, device, rtnl)?;
+            let change = link_type::ask(dev, device, rtnl)?;
+            link_type::become_like(dev, &device.link_layer(rtnl), change, rtnl);
         }
         link_type::set_mtu(dev, mtu, rtnl)
             .inspect_err(|err| refusal.log(*err, "setting the MTU of the bond"))?;
@@ -386,10 +387,12 @@ impl Before {
 
     fn put_back(&self, dev: &BondDev, rtnl: &Rtnl) {
         Bond::set_config(dev, self.config, rtnl);
-        if !dev.is_link(&self.link, rtnl) && link_type::become_like(dev, &self.link, rtnl).is_err()
-        {
-            // A listener has its reason; then address and MTU stay those of this kind of link.
-            return;
+        if !dev.is_link(&self.link, rtnl) {
+            let Ok(change) = dev.ask_type_change(rtnl) else {
+                // A listener has its reason; then address and MTU stay those of this kind of link.
+                return;
+            };
+            link_type::become_like(dev, &self.link, change, rtnl);
         }
         let _ = link_type::set_mtu(dev, self.mtu, rtnl);
         if *dev.addr(rtnl) != *self.addr {

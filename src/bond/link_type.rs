@@ -4,29 +4,35 @@
 //! MTU is unless somebody has chosen that.
 
 use super::message::{netdev_err, netdev_info, netdev_warn, Of};
-use super::BondDev;
+use super::{Bond, BondDev};
 use kernel::prelude::*;
+use net::device::Dev;
 use net::link_type::LinkLayer;
 use net::netdevice::{NetDevice, ARPHRD_ETHER, ARPHRD_INFINIBAND};
-use net::notifier::Announce;
+use net::netlink::ExtAck;
+use net::notifier::TypeChange;
 use net::rtnl::Rtnl;
 
 /// The MTU of a bond that is Ethernet, until somebody chooses another (`ETH_DATA_LEN`).
 pub(super) const ETHERNET_MTU: u32 = 1500;
 
-/// Makes the bond what its first slave is. Listeners may refuse.
-pub(super) fn take_over(dev: &BondDev, slave: &NetDevice, rtnl: &Rtnl) -> Result {
-    become_like(dev, &slave.link_layer(rtnl), rtnl)
-        .inspect_err(|_| netdev_err!(dev, "{}", Of(slave, "refused to change device type")))
+/// Asks whether the bond may become what its first slave is. Listeners may refuse.
+pub(super) fn ask<'a>(
+    dev: &'a BondDev,
+    slave: &NetDevice,
+    rtnl: &'a Rtnl,
+) -> Result<TypeChange<'a>> {
+    dev.ask_type_change(rtnl).map_err(|_| {
+        netdev_err!(dev, "{}", Of(slave, "refused to change device type"));
+        EBUSY
+    })
 }
 
-/// Makes a bond without slaves another kind of link. Listeners may refuse.
-pub(super) fn become_like(dev: &BondDev, link: &LinkLayer, rtnl: &Rtnl) -> Result {
+/// Makes a bond that carries no traffic another kind of link, to which nobody has objected.
+pub(super) fn become_like(dev: &BondDev, link: &LinkLayer, change: TypeChange<'_>, rtnl: &Rtnl) {
     if link.is_ethernet() {
-        return become_ethernet(dev, rtnl);
+        return turn_ethernet(dev, change, rtnl);
     }
-    dev.announce(rtnl, Announce::PreTypeChange)
-        .map_err(|_| EBUSY)?;
     dev.flush_addrs(rtnl);
     let was_up = dev.is_up();
     // What the user configured before the first slave came is to work afterwards.
@@ -34,28 +40,58 @@ pub(super) fn become_like(dev: &BondDev, link: &LinkLayer, rtnl: &Rtnl) -> Resul
     dev.close(rtnl);
     dev.keep_addrs_on_close(rtnl, keep);
     dev.become_like(link, rtnl);
-    let _ = dev.announce(rtnl, Announce::PostTypeChange);
+    drop(change);
     if was_up {
-        // It has no slaves yet, so that nothing can fail but a listener's veto.
+        // Nothing can fail but a listener's veto.
         let _ = dev.open(rtnl, None);
     }
-    Ok(())
 }
 
 /// Makes a bond without slaves Ethernet (again), with a hardware address of its own. It stays up, and keeps
 /// its IP addresses. Listeners may refuse.
 pub(super) fn become_ethernet(dev: &BondDev, rtnl: &Rtnl) -> Result {
-    dev.announce(rtnl, Announce::PreTypeChange)
-        .map_err(|_| EBUSY)?;
+    let change = dev.ask_type_change(rtnl).map_err(|_| EBUSY)?;
+    turn_ethernet(dev, change, rtnl);
+    Ok(())
+}
+
+fn turn_ethernet(dev: &BondDev, change: TypeChange<'_>, rtnl: &Rtnl) {
     dev.flush_addrs(rtnl);
     dev.become_ethernet(rtnl);
     dev.randomize_addr(rtnl);
-    let _ = dev.announce(rtnl, Announce::PostTypeChange);
+    drop(change);
     if !dev.data().has_chosen_mtu.get(rtnl) {
         // No slave has to agree.
         let _ = set_mtu(dev, ETHERNET_MTU, rtnl);
     }
-    Ok(())
+}
+
+/// Objects to a change of the link type of a slave: neither the addresses that it gets of the bond nor the headers of
+/// its packets would fit any more.
+pub(super) fn keep_type(
+    dev: &BondDev,
+    slave: &NetDevice,
+    extack: Option<&ExtAck>,
+    rtnl: &Rtnl,
+) -> Result {
+    // A bond that follows its slave into another partition stays InfiniBand.
+    let is_bond_that_moves = Dev::<Bond>::from_netdev(slave)
+        .is_some_and(|below| below.data().is_changing_partition.get(rtnl));
+    if is_bond_that_moves {
+        return Ok(());
+    }
+    if let Some(extack) = extack {
+        extack.set_msg(c"The link type of a slave of a bond cannot change; release it first");
+    }
+    netdev_err!(
+        dev,
+        "{}",
+        Of(
+            slave,
+            "its link type cannot change while it is a slave; release it first"
+        )
+    );
+    Err(EBUSY)
 }
 
 /// Looks at the partition of a slave whose link is up: InfiniBand's subnet manager may have moved its
@@ -68,9 +104,7 @@ pub(super) fn partition_seen(dev: &BondDev, slave: &NetDevice, is_active: bool, 
     if was == is {
         return;
     }
-    if is_active && dev.announce(rtnl, Announce::PreTypeChange).is_ok() {
-        dev.take_broadcast(slave, rtnl);
-        let _ = dev.announce(rtnl, Announce::PostTypeChange);
+    if is_active && change_partition(dev, slave, rtnl).is_ok() {
         netdev_info!(
             dev,
             "{}",
@@ -94,6 +128,17 @@ pub(super) fn partition_seen(dev: &BondDev, slave: &NetDevice, is_active: bool, 
             )
         );
     }
+}
+
+fn change_partition(dev: &BondDev, slave: &NetDevice, rtnl: &Rtnl) -> Result {
+    let is_changing = &dev.data().is_changing_partition;
+    is_changing.set(rtnl, true);
+    let res = dev.ask_type_change(rtnl).map(|change| {
+        dev.take_broadcast(slave, rtnl);
+        drop(change);
+    });
+    is_changing.set(rtnl, false);
+    res
 }
 
 /// Returns the MTU that the bond has once `slave` is its first one.

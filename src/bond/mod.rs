@@ -143,6 +143,8 @@ pub(crate) struct Bond {
     /// The index of the slave whose MTU the bond is following, in an event under that slave's instance lock:
     /// nobody sets its MTU meanwhile.
     followed_mtu: RtnlCell<Option<i32>>,
+    /// Whether the bond moves into another partition, and stays the kind of link that it is.
+    is_changing_partition: RtnlCell<bool>,
     /// Whether somebody has chosen the bond's MTU.
     has_chosen_mtu: RtnlCell<bool>,
 }
@@ -216,6 +218,7 @@ impl Master for Bond {
                 changing_mtu: RtnlCell::new(false),
                 followed_mtu: RtnlCell::new(None),
                 has_chosen_mtu: RtnlCell::new(false),
+                is_changing_partition: RtnlCell::new(false),
             }? Error),
             GFP_KERNEL,
         )

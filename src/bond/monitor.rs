@@ -19,6 +19,7 @@ use core::sync::atomic::Ordering;
 use kernel::error::Result;
 use net::device::Dev;
 use net::netdevice::{NetDevice, ARPHRD_ETHER};
+use net::netlink::ExtAck;
 use net::notifier::{self, Announce, Listener};
 use net::poll;
 use net::published::Slot;
@@ -254,7 +255,12 @@ pub(super) fn poll(dev: &BondDev, now: u64, rcu: &Rcu) -> u64 {
 pub(crate) struct Events;
 
 impl Listener for Events {
-    fn event(device: &NetDevice, event: notifier::Event, rtnl: &Rtnl) -> Result {
+    fn event(
+        device: &NetDevice,
+        event: notifier::Event,
+        extack: Option<&ExtAck>,
+        rtnl: &Rtnl,
+    ) -> Result {
         if !device.is_bonding() {
             return Ok(());
         }
@@ -271,10 +277,16 @@ impl Listener for Events {
         let Some(dev) = device.master(rtnl).and_then(Dev::<Bond>::from_netdev) else {
             return Ok(());
         };
-        if let Some(slave) = dev.lower_of(rtnl, device) {
-            slave_event(dev, slave, event, rtnl);
+        match dev.lower_of(rtnl, device) {
+            Some(slave) if event == notifier::Event::PreTypeChange => {
+                link_type::keep_type(dev, slave.dev(), extack, rtnl)
+            }
+            Some(slave) => {
+                slave_event(dev, slave, event, rtnl);
+                Ok(())
+            }
+            None => Ok(()),
         }
-        Ok(())
     }
 }
 
@@ -328,7 +340,7 @@ fn slave_event(dev: &BondDev, slave: &SlaveDev, event: notifier::Event, rtnl: &R
             let _ = dev.announce(rtnl, Announce::ResendIgmp);
         }
         XdpFeatChange => xdp::update_features(dev, rtnl),
-        Register => {}
+        Register | PreTypeChange => {}
     }
 }
 

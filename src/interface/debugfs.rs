@@ -11,6 +11,7 @@ use kernel::sync::Arc;
 use net::debugfs::{Dir, File};
 use net::namespace::Net;
 use net::netdevice::NetDevice;
+use net::netlink::ExtAck;
 use net::notifier::{Event, Listener};
 use net::rtnl::{self, Rtnl, RtnlCell};
 
@@ -43,7 +44,7 @@ pub(crate) type EventsFile = File<History>;
 pub(crate) struct DebugFiles;
 
 impl Listener for DebugFiles {
-    fn event(dev: &NetDevice, event: Event, rtnl: &Rtnl) -> Result {
+    fn event(dev: &NetDevice, event: Event, _extack: Option<&ExtAck>, rtnl: &Rtnl) -> Result {
         let Some(bond) = BondDev::from_netdev(dev) else {
             return Ok(());
         };

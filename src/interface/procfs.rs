@@ -8,6 +8,7 @@ use crate::bond::{Bond, BondDev, SlaveDev};
 use core::fmt::{Display, Result, Write};
 use kernel::error::code::ENOENT;
 use net::netdevice::NetDevice;
+use net::netlink::ExtAck;
 use net::notifier::{Event, Listener};
 use net::procfs::{self, DeviceFile};
 use net::published::Slot;
@@ -22,7 +23,12 @@ use policy::{Duplex, Mode, OptionId};
 pub(crate) struct Files;
 
 impl Listener for Files {
-    fn event(dev: &NetDevice, event: Event, rtnl: &Rtnl) -> kernel::error::Result {
+    fn event(
+        dev: &NetDevice,
+        event: Event,
+        _extack: Option<&ExtAck>,
+        rtnl: &Rtnl,
+    ) -> kernel::error::Result {
         let Some(bond) = BondDev::from_netdev(dev) else {
             return Ok(());
         };

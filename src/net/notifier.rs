@@ -7,6 +7,7 @@
 
 use crate::bindings;
 use crate::netdevice::NetDevice;
+use crate::netlink::ExtAck;
 use crate::rtnl::Rtnl;
 use core::marker::PhantomData;
 use core::pin::Pin;
@@ -40,6 +41,8 @@ pub enum Event {
     ResendIgmp,
     /// What the device can do with XDP changed. Its instance lock is held.
     XdpFeatChange,
+    /// The link type is about to change: another length of hardware addresses, another header.
+    PreTypeChange,
 }
 
 impl Event {
@@ -51,13 +54,15 @@ impl Event {
 
 /// A listener.
 pub trait Listener: 'static {
-    /// An event of `dev`. May sleep. See [`Event`] for the lock that is held besides RTNL.
+    /// An event of `dev`. May sleep. See [`Event`] for the lock that is held besides RTNL. The reason for an
+    /// error belongs into `extack`, where the event has one.
     ///
     /// # Errors
     ///
-    /// An error to [`Event::Register`] or [`Event::ChangeName`] undoes what the event is about; the
-    /// others tell what has happened, and nobody asks what is answered.
-    fn event(dev: &NetDevice, event: Event, rtnl: &Rtnl) -> Result;
+    /// An error to [`Event::Register`] or [`Event::ChangeName`] undoes what the event is about, one to
+    /// [`Event::PreTypeChange`] keeps it from happening; the others tell what has happened, and nobody
+    /// asks what is answered.
+    fn event(dev: &NetDevice, event: Event, extack: Option<&ExtAck>, rtnl: &Rtnl) -> Result;
 }
 
 /// A listener that is registered, until this is dropped.
@@ -122,13 +127,20 @@ unsafe extern "C" fn call<L: Listener>(
         bindings::netdev_cmd_NETDEV_CHANGEADDR => Event::ChangeAddr,
         bindings::netdev_cmd_NETDEV_RESEND_IGMP => Event::ResendIgmp,
         bindings::netdev_cmd_NETDEV_XDP_FEAT_CHANGE => Event::XdpFeatChange,
+        bindings::netdev_cmd_NETDEV_PRE_TYPE_CHANGE => Event::PreTypeChange,
         _ => return bindings::NOTIFY_DONE as i32,
     };
-    // SAFETY: The chain is called under RTNL, with a `struct netdev_notifier_info`, whose device is
-    // valid during the call.
+    // SAFETY: The chain is called under RTNL, with a `struct netdev_notifier_info`, whose device and, if there
+    // is one, `extack` are valid during the call; the listeners get the latter one after the other.
     let res = unsafe {
-        let dev = (*info.cast::<bindings::netdev_notifier_info>()).dev;
-        L::event(NetDevice::from_raw(dev), event, Rtnl::assume())
+        let info = info.cast::<bindings::netdev_notifier_info>();
+        let (dev, extack) = ((*info).dev, (*info).extack);
+        L::event(
+            NetDevice::from_raw(dev),
+            event,
+            ExtAck::from_raw(extack),
+            Rtnl::assume(),
+        )
     };
     // notifier_from_errno()
     match res {
@@ -146,10 +158,6 @@ unsafe extern "C" fn call<L: Listener>(
 pub enum Announce {
     /// The hardware address changed (`NETDEV_CHANGEADDR`).
     ChangeAddr,
-    /// The link type is about to change (`NETDEV_PRE_TYPE_CHANGE`).
-    PreTypeChange,
-    /// The link type has changed (`NETDEV_POST_TYPE_CHANGE`).
-    PostTypeChange,
     /// A device is about to become a lower device (`NETDEV_JOIN`).
     Join,
     /// The last lower device has left (`NETDEV_RELEASE`).
@@ -168,8 +176,6 @@ impl Announce {
     fn event(self) -> bindings::netdev_cmd {
         match self {
             Announce::ChangeAddr => bindings::netdev_cmd_NETDEV_CHANGEADDR,
-            Announce::PreTypeChange => bindings::netdev_cmd_NETDEV_PRE_TYPE_CHANGE,
-            Announce::PostTypeChange => bindings::netdev_cmd_NETDEV_POST_TYPE_CHANGE,
             Announce::Join => bindings::netdev_cmd_NETDEV_JOIN,
             Announce::Release => bindings::netdev_cmd_NETDEV_RELEASE,
             Announce::BondingFailover => bindings::netdev_cmd_NETDEV_BONDING_FAILOVER,
@@ -197,12 +203,42 @@ pub struct BondingInfo {
     pub link_failure_count: u32,
 }
 
+/// A change of a link's type to which nobody has objected, and which may happen now. Dropping it tells that it is over
+/// (`NETDEV_POST_TYPE_CHANGE`).
+pub struct TypeChange<'a> {
+    dev: &'a NetDevice,
+    rtnl: &'a Rtnl,
+}
+
+impl Drop for TypeChange<'_> {
+    fn drop(&mut self) {
+        let event = bindings::netdev_cmd_NETDEV_POST_TYPE_CHANGE;
+        // What has happened cannot be objected to.
+        let _ = self.dev.call_notifiers(self.rtnl, event);
+    }
+}
+
 impl NetDevice {
+    /// Asks the listeners whether the link type may change (`NETDEV_PRE_TYPE_CHANGE`): they let go of its
+    /// multicast groups until it has. May sleep, and so does dropping what is returned.
+    ///
+    /// # Errors
+    ///
+    /// What the one said that objects. Those who were asked before that one have their groups again.
+    pub fn ask_type_change<'a>(&'a self, rtnl: &'a Rtnl) -> Result<TypeChange<'a>> {
+        let change = TypeChange { dev: self, rtnl };
+        self.call_notifiers(rtnl, bindings::netdev_cmd_NETDEV_PRE_TYPE_CHANGE)?;
+        Ok(change)
+    }
+
     /// Sends an event of this device along the notifier chain. May sleep.
-    pub fn announce(&self, _rtnl: &Rtnl, event: Announce) -> Result {
+    pub fn announce(&self, rtnl: &Rtnl, event: Announce) -> Result {
+        self.call_notifiers(rtnl, event.event())
+    }
+
+    fn call_notifiers(&self, _rtnl: &Rtnl, event: bindings::netdev_cmd) -> Result {
         // SAFETY: The device is allocated and RTNL is held.
-        let ret =
-            unsafe { bindings::call_netdevice_notifiers(event.event() as usize, self.as_ptr()) };
+        let ret = unsafe { bindings::call_netdevice_notifiers(event as usize, self.as_ptr()) };
         // notifier_to_errno()
         let stop = i32::try_from(bindings::NOTIFY_OK).unwrap_or(1);
         to_result(if ret > stop {

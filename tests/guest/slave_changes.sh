@@ -9,13 +9,31 @@
 . "${BASH_SOURCE[0]%/*}/bond.sh"
 
 TRACING=/sys/kernel/tracing
-ETHER=1 IEEE80211_RADIOTAP=803
+ETHER=1 IEEE80211_RADIOTAP=803 NONE=65534
 
 setup() {
 	loaded || modprobe bonding max_bonds=0
 	[[ ! -d /sys/module/asked ]] || rmmod asked
-	modprobe asked
+	modprobe -a asked tun bridge
+	build linktype
 	mountpoint -q $TRACING || mount -t tracefs tracefs $TRACING
+}
+
+eval "$(declare -f teardown | sed '1s/teardown/teardown_links/')"
+teardown() {
+	local name
+	for name in t0 t1; do
+		! exists $name || ip tuntap delete $name mode tap
+	done
+	teardown_links
+}
+
+tap() {
+	local name
+	for name; do
+		ip tuntap add "$name" mode tap
+		ip link set "$name" address "02:00:00:00:07:0${name#t}"
+	done
 }
 
 # asked NAME...: devices whose drivers do as they are told.
@@ -24,6 +42,13 @@ asked() {
 	for name; do
 		ip link add "$name" address "$(link_address "$name")" type asked_none
 	done
+}
+
+# other NAME: no Ethernet, but what has no name.
+other() {
+	put 1 /sys/module/asked/parameters/other
+	asked "$1"
+	put 0 /sys/module/asked/parameters/other
 }
 
 # groups DEVICE: the multicast addresses that it receives.
@@ -49,6 +74,30 @@ is_quiet() {
 }
 
 # -- the type of the link ---------------------------------------------------------------------------
+
+test_a_slave_stays_what_it_is() {
+	local mode
+	tap t0 t1
+	for mode in active-backup balance-rr; do
+		ip link add b7 type bond mode $mode
+		ip link set b7 up
+		ip maddress add 01:00:5e:77:00:01 dev b7
+		enslave b7 t0 t1
+		ip link set t0 down
+		kmsg_mark
+		fails_with "Device or resource busy" linktype t0 $NONE
+		kmsg_has 'b7: \(slave t0\): .*link type.*release it' || fail "the reason is not in the kernel log"
+		fails_with "Device or resource busy" linktype t0 $ETHER
+		is "$(cat $SYSFS/t0/type)" $ETHER "type of the slave"
+		is_quiet 4 || fail "the work runs for ever"
+		ip link set t0 nomaster
+		linktype t0 $NONE
+		is "$(cat $SYSFS/t0/type)" $NONE "type of a device that is free"
+		linktype t0 $ETHER
+		ip link delete b7
+		ip link set t0 address 02:00:00:00:07:00
+	done
+}
 
 # A driver that changes it without asking, as Wi-Fi does.
 test_a_slave_that_is_something_else_all_of_a_sudden() {
@@ -78,6 +127,39 @@ test_a_slave_that_is_something_else_all_of_a_sudden() {
 		ip link delete a0
 		ip link delete b0
 	done
+}
+
+# A bond that is a slave cannot become something else, either: that of its slaves.
+test_a_bond_below_a_bond_stays_what_it_is() {
+	other a0
+	ip link set a0 mtu 1400
+	ip link add b8 type bond mode balance-rr
+	ip link add b7 type bond mode balance-rr
+	ip link set b7 up
+	enslave b7 b8
+	kmsg_mark
+	fails_with "Device or resource busy" ip link set a0 master b8
+	kmsg_has 'b7: \(slave b8\): .*link type.*release it' || fail "the reason is not in the kernel log"
+	is "$(cat $SYSFS/b8/type)" $ETHER "type of the bond below"
+	is "$(cat $SYSFS/{b7,b8,a0}/mtu | xargs)" "1500 1500 1400"
+	ip link set b8 nomaster
+	ip link set a0 master b8
+	is "$(cat $SYSFS/b8/type)" $NONE "type of a bond that is free"
+}
+
+# Who is asked first lets go of its groups, and takes them again when another one objects.
+test_a_refused_type_change_of_the_bond_keeps_its_groups() {
+	local before
+	other a0
+	ip link add b7 type bond mode balance-rr
+	ip link set b7 up
+	ip address add $OUR4/24 dev b7
+	ip link add br7 type bridge
+	ip link set b7 master br7
+	before=$(groups b7)
+	[[ $before == *01:00:5e:00:00:01* ]] || fail "the bond has no groups: $before"
+	fails_with "Device or resource busy" ip link set a0 master b7
+	is "$(groups b7)" "$before" "groups of the bond"
 }
 
 # -- what is tried again ----------------------------------------------------------------------------
