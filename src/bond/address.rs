@@ -49,14 +49,14 @@ pub(super) fn fresh(dev: &BondDev, rtnl: &Rtnl) -> HwAddr {
     }
 }
 
-/// Says what becomes of the address of a device that joins.
+/// Says what becomes of the address of a device that joins a bond which will have the address `bond`.
 pub(super) fn at_enslave(
     dev: &BondDev,
     config: &Config,
-    device: &NetDevice,
+    addr: HwAddr,
+    bond: HwAddr,
     rtnl: &Rtnl,
 ) -> AtEnslave {
-    let (addr, bond) = (addr_of(device, rtnl), addr_of(dev, rtnl));
     address::at_enslave(config, addr, bond, holders(dev, rtnl))
 }
 

@@ -2,7 +2,7 @@
 
 //! How a device becomes a slave. Whatever fails, bond and device are as they were.
 
-use super::address::{addr_of, at_enslave, fresh, restore, steal_addr};
+use super::address::{addr_of, at_enslave, fresh, restore};
 use super::device::{all_have_addrs, give_lists, give_mtu, give_rx_flags};
 use super::failover::{self, Source};
 use super::message::{netdev_err, netdev_info, netdev_warn, Of};
@@ -13,16 +13,15 @@ use core::fmt;
 use kernel::prelude::*;
 use net::dev_addr::AddrAssign;
 use net::errno::eopnotsupp;
-use net::link_type::LinkLayer;
-use net::lower::{LagHash, LagTx};
+use net::lower::{LagHash, LagTx, Role};
 use net::netdev_features::Features;
 use net::netdevice::{NetDevice, ARPHRD_CAN, ARPHRD_ETHER, ARPHRD_INFINIBAND};
 use net::netlink::ExtAck;
-use net::notifier::Announce;
+use net::notifier::{Announce, TypeChange};
 use net::published::Slot;
 use net::rtnl::Rtnl;
 use net::sync::now_ms;
-use policy::address::{self, Admission, AtEnslave};
+use policy::address::{self, Admission, AtEnslave, HwAddr};
 use policy::hash::HashPolicy;
 use policy::history::What;
 use policy::options::FailOverMac;
@@ -44,106 +43,114 @@ pub(crate) fn enslave(
         extack,
     };
     check(dev, device, &config, is_first, &refusal, rtnl)?;
+    let (config, is_active_chosen) = admit(device, &config, is_first, &refusal)?;
 
-    let was = Before::of(dev, &config, rtnl);
-    let undo_first = Undo::new(|| {
-        if is_first {
-            was.put_back(dev, rtnl);
-        }
-    });
-    let original_mtu = device.mtu();
+    // What the bond will be. It stays what it is until nothing can fail any more.
+    let changes_link = is_first && !dev.is_same_link(device, rtnl);
+    let is_ethernet = [dev.link_type(), device.link_type()] == [ARPHRD_ETHER; 2];
+    let needs_addr = dev.addr_assign(rtnl) == AddrAssign::Random || !is_ethernet;
+    let own_addr = addr_of(device, rtnl);
+    let taken_addr = address::bond_takes_over(is_first, needs_addr).then_some(own_addr);
+    let bond_addr = taken_addr.unwrap_or_else(|| addr_of(dev, rtnl));
     let mtu = if is_first {
         link_type::mtu_with(dev, device, rtnl)
     } else {
         dev.mtu()
     };
-    give_mtu(device, mtu, rtnl).map_err(|err| {
+
+    let mut joining = Joining::new(dev, device, rtnl);
+    joining.set_mtu(mtu).map_err(|err| {
         refusal.log(err, "calling dev_set_mtu");
         refusal.because(err, c"Device cannot have the MTU of the bond")
     })?;
-    let undo_mtu = Undo::new(|| {
-        let _ = device.set_mtu(rtnl, original_mtu);
-    });
-    if is_first {
-        if !dev.is_same_link(device, rtnl) {
-            let change = link_type::ask(dev, device, rtnl)?;
-            link_type::become_like(dev, &device.link_layer(rtnl), change, rtnl);
-        }
-        link_type::set_mtu(dev, mtu, rtnl)
-            .inspect_err(|err| refusal.log(*err, "setting the MTU of the bond"))?;
-    }
-    let config = admit(dev, device, &config, is_first, &refusal, rtnl)?;
-    let _ = device.announce(rtnl, Announce::Join);
-    let has_random = dev.addr_assign(rtnl) == AddrAssign::Random;
-    let needs_addr = has_random || dev.link_type() != ARPHRD_ETHER;
-    if address::bond_takes_over(is_first, needs_addr) {
-        steal_addr(dev, device, rtnl)?;
-    }
-
-    let perm_addr = addr_of(device, rtnl);
-    let new_addr = match at_enslave(dev, &config, device, rtnl) {
+    let new_addr = match at_enslave(dev, &config, own_addr, bond_addr, rtnl) {
         AtEnslave::Keep => None,
         AtEnslave::SetTo(addr) => Some(addr),
         AtEnslave::Random => Some(fresh(dev, rtnl)),
     };
     if let Some(addr) = &new_addr {
-        device
-            .set_addr(rtnl, addr.as_bytes(), extack)
+        joining
+            .set_addr(addr, extack)
             .inspect_err(|err| refusal.log(*err, "calling set_mac_address"))?;
     }
-    let undo_addr = Undo::new(|| {
-        if new_addr.is_some() {
-            restore(dev, device, &perm_addr, rtnl);
-        }
-    });
-
-    // Before it is opened, so that IPv6 does not configure it.
-    device.set_no_addrconf(rtnl, true);
-    let undo_addrconf = Undo::new(|| device.set_no_addrconf(rtnl, false));
-    device
-        .open(rtnl, extack)
+    joining
+        .open(extack)
         .inspect_err(|err| refusal.failed(*err, "Opening slave failed"))?;
-    let undo_open = Undo::new(|| device.close(rtnl));
-    device
-        .add_vlans_of(rtnl, dev)
+    joining
+        .add_vlans()
         .inspect_err(|err| refusal.failed(*err, "Couldn't add bond vlan ids"))?;
-    let undo_vlans = Undo::new(|| device.del_vlans_of(rtnl, dev));
 
     let carrier = monitor::carrier(device, &config, false, rtnl);
     let link = Link::initial(carrier, config.delays(), config.is_monitored(), now_ms());
     let stats = device.stats(&net::rcu::read_lock());
-    let data = Slave::new(Port::new(link, carrier), perm_addr, original_mtu, stats);
-    if !dev.features().has(Features::LRO) {
-        device.disable_lro(rtnl);
-    }
+    let original_mtu = joining.mtu.unwrap_or(mtu);
+    let data = Slave::new(Port::new(link, carrier), own_addr, original_mtu, stats);
     if config.mode.uses_number() {
         dev.reserve_choice(rtnl)?;
     }
-    xdp::join(dev, device, extack, rtnl)?;
-    let undo_xdp = Undo::new(|| xdp::leave(dev, device, rtnl));
+    joining.run_xdp(extack)?;
+    if is_first {
+        joining
+            .set_mtu_of_bond(mtu)
+            .inspect_err(|err| refusal.log(*err, "setting the MTU of the bond"))?;
+    }
+    if let Some(addr) = &taken_addr {
+        dev.ask_addr_change(rtnl, addr.as_bytes(), extack)?;
+    }
+    if changes_link {
+        joining.type_change = Some(link_type::ask(dev, device, rtnl)?);
+    }
     let flags = SlaveFlags::of(&config, false, LinkState::Up);
-    let lag = (role(flags), lag_tx(&config));
-    let slave = SlaveDev::link_up(dev, device, data, lag, extack, rtnl)?;
+    // Nothing that it receives is for the bond before that is the same kind of link.
+    let first_flags = if changes_link {
+        SlaveFlags {
+            backup: flags.backup,
+            inactive: true,
+        }
+    } else {
+        flags
+    };
+    let lag = (role(first_flags), lag_tx(&config));
+    let slave = joining.link_up(data, lag, extack)?;
     if dev.is_polled(rtnl) && slave.poll(rtnl).is_err() {
-        slave.unlink(rtnl, || ());
         return Err(refusal.because(
             EBUSY,
             c"Slave does not support netpoll, for which the bond is in use",
         ));
     }
-    undo_first.dismiss();
-    undo_mtu.dismiss();
-    undo_addr.dismiss();
-    undo_addrconf.dismiss();
-    undo_open.dismiss();
-    undo_vlans.dismiss();
-    undo_xdp.dismiss();
 
+    // Nothing can fail from here on.
+    let type_change = joining.arrive();
+    let keeps_lro = dev.features().has(Features::LRO);
+    if let Some(change) = type_change {
+        link_type::become_like(dev, &device.link_layer(rtnl), change, rtnl);
+        slave.set_role(rtnl, role(flags));
+    }
+    if let Some(addr) = &taken_addr {
+        dev.take_addr(rtnl, addr.as_bytes());
+    }
+    if is_active_chosen {
+        Bond::set_config(dev, config, rtnl);
+        netdev_info!(
+            dev,
+            "{}",
+            Of(
+                device,
+                "Setting fail_over_mac to active for active-backup mode, because the slave keeps its \
+                 hardware address"
+            )
+        );
+    }
+    // Who sends messages through the device on its own stops that.
+    let _ = device.announce(rtnl, Announce::Join);
+    if !keeps_lro {
+        device.disable_lro(rtnl);
+    }
     join(dev, slave, &config, rtnl);
     Ok(())
 }
 
-/// Gives a new slave its part in the bond. Nothing can fail from here on.
+/// Gives a new slave its part in the bond.
 fn join(dev: &BondDev, slave: &SlaveDev, config: &Config, rtnl: &Rtnl) {
     let device = slave.dev();
     read_link_settings(slave, false, rtnl);
@@ -221,26 +228,144 @@ fn join(dev: &BondDev, slave: &SlaveDev, config: &Config, rtnl: &Rtnl) {
     );
 }
 
-/// Undoes a step unless it is told that all went well. (The kernel crate's `ScopeGuard` may panic.)
-struct Undo<F: Fn()> {
-    undo: F,
-    armed: bool,
+/// A device on its way into a bond. Unless it [arrives](Self::arrive), it is as it was before when this is dropped,
+/// and so is the bond: each step notes what it has changed.
+struct Joining<'a> {
+    dev: &'a BondDev,
+    device: &'a NetDevice,
+    rtnl: &'a Rtnl,
+    has_arrived: bool,
+    /// The MTU that the device had.
+    mtu: Option<u32>,
+    /// The hardware address that the device had, and where it was from.
+    addr: Option<(HwAddr, AddrAssign)>,
+    /// Whether IPv6 was kept from configuring the device.
+    opened: Option<bool>,
+    has_vlans: bool,
+    runs_xdp: bool,
+    /// The MTU that the bond had.
+    mtu_of_bond: Option<u32>,
+    type_change: Option<TypeChange<'a>>,
+    slave: Option<&'a SlaveDev>,
 }
 
-impl<F: Fn()> Undo<F> {
-    fn new(undo: F) -> Self {
-        Self { undo, armed: true }
+impl<'a> Joining<'a> {
+    fn new(dev: &'a BondDev, device: &'a NetDevice, rtnl: &'a Rtnl) -> Self {
+        Self {
+            dev,
+            device,
+            rtnl,
+            has_arrived: false,
+            mtu: None,
+            addr: None,
+            opened: None,
+            has_vlans: false,
+            runs_xdp: false,
+            mtu_of_bond: None,
+            type_change: None,
+            slave: None,
+        }
     }
 
-    fn dismiss(mut self) {
-        self.armed = false;
+    fn set_mtu(&mut self, mtu: u32) -> Result {
+        let before = self.device.mtu();
+        give_mtu(self.device, mtu, self.rtnl)?;
+        self.mtu = Some(before);
+        Ok(())
+    }
+
+    fn set_addr(&mut self, addr: &HwAddr, extack: Option<&ExtAck>) -> Result {
+        let before = (
+            addr_of(self.device, self.rtnl),
+            self.device.addr_assign(self.rtnl),
+        );
+        self.device.set_addr(self.rtnl, addr.as_bytes(), extack)?;
+        self.addr = Some(before);
+        Ok(())
+    }
+
+    /// Opens it as what carries the traffic of a bond, so that IPv6 does not configure it.
+    fn open(&mut self, extack: Option<&ExtAck>) -> Result {
+        let (device, rtnl) = (self.device, self.rtnl);
+        let before = device.has_no_addrconf();
+        device.set_no_addrconf(rtnl, true);
+        device
+            .open(rtnl, extack)
+            .inspect_err(|_| device.set_no_addrconf(rtnl, before))?;
+        self.opened = Some(before);
+        Ok(())
+    }
+
+    fn add_vlans(&mut self) -> Result {
+        self.device.add_vlans_of(self.rtnl, self.dev)?;
+        self.has_vlans = true;
+        Ok(())
+    }
+
+    fn run_xdp(&mut self, extack: Option<&ExtAck>) -> Result {
+        xdp::join(self.dev, self.device, extack, self.rtnl)?;
+        self.runs_xdp = true;
+        Ok(())
+    }
+
+    fn set_mtu_of_bond(&mut self, mtu: u32) -> Result {
+        let before = self.dev.mtu();
+        link_type::set_mtu(self.dev, mtu, self.rtnl)?;
+        self.mtu_of_bond = Some(before);
+        Ok(())
+    }
+
+    fn link_up(
+        &mut self,
+        data: impl PinInit<Slave>,
+        lag: (Role, LagTx),
+        extack: Option<&ExtAck>,
+    ) -> Result<&'a SlaveDev> {
+        let slave = SlaveDev::link_up(self.dev, self.device, data, lag, extack, self.rtnl)?;
+        self.slave = Some(slave);
+        Ok(slave)
+    }
+
+    /// It is a slave. Returns the change of the bond's link type that was asked for.
+    fn arrive(mut self) -> Option<TypeChange<'a>> {
+        self.has_arrived = true;
+        self.type_change.take()
     }
 }
 
-impl<F: Fn()> Drop for Undo<F> {
+impl Drop for Joining<'_> {
     fn drop(&mut self) {
-        if self.armed {
-            (self.undo)();
+        if self.has_arrived {
+            return;
+        }
+        let (dev, device, rtnl) = (self.dev, self.device, self.rtnl);
+        if let Some(slave) = self.slave {
+            slave.unlink(rtnl, || ());
+        }
+        // Listeners take their groups again.
+        drop(self.type_change.take());
+        if let Some(mtu) = self.mtu_of_bond {
+            let _ = link_type::set_mtu(dev, mtu, rtnl);
+        }
+        if self.runs_xdp {
+            xdp::leave(dev, device, rtnl);
+        }
+        if self.has_vlans {
+            device.del_vlans_of(rtnl, dev);
+        }
+        if let Some(no_addrconf) = self.opened {
+            // A device that is down may have addresses for later.
+            let keep = device.keep_addrs_on_close(rtnl, 1);
+            device.close(rtnl);
+            device.keep_addrs_on_close(rtnl, keep);
+            device.set_no_addrconf(rtnl, no_addrconf);
+        }
+        if let Some((addr, assign)) = &self.addr {
+            restore(dev, device, addr, rtnl);
+            device.set_addr_assign(rtnl, *assign);
+        }
+        if let Some(mtu) = self.mtu {
+            let _ = device.set_mtu(rtnl, mtu);
         }
     }
 }
@@ -329,77 +454,35 @@ fn check(
             c"Only active-backup mode is supported for infiniband slaves",
         ));
     }
-    Ok(())
+    let becomes_like_it = is_first && !dev.is_same_link(device, rtnl);
+    if !becomes_like_it && dev.addr_len() != device.addr_len() {
+        return Err(refusal.because(
+            EINVAL,
+            c"Device's hardware address is of another length than that of the bond",
+        ));
+    }
+    xdp::check(dev, device, refusal.extack, rtnl)
 }
 
-/// Chooses `fail_over_mac` for a slave whose address cannot be set, or refuses it.
+/// Chooses `fail_over_mac` for a slave whose address cannot be set, or refuses it. Returns the options that the bond has
+/// then, and whether they are others.
 fn admit(
-    dev: &BondDev,
     device: &NetDevice,
     config: &Config,
     is_first: bool,
     refusal: &Refusal<'_>,
-    rtnl: &Rtnl,
-) -> Result<Config> {
+) -> Result<(Config, bool)> {
     let can_set_addr = device.can_set_addr() && device.link_type() != ARPHRD_INFINIBAND;
     match address::admit(config, can_set_addr, is_first) {
-        Admission::Admit => Ok(*config),
+        Admission::Admit => Ok((*config, false)),
         Admission::AdmitAsActive => {
-            netdev_info!(
-                dev,
-                "{}",
-                Of(
-                    device,
-                    "Setting fail_over_mac to active for active-backup mode, because the slave keeps \
-                     its hardware address"
-                )
-            );
-            let config = Config { fail_over_mac: FailOverMac::Active, ..*config };
-            Bond::set_config(dev, config, rtnl);
-            Ok(config)
+            let fail_over_mac = FailOverMac::Active;
+            Ok((Config { fail_over_mac, ..*config }, true))
         }
         Admission::Refuse => Err(refusal.because(
             eopnotsupp(),
             c"Slave device does not support setting the MAC address, but fail_over_mac is not set to active",
         )),
-    }
-}
-
-/// What the first slave may change of a bond.
-struct Before {
-    config: Config,
-    mtu: u32,
-    link: LinkLayer,
-    addr: net::dev_addr::Addr,
-    addr_assign: AddrAssign,
-}
-
-impl Before {
-    fn of(dev: &BondDev, config: &Config, rtnl: &Rtnl) -> Self {
-        Self {
-            config: *config,
-            mtu: dev.mtu(),
-            link: dev.link_layer(rtnl),
-            addr: dev.addr(rtnl),
-            addr_assign: dev.addr_assign(rtnl),
-        }
-    }
-
-    fn put_back(&self, dev: &BondDev, rtnl: &Rtnl) {
-        Bond::set_config(dev, self.config, rtnl);
-        if !dev.is_link(&self.link, rtnl) {
-            let Ok(change) = dev.ask_type_change(rtnl) else {
-                // A listener has its reason; then address and MTU stay those of this kind of link.
-                return;
-            };
-            link_type::become_like(dev, &self.link, change, rtnl);
-        }
-        let _ = link_type::set_mtu(dev, self.mtu, rtnl);
-        if *dev.addr(rtnl) != *self.addr {
-            dev.assign_addr(rtnl, &self.addr);
-            let _ = dev.announce(rtnl, Announce::ChangeAddr);
-        }
-        dev.set_addr_assign(rtnl, self.addr_assign);
     }
 }
 

@@ -164,6 +164,19 @@ fn refuse(
     eopnotsupp()
 }
 
+/// Whether a device that joins can run the bond's program, as far as that can be said beforehand.
+pub(super) fn check(
+    dev: &BondDev,
+    device: &NetDevice,
+    extack: Option<&ExtAck>,
+    rtnl: &Rtnl,
+) -> Result {
+    match objection(device, rtnl).filter(|_| dev.has_xdp_program(rtnl)) {
+        Some(msg) => Err(refuse(dev, Some(device), extack, msg)),
+        None => Ok(()),
+    }
+}
+
 /// Has a device that joins run the bond's program.
 pub(super) fn join(
     dev: &BondDev,
@@ -174,9 +187,6 @@ pub(super) fn join(
     let Some(program) = dev.xdp_program(rtnl) else {
         return Ok(());
     };
-    if let Some(msg) = objection(device, rtnl) {
-        return Err(refuse(dev, Some(device), extack, msg));
-    }
     device
         .run_xdp(rtnl, Some(&program), extack)
         .inspect_err(|_| {

@@ -105,10 +105,8 @@ impl NetDevice {
         })
     }
 
-    /// Takes over `addr` as the device's own, having asked those who may object. May sleep.
-    ///
-    /// For devices that have no hardware. Tells everybody (`NETDEV_CHANGEADDR`).
-    pub fn steal_addr(&self, rtnl: &Rtnl, addr: &[u8]) -> Result {
+    /// Asks those who may object whether the device may have this address (`NETDEV_PRE_CHANGEADDR`). May sleep.
+    pub fn ask_addr_change(&self, _rtnl: &Rtnl, addr: &[u8], extack: Option<&ExtAck>) -> Result {
         let mut bytes = [0u8; MAX_ADDR_LEN];
         bytes
             .iter_mut()
@@ -119,13 +117,26 @@ impl NetDevice {
             bindings::netif_pre_changeaddr_notify(
                 self.as_ptr(),
                 bytes.as_ptr().cast(),
-                ptr::null_mut(),
+                ExtAck::as_ptr(extack),
             )
-        })?;
-        self.assign_addr(rtnl, &bytes);
-        // SAFETY: The device is allocated; RTNL protects the field.
-        unsafe { (*self.as_ptr()).addr_assign_type = bindings::NET_ADDR_STOLEN as u8 };
-        self.announce(rtnl, Announce::ChangeAddr)
+        })
+    }
+
+    /// Takes over `addr` as the device's own, having asked those who may object. May sleep.
+    ///
+    /// For devices that have no hardware. Tells everybody (`NETDEV_CHANGEADDR`).
+    pub fn steal_addr(&self, rtnl: &Rtnl, addr: &[u8]) -> Result {
+        self.ask_addr_change(rtnl, addr, None)?;
+        self.take_addr(rtnl, addr);
+        Ok(())
+    }
+
+    /// The second half of [`Self::steal_addr`], when nobody has objected to the [first](Self::ask_addr_change).
+    pub fn take_addr(&self, rtnl: &Rtnl, addr: &[u8]) {
+        self.assign_addr(rtnl, addr);
+        self.set_addr_assign(rtnl, AddrAssign::Stolen);
+        // What has happened cannot be objected to.
+        let _ = self.announce(rtnl, Announce::ChangeAddr);
     }
 
     /// Writes the device's hardware address and tells nobody.
@@ -147,7 +158,8 @@ impl NetDevice {
     ///
     /// # Errors
     ///
-    /// `ENOMEM` if some are missing now; another call adds them. `EINVAL` if both are the same device.
+    /// `ENOMEM` if some are missing now; another call adds them. `EINVAL` if its addresses are of another
+    /// length, or both are the same device.
     pub fn sync_addrs_from(&self, _rtnl: &Rtnl, from: &NetDevice, multiple: bool) -> Result {
         if self == from {
             // It would wait for its own lock.

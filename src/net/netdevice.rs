@@ -231,6 +231,11 @@ impl NetDevice {
         self.change_priv_flags(if on { flag } else { 0 }, if on { 0 } else { flag });
     }
 
+    /// Returns whether IPv6 is kept from configuring addresses.
+    pub fn has_no_addrconf(&self) -> bool {
+        self.priv_flags() & bindings::netdev_priv_flags_IFF_NO_ADDRCONF != 0
+    }
+
     /// Keeps IPv6 from configuring addresses on a device that carries a master's traffic.
     pub fn set_no_addrconf(&self, _rtnl: &Rtnl, on: bool) {
         let flag = bindings::netdev_priv_flags_IFF_NO_ADDRCONF;

@@ -158,7 +158,7 @@ unsafe extern "C" fn call<L: Listener>(
 pub enum Announce {
     /// The hardware address changed (`NETDEV_CHANGEADDR`).
     ChangeAddr,
-    /// A device is about to become a lower device (`NETDEV_JOIN`).
+    /// A device becomes a lower device, and has no use of its own any more (`NETDEV_JOIN`).
     Join,
     /// The last lower device has left (`NETDEV_RELEASE`).
     Release,

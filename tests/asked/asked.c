@@ -13,16 +13,20 @@
  * `asked/least_mtu` is the smallest MTU that the device takes, in bytes. `asked/received` is how many packets and
  * bytes it says that it has received.
  * With the module parameter "fixed_while_up", devices made from then on do not change their address while they are up.
+ * `asked/refused` names what the driver refuses from then on: any of the words of `refusals` below.
  * `asked/type` is the kind of link (ARPHRD_*): who writes it changes that without asking anybody, as Wi-Fi does for
- * its monitor mode; what is not Ethernet has no hardware address then.
+ * its monitor mode; what is not Ethernet has no hardware address then. `asked/addr_len` is the length of that.
  * With the module parameter "other", devices made from then on are no Ethernet, but a link of a kind that
- * has no name (ARPHRD_NONE). With the module parameter "locked", devices made from then on want their instance lock held, and
- * warn when it is not. With the module parameter "curious", a master is asked for its speed whenever the state of
- * a device below it changes, as drivers do that offload bonds; "satisfied" counts the answers. With the module
- * parameter "told", what such drivers are told of masters and of the devices below them is written to the kernel log.
+ * has no name (ARPHRD_NONE). With the module parameter "locked", devices made from then on want their instance
+ * lock held, and warn when it is not. With the module parameter "curious", a master is asked for its speed whenever
+ * the state of a device below it changes, as drivers do that offload bonds; "satisfied" counts the answers. With the
+ * module parameter "told", what such drivers are told of masters and of the devices below them is written to the
+ * kernel log. The module parameter "vetoed", "EVENT DEVICE", has a listener object once to that event of that device;
+ * EVENT is one of `vetoes` below.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/bpf.h>
 #include <linux/delay.h>
 #include <linux/etherdevice.h>
 #include <linux/ethtool.h>
@@ -32,6 +36,7 @@
 #include <linux/netdevice.h>
 #include <net/netdev_lock.h>
 #include <net/rtnetlink.h>
+#include <net/xdp.h>
 
 #define ADDRESS_OF_PHY 7
 
@@ -59,13 +64,95 @@ static unsigned int satisfied;
 module_param(satisfied, uint, 0444);
 MODULE_PARM_DESC(satisfied, "how often a master has answered");
 
+static char vetoed[64];
+module_param_string(vetoed, vetoed, sizeof(vetoed), 0644);
+MODULE_PARM_DESC(vetoed, "the event and the device to object to: EVENT DEVICE");
+
+enum refusal { MTU, ADDRESS, OPEN, VLAN, XDP, NETPOLL };
+
+static const char *const refusals[] = {
+	[MTU] = "mtu", [ADDRESS] = "address", [OPEN] = "open",
+	[VLAN] = "vlan", [XDP] = "xdp", [NETPOLL] = "netpoll",
+};
+
 struct asked {
 	bool link;
 	bool unheard;
 	unsigned int questions;
 	u64 packets;
 	u64 bytes;
+	unsigned long refused;
+	struct bpf_prog *program;
 };
+
+static int refuses(struct net_device *dev, enum refusal what)
+{
+	struct asked *asked = netdev_priv(dev);
+
+	return test_bit(what, &asked->refused) ? -EIO : 0;
+}
+
+static int asked_open(struct net_device *dev)
+{
+	return refuses(dev, OPEN);
+}
+
+static int asked_stop(struct net_device *dev)
+{
+	return 0;
+}
+
+static int asked_change_mtu(struct net_device *dev, int mtu)
+{
+	int err = refuses(dev, MTU);
+
+	if (!err)
+		WRITE_ONCE(dev->mtu, mtu);
+	return err;
+}
+
+static int asked_set_address(struct net_device *dev, void *address)
+{
+	return refuses(dev, ADDRESS) ?: eth_mac_addr(dev, address);
+}
+
+static int asked_add_vlan(struct net_device *dev, __be16 proto, u16 id)
+{
+	/* 0 is not a VLAN: each device gets it that is up. */
+	return id ? refuses(dev, VLAN) : 0;
+}
+
+static int asked_del_vlan(struct net_device *dev, __be16 proto, u16 id)
+{
+	return 0;
+}
+
+/* The program is held, and never run. */
+static int asked_bpf(struct net_device *dev, struct netdev_bpf *bpf)
+{
+	struct asked *asked = netdev_priv(dev);
+	int err;
+
+	if (bpf->command != XDP_SETUP_PROG)
+		return -EINVAL;
+	err = bpf->prog ? refuses(dev, XDP) : 0;
+	if (err)
+		return err;
+	if (asked->program)
+		bpf_prog_put(asked->program);
+	asked->program = bpf->prog;
+	return 0;
+}
+
+static int asked_xdp_xmit(struct net_device *dev, int n, struct xdp_frame **frames, u32 flags)
+{
+	return 0;
+}
+
+static int asked_netpoll_setup(struct net_device *dev)
+{
+	return refuses(dev, NETPOLL);
+}
 
 static netdev_tx_t asked_xmit(struct sk_buff *skb, struct net_device *dev)
 {
@@ -134,7 +221,10 @@ static int no_ioctl(struct net_device *dev, struct ifreq *request, int command)
 
 #define OPERATIONS                                                                                  \
 	.ndo_init = asked_init, .ndo_start_xmit = asked_xmit, .ndo_get_stats64 = asked_stats,       \
-	.ndo_set_mac_address = eth_mac_addr, .ndo_validate_addr = eth_validate_addr
+	.ndo_set_mac_address = asked_set_address, .ndo_validate_addr = eth_validate_addr,           \
+	.ndo_open = asked_open, .ndo_stop = asked_stop, .ndo_change_mtu = asked_change_mtu,         \
+	.ndo_vlan_rx_add_vid = asked_add_vlan, .ndo_vlan_rx_kill_vid = asked_del_vlan,              \
+	.ndo_bpf = asked_bpf, .ndo_xdp_xmit = asked_xdp_xmit, .ndo_netpoll_setup = asked_netpoll_setup
 
 static const struct net_device_ops plain_ops = { OPERATIONS };
 static const struct net_device_ops mii_ops = { OPERATIONS, .ndo_eth_ioctl = mii_ioctl };
@@ -235,6 +325,34 @@ static ssize_t received_store(struct device *device, struct device_attribute *at
 }
 static DEVICE_ATTR_RW(received);
 
+static ssize_t refused_show(struct device *device, struct device_attribute *attr, char *buf)
+{
+	int i, len = 0;
+
+	for (i = 0; i < ARRAY_SIZE(refusals); i++)
+		if (test_bit(i, &of(device)->refused))
+			len += sysfs_emit_at(buf, len, "%s ", refusals[i]);
+	return len + sysfs_emit_at(buf, len, "\n");
+}
+
+/* One word, or none. */
+static ssize_t refused_store(struct device *device, struct device_attribute *attr, const char *buf,
+			     size_t len)
+{
+	unsigned long refused = 0;
+	int i;
+
+	if (!sysfs_streq(buf, "")) {
+		i = __sysfs_match_string(refusals, ARRAY_SIZE(refusals), buf);
+		if (i < 0)
+			return i;
+		refused = BIT(i);
+	}
+	WRITE_ONCE(of(device)->refused, refused);
+	return len;
+}
+static DEVICE_ATTR_RW(refused);
+
 static ssize_t type_show(struct device *device, struct device_attribute *attr, char *buf)
 {
 	return sysfs_emit(buf, "%u\n", to_net_dev(device)->type);
@@ -258,13 +376,38 @@ static ssize_t type_store(struct device *device, struct device_attribute *attr, 
 }
 static DEVICE_ATTR_RW(type);
 
+static ssize_t addr_len_show(struct device *device, struct device_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%u\n", to_net_dev(device)->addr_len);
+}
+
+static ssize_t addr_len_store(struct device *device, struct device_attribute *attr, const char *buf,
+			      size_t len)
+{
+	u8 bytes;
+	int err = kstrtou8(buf, 0, &bytes);
+
+	if (err)
+		return err;
+	if (bytes > MAX_ADDR_LEN)
+		return -ERANGE;
+	if (!rtnl_trylock())
+		return restart_syscall();
+	to_net_dev(device)->addr_len = bytes;
+	rtnl_unlock();
+	return len;
+}
+static DEVICE_ATTR_RW(addr_len);
+
 static struct attribute *asked_attributes[] = {
 	&dev_attr_link.attr,
 	&dev_attr_questions.attr,
 	&dev_attr_unheard.attr,
 	&dev_attr_least_mtu.attr,
 	&dev_attr_received.attr,
+	&dev_attr_refused.attr,
 	&dev_attr_type.attr,
+	&dev_attr_addr_len.attr,
 	NULL,
 };
 
@@ -288,6 +431,9 @@ static void setup(struct net_device *dev)
 		dev->priv_flags |= IFF_LIVE_ADDR_CHANGE;
 	dev->lltx = true;
 	dev->max_mtu = ETH_MAX_MTU;
+	dev->hw_features = NETIF_F_LRO;
+	dev->features = NETIF_F_LRO | NETIF_F_HW_VLAN_CTAG_FILTER;
+	dev->xdp_features = NETDEV_XDP_ACT_BASIC | NETDEV_XDP_ACT_REDIRECT | NETDEV_XDP_ACT_NDO_XMIT;
 	dev->sysfs_groups[0] = &asked_group;
 	eth_hw_addr_random(dev);
 }
@@ -344,12 +490,43 @@ static void write_info(const char *name, const struct netdev_notifier_bonding_in
 		master->bond_mode, master->num_slaves, master->miimon);
 }
 
+static const struct {
+	const char *name;
+	unsigned long event;
+} vetoes[] = {
+	{ "pre_up", NETDEV_PRE_UP },
+	{ "pre_change_mtu", NETDEV_PRECHANGEMTU },
+	{ "change_mtu", NETDEV_CHANGEMTU },
+	{ "pre_change_addr", NETDEV_PRE_CHANGEADDR },
+	{ "pre_change_upper", NETDEV_PRECHANGEUPPER },
+	{ "change_upper", NETDEV_CHANGEUPPER },
+	{ "pre_type_change", NETDEV_PRE_TYPE_CHANGE },
+};
+
+static bool objects(const struct net_device *dev, unsigned long event)
+{
+	char name[IFNAMSIZ], wanted[32];
+	int i;
+
+	if (sscanf(vetoed, "%31s %15s", wanted, name) != 2 || strcmp(name, dev->name))
+		return false;
+	for (i = 0; i < ARRAY_SIZE(vetoes); i++)
+		if (vetoes[i].event == event)
+			return !strcmp(vetoes[i].name, wanted);
+	return false;
+}
+
 static int heard(struct notifier_block *block, unsigned long event, void *info)
 {
 	struct net_device *dev = netdev_notifier_info_to_dev(info);
 	struct ethtool_link_ksettings settings;
 	struct net_device *master;
 
+	if (objects(dev, event)) {
+		/* Once: what is undone is not objected to. */
+		vetoed[0] = '\0';
+		return notifier_from_errno(-EDOM);
+	}
 	if (READ_ONCE(told)) {
 		switch (event) {
 		case NETDEV_CHANGEUPPER:
