@@ -4,7 +4,7 @@
 
 use super::message::{netdev_err, Of};
 use super::release::Why;
-use super::slave::Key;
+use super::slave::{Before, Key};
 use super::{announce, failover, monitor, BondDev, SlaveDev};
 use kernel::prelude::*;
 use net::dev_addr::AddrAssign;
@@ -85,12 +85,10 @@ pub(super) fn set_addr(dev: &BondDev, addr: &[u8], rtnl: &Rtnl) -> Result {
     }
     for slave in dev.lowers(rtnl) {
         // Somebody may have given it another one than the bond's.
-        let before = addr_of(slave.dev(), rtnl);
-        slave.data().addr_before.set(rtnl, before);
+        Before::note(slave, rtnl);
         if let Err(err) = slave.dev().set_addr(rtnl, addr, None) {
             for done in dev.lowers(rtnl).take_while(|done| Key(done) != Key(slave)) {
-                let before = done.data().addr_before.get(rtnl);
-                restore(dev, done.dev(), &before, rtnl);
+                restore(dev, done.dev(), &done.data().before.get(rtnl).addr, rtnl);
             }
             return Err(err);
         }

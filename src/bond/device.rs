@@ -5,7 +5,7 @@
 
 use super::message::{netdev_err, netdev_warn, Of};
 use super::monitor::{self, NEVER};
-use super::slave::{read_link_settings, Key};
+use super::slave::{read_link_settings, Before, Key};
 use super::{is_active_backup, is_mode, BondDev, SlaveDev};
 use core::sync::atomic::Ordering;
 use kernel::prelude::*;
@@ -32,13 +32,13 @@ pub(super) fn change_mtu(dev: &BondDev, mtu: u32, rtnl: &Rtnl) -> Result {
 }
 
 fn set_slave_mtus(dev: &BondDev, mtu: u32, rtnl: &Rtnl) -> Result {
-    let before = dev.mtu();
     let followed = dev.data().followed_mtu.get(rtnl);
     let slaves = || {
         dev.lowers(rtnl)
             .filter(|slave| Some(slave.dev().ifindex()) != followed)
     };
     for slave in slaves() {
+        Before::note(slave, rtnl);
         if let Err(err) = give_mtu(slave.dev(), mtu, rtnl) {
             netdev_err!(
                 dev,
@@ -46,6 +46,7 @@ fn set_slave_mtus(dev: &BondDev, mtu: u32, rtnl: &Rtnl) -> Result {
                 Of(slave.dev(), format_args!("cannot have the MTU {mtu}"))
             );
             for done in slaves().take_while(|done| Key(done) != Key(slave)) {
+                let before = done.data().before.get(rtnl).mtu;
                 if done.dev().set_mtu(rtnl, before).is_err() {
                     netdev_warn!(
                         dev,

@@ -2,6 +2,7 @@
 
 //! A slave: its data, and the slaves of a bond as the policy sees them.
 
+use super::address::addr_of;
 use super::failover::Source;
 use super::{arp, monitor, BondDev, SlaveDev};
 use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU16, AtomicU8, Ordering};
@@ -19,6 +20,26 @@ use policy::receive::SlaveFlags;
 use policy::statistics::Counters;
 use policy::{Duplex, Group, LinkState, Port, Ports};
 
+/// What a slave's device had, to be put back.
+#[derive(Clone, Copy)]
+pub(super) struct Before {
+    pub(super) mtu: u32,
+    pub(super) addr: HwAddr,
+}
+
+impl Before {
+    const NOTHING: Before = Before {
+        mtu: 0,
+        addr: HwAddr::EMPTY,
+    };
+
+    /// Notes what a slave has now.
+    pub(super) fn note(slave: &SlaveDev, rtnl: &Rtnl) {
+        let (mtu, addr) = (slave.dev().mtu(), addr_of(slave.dev(), rtnl));
+        slave.data().before.set(rtnl, Before { mtu, addr });
+    }
+}
+
 /// The data of one slave.
 ///
 /// What other kernel code reads of it (link, backup, inactive) is kept in its [`SlaveDev`].
@@ -32,8 +53,6 @@ pub(crate) struct Slave {
     counted: SpinLock<Counters<STATS>>,
     /// The address that it had before it joined.
     perm_addr: HwAddr,
-    /// The address that it had before the one that the bond is setting, in case that is undone.
-    pub(super) addr_before: RtnlCell<HwAddr>,
     /// Whether it is leaving, and takes its own address with it, though that be the bond's.
     pub(super) takes_addr: RtnlCell<bool>,
     /// The MTU that it had before it joined, in bytes.
@@ -47,6 +66,8 @@ pub(crate) struct Slave {
     pub(super) heard: arp::Heard,
     /// Whether it could not be given the address lists of the bond, and the user knows.
     pub(super) lacks_lists: AtomicBool,
+    /// What it had when a request to all slaves began, which one of them may refuse.
+    pub(super) before: RtnlCell<Before>,
     /// What listeners have still to be told: [`INFO`], [`STATE`]. Written under RTNL.
     owed: AtomicU8,
 }
@@ -64,7 +85,6 @@ impl Slave {
             port <- new_spinlock!(port, "Slave::port"),
             counted <- new_spinlock!(Counters::new(stats.0), "Slave::counted"),
             perm_addr,
-            addr_before: RtnlCell::new(*perm_addr),
             takes_addr: RtnlCell::new(false),
             original_mtu,
             prio: AtomicI32::new(0),
@@ -72,6 +92,7 @@ impl Slave {
             queue_id: AtomicU16::new(0),
             heard: arp::Heard::new(),
             lacks_lists: AtomicBool::new(false),
+            before: RtnlCell::new(Before::NOTHING),
             owed: AtomicU8::new(0),
         })
     }

@@ -277,6 +277,44 @@ test_netconsole_of_the_device_goes_on() {
 	is "$(<$TARGET/enabled)" 0 "netconsole over a slave"
 }
 
+# -- what all slaves have to agree to ----------------------------------------------------------
+
+# With slaves a0 and c0, of which somebody has given a0 an MTU and an address of its own.
+test_what_one_of_two_slaves_refuses() {
+	device a0
+	device c0
+	bond b7 mode balance-xor miimon 100
+	enslave b7 a0 c0
+	wait_for 10 "c0 to be up" mii_status c0 up
+	wait_for 10 "operational state up" grep -q up $SYSFS/b7/operstate
+	ip link set a0 mtu 9000
+	ip link set a0 address 02:00:00:00:00:aa
+	begin
+	driver mtu c0 ip link set b7 mtu 1400
+	listener pre_change_mtu b7 ip link set b7 mtu 1400
+	listener pre_change_mtu c0 ip link set b7 mtu 1400
+	refuses "an MTU that no bond can have" ip link set b7 mtu 60
+	driver address c0 ip link set b7 address 02:00:00:00:00:77
+	listener pre_change_addr b7 ip link set b7 address 02:00:00:00:00:77
+	listener pre_change_addr c0 ip link set b7 address 02:00:00:00:00:77
+	driver vlan c0 ip link add v5 link b7 type vlan id 5
+	driver xdp c0 ip link set dev b7 xdpdrv pinned /sys/fs/bpf/pass
+	refuses "a mode, with slaves" ip link set b7 type bond mode active-backup miimon 50
+	refuses "a mode, with slaves" set_option b7 mode active-backup
+	ip link set dev b7 xdpdrv pinned /sys/fs/bpf/pass
+	begin
+	driver xdp c0 ip -force link set dev b7 xdpdrv pinned /sys/fs/bpf/drop
+	refuses "a mode without XDP" ip link set b7 type bond mode broadcast
+	ip link set dev b7 xdpdrv off
+	mkdir $TARGET
+	put b7 $TARGET/dev_name
+	put 198.51.100.7 $TARGET/local_ip
+	put 198.51.100.8 $TARGET/remote_ip
+	begin
+	driver netpoll c0 put 1 $TARGET/enabled
+	nothing_left
+}
+
 # A link that is made and enslaved in one request, and a bond that is made with a slave that it does not have.
 test_a_new_link() {
 	device a0
