@@ -52,10 +52,12 @@ everything() (
 	devices=("${devices[@]##*/}")
 	ip -d link show
 	ip address show
-	ip maddress show
+	# In no order: a group may have been left and joined again.
+	ip maddress show | sort
 	ip -d route show table all
 	ip -d -6 route show table all
-	bridge -d fdb show
+	bridge -d fdb show | sort
+	sort /proc/net/dev_mcast
 	for device in "${devices[@]}"; do
 		[[ $device != lo ]] || continue
 		ethtool -k "$device"
@@ -66,7 +68,7 @@ everything() (
 	set -- $(<"$WORK/folders")
 	rm "$WORK/folders"
 	find "$@" -type l -printf '%p -> %l\n'
-	grep -rsH '' "$@" "$SYSFS/bonding_masters" /proc/net/bonding /proc/net/dev_mcast /sys/kernel/debug/bonding \
+	grep -rsH '' "$@" "$SYSFS/bonding_masters" /proc/net/bonding /sys/kernel/debug/bonding \
 		/sys/kernel/config/netconsole
 	:
 ) 2>/dev/null
