@@ -141,7 +141,7 @@ test_answers_to_the_only_slave() {
 	wakes_once 0806 "$(arp 2 $PEER4 $OUR4)"
 }
 
-# What is no answer does not even count once.
+# What is no answer has nothing run; the window of the count is a little longer under a flood.
 test_other_frames_where_answers_are_validated() {
 	ours_only "has other functions"
 	start_half_dead arp_ip_target $PEER4,$DEAD4
@@ -151,7 +151,7 @@ test_other_frames_where_answers_are_validated() {
 	for content in "$(arp 2 192.0.2.77 $OUR4)" "$(arp 1 192.0.2.77 $OUR4)" "$(arp 2 $PEER4 192.0.2.77)"; do
 		while_pouring 0806 "$content" runs
 		echo "the work ran $count times, $quiet times without the flood"
-		((count <= quiet + 2)) || fail "a flood has the work run $count times, instead of $quiet"
+		((count <= quiet + INTERVALS)) || fail "a flood has the work run $count times, instead of $quiet"
 	done
 }
 
