@@ -13,6 +13,7 @@ use net::netlink::{
     total_size, Attr, Attrs, ExtAck, Message, NumberType, PayloadType, Policy, Range,
 };
 use net::published::Slot;
+use net::rcu::Rcu;
 use net::rtnetlink::LinkOps;
 use net::rtnl::Rtnl;
 use policy::options::{Excerpt, Netlink, NetlinkKind, Reason, Request, Scope, Show, Values};
@@ -209,7 +210,7 @@ impl LinkOps<Bond> for Link {
         room(&ORDER)
     }
 
-    fn fill(dev: &BondDev, message: &mut Message<'_>, rtnl: &Rtnl) -> Result {
+    fn fill(dev: &BondDev, message: &mut Message<'_>, rcu: &Rcu) -> Result {
         let config = dev.data().config();
         for (id, netlink) in ORDER.into_iter().filter_map(with_attribute) {
             let slot = match id {
@@ -225,7 +226,7 @@ impl LinkOps<Bond> for Link {
                 }
                 _ => None,
             };
-            if let Some(slave) = slot.and_then(|slot| dev.slot(rtnl, slot)) {
+            if let Some(slave) = slot.and_then(|slot| dev.slot_rcu(rcu, slot)) {
                 message.put_u32(netlink.attribute, slave.dev().ifindex().unsigned_abs())?;
             }
             if let Some(number) = config.number(id) {
@@ -276,7 +277,7 @@ impl LinkOps<Bond> for Link {
             })
     }
 
-    fn fill_lower(slave: &SlaveDev, message: &mut Message<'_>, _rtnl: &Rtnl) -> Result {
+    fn fill_lower(slave: &SlaveDev, message: &mut Message<'_>, _rcu: &Rcu) -> Result {
         let port = slave.data().port();
         message.put_u8(SLAVE_STATE, slave.is_backup().into())?;
         message.put_u8(SLAVE_MII_STATUS, port.link.state as u8)?;

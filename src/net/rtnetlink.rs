@@ -7,7 +7,9 @@
 use crate::bindings;
 use crate::device::{self, Dev, Master, Ops, Private};
 use crate::lower::Lower;
+use crate::netdevice::NetDevice;
 use crate::netlink::{Attr, Attrs, ExtAck, Message, Policy};
+use crate::rcu::{self, Rcu};
 use crate::registration::Registration as Driver;
 use crate::rtnl::Rtnl;
 use core::cell::UnsafeCell;
@@ -19,7 +21,8 @@ use kernel::sync::Arc;
 
 /// The link operations of a driver: what users ask of its devices by netlink.
 ///
-/// All functions run under RTNL and may sleep, but for those that fill messages.
+/// All functions run under RTNL and may sleep, but for those that fill messages: these run in an RCU
+/// read side, whether or not their caller has RTNL, which the kernel is about to do without.
 pub trait LinkOps<T: Master>: 'static {
     /// How many attributes a device has, with number 0, which is none.
     const ATTRS: usize;
@@ -40,7 +43,7 @@ pub trait LinkOps<T: Master>: 'static {
     fn size() -> usize;
 
     /// Writes the attributes of a device.
-    fn fill(dev: &Dev<T>, message: &mut Message<'_>, rtnl: &Rtnl) -> Result;
+    fn fill(dev: &Dev<T>, message: &mut Message<'_>, rcu: &Rcu) -> Result;
 
     /// Sets the attributes of a lower device.
     fn change_lower(
@@ -54,7 +57,7 @@ pub trait LinkOps<T: Master>: 'static {
     fn lower_size() -> usize;
 
     /// Writes the attributes of a lower device.
-    fn fill_lower(lower: &Lower<T>, message: &mut Message<'_>, rtnl: &Rtnl) -> Result;
+    fn fill_lower(lower: &Lower<T>, message: &mut Message<'_>, rcu: &Rcu) -> Result;
 
     /// The nest of the extended statistics (`LINK_XSTATS_TYPE_*`).
     const XSTATS: u16;
@@ -174,8 +177,8 @@ impl<T: Master> Drop for Registration<T> {
     }
 }
 
-// The callbacks. For all of them: RTNL is held (`validate` is called without, and does not need it);
-// `dev` is a device of driver `T` and, but for `newlink`, registered; arrays of attributes have the
+// The callbacks. For all of them: RTNL is held (`validate` is called without, and does not need it, nor
+// do those that tell sizes and fill messages); `dev` is a device of driver `T` and, but for `newlink`, registered; arrays of attributes have the
 // sizes that the table gives.
 
 unsafe extern "C" fn validate<T: Master, L: LinkOps<T>>(
@@ -263,16 +266,11 @@ unsafe extern "C" fn fill_info<T: Master, L: LinkOps<T>>(
     skb: *mut bindings::sk_buff,
     dev: *const bindings::net_device,
 ) -> i32 {
+    let rcu = rcu::read_lock();
     from_result(|| {
         // SAFETY: See above; the message is ours during the call.
-        unsafe {
-            L::fill(
-                Dev::from_raw(dev.cast_mut()),
-                &mut Message::from_raw(skb),
-                Rtnl::assume(),
-            )
-        }
-        .map(|()| 0)
+        let (dev, mut message) = unsafe { (Dev::from_raw(dev.cast_mut()), Message::from_raw(skb)) };
+        L::fill(dev, &mut message, &rcu).map(|()| 0)
     })
 }
 
@@ -332,18 +330,19 @@ unsafe extern "C" fn fill_slave_info<T: Master, L: LinkOps<T>>(
     dev: *const bindings::net_device,
     lower: *const bindings::net_device,
 ) -> i32 {
+    let rcu = rcu::read_lock();
     from_result(|| {
         // SAFETY: See above; the message is ours during the call.
-        let (lower, mut message, rtnl) = unsafe {
+        let (dev, lower, mut message) = unsafe {
             (
-                lower_of::<T>(dev, lower),
+                Dev::<T>::from_raw(dev.cast_mut()),
+                NetDevice::from_raw(lower.cast_mut()),
                 Message::from_raw(skb),
-                Rtnl::assume(),
             )
         };
-        match lower {
-            Some(lower) => L::fill_lower(lower, &mut message, rtnl).map(|()| 0),
-            // Nothing to tell.
+        match dev.lowers_rcu(&rcu).find(|at| at.dev() == lower) {
+            Some(lower) => L::fill_lower(lower, &mut message, &rcu).map(|()| 0),
+            // It may just have left: nothing to tell.
             None => Ok(0),
         }
     })
