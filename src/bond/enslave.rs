@@ -13,6 +13,7 @@ use core::fmt;
 use kernel::prelude::*;
 use net::dev_addr::AddrAssign;
 use net::errno::eopnotsupp;
+use net::ethtool::Answer;
 use net::lower::{LagHash, LagTx, Role};
 use net::netdev_features::Features;
 use net::netdevice::{NetDevice, ARPHRD_CAN, ARPHRD_ETHER, ARPHRD_INFINIBAND};
@@ -80,7 +81,7 @@ pub(crate) fn enslave(
         .add_vlans()
         .inspect_err(|err| refusal.failed(*err, "Couldn't add bond vlan ids"))?;
 
-    let carrier = monitor::carrier(device, &config, false, rtnl);
+    let carrier = monitor::carrier(device, &config, device.has_link(), false, rtnl);
     let link = Link::initial(carrier, config.delays(), config.is_monitored(), now_ms());
     let stats = device.stats(&net::rcu::read_lock());
     let original_mtu = joining.mtu.unwrap_or(mtu);
@@ -198,7 +199,7 @@ fn join(dev: &BondDev, slave: &SlaveDev, config: &Config, rtnl: &Rtnl) {
             )
         );
     }
-    if !config.reads_carrier() && device.driver_link(rtnl, false).is_none() {
+    if !config.reads_carrier() && device.driver_link(rtnl, false) == Answer::Never {
         netdev_warn!(
             dev,
             "{}",

@@ -18,6 +18,7 @@ use super::{
 use core::sync::atomic::Ordering;
 use kernel::error::Result;
 use net::device::Dev;
+use net::ethtool::Answer;
 use net::netdevice::{NetDevice, ARPHRD_ETHER};
 use net::netlink::ExtAck;
 use net::notifier::{self, Announce, Listener};
@@ -191,11 +192,24 @@ pub(super) fn work(dev: &BondDev) {
 
 /// Reads the carrier of a device that is, or becomes, a slave; `locked` as in
 /// [`link_settings`](NetDevice::link_settings). May send link events of the device.
-pub(super) fn carrier(device: &NetDevice, config: &Config, locked: bool, rtnl: &Rtnl) -> bool {
+///
+/// `known` is what counts while the driver cannot be asked: what it said last.
+pub(super) fn carrier(
+    device: &NetDevice,
+    config: &Config,
+    known: bool,
+    locked: bool,
+    rtnl: &Rtnl,
+) -> bool {
     if config.reads_carrier() {
         return device.has_link();
     }
-    device.is_running() && device.driver_link(rtnl, locked).unwrap_or(true)
+    device.is_running()
+        && match device.driver_link(rtnl, locked) {
+            Answer::Told(link) => link,
+            Answer::NotNow => known,
+            Answer::Never => true,
+        }
 }
 
 /// Returns whether nothing is to be done but to send what is sent at intervals.
@@ -308,7 +322,12 @@ fn slave_event(dev: &BondDev, slave: &SlaveDev, event: notifier::Event, rtnl: &R
                 let config = dev.data().config();
                 let up = match event {
                     Down => slave.dev().has_link(),
-                    _ => carrier(slave.dev(), &config, true, rtnl),
+                    // What was known is that it was closed.
+                    Up => carrier(slave.dev(), &config, slave.dev().has_link(), true, rtnl),
+                    _ => {
+                        let known = slave.data().port().carrier;
+                        carrier(slave.dev(), &config, known, true, rtnl)
+                    }
                 };
                 failover::handle(
                     dev,

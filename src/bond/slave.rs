@@ -9,6 +9,7 @@ use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU16, AtomicU8, Ordering};
 use kernel::new_spinlock;
 use kernel::prelude::*;
 use kernel::sync::SpinLock;
+use net::ethtool::Answer;
 use net::lower::Role;
 use net::netdevice::{LinkSettings, Stats, STATS};
 use net::notifier::BondingInfo;
@@ -221,7 +222,8 @@ impl<'a> Slaves<'a> {
         let config = self.dev.data().config();
         for slave in self.dev.lowers(self.rtnl) {
             // Asking a driver may send an event, which changes the port.
-            let carrier = monitor::carrier(slave.dev(), &config, false, self.rtnl);
+            let known = slave.data().port().carrier;
+            let carrier = monitor::carrier(slave.dev(), &config, known, false, self.rtnl);
             let port = slave.data().port();
             if port.carrier != carrier {
                 set_port(slave, Port { carrier, ..port }, self.rtnl);
@@ -237,7 +239,12 @@ pub(super) fn read_link_settings(slave: &SlaveDev, locked: bool, rtnl: &Rtnl) {
         speed: u32::MAX,
         duplex: u8::MAX,
     };
-    let settings = slave.dev().link_settings(rtnl, locked).unwrap_or(unknown);
+    let settings = match slave.dev().link_settings(rtnl, locked) {
+        Answer::Told(settings) => settings,
+        Answer::Never => unknown,
+        // What it said last counts.
+        Answer::NotNow => return,
+    };
     let duplex = match settings.duplex {
         0 => Duplex::Half,
         1 => Duplex::Full,

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What ethtool asks of a device.
+//! What ethtool asks of a device, and what drivers of other devices are asked in the same way.
 //!
 //! C header: [`include/linux/ethtool.h`](srctree/include/linux/ethtool.h)
 
 use crate::bindings;
 use crate::device::{Dev, Master, Ops};
-use crate::netdevice::LinkSettings;
+use crate::netdevice::{LinkSettings, NetDevice};
 use crate::rcu::Rcu;
 use crate::rtnl::Rtnl;
 use crate::timestamp::TimestampInfo;
-use kernel::error::{from_result, Result};
+use kernel::error::{code::*, from_result, to_result, Result};
 
 /// The answers of a driver.
 pub trait Ethtool<T: Master>: 'static {
@@ -35,6 +35,138 @@ impl<T: Master> Ops<T> {
         self.ethtool.get_link_ksettings = Some(get_link_ksettings::<T, E>);
         self.ethtool.get_ts_info = Some(get_ts_info::<T, E>);
         self
+    }
+}
+
+/// What a driver says when it is asked.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Answer<T> {
+    /// This.
+    Told(T),
+    /// It cannot be asked now: its hardware sleeps, or it refuses.
+    NotNow,
+    /// It knows nothing of what was asked for.
+    Never,
+}
+
+/// The hardware of a device that is awake, and does not fall asleep until this is dropped; the device's
+/// instance lock is held where there is one.
+///
+/// As ethtool does it, but what sleeps is not woken: who asks again and again would never let it sleep,
+/// and an event may be one of a driver that is just about to wake its hardware.
+pub(crate) struct Awake<'a> {
+    dev: &'a NetDevice,
+    locked: bool,
+    held: bool,
+}
+
+impl<'a> Awake<'a> {
+    /// Takes the instance lock, unless `locked` tells that the caller has it, and keeps the hardware
+    /// awake. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// `EAGAIN` if the hardware sleeps.
+    pub(crate) fn keep(dev: &'a NetDevice, locked: bool, _rtnl: &'a Rtnl) -> Result<Self> {
+        if !locked {
+            // SAFETY: The device is allocated, and the lock is not held by the caller.
+            unsafe { bindings::nh_lock_ops(dev.as_ptr()) };
+        }
+        let mut this = Awake {
+            dev,
+            locked,
+            held: false,
+        };
+        // SAFETY: The device is allocated, and the place is valid for writes.
+        to_result(unsafe { bindings::nh_keep_awake(dev.as_ptr(), &mut this.held) })?;
+        Ok(this)
+    }
+
+    /// Tells the driver that it will be asked through ethtool. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// `ENODEV` if the device is not there, or what the driver answers.
+    pub(crate) fn begin(&self) -> Result<Asked<'_>> {
+        if !self.dev.is_present() {
+            return Err(ENODEV);
+        }
+        // SAFETY: The device is allocated, and its operations are static. RTNL is held, and the instance
+        // lock by those drivers that want it; the hardware is awake.
+        unsafe {
+            let dev = self.dev.as_ptr();
+            if let Some(begin) = (*dev).ethtool_ops.as_ref().and_then(|ops| ops.begin) {
+                to_result(begin(dev))?;
+            }
+        }
+        Ok(Asked(self.dev))
+    }
+}
+
+impl Drop for Awake<'_> {
+    fn drop(&mut self) {
+        let dev = self.dev.as_ptr();
+        if self.held {
+            // SAFETY: The device is allocated, and `keep` has kept its hardware awake.
+            unsafe { bindings::nh_let_sleep(dev) };
+        }
+        if !self.locked {
+            // SAFETY: Taken by `keep`.
+            unsafe { bindings::nh_unlock_ops(dev) };
+        }
+    }
+}
+
+/// A device whose driver was told that it will be asked, and is told when this is dropped that it was.
+pub(crate) struct Asked<'a>(&'a NetDevice);
+
+impl Asked<'_> {
+    pub(crate) fn as_ptr(&self) -> *mut bindings::net_device {
+        self.0.as_ptr()
+    }
+}
+
+impl Drop for Asked<'_> {
+    fn drop(&mut self) {
+        let dev = self.as_ptr();
+        // SAFETY: As in `Awake::begin`, which has told the driver; what keeps the hardware awake is
+        // borrowed by us.
+        unsafe {
+            if let Some(complete) = (*dev).ethtool_ops.as_ref().and_then(|ops| ops.complete) {
+                complete(dev);
+            }
+        }
+    }
+}
+
+impl NetDevice {
+    /// Asks the driver for speed and duplex.
+    ///
+    /// `locked` tells that the caller runs under the instance lock of the device, as the events
+    /// `NETDEV_CHANGE` and `NETDEV_UP` do. May sleep.
+    pub fn link_settings(&self, rtnl: &Rtnl, locked: bool) -> Answer<LinkSettings> {
+        let Ok(awake) = Awake::keep(self, locked, rtnl) else {
+            return Answer::NotNow;
+        };
+        if !self.is_present() {
+            return Answer::Never;
+        }
+        let Ok(asked) = awake.begin() else {
+            return Answer::NotNow;
+        };
+        let mut settings = LinkSettings {
+            speed: u32::MAX,
+            duplex: u8::MAX,
+        };
+        // SAFETY: The device is allocated, RTNL and the instance lock are held, and the out arguments are
+        // valid.
+        let res = to_result(unsafe {
+            bindings::nh_link_settings(asked.as_ptr(), &mut settings.speed, &mut settings.duplex)
+        });
+        match res {
+            Ok(()) => Answer::Told(settings),
+            Err(_) => Answer::Never,
+        }
     }
 }
 

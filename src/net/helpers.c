@@ -13,6 +13,7 @@
 #include <linux/net_tstamp.h>
 #include <linux/netdev_features.h>
 #include <linux/percpu.h>
+#include <linux/pm_runtime.h>
 #include <linux/random.h>
 #include <linux/sched/signal.h>
 #include <linux/seq_file.h>
@@ -225,17 +226,13 @@ void nh_restore_mtu(struct net_device *dev, int mtu)
 	netdev_unlock_ops(dev);
 }
 
-/* Takes the instance lock unless @locked says that the caller holds it. */
-int nh_link_settings(struct net_device *dev, bool locked, u32 *speed, u8 *duplex)
+/* As netif_get_link_ksettings(). */
+int nh_link_settings(struct net_device *dev, u32 *speed, u8 *duplex)
 {
 	struct ethtool_link_ksettings settings;
 	int err;
 
-	if (!locked)
-		netdev_lock_ops(dev);
 	err = netif_get_link_ksettings(dev, &settings);
-	if (!locked)
-		netdev_unlock_ops(dev);
 	if (err)
 		return err;
 
@@ -252,6 +249,50 @@ void nh_lock_ops(struct net_device *dev)
 void nh_unlock_ops(struct net_device *dev)
 {
 	netdev_unlock_ops(dev);
+}
+
+/* linux/pm_runtime.h */
+
+/*
+ * Keeps the hardware behind @dev from falling asleep until nh_let_sleep(). Returns -EAGAIN if it
+ * sleeps; *@held is for nh_let_sleep().
+ */
+int nh_keep_awake(struct net_device *dev, bool *held)
+{
+	struct device *parent = dev->dev.parent;
+	int active;
+
+	*held = false;
+	if (!parent)
+		return 0;
+#ifdef CONFIG_PM_SLEEP
+	/* The suspend of the whole machine stops user space, but no work of the kernel. */
+	if (parent->power.is_suspended)
+		return -EAGAIN;
+#endif
+	active = pm_runtime_get_if_active(parent);
+	/* Negative: it has no runtime power management, and so is awake. */
+	*held = active > 0;
+	return active == 0 ? -EAGAIN : 0;
+}
+
+/* Wakes the hardware behind @dev, and keeps it so until nh_let_sleep(). Sleeps. */
+void nh_wake(struct net_device *dev)
+{
+	if (dev->dev.parent)
+		pm_runtime_get_sync(dev->dev.parent);
+}
+
+/* To be called once for each nh_wake(), and each nh_keep_awake() that has set *@held. */
+void nh_let_sleep(struct net_device *dev)
+{
+	if (dev->dev.parent)
+		pm_runtime_put(dev->dev.parent);
+}
+
+bool nh_device_present(const struct net_device *dev)
+{
+	return netif_device_present(dev);
 }
 
 /* net_tstamp.h */

@@ -53,9 +53,15 @@ void nh_unregister_netdevice(struct net_device *dev);
 /* net/netdev_lock.h: the instance lock of devices that ask for it */
 bool nh_needs_ops_lock(const struct net_device *dev);
 void nh_restore_mtu(struct net_device *dev, int mtu);
-int nh_link_settings(struct net_device *dev, bool locked, u32 *speed, u8 *duplex);
+int nh_link_settings(struct net_device *dev, u32 *speed, u8 *duplex);
 void nh_lock_ops(struct net_device *dev);
 void nh_unlock_ops(struct net_device *dev);
+
+/* linux/pm_runtime.h: the hardware behind a device */
+int nh_keep_awake(struct net_device *dev, bool *held);
+void nh_wake(struct net_device *dev);
+void nh_let_sleep(struct net_device *dev);
+bool nh_device_present(const struct net_device *dev);
 
 /* net_tstamp.h */
 int nh_hwtstamp_of_lower(struct kernel_hwtstamp_config *config);

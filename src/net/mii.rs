@@ -6,43 +6,42 @@
 //! [`include/uapi/linux/mii.h`](srctree/include/uapi/linux/mii.h)
 
 use crate::bindings;
+use crate::ethtool::{Answer, Awake};
 use crate::netdevice::NetDevice;
 use crate::rtnl::Rtnl;
 use core::ptr;
 
 impl NetDevice {
     /// Asks the driver whether the link is up: through ethtool, or else for the status register of
-    /// its MII transceiver (IEEE 802.3, 22.2.4.2). None if it has neither.
+    /// its MII transceiver (IEEE 802.3, 22.2.4.2). A device that is not there has no link.
     ///
     /// `locked` as in [`Self::link_settings`]. May sleep, and may send link events of the device.
-    pub fn driver_link(&self, _rtnl: &Rtnl, locked: bool) -> Option<bool> {
-        if locked {
-            return self.ask_driver();
+    pub fn driver_link(&self, rtnl: &Rtnl, locked: bool) -> Answer<bool> {
+        if !self.is_present() {
+            return Answer::Told(false);
         }
-        // SAFETY: The device is allocated, and the lock is not held by the caller.
-        unsafe { bindings::nh_lock_ops(self.as_ptr()) };
-        let link = self.ask_driver();
-        // SAFETY: Taken above.
-        unsafe { bindings::nh_unlock_ops(self.as_ptr()) };
-        link
+        let Ok(awake) = Awake::keep(self, locked, rtnl) else {
+            return Answer::NotNow;
+        };
+        // SAFETY: The device is allocated, and its operations are static.
+        let ops = unsafe { (*self.as_ptr()).ethtool_ops.as_ref() };
+        if let Some(get_link) = ops.and_then(|ops| ops.get_link) {
+            let Ok(asked) = awake.begin() else {
+                return Answer::NotNow;
+            };
+            // SAFETY: The device is allocated and the driver is ready to be asked.
+            return Answer::Told(unsafe { get_link(asked.as_ptr()) } != 0);
+        }
+        match self.mii_status(&awake) {
+            Some(status) => Answer::Told(u32::from(status) & bindings::BMSR_LSTATUS != 0),
+            None => Answer::Never,
+        }
     }
 
-    fn ask_driver(&self) -> Option<bool> {
+    fn mii_status(&self, _awake: &Awake<'_>) -> Option<u16> {
         let dev = self.as_ptr();
-        // SAFETY: The device is allocated, and its operations are static. RTNL is held, and the
-        // instance lock by those drivers that want it.
-        unsafe {
-            if let Some(get_link) = (*dev).ethtool_ops.as_ref().and_then(|ops| ops.get_link) {
-                return Some(get_link(dev) != 0);
-            }
-        }
-        let status = self.mii_status()?;
-        Some(u32::from(status) & bindings::BMSR_LSTATUS != 0)
-    }
-
-    fn mii_status(&self) -> Option<u16> {
-        let dev = self.as_ptr();
-        // SAFETY: As in `ask_driver`.
+        // SAFETY: The device is allocated, and its operations are static. RTNL is held, and the instance
+        // lock by those drivers that want it.
         let ioctl = unsafe { (*dev).netdev_ops.as_ref()?.ndo_eth_ioctl? };
         let mut request: bindings::ifreq = pin_init::zeroed();
         // if_mii(): the registers are where the request has its argument.

@@ -312,25 +312,11 @@ impl NetDevice {
         unsafe { bindings::nh_needs_ops_lock(self.as_ptr()) }
     }
 
-    /// Asks the driver for speed and duplex.
-    ///
-    /// `locked` tells that the caller runs under the instance lock of the device, as the events
-    /// `NETDEV_CHANGE` and `NETDEV_UP` do. May sleep.
-    pub fn link_settings(&self, _rtnl: &Rtnl, locked: bool) -> Result<LinkSettings> {
-        let mut settings = LinkSettings {
-            speed: u32::MAX,
-            duplex: u8::MAX,
-        };
-        // SAFETY: The device is allocated, RTNL is held, and the out arguments are valid.
-        to_result(unsafe {
-            bindings::nh_link_settings(
-                self.as_ptr(),
-                locked,
-                &mut settings.speed,
-                &mut settings.duplex,
-            )
-        })?;
-        Ok(settings)
+    /// Returns whether the device is there (`netif_device_present()`): a driver detaches it while its
+    /// hardware is out of reach. Any context.
+    pub fn is_present(&self) -> bool {
+        // SAFETY: The device is allocated.
+        unsafe { bindings::nh_device_present(self.as_ptr()) }
     }
 
     /// Opens the device (`dev_open()`). May sleep; takes the instance lock.

@@ -12,7 +12,7 @@ use crate::lower::Lower;
 use crate::netdevice::NetDevice;
 use crate::rcu::Rcu;
 use crate::rtnl::Rtnl;
-use kernel::error::{from_result, to_result, Result};
+use kernel::error::{code::*, from_result, to_result, Result};
 
 /// The time stamps that a device can make (`struct kernel_ethtool_ts_info`).
 #[repr(transparent)]
@@ -54,10 +54,36 @@ impl Default for TimestampInfo {
 }
 
 impl NetDevice {
-    /// Asks the driver which time stamps it can make. No sleeping.
+    /// Asks the driver which time stamps it can make, which it knows without its hardware. No sleeping.
+    ///
+    /// # Errors
+    ///
+    /// `ENODEV` if the device is not there, or what the driver answers.
     pub fn timestamps(&self, _rcu: &Rcu, info: &mut TimestampInfo) -> Result {
+        if !self.is_present() {
+            return Err(ENODEV);
+        }
         // SAFETY: The device is allocated, and the structure is valid for writes.
         to_result(unsafe { bindings::ethtool_get_ts_info_by_layer(self.as_ptr(), &mut info.0) })
+    }
+}
+
+/// A device whose hardware was woken, and may sleep again when this is dropped: who configures time
+/// stamps does so in the hardware.
+struct Woken<'a>(&'a NetDevice);
+
+impl<'a> Woken<'a> {
+    fn new(dev: &'a NetDevice) -> Self {
+        // SAFETY: The device is allocated.
+        unsafe { bindings::nh_wake(dev.as_ptr()) };
+        Woken(dev)
+    }
+}
+
+impl Drop for Woken<'_> {
+    fn drop(&mut self) {
+        // SAFETY: The device is allocated, and `new` has woken its hardware.
+        unsafe { bindings::nh_let_sleep(self.0.as_ptr()) };
     }
 }
 
@@ -70,10 +96,10 @@ pub(crate) unsafe extern "C" fn ndo_hwtstamp_get<T: Master>(
     from_result(|| {
         // SAFETY: See above.
         let (dev, rtnl) = unsafe { (Dev::<T>::from_raw(dev), Rtnl::assume()) };
-        let lower = stamping(dev, rtnl)?.as_ptr();
+        let lower = Woken::new(stamping(dev, rtnl)?);
         // SAFETY: The device is allocated; its instance lock is not held: it is not the one that
         // was asked.
-        to_result(unsafe { bindings::generic_hwtstamp_get_lower(lower, config) })?;
+        to_result(unsafe { bindings::generic_hwtstamp_get_lower(lower.0.as_ptr(), config) })?;
         // SAFETY: See above.
         to_result(unsafe { bindings::nh_hwtstamp_of_lower(config) }).map(|()| 0)
     })
@@ -93,9 +119,11 @@ pub(crate) unsafe extern "C" fn ndo_hwtstamp_set<T: Master>(
         }
         // SAFETY: See above.
         let (dev, rtnl) = unsafe { (Dev::<T>::from_raw(dev), Rtnl::assume()) };
-        let lower = stamping(dev, rtnl)?.as_ptr();
+        let lower = Woken::new(stamping(dev, rtnl)?);
         // SAFETY: As in `ndo_hwtstamp_get`.
-        to_result(unsafe { bindings::generic_hwtstamp_set_lower(lower, config, extack) })?;
+        to_result(unsafe {
+            bindings::generic_hwtstamp_set_lower(lower.0.as_ptr(), config, extack)
+        })?;
         // SAFETY: See above.
         to_result(unsafe { bindings::nh_hwtstamp_of_lower(config) }).map(|()| 0)
     })

@@ -16,6 +16,7 @@ setup() {
 	modprobe asked
 	sysctl -qw net.ipv6.conf.default.disable_ipv6=0
 	put 0 /sys/module/asked/parameters/locked
+	put 0 /sys/module/asked/parameters/careful
 }
 
 # make_asked KIND NAME...
@@ -194,6 +195,211 @@ test_switched_while_the_bond_is_up() {
 	wait_for 10 "a0 to be down" mii_status a0 down
 	ip link set b7 type bond use_carrier 1
 	wait_for 10 "a0 to be up" mii_status a0 up
+}
+
+# -- a driver that cannot be asked at any time -------------------------------------
+
+# of_card NAME ATTRIBUTE [VALUE]: what tests/asked/ says of the hardware of NAME, or is told.
+of_card() {
+	if (($# == 3)); then
+		put "$3" "$SYSFS/$1/asked/$2"
+	else
+		cat "$SYSFS/$1/asked/$2"
+	fi
+}
+
+# Devices from now on have hardware that sleeps, and want to be told before they are asked. They warn, and the
+# guest fails, when they are asked otherwise.
+careful() {
+	put 1 /sys/module/asked/parameters/careful
+}
+
+# not_asked NAME: for some polls, and nobody wakes it.
+not_asked() {
+	local questions wakes
+	questions=$(questions "$1") wakes=$(of_card "$1" wakes)
+	pause 0.5
+	is "$(questions "$1")" "$questions" "number of questions to $1"
+	is "$(of_card "$1" wakes)" "$wakes" "how often $1 was woken"
+}
+
+test_a_driver_is_told_before_it_is_asked() {
+	careful
+	fail_over_and_back ethtool
+}
+
+test_a_driver_is_told_under_its_lock() {
+	careful
+	put 1 /sys/module/asked/parameters/locked
+	fail_over_and_back ethtool
+}
+
+# What the driver said last counts, whatever the link does meanwhile.
+sleeps_on() {
+	careful
+	start "$1"
+	of_card a0 asleep 1
+	link_of a0 0
+	not_asked a0
+	mii_status a0 up
+	active b7 a0
+	of_card a0 asleep 0
+	wait_for 10 "b0 to be active" active b7 b0
+	mii_status a0 down
+	of_card a0 asleep 1
+	link_of a0 1
+	not_asked a0
+	mii_status a0 down
+	of_card a0 asleep 0
+	wait_for 10 "a0 to be up" mii_status a0 up
+}
+
+test_a_card_that_sleeps_is_not_woken() {
+	sleeps_on ethtool
+}
+
+test_a_card_that_sleeps_is_not_woken_for_mii() {
+	sleeps_on mii
+}
+
+test_a_card_that_sleeps_under_its_lock() {
+	put 1 /sys/module/asked/parameters/locked
+	sleeps_on ethtool
+}
+
+# Opening a card wakes it. If its driver says nothing all the same, its carrier counts.
+test_a_card_that_sleeps_joins() {
+	careful
+	make_asked ethtool a0
+	of_card a0 asleep 1
+	ip link add b7 type bond mode active-backup miimon 50 use_carrier 0
+	ip link set b7 up
+	enslave b7 a0
+	not_asked a0
+	wait_for 10 "a0 to be up" mii_status a0 up
+	ip link set a0 down
+	wait_for 10 "a0 to be down" mii_status a0 down
+	ip link set a0 up
+	wait_for 10 "a0 to be up again" mii_status a0 up
+	not_asked a0
+}
+
+# The hardware is out of reach, and nothing can be sent: ethtool does not ask either.
+test_a_card_that_is_detached_is_down() {
+	local kind
+	careful
+	for kind in ethtool mii; do
+		start $kind
+		of_card a0 present 0
+		fails_with "No such device" ethtool -s a0 autoneg on
+		wait_for 10 "b0 to be active" active b7 b0
+		mii_status a0 down
+		has_carrier a0
+		not_asked a0
+		of_card a0 present 1
+		wait_for 10 "a0 to be up" mii_status a0 up
+		ip link delete b7
+		ip link delete a0
+		ip link delete b0
+	done
+}
+
+# Nothing can be sent, whatever it said last.
+test_a_card_that_sleeps_and_is_detached_is_down() {
+	careful
+	start ethtool
+	of_card a0 asleep 1
+	of_card a0 present 0
+	wait_for 10 "b0 to be active" active b7 b0
+	not_asked a0
+	mii_status a0 down
+	of_card a0 present 1
+	not_asked a0
+	mii_status a0 down
+	of_card a0 asleep 0
+	wait_for 10 "a0 to be up" mii_status a0 up
+}
+
+test_a_detached_card_that_joins_is_refused() {
+	careful
+	make_asked ethtool a0
+	ip link set a0 down
+	of_card a0 present 0
+	ip link add b7 type bond mode active-backup miimon 50 use_carrier 0
+	refused "No such device" ip link set a0 master b7
+	unmoved
+}
+
+test_a_driver_that_refuses_to_be_asked() {
+	careful
+	start ethtool
+	of_card a0 refuses 1
+	link_of a0 0
+	not_asked a0
+	mii_status a0 up
+	of_card a0 refuses 0
+	wait_for 10 "b0 to be active" active b7 b0
+}
+
+# speed BOND
+speed() {
+	cat "$SYSFS/$1/speed"
+}
+
+# Also with use_carrier=1: the speed has to be asked for in any case.
+test_speed_of_a_card_that_sleeps() {
+	local use_carrier settings
+	for use_carrier in 0 1; do
+		careful
+		start ethtool use_carrier $use_carrier
+		wait_for 10 "the speed of a0" slave_speed a0 "1000 Mbps"
+		is "$(speed b7)" 1000 "speed of b7"
+		of_card a0 asleep 1
+		settings=$(of_card a0 settings)
+		is "$(speed b7)" 1000 "speed of b7 while its card sleeps"
+		slave_speed a0 "1000 Mbps"
+		is "$(of_card a0 settings)" "$settings" "how often a0 was asked for its speed"
+		is "$(of_card a0 wakes)" 0 "how often a0 was woken"
+		of_card a0 asleep 0
+		of_card a0 refuses 1
+		is "$(speed b7)" 1000 "speed of b7 while its driver refuses"
+		of_card a0 refuses 0
+		is "$(speed b7)" 1000 "speed of b7 in the end"
+		ip link delete b7
+		ip link delete a0
+		ip link delete b0
+	done
+}
+
+slave_speed() {
+	[[ $(sed -n "/Interface: $1/,/^$/s/^Speed: //p" /proc/net/bonding/b7) == "$2" ]]
+}
+
+# They are configured in the hardware.
+test_time_stamps_of_a_card_that_sleeps() {
+	build hwstamp
+	careful
+	start ethtool
+	of_card a0 asleep 1
+	is "$(hwstamp ioctl b7 1 1 1)" "tx 1 rx 1 flags 1"
+	is "$(of_card a0 wakes)" 1 "how often a0 was woken"
+	of_card a0 present 0
+	fails_with "No such device" hwstamp ioctl a0 1 1 1
+	fails_with "No such device" hwstamp ioctl b7 1 1 1
+}
+
+# What it can stamp is known without asking the hardware, but not of a card that is not there.
+test_time_stamps_of_a_detached_card() {
+	local before
+	careful
+	start ethtool use_carrier 1
+	before=$(ethtool -T b7)
+	of_card a0 asleep 1
+	is "$(ethtool -T b7)" "$before" "time stamps while the card sleeps"
+	is "$(of_card a0 wakes)" 0 "how often a0 was woken"
+	of_card a0 present 0
+	fails_with "No such device" ethtool -T a0
+	fails_with "No such device" ethtool -T b7
 }
 
 # Drivers whose answer is their carrier lose nothing.

@@ -253,9 +253,11 @@ const BUILT_OPTIONS: [OptionDesc; 31] = [
         help: "Where the state of a link is read. on (1): from the carrier that the slave's driver \
                reports to the kernel; right for all drivers that are maintained. off (0): from the \
                driver itself, through ethtool, or else through its MII registers, for drivers \
-               that do not report it; a link whose driver has neither counts as up. off makes \
-               each poll take a lock that all network configuration takes. The in-tree driver has \
-               dropped off.",
+               that do not report it; a link whose driver has neither counts as up. Hardware that \
+               sleeps is not woken for that, nor is a driver asked that refuses: what it said last \
+               counts, and the carrier of a slave that has just been opened. A device that its \
+               driver has detached is down. off makes each poll take a lock that all network \
+               configuration takes. The in-tree driver has dropped off.",
         ..OPTION
     },
     OptionDesc {
