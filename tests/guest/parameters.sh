@@ -89,6 +89,69 @@ test_arp_monitor() {
 	fails_with "Invalid argument" modprobe bonding mode=1 arp_validate=all
 }
 
+# target_list N: N addresses.
+target_list() {
+	local i list=
+	for ((i = 1; i <= $1; i++)); do
+		list+=,192.0.2.$i
+	done
+	echo "${list#,}"
+}
+
+# targets_are TARGETS INTERVAL LIST...: bond0 has these targets and this interval when the module was loaded with
+# the lists.
+targets_are() {
+	local targets=$1 interval=$2
+	shift 2
+	load mode=1 arp_interval=500 "${@/#/arp_ip_target=}"
+	is "$(option bond0 arp_ip_target)" "$targets" "the targets of '$*'"
+	is "$(link_json bond0 '.linkinfo.info_data.arp_ip_target // [] | join(" ")')" "\"$targets\""
+	is "$(option bond0 arp_interval)" "$interval" "arp_interval with the targets '$*'"
+}
+
+test_as_many_targets_as_there_can_be() {
+	local sixteen repeated
+	sixteen=$(target_list 16)
+	repeated=$(printf '192.0.2.1,%.0s' {1..15})
+	targets_are "$(target_list 15 | tr , ' ')" 500 "$(target_list 15)"
+	targets_are "${sixteen//,/ }" 500 "$sixteen"
+	# What is given twice takes the place of another one in the parameter.
+	targets_are "192.0.2.1 192.0.2.2" 500 "${repeated}192.0.2.2"
+	kmsg_mark
+	load_refused 'arp_ip_target: can only take 16 arguments' mode=1 arp_interval=500 \
+		arp_ip_target="$(target_list 17)"
+	load_refused 'arp_ip_target: can only take 16 arguments' mode=1 arp_interval=500 \
+		arp_ip_target="$(target_list 40)"
+	load_refused 'arp_ip_target: can only take 16 arguments' mode=1 arp_interval=500 \
+		arp_ip_target="$sixteen,"
+	load_refused 'arp_ip_target: can only take 16 arguments' mode=1 arp_interval=500 \
+		arp_ip_target="${repeated}192.0.2.1,192.0.2.2"
+	load_refused 'invalid for parameter' mode=1 arp_interval=500 arp_ip_target
+}
+
+# An element that is no target switches the monitor off, but the others are kept.
+test_targets_that_are_none() {
+	kmsg_mark
+	targets_are "192.0.2.1 192.0.2.2" 0 192.0.2.1,,192.0.2.2
+	kmsg_has 'bad arp_ip_target module parameter \(\)' || fail "no word of an empty target"
+	targets_are 192.0.2.1 0 ,192.0.2.1
+	targets_are 192.0.2.1 0 192.0.2.1,
+	targets_are "" 0 ""
+	targets_are "" 0 ,,,
+	targets_are "" 0 "$(printf ',%.0s' {1..15})"
+	targets_are "" 0 0.0.0.0
+	targets_are 192.0.2.1 0 255.255.255.255,192.0.2.1
+	targets_are "" 0 192.0.2
+	targets_are "" 0 192.0.2.1.5
+	targets_are "" 0 192.0.2.256
+	targets_are "192.0.2.1 192.0.2.2 192.0.2.3" 500 192.0.2.1,192.0.2.2,192.0.2.1,192.0.2.3
+}
+
+test_the_last_list_of_targets_counts() {
+	ours_only "puts it over the beginning of the first"
+	targets_are 192.0.2.9 500 192.0.2.1,192.0.2.2 192.0.2.9
+}
+
 test_primary_parameter_names_a_later_slave() {
 	load mode=1 miimon=100 primary=b0
 	make_links veth a0 b0
