@@ -148,6 +148,7 @@ test_a_driver_does_what_it_should_not() {
 	local case
 	compile tests/harness/misuse/module.rs || fail "$(<"$COPY/said")"
 	scripts/guest --kernel "$KERNEL" --module none --timeout 300 --log "$COPY/log" -- bash -ec '
+		modprobe -a $(modinfo -F depends "/project/$1/bonding.ko" | tr , " ")
 		insmod "/project/$1/bonding.ko"
 		for name in early late lost low; do ip link add $name type dummy; done
 
