@@ -46,9 +46,12 @@ pub enum Event {
 }
 
 impl Event {
-    /// Whether an error undoes what the event is about.
+    /// Whether an error undoes what the event is about, or keeps it from happening.
     fn can_be_refused(self) -> bool {
-        matches!(self, Event::Register | Event::ChangeName)
+        matches!(
+            self,
+            Event::Register | Event::ChangeName | Event::PreTypeChange
+        )
     }
 }
 
