@@ -153,30 +153,30 @@ test_a_driver_does_what_it_should_not() {
 		for name in early late lost low; do ip link add $name type dummy; done
 
 		# The driver is registered as long as its link type is, whatever became of its registration.
-		ip link add master type misuse
-		ip link set master up
+		ip link add top type misuse
+		ip link set top up
 
 		# A device comes and goes.
-		ip link set low master master
+		ip link set low master top
 		ip link set low nomaster
 
 		ip link add red type vrf table 7
-		! ip link set red master master
-		! ip link set master master master
+		! ip link set red master top
+		! ip link set top master top
 
 		# On top of the master there is one that shall go below it.
 		ip link add upper type misuse
-		ip link set master master upper
-		! ip link set upper master master
-		ip link set master nomaster
+		ip link set top master upper
+		! ip link set upper master top
+		ip link set top nomaster
 		ip link delete upper
 
 		ip link delete lost
 		# With a device that nobody takes away.
-		ip link set low master master
-		ip link set master down
-		ip link set master up
-		ip link delete master
+		ip link set low master top
+		ip link set top down
+		ip link set top up
+		ip link delete top
 		ip -d link show low
 		ip link set low up
 		rmmod bonding
@@ -184,7 +184,7 @@ test_a_driver_does_what_it_should_not() {
 	for case in 'early: misuse: linking to a master that comes: -19' \
 		'low: misuse: linking what was asked for: 0' \
 		'red: misuse: linking what was asked for: -1' \
-		'master: misuse: linking what was asked for: -16' \
+		'top: misuse: linking what was asked for: -16' \
 		'upper: misuse: linking what was asked for: -16' \
 		'lost: misuse: linking a device that leaves: -19' \
 		'late: misuse: linking to a master that leaves: -19' \
@@ -193,7 +193,7 @@ test_a_driver_does_what_it_should_not() {
 		grep -qF -- "$case" "$COPY/log" || fail "without \"$case\": $(grep misuse "$COPY/log")"
 	done
 	if grep -F 'unlinked twice' "$COPY/log"; then fail "what was unlinked was unlinked"; fi
-	if grep -qE 'master misuse|SLAVE' "$COPY/out"; then fail "the device is below a master that is gone: $(<"$COPY/out")"; fi
+	if grep -qE 'master top|SLAVE' "$COPY/out"; then fail "the device is below a master that is gone: $(<"$COPY/out")"; fi
 }
 
 ktap_main "$@"

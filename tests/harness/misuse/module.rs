@@ -9,15 +9,16 @@ use core::pin::Pin;
 use kernel::prelude::*;
 use net::device::{Dev, Master, Ops, Rx};
 use net::lower::{LagTx, Lower, Role};
-use net::netdev_info;
 use net::netdevice::{NetDevice, Stats, Vlan};
 use net::netlink::{Attr, Attrs, ExtAck, Message, Policy};
 use net::notifier::{self, Event, Listener};
 use net::poll;
+use net::printk::{self, Level};
 use net::rcu::Rcu;
 use net::registration::{self, Registry};
 use net::rtnetlink::{self, LinkOps};
 use net::rtnl::Rtnl;
+use net::shared::Bytes;
 use net::skbuff::{Received, SkBuff, XMIT_DROP};
 use net::sock::Socket;
 use net::static_ref::StaticRef;
@@ -53,6 +54,15 @@ impl kernel::Module for Misuse {
 
 /// A master that looks after nothing.
 struct Wrong;
+
+/// Prints a line about a device, which begins with its name.
+macro_rules! netdev_info {
+    ($dev:expr, $($arg:tt)+) => {{
+        let name = $dev.name();
+        let name = core::str::from_utf8(name.as_bytes()).unwrap_or("?");
+        printk::print(Level::Info, fmt!("{}: {}", name, fmt!($($arg)+)))
+    }};
+}
 
 static REGISTRY: Registry<Wrong> = Registry::new();
 static LOWERS: LowerDir<Wrong, NoFiles, 1> = LowerDir::new(
@@ -95,14 +105,14 @@ fn link_up(dev: &Dev<Wrong>, lower: &NetDevice, what: &str, rtnl: &Rtnl) -> Resu
 struct Events;
 
 impl Listener for Events {
-    fn event(dev: &NetDevice, event: Event, rtnl: &Rtnl) -> Result {
+    fn event(dev: &NetDevice, event: Event, _extack: Option<&ExtAck>, rtnl: &Rtnl) -> Result {
         if event != Event::Unregister {
             return Ok(());
         }
         let find = |name: &[u8]| dev.net().device_by_name(rtnl, name);
         // A device that leaves comes to a master that stays, and to one that leaves another comes.
         if dev.name().as_bytes() == b"lost" {
-            if let Some(master) = find(b"master").and_then(Dev::from_netdev) {
+            if let Some(master) = find(b"top").and_then(Dev::from_netdev) {
                 let _ = link_up(master, dev, "a device that leaves", rtnl);
             }
         }
@@ -170,7 +180,7 @@ impl Master for Wrong {
 
     fn frame_lower<'a>(
         _dev: &'a Dev<Self>,
-        _frame: &[u8],
+        _frame: Bytes<'_>,
         _rcu: &'a Rcu,
     ) -> Option<&'a Lower<Self>> {
         None
@@ -193,7 +203,7 @@ impl Master for Wrong {
         Err(EINVAL)
     }
 
-    fn takes_all(_lower: &Lower<Self>) -> bool {
+    fn takes(_lower: &Lower<Self>, _packet: Received<'_>) -> bool {
         true
     }
 
@@ -293,7 +303,7 @@ impl LinkOps<Wrong> for Link {
         0
     }
 
-    fn fill(_dev: &Dev<Wrong>, _message: &mut Message<'_>, _rtnl: &Rtnl) -> Result {
+    fn fill(_dev: &Dev<Wrong>, _message: &mut Message<'_>, _rcu: &Rcu) -> Result {
         Ok(())
     }
 
@@ -310,7 +320,7 @@ impl LinkOps<Wrong> for Link {
         0
     }
 
-    fn fill_lower(_lower: &Lower<Wrong>, _message: &mut Message<'_>, _rtnl: &Rtnl) -> Result {
+    fn fill_lower(_lower: &Lower<Wrong>, _message: &mut Message<'_>, _rcu: &Rcu) -> Result {
         Ok(())
     }
 }
