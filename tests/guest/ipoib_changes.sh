@@ -322,7 +322,8 @@ test_another_partition_with_a_target_to_listen_for() {
 	ours_only "stays in the old partition"
 	load max_bonds=0
 	make_fabric
-	make_bond b7 mode active-backup arp_interval 500 arp_validate all ns_ip6_target $PEER6
+	# The peer hears no multicasts in another partition, but the broadcasts of ARP.
+	make_bond b7 mode active-backup arp_interval 500 arp_validate all arp_ip_target $PEER4 ns_ip6_target $PEER6
 	enslave b7 a0 b0
 	b7_works
 	wait_for 20 "a backup to listen for the probes" listens_in ffff
