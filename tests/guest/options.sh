@@ -452,9 +452,9 @@ test_a_delay_stays_in_its_range() {
 	ours_only "shows what is left of a product of 32 bits"
 	ip link set b7 type bond miimon 1 updelay 2147483647 peer_notify_delay 300000
 	set_option b7 miimon 70000
-	is "$(option b7 updelay)" 2147410000
+	is "$(option b7 updelay)" 2147460000
 	is "$(option b7 peer_notif_delay)" 280000
-	is "$(link_json b7 .linkinfo.info_data.updelay)" 2147410000
+	is "$(link_json b7 .linkinfo.info_data.updelay)" 2147460000
 	write_back b7
 	set_option b7 miimon 1
 	is "$(option b7 updelay)" 2147483647

@@ -105,7 +105,7 @@ targets_are() {
 	shift 2
 	load mode=1 arp_interval=500 "${@/#/arp_ip_target=}"
 	is "$(option bond0 arp_ip_target)" "$targets" "the targets of '$*'"
-	is "$(link_json bond0 '.linkinfo.info_data.arp_ip_target // [] | join(" ")')" "\"$targets\""
+	is "$(link_json bond0 '.linkinfo.info_data.arp_ip_target // [] | join(" ")')" "$targets"
 	is "$(option bond0 arp_interval)" "$interval" "arp_interval with the targets '$*'"
 }
 

@@ -235,10 +235,7 @@ test_a_vlan_of_the_slave_takes_over() {
 
 # b8 is a bond of the bond b7 and c0.
 test_a_slave_of_a_slave() {
-	make_netdevsim a0
-	make_netdevsim b0
-	make_netdevsim c0
-	make_peerless a0 b0 c0
+	make_links netdevsim a0 b0 c0
 	ip link add b7 type bond mode active-backup miimon 100
 	ip link add b8 type bond mode active-backup miimon 100 primary b7
 	enslave b7 a0 b0

@@ -223,7 +223,9 @@ test_what_is_above_may_not_be_below() {
 	ip link add br1 type bridge
 	ip link add b7 type bond mode active-backup miimon 100
 	ip link set b7 master br1
-	refused "Device or resource busy" ip link set br1 master b7
+	local reason="Device or resource busy"
+	! ours || reason="Cannot enslave a device that is above this bond."
+	refused "$reason" ip link set br1 master b7
 	! ours || unmoved
 }
 
