@@ -158,7 +158,7 @@ test_names_with_control_characters() {
 	grep -qxF "Slave Interface: $slave" "/proc/net/bonding/$bond"
 	grep -qxF "Currently Active Slave: $slave" "/proc/net/bonding/$bond"
 	ip link set a0 down
-	fails_with "Invalid argument" put "$slave" "$dir/mode"
+	fails_with "Invalid argument" put "$slave" "$dir/primary_reselect"
 	printf 'x\e[1my\nb7: forged\n' >"$dir/miimon" 2>/dev/null || :
 	fails_with "No such device" put +$'n\e[1m' "$dir/slaves"
 	fails_with "Operation not permitted" put $'s\e[1m:70000' "$dir/queue_id"
