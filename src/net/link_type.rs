@@ -6,6 +6,7 @@
 
 use crate::bindings;
 use crate::device::{Dev, Master};
+use crate::lower::Lower;
 use crate::netdevice::{NetDevice, ARPHRD_ETHER, MAX_ADDR_LEN};
 use crate::rtnl::Rtnl;
 use crate::shared;
@@ -164,10 +165,11 @@ impl<T: Master> Dev<T> {
 
     /// Makes the device Ethernet again. The MTU stays.
     ///
-    /// Without effect while it has lower devices. It may be up: addresses and headers get shorter, so that whoever is
-    /// building a packet has room enough.
-    pub fn become_ethernet(&self, _rtnl: &Rtnl) {
-        if self.lower_count() != 0 {
+    /// Without effect while it has a lower device that is not Ethernet. It may be up: addresses and headers get
+    /// shorter, so that whoever is building a packet has room enough.
+    pub fn become_ethernet(&self, rtnl: &Rtnl) {
+        let is_ethernet = |lower: &Lower<T>| lower.dev().link_type() == ARPHRD_ETHER;
+        if !self.lowers(rtnl).all(is_ethernet) {
             return;
         }
         let dev = self.as_ptr();
