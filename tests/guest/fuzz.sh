@@ -33,7 +33,7 @@ setup() {
 		sysctl -qw kernel.$name=1 2>/dev/null || :
 	done
 	make_links veth a0 b0 c0 d0
-	gcc -O1 -Wall -Werror -o "$WORK/fuzz" $FUZZ/guest/*.c
+	cp "$PROGRAMS/fuzz" "$WORK/"
 }
 
 # fuzz SCRIPT...: fails with the last operations. What it tried is in the kernel log.
