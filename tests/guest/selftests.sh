@@ -38,6 +38,12 @@ kernel_test() {
 
 # Those that go through modes which are not built, without these modes, for both drivers alike.
 kernel_test_of_built_modes() {
+	copy_kernel_test "$1"
+	run_copy "$1"
+}
+
+# copy_kernel_test NAME: without the modes that are not built.
+copy_kernel_test() {
 	local dir=$WORK/selftests/drivers/net/bonding
 	mkdir -p "$dir"
 	ln -sfn $SELFTESTS/net "$WORK/selftests/net"
@@ -45,8 +51,11 @@ kernel_test_of_built_modes() {
 	cp $SELFTESTS/drivers/net/bonding/*.sh "$dir"
 	sed -i 's/ balance-tlb balance-alb"/"/; /^\tbond_\(cleanup_mode4\|listen_lacpdu_.*\)$/d' "$dir/$1"
 	! cmp -s "$dir/$1" "$SELFTESTS/drivers/net/bonding/$1" || fail "$1 goes through no other mode"
+}
+
+run_copy() {
 	loaded || modprobe bonding
-	run_in "$dir" "$1"
+	run_in "$WORK/selftests/drivers/net/bonding" "$1"
 }
 
 test_bond_arp_interval_causes_panic() {
@@ -69,8 +78,16 @@ test_bond_macvlan_ipvlan() {
 	kernel_test_of_built_modes bond_macvlan_ipvlan.sh
 }
 
+# With fail_over_mac follow, the first slave leaves and comes back: the test takes for granted that the bond has kept the
+# address of that slave, which so gets another one. From ours the slave takes its address with it: what has to differ are
+# the addresses that the bond and the slave have.
 test_bond_options() {
-	kernel_test_of_built_modes bond_options.sh
+	local copy=$WORK/selftests/drivers/net/bonding/bond_options.sh
+	copy_kernel_test bond_options.sh
+	sed -i 's/^\t\[ "$eth0_mac" = "${mac\[0\]}" \] && RET=1$/\t[ "$eth0_mac" = "$(address_of_bond)" ] \&\& RET=1/' "$copy"
+	sed -i 's/^check_first_slave_random_mac()$/address_of_bond() { ip -n "$s_ns" -j link show bond0 | jq -r ".[].address"; }\n&/' "$copy"
+	grep -q '^	\[ "$eth0_mac" = "$(address_of_bond)"' "$copy" || fail "the kernel's test looks at something else"
+	run_copy bond_options.sh
 }
 
 test_bond_stacked_header_parse() {
