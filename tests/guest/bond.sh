@@ -340,14 +340,27 @@ ping_peer() {
 
 # -- a stream of numbered packets -----------------------------------------------------
 
-# stream_start: one packet a millisecond from the bond to the peer.
+# stream_start [ADDRESS]: one packet a millisecond from the bond to the peer.
 stream_start() {
+	stream_run "ip netns exec peer" env "${1-$PEER4}"
+}
+
+# stream_start_inbound: the same from the peer to the bond.
+stream_start_inbound() {
+	stream_run env "ip netns exec peer" "$OUR4"
+}
+
+# stream_run RECEIVER SENDER ADDRESS: the two programs that run a command where it belongs, and to whom the packets go.
+stream_run() {
+	local receiver sender
+	read -ra receiver <<<"$1"
+	read -ra sender <<<"$2"
 	build stream
 	ping_peer >/dev/null
-	in_peer stream recv 5001 "$WORK/progress" >"$WORK/report" 2>"$WORK/stream.err" &
+	"${receiver[@]}" stream recv 5001 "$WORK/progress" >"$WORK/report" 2>"$WORK/stream.err" &
 	stream_receiver=$!
 	wait_for 5 "the receiver to listen" test -s "$WORK/progress"
-	stream send "${1-$PEER4}" 5001 1000 &
+	"${sender[@]}" stream send "$3" 5001 1000 &
 	stream_sender=$!
 	stream_more 100
 }

@@ -77,13 +77,8 @@ test_no_failback_without_primary() {
 
 test_traffic_from_the_peer() {
 	start miimon 100
-	build stream
-	stream recv 5001 "$WORK/progress" >"$WORK/report" 2>"$WORK/stream.err" &
-	stream_receiver=$!
-	wait_for 5 "the receiver to listen" test -s "$WORK/progress"
-	ip netns exec peer /tmp/tools/stream send $OUR4 5001 1000 &
-	stream_sender=$!
-	stream_more 200
+	stream_start_inbound
+	stream_more 100
 	cut_link a0
 	wait_for 10 "b0 to be the active slave" active b7 b0
 	stream_more 200

@@ -87,6 +87,40 @@ test_follow_on_functions_of_one_card() {
 	is "$(hwaddr m0) $(hwaddr m1)" "$M0 $M1" "addresses of m0 and m1"
 }
 
+# A packet a millisecond. While the address of a macvlan that is up changes, it is no port of its device for as long as a
+# grace period takes: what comes in then is lost, whoever changes the address.
+test_follow_on_functions_of_one_card_loses_nothing_that_is_sent() {
+	ours_only "leaves the bond's address with no slave"
+	start_functions primary m0
+	stream_start
+	fail_over_and_back
+	stream_stop
+	lost_at_most 1
+}
+
+test_follow_on_functions_of_one_card_loses_little_that_is_received() {
+	ours_only "leaves the bond's address with no slave"
+	start_functions primary m0
+	stream_start_inbound
+	fail_over_and_back
+	stream_stop
+	lost_at_most 1
+}
+
+fail_over_and_back() {
+	ip link set m0 down
+	wait_for 10 "the bond to use m1" uses b7 m1
+	stream_more 100
+	ip link set m0 up
+	wait_for 10 "the bond to use m0" uses b7 m0
+	stream_more 100
+}
+
+lost_at_most() {
+	((sent >= 300)) || fail "the stream was of $sent packets only"
+	((lost <= $1)) || fail "$lost packets lost, at most $1 allowed"
+}
+
 # Each has the other's address when the bond goes.
 test_follow_functions_of_one_card_get_their_addresses_back() {
 	ours_only "leaves both with one address"
