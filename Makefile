@@ -8,6 +8,7 @@ MAKEFLAGS += --no-print-directory
 GUEST_KERNEL = $(or $(KERNEL),distro)
 T ?=
 ALSO ?=
+ALSO_BEFORE ?=
 B ?=
 
 .PHONY: help all install test test-reference test-debug test-list fuzz bench demo demo-ethernet fmt fmt-check clippy sparse doc \
@@ -22,8 +23,8 @@ help: ## show the targets
 install: ## install bonding.ko for the running kernel (KDIR=tree: for that tree's kernel)
 	@scripts/install $(if $(KDIR),--kdir '$(KDIR)')
 
-test: ## run all tests (T=name or T=name:case: only these; ALSO=name@debug: these, too)
-	@tests/run --kernel '$(GUEST_KERNEL)' $(if $(ALSO),--also '$(ALSO)') $(T)
+test: ## run all tests (T=name or T=name:case: only these; ALSO=name@debug: these, too; ALSO_BEFORE=s: if their turn comes that early)
+	@tests/run --kernel '$(GUEST_KERNEL)' $(if $(ALSO),--also '$(ALSO)') $(if $(ALSO_BEFORE),--also-before '$(ALSO_BEFORE)') $(T)
 
 test-reference: ## the same, and the in-tree driver through all tests that say what it does
 	@tests/run --kernel '$(GUEST_KERNEL)' --reference

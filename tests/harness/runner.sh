@@ -187,6 +187,17 @@ test_kernels() {
 	! grep -q '^usual@intree@' said || fail "the in-tree driver is not what the checkers look at"
 }
 
+test_what_comes_too_late_is_left_out_and_named() {
+	local head='# kernels: distro debug'
+	suite usual <<<"$head"$'\nsleep 1; printf "KTAP version 1\n1..1\nok 1 a\n"'
+	run 0 "2 passed, 0 failed" --also "usual@debug:b" --also-before 0.5 usual
+	grep -q '^----  usual@debug: left out, .*make test T=usual@debug' said
+	grep -q '^Left out for want of time: usual@debug$' said
+	! grep -q -- '--kernel debug' arguments || fail "it was run"
+	run 0 "4 passed, 0 failed" --also "usual@debug:b" --also-before 60 usual
+	! grep -q 'Left out' said || fail "what was in time is called late"
+}
+
 test_the_longest_are_named() {
 	local name
 	for name in a b c; do

@@ -12,6 +12,7 @@ class Report:
         self.passed = 0
         self.failed = []
         self.skipped = 0
+        self.left = []
         self.seconds = {}
         self.lock = threading.Lock()
 
@@ -52,11 +53,18 @@ class Report:
                 self._print(f"      {line}")
             self._print(f"      again: {self.again(suite, case)}")
 
+    def left_out(self, suites, reason):
+        """Suites that were asked for and are not run; the last lines say so, too."""
+        self.note("\n".join(f"----  {suite}: left out, {reason} (alone: make test T={suite})" for suite in suites))
+        self.left += suites
+
     def summary(self):
         """Print the last line; the exit status."""
         longest_first = sorted(self.seconds.items(), key=lambda item: -item[1])
         if len(longest_first) > 3:  # else the lines above say it
             self._print("Seconds: " + ", ".join(f"{suite} {seconds:.0f}" for suite, seconds in longest_first))
+        if self.left:
+            self._print(f"Left out for want of time: {' '.join(self.left)}")
         for failure in self.failed:
             self._print(f"FAIL  {failure}")
         line = f"{self.passed} passed, {len(self.failed)} failed"
