@@ -150,6 +150,9 @@ test_a_driver_does_what_it_should_not() {
 	scripts/guest --kernel "$KERNEL" --module none --timeout 300 --log "$COPY/log" -- bash -ec '
 		modprobe -a $(modinfo -F depends "/project/$1/bonding.ko" | tr , " ")
 		insmod "/project/$1/bonding.ko"
+		refused() {
+			if "$@"; then echo "should be refused: $*" >&2; exit 1; fi
+		}
 		for name in early late lost low; do ip link add $name type dummy; done
 
 		# The driver is registered as long as its link type is, whatever became of its registration.
@@ -161,13 +164,13 @@ test_a_driver_does_what_it_should_not() {
 		ip link set low nomaster
 
 		ip link add red type vrf table 7
-		! ip link set red master top
-		! ip link set top master top
+		refused ip link set red master top
+		refused ip link set top master top
 
 		# On top of the master there is one that shall go below it.
 		ip link add upper type misuse
 		ip link set top master upper
-		! ip link set upper master top
+		refused ip link set upper master top
 		ip link set top nomaster
 		ip link delete upper
 
