@@ -85,6 +85,7 @@ runs() {
 
 # calls FUNCTION COMMAND...: how often a function of the driver is called while the command runs; sets count.
 calls() {
+	[[ -e $TRACING/kprobe_events ]] || skip "this kernel cannot count calls (CONFIG_KPROBE_EVENTS)"
 	put "p:floods $1" $TRACING/kprobe_events
 	put 1 $TRACING/events/kprobes/floods/enable
 	"${@:2}"
