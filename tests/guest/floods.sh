@@ -203,7 +203,6 @@ test_no_frame_takes_a_lock() {
 test_not_every_packet_reads_the_clock() {
 	ours_only "has other functions"
 	start arp_interval $INTERVAL arp_ip_target $PEER4
-	local ticks
 	while_pouring 0800 45 calls nh_monotonic_us pause 1
 	echo "the clock is read $count times, $frames packets come in"
 	((count * 10 <= 2 * 3 * frames)) || fail "two slaves that receive $frames packets read the clock $count times"
