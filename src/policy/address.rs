@@ -444,11 +444,12 @@ fn clear<K: Copy + Eq>(
         addr: vacant,
         ..holder
     };
-    // The holder is the active slave, unless that has refused the address of the bond.
-    let model = active
-        .filter(|slave| slave.key != holder.key)
-        .unwrap_or(moved);
-    let follow = follow(model, IfRefused::Stop).map(|step| step.undone_to(bond));
+    // The holder is the active slave, unless that has refused the address of the bond. Then the bond keeps what
+    // it gets here, whoever refuses the rest: its active slave has that address.
+    let follow = match active.filter(|slave| slave.key != holder.key) {
+        Some(active) => follow(active, IfRefused::Stop),
+        None => follow(moved, IfRefused::Stop).map(|step| step.undone_to(bond)),
+    };
     let who = Who::Slave(holder.key);
     let vacate = Step::new(who, Act::Vacate, vacant, IfRefused::Undo);
     [aside, follow, Some(vacate)]
