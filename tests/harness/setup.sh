@@ -12,6 +12,8 @@ setup() {
 	DIR=$(mktemp -d)
 	chmod 755 "$DIR"
 	export XDG_CACHE_HOME=$DIR/cache
+	# What the run as a whole was asked for.
+	unset KERNEL_SERIES
 	# A copy that everybody can read, wherever this checkout is.
 	cp -r scripts "$DIR/"
 	SETUP=$DIR/scripts/env/setup
