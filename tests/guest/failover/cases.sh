@@ -18,7 +18,13 @@ start() {
 	wait_for 10 "a0 to be up" mii_status a0 up
 	wait_for 10 "b0 to have carrier" has_carrier b0
 	wait_for 10 "a0 to be the active slave" active b7 a0
+	wait_for 10 "the switch to forward to b0" forwards b0
 	wait_for 10 "the peer to answer" ping_peer
+}
+
+# forwards NAME: the port of the peer's bridge that NAME leads to is open. A card hears of its link in its own time.
+forwards() {
+	in_peer grep -qx 3 "$SYSFS/$1p/brport/state"
 }
 
 # The in-tree driver loses what is sent between two polls, so only ours is held to it.
