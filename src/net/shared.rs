@@ -48,6 +48,16 @@ impl Bytes<'_> {
         self.len
     }
 
+    /// Those behind the first `count`; none if there are not as many.
+    #[inline(always)]
+    pub(crate) fn skip(self, count: usize) -> Option<Self> {
+        let len = self.len.checked_sub(count)?;
+        // SAFETY: `count` is at most `len`, so that the sum is at most one behind the last byte (type invariant).
+        let start = unsafe { self.start.add(count) };
+        // INVARIANT: These are the last of those that may be read.
+        Some(Self { start, len, ..self })
+    }
+
     /// Copies `N` of them, from `at` on; none if they end before.
     #[inline(always)]
     pub fn get<const N: usize>(self, at: usize) -> Option<[u8; N]> {

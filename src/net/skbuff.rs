@@ -268,9 +268,18 @@ impl<'a> View<'a> {
         if self.protocol() != ETH_P_IP {
             return false;
         }
-        self.network_offset()
-            .checked_add(PROTOCOL)
-            .is_some_and(|at| self.bytes(at) == Some([IPPROTO_IGMP]))
+        let header = self.network_offset();
+        match self
+            .linear()
+            .skip(PROTOCOL)
+            .and_then(|rest| rest.get(header))
+        {
+            Some([protocol]) => protocol == IPPROTO_IGMP,
+            None => header.checked_add(PROTOCOL).is_some_and(|at| {
+                // SAFETY: The packet is valid (type invariant).
+                unsafe { scattered_bytes(self.0, at) == Some([IPPROTO_IGMP]) }
+            }),
+        }
     }
 }
 

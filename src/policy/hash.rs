@@ -125,12 +125,12 @@ impl<P: Packet> Packet for &P {
 #[inline(always)]
 pub fn quick(policy: HashPolicy, packet: impl Packet + Copy) -> Option<u32> {
     match policy {
-        HashPolicy::Layer2 => packet.in_one_piece(0).map(of_frame),
+        HashPolicy::Layer2 => quick_layer2(packet),
         HashPolicy::Layer23 => quick_layer23(packet, quick_ip(packet)?),
         HashPolicy::Layer34 => quick_layer34(packet, quick_ip(packet)?),
         HashPolicy::VlanSrcMac => packet
-            .in_one_piece(0)
-            .map(|frame| of_source(frame, packet.vlan_tag())),
+            .in_one_piece(SOURCE)
+            .map(|source| of_source(source, packet.vlan_tag())),
         HashPolicy::Encap23 => quick_layer23(packet, quick_innermost(packet)?),
         HashPolicy::Encap34 => match packet.flow_hash() {
             Some(hash) => Some(hash),
@@ -139,10 +139,18 @@ pub fn quick(policy: HashPolicy, packet: impl Packet + Copy) -> Option<u32> {
     }
 }
 
+/// Reads what counts and no more. The last of it first: where that is, the rest is.
+#[inline(always)]
+fn quick_layer2(packet: impl Packet + Copy) -> Option<u32> {
+    let protocol = packet.in_one_piece(12)?;
+    let [dst] = packet.in_one_piece(5)?;
+    let [src] = packet.in_one_piece(11)?;
+    Some(of_frame(dst, src, protocol))
+}
+
 #[inline(always)]
 fn quick_layer23(packet: impl Packet + Copy, ip: Ip) -> Option<u32> {
-    let frame = packet.in_one_piece(0)?;
-    Some(fold_ends(of_frame(frame), ip.src, ip.dst))
+    Some(fold_ends(quick_layer2(packet)?, ip.src, ip.dst))
 }
 
 #[inline(always)]
@@ -224,31 +232,34 @@ const fn fold_ends(hash: u32, src: u32, dst: u32) -> u32 {
 
 /// 0 for a packet without such a header.
 fn layer2(packet: impl Packet) -> u32 {
-    packet.bytes(0).map_or(0, of_frame)
+    packet.bytes(0).map_or(0, |frame| {
+        let [_, _, _, _, _, dst, _, _, _, _, _, src, p0, p1]: [u8; 14] = frame;
+        of_frame(dst, src, [p0, p1])
+    })
 }
 
 /// The last bytes of the hardware addresses, and the protocol.
 #[inline(always)]
-fn of_frame(frame: [u8; 14]) -> u32 {
-    let [_, _, _, _, _, dst, _, _, _, _, _, src, p0, p1] = frame;
-    u32::from(dst ^ src) ^ u32::from(u16::from_be_bytes([p0, p1]))
+fn of_frame(dst: u8, src: u8, protocol: [u8; 2]) -> u32 {
+    u32::from(dst ^ src) ^ u32::from(u16::from_be_bytes(protocol))
 }
 
 fn vlan_srcmac(packet: impl Packet) -> u32 {
     packet
-        .bytes(0)
-        .map_or(0, |frame| of_source(frame, packet.vlan_tag()))
+        .bytes(SOURCE)
+        .map_or(0, |source| of_source(source, packet.vlan_tag()))
 }
 
-/// The halves of the source's hardware address, and the VLAN.
+/// Where the source's hardware address stands in a frame.
+const SOURCE: usize = 6;
+
+/// The halves of the source's hardware address, behind which the protocol stands, and the VLAN.
 #[inline(always)]
-fn of_source(frame: [u8; 14], vlan_tag: u16) -> u32 {
-    /// Of four bytes read at once, the three that count.
-    const HALF: u32 = 0x00ff_ffff;
-    let [_, _, _, _, _, before, a, b, c, d, e, f, _, _] = frame;
-    let vendor = u32::from_be_bytes([before, a, b, c]);
-    let device = u32::from_be_bytes([c, d, e, f]);
-    u32::from(vlan_tag) ^ ((vendor ^ device) & HALF)
+fn of_source(source: [u8; 8], vlan_tag: u16) -> u32 {
+    const HALF: u64 = 0x00ff_ffff;
+    let source = u64::from_be_bytes(source);
+    let halves = ((source >> 40) ^ (source >> 16)) & HALF;
+    u32::from(vlan_tag) ^ halves as u32
 }
 
 const ETH_P_IP: u16 = 0x0800;
