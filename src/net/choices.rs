@@ -20,7 +20,8 @@ const FEWEST: u32 = 4;
 
 /// # Invariants
 ///
-/// The places hold lower devices that are linked to the master, or NULL.
+/// The places hold lower devices that are linked to the master, or NULL. No more of them are in use than there are:
+/// `len` is at most the length of `places`, which never changes.
 struct Table<T: Master> {
     /// How many places are in use, from the first on.
     len: AtomicU32,
@@ -41,6 +42,8 @@ impl<T: Master> Table<T> {
                 .map_err(|_| ENOMEM)?;
         }
         let len = before.map_or(0, |table| table.len.load(Ordering::Relaxed));
+        // INVARIANT: There are `capacity` places.
+        let len = len.min(capacity);
         Ok(KBox::new(
             Self {
                 len: AtomicU32::new(len),
@@ -121,6 +124,8 @@ impl<T: Master> Dev<T> {
         let Some(table) = (unsafe { choices.0.load(Ordering::Relaxed).as_ref() }) else {
             return;
         };
+        // INVARIANT: A table made meanwhile has more places than the one before, but nobody has to know that here.
+        let len = len.min(u32::try_from(table.places.len()).unwrap_or(u32::MAX));
         table.len.store(len, Ordering::Release);
         for place in table.places.get(len as usize..).unwrap_or_default() {
             place.store(ptr::null_mut(), Ordering::Relaxed);
@@ -153,7 +158,8 @@ impl<T: Master> Dev<T> {
             return None;
         }
         let place = number.checked_rem(len)?;
-        let lower = table.places.get(place as usize)?.load(Ordering::Acquire);
+        // SAFETY: A remainder is less than what it is of, which is at most the number of places (type invariant).
+        let lower = unsafe { table.places.get_unchecked(place as usize) }.load(Ordering::Acquire);
         // SAFETY: By the type invariant it was linked when it was read, and lower devices are freed
         // a grace period after they were unlinked.
         unsafe { lower.as_ref() }
