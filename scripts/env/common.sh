@@ -55,6 +55,29 @@ distribution() {
 	) || echo unknown
 }
 
+# kernel_folder NAME: where a kernel's prepared tree (kdir) and modules are.
+kernel_folder() {
+	case $1 in
+	distro) echo "$LINKS/kernel" ;;
+	debug | kcsan | uml) echo "$LINKS/$1" ;;
+	*) die "there is no kernel \"$1\": it is distro, debug, kcsan or uml." ;;
+	esac
+}
+
+# module_words TREE: what "make" has to be told to build a module for the kernel of a prepared tree, a word on each line.
+module_words() {
+	local compiler
+	# The compiler that prepared the tree, not what "gcc" happens to be.
+	compiler=$(sed -nE 's/^CONFIG_CC_VERSION_TEXT="([^ "]+).*/\1/p' "$1/.config")
+	! grep -q '^CONFIG_CC_IS_CLANG=y' "$1/.config" || compiler=clang
+	[ -n "$compiler" ] || die "$1/.config does not say which compiler built the kernel (CONFIG_CC_VERSION_TEXT): prepare the tree again."
+	echo "CC=$compiler"
+	grep -q '^CONFIG_UML=y' "$1/.config" || return 0
+	# Its loader of modules knows no table of offsets, and modules lie anywhere. Of the kernel's own header for ports,
+	# which are at address 0 there, clang warns.
+	printf '%s\n' ARCH=um "RUSTFLAGS_MODULE=-Crelocation-model=static -Ccode-model=large" KCFLAGS=-Wno-null-pointer-arithmetic
+}
+
 # kernel_config RELEASE: print where the configuration of an installed kernel is; fails if it is nowhere.
 kernel_config() {
 	local file

@@ -185,7 +185,7 @@ test_a_series_that_was_not_tested_is_named() {
 
 test_unknown_words_are_refused() {
 	fails_with 'unknown option "--fast"' scripts/build --fast
-	fails_with 'unknown kernel "other"' scripts/build --kernel other
+	fails_with 'there is no kernel "other"' scripts/build --kernel other
 }
 
 test_install_puts_it_where_modprobe_looks_first() {

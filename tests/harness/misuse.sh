@@ -15,9 +15,13 @@ compile() {
 	mkdir -p "$COPY"
 	cp -pru Kbuild src "$COPY"
 	cp "$1" "$COPY/src/bonding_main.rs"
-	scripts/env/in-tree --kernel "$KERNEL" sh -c '
-		compiler=$(sed -nE '\''s/^CONFIG_CC_VERSION_TEXT="([^ "]+).*/\1/p'\'' /usr/src/kdir/.config)
-		exec make -s -C /usr/src/kdir M="/project/$1" CC="$compiler"' sh "$COPY" >"$COPY/said" 2>&1
+	local words
+	words=$(
+		. scripts/env/common.sh
+		module_words "$(kernel_folder "$KERNEL")/kdir"
+	)
+	mapfile -t words <<<"$words"
+	scripts/env/in-tree --kernel "$KERNEL" make -s -C /usr/src/kdir M="/project/$COPY" "${words[@]}" >"$COPY/said" 2>&1
 }
 
 # refused TEXT: the module does not compile, and the compiler says TEXT. Standard input is Rust, behind the

@@ -3,14 +3,15 @@
 #
 # splat_module [KERNEL]: builds the module that makes the kernel complain; SPLAT is where the guest has it.
 splat_module() {
-	local kernel=${1-distro} out
+	local kernel=${1-distro} out words
 	out=build/harness/splat-$kernel
 	mkdir -p "$out"
-	# The compiler that built the kernel.
-	scripts/env/in-tree --kernel "$kernel" sh -c '
-		compiler=$(sed -nE '\''s/^CONFIG_CC_VERSION_TEXT="([^ "]+).*/\1/p'\'' /usr/src/kdir/.config)
-		! grep -q "^CONFIG_CC_IS_CLANG=y" /usr/src/kdir/.config || compiler=clang
-		exec make -s -C /usr/src/kdir M=/project/tests/harness/splat MO="/project/$1" CC="$compiler"' sh "$out"
+	words=$(
+		. scripts/env/common.sh
+		module_words "$(kernel_folder "$kernel")/kdir"
+	)
+	mapfile -t words <<<"$words"
+	scripts/env/in-tree --kernel "$kernel" make -s -C /usr/src/kdir M=/project/tests/harness/splat MO="/project/$out" "${words[@]}"
 	# shellcheck disable=SC2034
 	SPLAT=/project/$out/splat.ko
 }
