@@ -6,7 +6,7 @@ import stat
 
 # What the init script needs, with everything these depend on.
 MODULES = ("9pnet_virtio", "9p", "overlay")
-COMMANDS = ("mount", "insmod", "mkdir", "cp", "ln", "switch_root", "poweroff")
+COMMANDS = ("mount", "insmod", "mkdir", "cp", "ln", "switch_root", "poweroff", "stty")
 
 
 def entry(name, mode, data=b""):
