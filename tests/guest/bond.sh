@@ -251,6 +251,7 @@ netdevsim_cable() {
 make_link_virtio() {
 	local number
 	number=$(virtio_number "$1")
+	[[ -e $SYSFS/nic$number ]] || skip "this guest has no cards"
 	modprobe virtio_net
 	set_link "cable$number" on
 	ip link set "nic$number" down

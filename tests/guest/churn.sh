@@ -3,6 +3,7 @@
 # guest: --icount --cpus 2
 # timeout: 1800
 # kernels: distro debug kcsan
+# not in uml: a race needs two CPUs
 #
 # Everybody changes everything at once: eight writers against each other, under traffic, for a time.
 # Afterwards nothing is left behind, and a new bond works. By hand, for longer:

@@ -3,6 +3,7 @@
 # guest: --nic 2
 # alone
 # timeout: 1200
+# not in uml: it has no cards whose cable can be pulled
 #
 # Failover over virtio-net cards whose cable is cut from outside the guest, so the
 # driver learns of it as of real hardware: by an interrupt.

@@ -174,6 +174,7 @@ peer_answers() {
 
 # nfs_server [peer|here]: exports a folder in memory to everybody, by RDMA connections only.
 nfs_server() {
+	modprobe -nq nfsd || skip "this kernel has no NFS"
 	NFS_SIDE=(in_peer)
 	[[ ${1-peer} == peer ]] || NFS_SIDE=(unshare --mount)
 	modprobe -a nfsd rpcrdma || skip "this kernel has no NFS over RDMA"

@@ -11,7 +11,10 @@ make_ib_bond() {
 	load max_bonds=0
 	make_fabric
 	make_bond b7 mode active-backup miimon 100 "$@"
-	enslave b7 a0 b0
+	enslave b7 a0
+	# Which of two ports is let into its groups first is chance.
+	wait_for 20 "a0 to be active" active b7 a0
+	enslave b7 b0
 	b7_works
 }
 

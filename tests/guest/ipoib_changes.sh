@@ -63,6 +63,9 @@ make_bond_of_partition() {
 	ip address add "198.51.${key:3}.1/24" dev "b.$key"
 	ip link set "b.$key" up
 	wait_for 20 "carrier of b.$key" has_carrier "b.$key"
+	# Which of two ports is let into its groups first is chance.
+	wait_for 20 "a0.$key to be up" mii_status "a0.$key" up
+	set_option "b.$key" active_slave "a0.$key"
 }
 
 enslave_child() {

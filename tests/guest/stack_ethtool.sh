@@ -3,6 +3,7 @@
 # guest: --nic 2 --nic-model e1000e
 # timeout: 600
 # reference: intree
+# not in uml: it has no cards, of which this is about
 #
 # What ethtool says of a bond whose slaves have a clock, and who sets that clock
 # to work. (What it says of other bonds is in device.sh.)

@@ -3,6 +3,7 @@
 # guest: --cpus 2
 # timeout: 600
 # kernels: distro debug kcsan
+# not in uml: a race needs two CPUs
 #
 # What netlink tells of a bond while others change it. The kernel fills messages under RTNL up to now, and is
 # about to do without: what is told must be whole in an RCU read side alone. tests/asked/ asks in this way.

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
+# of the sources alone
 #
 # The differential test sees what differs, knows what may, and takes a guest that dies for what it is.
 # The guests here are scripts that print what a guest would.

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
+# of the sources alone
 #
 # The test runner counts right, and takes a crash, a splat, a missing result or a wrong plan for the
 # failure that it is. The guests here are scripts that print what a guest would.
@@ -182,9 +183,44 @@ test_kernels() {
 	run 0 "4 passed, 0 failed" --also "checked@debug:b" usual
 	[[ $(grep -c '^ok    build' said) == 2 ]]
 	run 0 "4 passed, 0 failed" --kernel debug --also "checked@kcsan" usual
+	suite cards <<-'END'
+		# guest: --icount 3 --nic 2 --nic-model e1000e --memory 512
+		printf "KTAP version 1\n1..1\nok 1 c\n"
+	END
+	suite racing <<-'END'
+		# not in uml: a race needs two CPUs
+		printf "KTAP version 1\n1..1\nok 1 d\n"
+	END
+	: >arguments
+	run 0 "4 passed, 0 failed" --kernel uml usual checked cards
+	! grep -q 'icount\|nic' arguments || fail "a program has a simulated clock, and no cards: $(<arguments)"
+	grep -q -- '--kernel uml --module ours .* --memory 512 -- bash /project/tests/guest/cards.sh' arguments
+	tests/run --list | lacks racing@uml
 	tests/run --list >said
 	! grep -q '^checked ' said || fail "the distribution's kernel was not asked for"
 	! grep -q '^usual@intree@' said || fail "the in-tree driver is not what the checkers look at"
+}
+
+test_a_long_suite_is_run_in_parts_where_boots_are_cheap() {
+	cp "$REAL/tests/ktap.sh" tests/
+	suite long <<-'END'
+		# parts: 2
+		. tests/ktap.sh
+		for name in a b c d e; do
+			eval "test_$name() { sleep 1; }"
+		done
+		ktap_functions() { printf 'test_%s\n' a b c d e; }
+		ktap_main "$@"
+	END
+	run 0 "6 passed, 0 failed" --kernel uml long
+	[[ $(grep -c '^----  long@uml' said) == 2 ]] || fail "it was not run in two parts: $(<said)"
+	for name in a b c d e; do
+		[[ $(grep -c "^ok    long@uml: $name " said) == 1 ]] || fail "case $name: $(<said)"
+	done
+	[[ $(ls build/test-logs/long@uml.*.output | wc -l) == 2 ]]
+	run 0 "2 passed, 0 failed" --kernel uml long:c
+	run 0 "6 passed, 0 failed" --kernel distro long
+	[[ $(grep -c '^----  long' said) == 1 ]] || fail "in parts where a boot costs much: $(<said)"
 }
 
 test_what_comes_too_late_is_left_out_and_named() {
@@ -198,13 +234,24 @@ test_what_comes_too_late_is_left_out_and_named() {
 	! grep -q 'Left out' said || fail "what was in time is called late"
 }
 
-test_the_longest_are_named() {
+test_where_the_time_went() {
 	local name
 	for name in a b c; do
 		suite $name <<<'printf "KTAP version 1\n1..1\nok 1 a\n"'
 	done
+	suite b <<-'END'
+		echo "guest: 77 programs, 61.50 s, idle 40.25 s" >build/test-logs/b.kernel
+		sleep 0.6
+		printf "KTAP version 1\n1..1\n"
+		sleep 1
+		printf "ok 1 a\n"
+	END
 	run 0 "4 passed, 0 failed" a b c
-	grep -q '^Seconds: .*\ba [0-9]' said
+	grep -E -A 4 '^Seconds +all +cpu +boot +end +guest +idle +programs$' said >table
+	# The slowest first, with what the guest has said of itself.
+	grep -qE '^b +2 +0 +1 +0 +62 +40 +77$' <(sed -n 2p table)
+	grep -qE '^(a|c) +0 +0 +0 +0$' table
+	grep -qE '^sum +[0-9]' said
 }
 
 test_one_case_alone() {

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
+# of the sources alone
 #
 # What the shell or the compiler lets pass without a word, and a reader too: constructions that look like
 # assertions, and references to memory that changes.

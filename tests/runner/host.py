@@ -12,8 +12,18 @@ from .ktap import Reader
 PROJECT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 
 
+def reap(process):
+    """Wait for the end of a process; the seconds of CPU that it and those that it has waited for took."""
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    return used.ru_utime + used.ru_stime
+
+
 class Suite:
     """What a suite is, unless it says otherwise."""
+
+    # Where its time went, by the names of report.COLUMNS.
+    times = {}
 
     # It uses all processors, or what others use: it runs before those that run together.
     exclusive = True
@@ -21,10 +31,14 @@ class Suite:
     alone = False
     reference = False
     needs_build = False
+    # It needs no kernel, so that "make check" runs it, too.
+    of_sources = False
     # Of the guests that it starts.
     kernel = "distro"
     # A guess, in seconds of real time: those that take longest begin first.
     timeout = 300
+    # In so many it is run, if all of it is.
+    parts = 1
 
     @property
     def base(self):
@@ -39,18 +53,21 @@ class Check(Suite):
         self.name = name
         self.command = command
         self.needs_build = needs_build
+        self.of_sources = not needs_build
 
     def run(self, report, _cases):
         report.begin(self.name)
         start = time.monotonic()
-        result = subprocess.run(self.command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                stderr=subprocess.STDOUT, text=True, errors="replace", check=False)
+        with subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True, errors="replace") as program:
+            output = program.stdout.read()
+            self.times = {"cpu": reap(program)}
         seconds = time.monotonic() - start
-        if result.returncode == 0:
+        if program.returncode == 0:
             report.ok(self.name, "", seconds)
         else:
-            report.fail(self.name, "", seconds, result.stdout.splitlines()[-80:], f"exit status {result.returncode}")
-        return result.returncode == 0
+            report.fail(self.name, "", seconds, output.splitlines()[-80:], f"exit status {program.returncode}")
+        return program.returncode == 0
 
 
 class Build(Check):
@@ -59,11 +76,14 @@ class Build(Check):
     def __init__(self, kernel):
         super().__init__(of_kernel("build", kernel), ["scripts/build", "--kernel", kernel])
         self.kernel = kernel
+        self.of_sources = False
 
     def run(self, report, _cases):
         report.begin(self.name)
         start = time.monotonic()
-        status = subprocess.run(self.command, stdin=subprocess.DEVNULL, check=False).returncode
+        with subprocess.Popen(self.command, stdin=subprocess.DEVNULL) as program:
+            self.times = {"cpu": reap(program)}
+        status = program.returncode
         if status == 0:
             report.ok(self.name, "", time.monotonic() - start)
         else:
@@ -73,6 +93,8 @@ class Build(Check):
 
 class Cargo(Suite):
     """Tests that cargo runs; each one counts."""
+
+    of_sources = True
 
     def __init__(self, name, command):
         self.name = name
@@ -98,6 +120,7 @@ class Cargo(Suite):
                     report.skip(self.name, match[1], "ignored by its author")
                 else:
                     failed += 1
+            self.times = {"cpu": reap(cargo)}
         for number, case in enumerate(failures(output)):
             report.fail(self.name, case[0], time.monotonic() - start, case[1])
             failed -= 1
@@ -128,10 +151,11 @@ class Harness(Suite):
 
     exclusive = False
 
-    def __init__(self, path, needs_build, kernel):
+    def __init__(self, path, text, kernel):
         self.name = of_kernel("harness-" + os.path.basename(path)[:-len(".sh")], kernel)
         self.path = path
-        self.needs_build = needs_build
+        self.needs_build = "# needs the module" in text
+        self.of_sources = "# of the sources alone" in text
         self.kernel = kernel
 
     def run(self, report, cases):
@@ -143,6 +167,7 @@ class Harness(Suite):
                               env={**os.environ, "GUESTS_RUN": self.kernel}) as program:
             for line in program.stdout:
                 reader.line(line.rstrip("\n"))
+            self.times = {"cpu": reap(program)}
         return reader.end(program.returncode, {})
 
 
@@ -163,6 +188,7 @@ class Differential(Suite):
                               stderr=subprocess.STDOUT, text=True, errors="replace") as program:
             for line in program.stdout:
                 reader.line(line.rstrip("\n"))
+            self.times = {"cpu": reap(program)}
         report.note("\n".join(f"      {line}" for line in reader.output))
         return reader.end(program.returncode, {})
 
@@ -183,6 +209,7 @@ class Bench(Suite):
                               text=True, errors="replace") as program:
             for line in program.stdout:
                 reader.line(line.rstrip("\n"))
+            self.times = {"cpu": reap(program)}
         return reader.end(program.returncode, {})
 
 
@@ -198,13 +225,13 @@ def harness():
             text = file.read()
         kernels = re.search(r"^# kernels: (.+)$", text, re.MULTILINE)
         for kernel in kernels[1].split() if kernels else ["distro"]:
-            found.append(Harness(path, "# needs the module" in text, kernel))
+            found.append(Harness(path, text, kernel))
     return found
 
 
 def suites(jobs):
     return [
-        Build("distro"), Build("debug"), Build("kcsan"),
+        *(Build(kernel) for kernel in ("distro", "uml", "debug", "kcsan")),
         # A kernel with Rust's debug assertions wants panics; this one must not.
         Check("symbols", ["scripts/check-symbols", "--kernel", "distro"], needs_build=True),
         Check("unsafe", ["scripts/check-unsafe"]),
@@ -215,6 +242,6 @@ def suites(jobs):
         Cargo("policy", ["scripts/cargo", "test", "--locked", "--no-fail-fast", "--package", "bonding"]),
         Cargo("fabric", ["scripts/cargo", "test", "--locked", "--no-fail-fast", "--package", "vib-fabric"]),
         *harness(),
-        Differential("distro", jobs), Differential("debug", jobs),
+        *(Differential(kernel, jobs) for kernel in ("distro", "uml", "debug")),
         Bench(jobs),
     ]

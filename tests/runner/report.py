@@ -4,6 +4,10 @@
 import sys
 import threading
 
+# Where the time of a suite went. Seconds of real time: all of it, until a guest has started, after its last case; of
+# CPU; of the guest's clock, and how much of that it had nothing to do; then the programs that it started.
+COLUMNS = ("all", "cpu", "boot", "end", "guest", "idle", "programs")
+
 
 class Report:
     """Results of cases as they come in, from several threads."""
@@ -13,7 +17,7 @@ class Report:
         self.failed = []
         self.skipped = 0
         self.left = []
-        self.seconds = {}
+        self.times = {}
         self.lock = threading.Lock()
 
     def _print(self, text):
@@ -26,10 +30,12 @@ class Report:
     def begin(self, suite, detail=""):
         self.note(f"----  {suite}{detail} (alone: make test T={suite})")
 
-    def took(self, suite, seconds):
-        """How long a suite took, with its start; the summary says where the time went."""
+    def took(self, suite, seconds, times):
+        """How long a suite took, and where that time went; the summary says so."""
         with self.lock:
-            self.seconds[suite] = seconds
+            sums = self.times.setdefault(suite, {})  # it may have been run in parts
+            for column, value in {"all": seconds, **times}.items():
+                sums[column] = sums.get(column, 0) + value
 
     def again(self, suite, case):
         return f"make test T={suite}{':' + case if case else ''}"
@@ -58,11 +64,20 @@ class Report:
         self.note("\n".join(f"----  {suite}: left out, {reason} (alone: make test T={suite})" for suite in suites))
         self.left += suites
 
+    def table(self):
+        """Where the time went, the slowest suite first."""
+        width = max(map(len, self.times))
+        yield f"{'Seconds':{width}}" + "".join(f"{column:>9}" for column in COLUMNS)
+        for suite, times in sorted(self.times.items(), key=lambda item: -item[1]["all"]):
+            cells = ("" if column not in times else f"{times[column]:.0f}" for column in COLUMNS)
+            yield (f"{suite:{width}}" + "".join(f"{cell:>9}" for cell in cells)).rstrip()
+        sums = (f"{sum(times.get(column, 0) for times in self.times.values()):.0f}" for column in COLUMNS)
+        yield f"{'sum':{width}}" + "".join(f"{cell:>9}" for cell in sums)
+
     def summary(self):
         """Print the last line; the exit status."""
-        longest_first = sorted(self.seconds.items(), key=lambda item: -item[1])
-        if len(longest_first) > 3:  # else the lines above say it
-            self._print("Seconds: " + ", ".join(f"{suite} {seconds:.0f}" for suite, seconds in longest_first))
+        if len(self.times) > 3:  # else the lines above say it
+            self._print("\n".join(self.table()))
         if self.left:
             self._print(f"Left out for want of time: {' '.join(self.left)}")
         for failure in self.failed:
