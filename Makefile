@@ -4,15 +4,15 @@
 # Every target makes what it needs, the build environment included; scripts/ does the work.
 
 MAKEFLAGS += --no-print-directory
-# Where guests are concerned: distro, debug or kcsan.
+# Where guests are concerned: distro, debug, kcsan or uml.
 GUEST_KERNEL = $(or $(KERNEL),distro)
 T ?=
 ALSO ?=
 ALSO_BEFORE ?=
 B ?=
 
-.PHONY: help all install test test-reference test-debug test-list fuzz bench demo demo-ethernet fmt fmt-check clippy sparse doc \
-	setup update debug-kernel kcsan-kernel guest guest-module clean
+.PHONY: help all install check test test-reference test-debug test-list fuzz bench demo demo-ethernet fmt fmt-check clippy sparse doc \
+	setup update debug-kernel kcsan-kernel uml-kernel guest guest-module clean
 
 all: ## build bonding.ko for the running or the distribution's kernel (KDIR=tree: for another prepared kernel tree; KERNEL=debug: for the debug kernel)
 	@scripts/build $(if $(KDIR),--kdir '$(KDIR)') $(if $(KERNEL),--kernel '$(KERNEL)')
@@ -22,6 +22,9 @@ help: ## show the targets
 
 install: ## install bonding.ko for the running kernel (KDIR=tree: for that tree's kernel)
 	@scripts/install $(if $(KDIR),--kdir '$(KDIR)')
+
+check: ## what a change has to pass first: the sources, and all tests with checkers in User-Mode Linux
+	@tests/run --check
 
 test: ## run all tests (T=name or T=name:case: only these; ALSO=name@debug: these, too; ALSO_BEFORE=s: if their turn comes that early)
 	@tests/run --kernel '$(GUEST_KERNEL)' $(if $(ALSO),--also '$(ALSO)') $(if $(ALSO_BEFORE),--also-before '$(ALSO_BEFORE)') $(T)
@@ -75,6 +78,9 @@ debug-kernel: ## build the kernel with all checkers (20 minutes or more, once)
 
 kcsan-kernel: ## build the kernel that detects data races (the same)
 	@scripts/env/debug-kernel kcsan
+
+uml-kernel: ## build the kernel with checkers that needs no emulation (the same)
+	@scripts/env/debug-kernel uml
 
 guest: guest-module ## a shell in a guest with our module
 	@scripts/guest --kernel '$(GUEST_KERNEL)' --shell
