@@ -16,6 +16,8 @@ section() {
 same_as_reference() {
 	section "$1" >"$WORK/expected"
 	[[ -s $WORK/expected ]] || fail "$REFERENCE has no section $1"
+	# A kernel for one CPU tells nobody of receive queues.
+	! kernel_is uml || sed -i '/"num_rx_queues":/d' "$WORK/expected"
 	"transcript_$1" >"$WORK/transcript"
 	diff -u --label in-tree --label here "$WORK/expected" "$WORK/transcript" ||
 		fail "not what the in-tree driver does (- in-tree, + here)"
