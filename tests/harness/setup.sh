@@ -103,7 +103,7 @@ test_a_person_with_sudo_builds_a_kernel_with_checkers() {
 	done
 	cp "$REAL_CACHE/chosen-from" "$DIR/cache/bonding-rs/"
 	# Instead of a build, a file in each folder that one writes to.
-	printf '#!/bin/sh\ntouch "$2/built" /usr/lib/modules/built\n' >"$DIR/scripts/env/debug-build"
+	printf '#!/bin/sh\ntouch "$3/built" /usr/lib/modules/built\n' >"$DIR/scripts/env/debug-build"
 	chown -R 65534:65534 "$DIR"
 	SUDO_UID=65534 SUDO_GID=65534 BONDING_NEED_GB=1 "$DIR/scripts/env/debug-kernel" debug &>"$DIR/said" ||
 		fail "$(<"$DIR/said")"
