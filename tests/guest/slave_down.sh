@@ -65,6 +65,7 @@ set_down() {
 	active b7 "$2" || fail "$2 is not active yet"
 	until is_promisc "$2"; do
 		(($(now_ms) - begin < 100)) || fail "$2 is not promiscuous 100 ms later"
+		pause 0.001
 	done
 	wait_for 5 "$2 to have all" carries "$2" "$1"
 	ping_peer
