@@ -74,8 +74,11 @@ test_ip_link_change() {
 }
 
 test_rtnl_queues_and_address() {
+	local receive=2
+	# A kernel for one CPU tells nobody of receive queues.
+	! kernel_is uml || receive=null
 	ip link add b7 address 02:00:00:00:07:07 numtxqueues 3 numrxqueues 2 type bond
-	is "$(link_json b7 '[.num_tx_queues, .num_rx_queues, .address]')" '[3,2,"02:00:00:00:07:07"]'
+	is "$(link_json b7 '[.num_tx_queues, .num_rx_queues, .address]')" "[3,$receive,\"02:00:00:00:07:07\"]"
 }
 
 test_bonding_masters() {

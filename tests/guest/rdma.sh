@@ -284,6 +284,8 @@ own_rdma_ping() {
 # has_only_sent DEVICE: more than before, and the other one nothing.
 has_only_sent() {
 	local device sent
+	# The kernel shows a counter as it was when it was looked at last, for 10 ms.
+	pause 0.02
 	for device in rxea rxeb; do
 		sent=$(<"$INFINIBAND/$device/ports/1/hw_counters/rdma_sends")
 		if [[ $device == "$1" ]]; then
