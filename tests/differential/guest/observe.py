@@ -93,8 +93,8 @@ class Observer:
         """The links by name, and whether they came to rest."""
         deadline = time.monotonic() + PATIENCE
         pause = 0.005
-        # What our driver has to tell, a worker tells, which needs the processor.
-        time.sleep(pause)
+        # What our driver has to tell, a worker tells, which needs the processor, and tries again in a jiffy if it is not let.
+        time.sleep(0.03)
         while True:
             unchanged = self.look()
             if unchanged and self.at_rest():
