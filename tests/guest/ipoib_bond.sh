@@ -15,6 +15,7 @@ make_ib_bond() {
 	# Which of two ports is let into its groups first is chance.
 	wait_for 20 "a0 to be active" active b7 a0
 	enslave b7 b0
+	wait_for 20 "b0 to be up" mii_status b0 up
 	b7_works
 }
 
