@@ -15,13 +15,7 @@ compile() {
 	mkdir -p "$COPY"
 	cp -pru Kbuild src "$COPY"
 	cp "$1" "$COPY/src/bonding_main.rs"
-	local words
-	words=$(
-		. scripts/env/common.sh
-		module_words "$(kernel_folder "$KERNEL")/kdir"
-	)
-	mapfile -t words <<<"$words"
-	scripts/env/in-tree --kernel "$KERNEL" make -s -C /usr/src/kdir M="/project/$COPY" "${words[@]}" >"$COPY/said" 2>&1
+	scripts/env/make-module "$KERNEL" M="/project/$COPY" >"$COPY/said" 2>&1
 }
 
 # refused TEXT: the module does not compile, and the compiler says TEXT. Standard input is Rust, behind the
