@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: GPL-2.0
 # guest: --cpus 2
 # kernels: debug
-# not in uml: a race needs two CPUs
 #
 # Lockdep tells the driver's locks apart: each has a class of its own, which has its name. It learns the
 # order in which two locks are taken for classes, so that two locks of one class hide a wrong order, and

@@ -184,7 +184,7 @@ test_kernels() {
 	[[ $(grep -c '^ok    build' said) == 2 ]]
 	run 0 "4 passed, 0 failed" --kernel debug --also "checked@kcsan" usual
 	suite cards <<-'END'
-		# guest: --icount 3 --nic 2 --nic-model e1000e --memory 512
+		# guest: --icount 3 --cpus 2 --nic 2 --nic-model e1000e --memory 512
 		printf "KTAP version 1\n1..1\nok 1 c\n"
 	END
 	suite racing <<-'END'
@@ -193,7 +193,7 @@ test_kernels() {
 	END
 	: >arguments
 	run 0 "4 passed, 0 failed" --kernel uml usual checked cards
-	! grep -q 'icount\|nic' arguments || fail "a program has a simulated clock, and no cards: $(<arguments)"
+	! grep -q 'icount\|nic\|cpus' arguments || fail "a program has a simulated clock, and no cards: $(<arguments)"
 	grep -q -- '--kernel uml --module ours .* --memory 512 -- bash /project/tests/guest/cards.sh' arguments
 	tests/run --list | lacks racing@uml
 	tests/run --list >said

@@ -54,7 +54,7 @@ class GuestSuite(Suite):
         options = self.head.get("guest", "")
         if self.kernel == "uml":
             # Its clock is a simulated one; it has one CPU and no cards, and a case that needs those skips.
-            options = re.sub(r"--(icount( \d+)?|nic \d+|nic-model \w+)", "", options)
+            options = re.sub(r"--(icount( \d+)?|cpus \d+|nic \d+|nic-model \w+)", "", options)
         if self.kernel == "kcsan":
             # It waits for another CPU to come by: there has to be one, in a thread of its own.
             options = re.sub(r"--icount( \d+)?", "", options) + " --cpus 2"
