@@ -142,9 +142,13 @@ pub fn quick(policy: HashPolicy, packet: impl Packet + Copy) -> Option<u32> {
 /// Reads what counts and no more. The last of it first: where that is, the rest is.
 #[inline(always)]
 fn quick_layer2(packet: impl Packet + Copy) -> Option<u32> {
-    let protocol = packet.in_one_piece(12)?;
-    let [dst] = packet.in_one_piece(5)?;
-    let [src] = packet.in_one_piece(11)?;
+    /// The last bytes of the two hardware addresses, and what stands behind these.
+    const DST_END: usize = SOURCE - 1;
+    const SRC_END: usize = PROTOCOL - 1;
+    const PROTOCOL: usize = 2 * SOURCE;
+    let protocol = packet.in_one_piece(PROTOCOL)?;
+    let [dst] = packet.in_one_piece(DST_END)?;
+    let [src] = packet.in_one_piece(SRC_END)?;
     Some(of_frame(dst, src, protocol))
 }
 

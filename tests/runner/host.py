@@ -19,6 +19,10 @@ def reap(process):
     return used.ru_utime + used.ru_stime
 
 
+# In the order in which their suites are run.
+KERNELS = ("distro", "uml", "debug", "kcsan")
+
+
 class Suite:
     """What a suite is, unless it says otherwise."""
 
@@ -231,7 +235,7 @@ def harness():
 
 def suites(jobs):
     return [
-        *(Build(kernel) for kernel in ("distro", "uml", "debug", "kcsan")),
+        *(Build(kernel) for kernel in KERNELS),
         # A kernel with Rust's debug assertions wants panics; this one must not.
         Check("symbols", ["scripts/check-symbols", "--kernel", "distro"], needs_build=True),
         Check("unsafe", ["scripts/check-unsafe"]),
