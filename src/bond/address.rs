@@ -5,14 +5,15 @@
 use super::message::{netdev_err, Of};
 use super::release::Why;
 use super::slave::{Before, Key};
-use super::{announce, failover, monitor, BondDev, SlaveDev};
+use super::{announce, failover, BondDev, SlaveDev};
 use kernel::prelude::*;
 use net::dev_addr::AddrAssign;
 use net::errno::{eaddrnotavail, eopnotsupp};
+use net::netdev_lock::Held;
 use net::netdevice::{NetDevice, ARPHRD_ETHER};
 use net::notifier::Announce;
 use net::published::Slot;
-use net::rtnl::Rtnl;
+use net::rtnl::{Rtnl, RtnlOnly};
 use policy::address::{self, Act, AtEnslave, AtRelease, Claim, Holder, HwAddr, Plan, Who};
 use policy::Config;
 
@@ -68,7 +69,7 @@ fn random_addr() -> HwAddr {
 }
 
 /// Sets the address of the bond and of its slaves, or of none (`ndo_set_mac_address`).
-pub(super) fn set_addr(dev: &BondDev, addr: &[u8], rtnl: &Rtnl) -> Result {
+pub(super) fn set_addr(dev: &BondDev, addr: &[u8], rtnl: &RtnlOnly) -> Result {
     if dev.link_type() != ARPHRD_ETHER {
         netdev_err!(
             dev,
@@ -99,7 +100,7 @@ pub(super) fn set_addr(dev: &BondDev, addr: &[u8], rtnl: &Rtnl) -> Result {
 
 /// Gives the bond the address of another device (`SIOCBONDSETHWADDR`): as if the user set it, once there are
 /// slaves, which could not receive for the bond otherwise.
-pub(crate) fn copy_addr(dev: &BondDev, from: &NetDevice, rtnl: &Rtnl) -> Result {
+pub(crate) fn copy_addr(dev: &BondDev, from: &NetDevice, rtnl: &RtnlOnly) -> Result {
     let addr = addr_of(from, rtnl);
     let has_slaves = dev.lowers(rtnl).next().is_some();
     if has_slaves && addr.as_bytes().len() == addr_of(dev, rtnl).as_bytes().len() {
@@ -126,7 +127,7 @@ pub(super) fn steal_addr(dev: &BondDev, from: &NetDevice, rtnl: &Rtnl) -> Result
 }
 
 /// Sets an address that the device had before; says so if that fails.
-pub(super) fn restore(dev: &BondDev, device: &NetDevice, addr: &HwAddr, rtnl: &Rtnl) {
+pub(super) fn restore(dev: &BondDev, device: &NetDevice, addr: &HwAddr, rtnl: &RtnlOnly) {
     if let Err(err) = device.set_addr(rtnl, addr.as_bytes(), None) {
         say_restore(dev, device, err, addr);
     }
@@ -145,7 +146,10 @@ fn say_restore(dev: &BondDev, device: &NetDevice, err: Error, addr: &HwAddr) {
 }
 
 /// Does to the addresses what `fail_over_mac` asks for after the active slave changed.
-pub(super) fn fail_over(dev: &BondDev, new: Option<&SlaveDev>, rtnl: &Rtnl) {
+///
+/// Where the addresses of slaves move, no instance lock may be held.
+pub(super) fn fail_over(dev: &BondDev, new: Option<&SlaveDev>, held: &Held<'_>) {
+    let rtnl: &Rtnl = held;
     let config = dev.data().config();
     let fresh = fresh(dev, rtnl);
     let plan = |leaver| {
@@ -156,15 +160,17 @@ pub(super) fn fail_over(dev: &BondDev, new: Option<&SlaveDev>, rtnl: &Rtnl) {
         .lowers(rtnl)
         .find(|slave| slave.data().takes_addr.get(rtnl))
         .map(Key);
-    if !carry_out(dev, &plan(leaver), rtnl) && leaver.is_some() {
+    if !carry_out(dev, &plan(leaver), held) && leaver.is_some() {
         // Then as if it stayed.
-        carry_out(dev, &plan(None), rtnl);
+        carry_out(dev, &plan(None), held);
     }
-    part(dev, &config, rtnl);
+    if let Some(rtnl) = held.rtnl_only() {
+        part(dev, &config, rtnl);
+    }
 }
 
 /// Gives slaves other addresses that share one, where each has to have its own.
-fn part(dev: &BondDev, config: &Config, rtnl: &Rtnl) {
+fn part(dev: &BondDev, config: &Config, rtnl: &RtnlOnly) {
     let active = dev.slot(rtnl, Slot::Active).map(Key);
     for slave in dev.lowers(rtnl) {
         let (holder, bond) = (holder(slave, rtnl), addr_of(dev, rtnl));
@@ -191,7 +197,7 @@ pub(super) fn at_release<'a>(
     dev: &'a BondDev,
     slave: &'a SlaveDev,
     claim: Claim,
-    rtnl: &'a Rtnl,
+    rtnl: &'a RtnlOnly,
 ) -> AtRelease<Key<'a>> {
     let config = dev.data().config();
     part(dev, &config, rtnl);
@@ -209,9 +215,9 @@ pub(super) fn at_release<'a>(
 }
 
 /// Carries the changes of addresses out; tells the neighbours if that of the bond is another one then.
-pub(super) fn release(dev: &BondDev, plan: &Plan<Key<'_>>, rtnl: &Rtnl) {
+pub(super) fn release(dev: &BondDev, plan: &Plan<Key<'_>>, rtnl: &RtnlOnly) {
     let before = addr_of(dev, rtnl);
-    carry_out(dev, plan, rtnl);
+    carry_out(dev, plan, &Held::none(rtnl));
     part(dev, &dev.data().config(), rtnl);
     if addr_of(dev, rtnl) != before {
         tell(dev, rtnl);
@@ -240,15 +246,18 @@ fn tell(dev: &BondDev, rtnl: &Rtnl) {
     let _ = dev.announce(rtnl, Announce::BondingFailover);
     announce::after_change(dev, dev.slot(rtnl, Slot::Active).is_some(), rtnl);
     announce::step(dev, rtnl);
-    monitor::arm(dev, rtnl);
 }
 
 /// Carries a plan out, and says what was refused; returns whether all went as planned.
-fn carry_out(dev: &BondDev, plan: &Plan<Key<'_>>, rtnl: &Rtnl) -> bool {
+fn carry_out(dev: &BondDev, plan: &Plan<Key<'_>>, held: &Held<'_>) -> bool {
+    let rtnl: &Rtnl = held;
     let changing = &dev.data().changing_addrs;
     changing.set(rtnl, true);
     let as_planned = plan.carry_out(|step| match step.who {
-        Who::Slave(Key(slave)) => set(dev, slave, step.act, &step.to, rtnl),
+        // Where an instance lock is held, no plan has such a step.
+        Who::Slave(Key(slave)) => held
+            .rtnl_only()
+            .is_some_and(|rtnl| set(dev, slave, step.act, &step.to, rtnl)),
         Who::Bond(Key(slave)) => {
             let res = dev.steal_addr(rtnl, step.to.as_bytes());
             if let Err(err) = res {
@@ -262,7 +271,7 @@ fn carry_out(dev: &BondDev, plan: &Plan<Key<'_>>, rtnl: &Rtnl) -> bool {
 }
 
 /// Sets the address of a slave, and says so if that is refused.
-fn set(dev: &BondDev, slave: &SlaveDev, act: Act, to: &HwAddr, rtnl: &Rtnl) -> bool {
+fn set(dev: &BondDev, slave: &SlaveDev, act: Act, to: &HwAddr, rtnl: &RtnlOnly) -> bool {
     let device = slave.dev();
     let err = match device.set_addr(rtnl, to.as_bytes(), None) {
         // Another bond, for example, accepts what it does not do.

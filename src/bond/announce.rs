@@ -3,14 +3,13 @@
 //! How the neighbours learn of a failover: gratuitous ARP and unsolicited neighbour advertisements
 //! (`NETDEV_NOTIFY_PEERS`, which IPv4, IPv6 and the VLANs on top answer), and IGMP reports.
 
+use super::wake::Task;
 use super::{failover, Bond, BondDev};
-use core::sync::atomic::Ordering;
 use net::notifier::Announce;
 use net::published::Slot;
 use net::rtnl::Rtnl;
 use net::sync::now_ms;
 use policy::notify::{Announcements, Countdown};
-use policy::Millis;
 
 /// Nothing to announce.
 pub(super) const NOTHING: Announcements = Announcements {
@@ -23,7 +22,7 @@ pub(super) fn after_change(dev: &BondDev, has_active: bool, rtnl: &Rtnl) {
     let bond = dev.data();
     let announcements =
         Announcements::after_change(&bond.config(), has_active, dev.is_running(), now_ms());
-    set(&bond, announcements, rtnl);
+    set(dev, announcements, rtnl);
 }
 
 /// Sends what is due.
@@ -41,7 +40,7 @@ pub(super) fn step(dev: &BondDev, rtnl: &Rtnl) {
     let ready = on_air && active.is_some_and(|slave| !slave.dev().linkwatch_pending());
     let (peers, tell_peers, _) = announcements.peers.next(now, ready);
     let (igmp, report, _) = announcements.igmp.next(now, on_air);
-    set(&bond, Announcements { peers, igmp }, rtnl);
+    set(dev, Announcements { peers, igmp }, rtnl);
     // Listeners may refuse events, but not these.
     if tell_peers {
         let _ = dev.announce(rtnl, Announce::NotifyPeers);
@@ -51,49 +50,19 @@ pub(super) fn step(dev: &BondDev, rtnl: &Rtnl) {
     }
 }
 
-/// When [`step`] has something to do next. What waits for a carrier is not looked at before the event that tells of that.
-pub(super) fn due(dev: &BondDev, rtnl: &Rtnl) -> Millis {
-    let announcements = dev.data().announcements.get(rtnl);
-    let due = |countdown: Countdown| {
-        let due = if dev.carrier_ok() {
-            countdown.due()
-        } else {
-            countdown.due_without_carrier()
-        };
-        due.unwrap_or(Millis::MAX)
+/// Notes what there is to announce. What waits for a carrier is not looked at before the event that tells of that.
+fn set(dev: &BondDev, announcements: Announcements, rtnl: &Rtnl) {
+    dev.data().announcements.set(rtnl, announcements);
+    let due = |countdown: Countdown| match dev.carrier_ok() {
+        true => countdown.due(),
+        false => countdown.due_without_carrier(),
     };
-    due(announcements.peers).min(due(announcements.igmp))
-}
-
-/// Values of `Bond::announcing`: nothing, something that waits for a carrier, or something with its time.
-pub(super) const IDLE: u8 = 0;
-const WAITS: u8 = 1;
-const TIMED: u8 = 2;
-
-fn set(bond: &Bond, announcements: Announcements, rtnl: &Rtnl) {
-    let both = [announcements.peers, announcements.igmp];
-    let is_timed = |it: &Countdown| it.due_without_carrier().is_some();
-    let announcing = if both.iter().any(is_timed) {
-        TIMED
-    } else if both.iter().any(|it| it.due().is_some()) {
-        WAITS
-    } else {
-        IDLE
-    };
-    bond.announcements.set(rtnl, announcements);
-    bond.announcing.store(announcing, Ordering::Relaxed);
-}
-
-/// Whether there is anything to announce that does not wait for a carrier. Any context.
-pub(super) fn is_pending(dev: &BondDev) -> bool {
-    match dev.data().announcing.load(Ordering::Relaxed) {
-        IDLE => false,
-        WAITS => dev.carrier_ok(),
-        _ => true,
-    }
+    let Announcements { peers, igmp } = announcements;
+    let due = [peers, igmp].into_iter().filter_map(due).min();
+    Bond::wake_at_ms(dev, Task::Notify, due);
 }
 
 /// Forgets what was still to be announced.
 pub(super) fn cancel(dev: &BondDev, rtnl: &Rtnl) {
-    set(&dev.data(), NOTHING, rtnl);
+    set(dev, NOTHING, rtnl);
 }

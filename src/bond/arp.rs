@@ -8,9 +8,10 @@
 
 use super::message::netdev_warn;
 use super::slave::Key;
-use super::{is_mode, BondDev, SlaveDev};
+use super::wake::Task;
+use super::{is_mode, Bond, BondDev, SlaveDev};
 use core::num::NonZeroU8;
-use core::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
+use core::sync::atomic::Ordering::{Relaxed, Release, SeqCst};
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicU8, AtomicUsize};
 use net::link_type::Broadcast;
 use net::neighbour;
@@ -33,8 +34,6 @@ const SHORTEST: Micros = 20;
 pub(super) struct Prober {
     /// When the last round of probes was sent, in µs; 0 before the first.
     round: AtomicU64,
-    /// Whether the next round is due at once.
-    hurry: AtomicBool,
     /// How fine times of reception have to be, and whether ticks are fine enough, for the receive path.
     resolution: AtomicU64,
     takes_ticks: AtomicBool,
@@ -103,7 +102,6 @@ impl Prober {
     pub(super) fn new(config: Config) -> Self {
         Self {
             round: AtomicU64::new(0),
-            hurry: AtomicBool::new(false),
             resolution: AtomicU64::new(resolution(&config)),
             takes_ticks: AtomicBool::new(takes_ticks(&config)),
             told: AtomicBool::new(false),
@@ -280,10 +278,15 @@ pub(super) fn restart(dev: &BondDev, rtnl: &Rtnl) {
     hurry(dev);
 }
 
+/// The bond goes down.
+pub(super) fn stop(dev: &BondDev) {
+    Bond::wake_at_ms(dev, Task::Probes, None);
+    Bond::wake_at_ms(dev, Task::Hurry, None);
+}
+
 /// Has the next round sent at once, since a link may work again.
 pub(super) fn hurry(dev: &BondDev) {
-    dev.data().prober().hurry.store(true, Release);
-    dev.schedule_us(SHORTEST);
+    Bond::wake(dev, Task::Hurry);
 }
 
 /// Takes over the options of the monitor: for the receive path, and for the groups that backups
@@ -511,7 +514,7 @@ fn heard(dev: &BondDev, slave: &SlaveDev, target: Option<&AtomicU64>) {
         && prober.rules.get().scope.last_rx(slave) >= from
         && !heard.told.swap(true, Relaxed)
     {
-        dev.schedule(0);
+        Bond::wake(dev, Task::Probes);
     }
 }
 
@@ -542,9 +545,9 @@ fn duty(dev: &BondDev, slave: &SlaveDev, monitor: &Monitor, rcu: &Rcu) -> Duty {
     monitor.duty(active.map(Key) == Some(Key(slave)), active.is_some())
 }
 
-/// Sends a round of probes if one is due, and has the work come back when there is something to do
-/// next. Only for the work of the bond.
-pub(super) fn round(dev: &BondDev) {
+/// Sends a round of probes if one is due, or in a `hurry` one more, and has the work come back when there is
+/// something to do next. Only for the work of the bond.
+pub(super) fn round(dev: &BondDev, hurry: bool) {
     let bond = dev.data();
     let config = bond.config();
     let Some(monitor) = config.arp_monitor().filter(|_| dev.is_running()) else {
@@ -552,8 +555,6 @@ pub(super) fn round(dev: &BondDev) {
     };
     let prober = bond.prober();
     let rcu = rcu::read_lock();
-    // First: who is in a hurry has told before whom to send through.
-    let hurry = prober.hurry.swap(false, Acquire);
     let one_sends = monitor.one_sends();
     let sender = match dev.slot_rcu(&rcu, Slot::Active).filter(|_| one_sends) {
         Some(active) => Some(active),
@@ -608,11 +609,8 @@ pub(super) fn round(dev: &BondDev) {
         .filter(|deadline| *deadline > now);
     let next = monitor.next_round(last, is_heard(last), searching);
     let next = deadlines.fold(next, Micros::min);
-    dev.schedule_us(next.saturating_sub(now).max(SHORTEST));
-    // Who was in a hurry meanwhile has set the timer to an earlier time.
-    if prober.hurry.load(Relaxed) {
-        dev.schedule_us(SHORTEST);
-    }
+    let soon = now.saturating_add(SHORTEST);
+    Bond::wake_at(dev, Task::Probes, next.max(soon));
 }
 
 /// Sends probes to all targets through a slave. Returns whether one was sent.

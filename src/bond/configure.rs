@@ -2,16 +2,17 @@
 
 //! What setting an option does: the policy says what the options are then and what has to follow.
 
-use super::failover::{self, Source};
+use super::failover;
 use super::message::{netdev_err, netdev_warn, Of, Text};
 use super::slave::{set_roles, Key, Slaves};
 use super::{announce, arp, enslave, ipsec, monitor, release, xdp, Bond, BondDev, SlaveDev};
 use kernel::error::Error;
 use kernel::sync::SetOnce;
+use net::netdev_lock::Held;
 use net::netdevice::NetDevice;
 use net::notifier::Announce;
 use net::published::Slot;
-use net::rtnl::Rtnl;
+use net::rtnl::{Rtnl, RtnlOnly};
 use policy::options::{Excerpt, Reason};
 use policy::{select, transmit, Config, DeviceState, Effects, Event, IfName, OptionError};
 use policy::{OptionId, Port, Value};
@@ -75,7 +76,7 @@ pub(crate) fn write(
     dev: &BondDev,
     id: OptionId,
     text: &[u8],
-    rtnl: &Rtnl,
+    rtnl: &RtnlOnly,
 ) -> core::result::Result<(), Refused> {
     let config = dev.data().config();
     let res = config
@@ -94,7 +95,7 @@ pub(crate) fn set(
     dev: &BondDev,
     id: OptionId,
     value: Value,
-    rtnl: &Rtnl,
+    rtnl: &RtnlOnly,
 ) -> core::result::Result<(), Refused> {
     let config = dev.data().config();
     let res = config
@@ -110,7 +111,7 @@ pub(crate) fn changes_slave(
     slave: &SlaveDev,
     id: OptionId,
     number: i64,
-    rtnl: &Rtnl,
+    rtnl: &RtnlOnly,
 ) -> core::result::Result<bool, OptionError> {
     let now = match id {
         OptionId::Prio => i64::from(slave.data().port().prio),
@@ -127,7 +128,7 @@ pub(crate) fn set_slave(
     slave: &SlaveDev,
     id: OptionId,
     number: i64,
-    rtnl: &Rtnl,
+    rtnl: &RtnlOnly,
 ) -> core::result::Result<(), Refused> {
     let dev = slave.master();
     let res = changes_slave(slave, id, number, rtnl)
@@ -174,7 +175,7 @@ fn commit(
     config: &Config,
     mut effects: Effects,
     value: Value,
-    rtnl: &Rtnl,
+    rtnl: &RtnlOnly,
 ) -> core::result::Result<(), Refused> {
     if effects.command {
         return command(dev, id, value, rtnl);
@@ -193,7 +194,7 @@ fn commit(
         xdp::update_features(dev, rtnl);
     }
     if effects.slave_flags || effects.monitor {
-        set_roles(dev, Source::Plain, rtnl);
+        set_roles(dev, &Held::none(rtnl));
     }
     if effects.primary {
         effects.reselect |= name_primary(dev, config.primary, rtnl);
@@ -202,13 +203,13 @@ fn commit(
         arp::options_changed(dev, &before, config, rtnl);
     }
     if effects.monitor {
-        Slaves { dev, rtnl }.read_carriers();
+        Slaves { dev, rtnl }.read_carriers(rtnl);
         if dev.is_running() {
             monitor::restart(dev, rtnl);
         }
     }
     if effects.reselect || effects.monitor {
-        failover::handle(dev, Event::OptionsChanged { effects }, Source::Plain, rtnl);
+        failover::handle(dev, Event::OptionsChanged { effects }, &Held::none(rtnl));
     }
     if effects.carrier {
         let links = dev.lowers(rtnl).map(|slave| slave.data().port().link.state);
@@ -219,7 +220,7 @@ fn commit(
 
 /// Finds the slave that has the name of the primary. Returns whether an active slave is to be chosen: not where
 /// a name was only noted down for a slave to come, and no slave was the primary before.
-fn name_primary(dev: &BondDev, name: Option<IfName>, rtnl: &Rtnl) -> bool {
+fn name_primary(dev: &BondDev, name: Option<IfName>, rtnl: &RtnlOnly) -> bool {
     let before = dev.slot(rtnl, Slot::Primary);
     let primary = name.and_then(|name| {
         dev.lowers(rtnl)
@@ -234,7 +235,7 @@ fn command(
     dev: &BondDev,
     id: OptionId,
     value: Value,
-    rtnl: &Rtnl,
+    rtnl: &RtnlOnly,
 ) -> core::result::Result<(), Refused> {
     let refuse = |reason| Err(Refused::Policy(OptionError { option: id, reason }));
     match value {
@@ -251,7 +252,7 @@ fn command(
         }
         Value::Name(None) => {
             failover::deactivate(dev, rtnl);
-            failover::handle(dev, Event::ClearActive, Source::Plain, rtnl);
+            failover::handle(dev, Event::ClearActive, &Held::none(rtnl));
             Ok(())
         }
         Value::Name(Some(name)) => activate(dev, id, &name, rtnl),
@@ -275,7 +276,7 @@ fn activate(
     dev: &BondDev,
     id: OptionId,
     name: &IfName,
-    rtnl: &Rtnl,
+    rtnl: &RtnlOnly,
 ) -> core::result::Result<(), Refused> {
     let excerpt = Excerpt::new(name.as_bytes());
     let refuse = |reason| Err(Refused::Policy(OptionError { option: id, reason }));
@@ -286,7 +287,7 @@ fn activate(
         return refuse(Reason::NotSlave(excerpt));
     };
     let slaves = Slaves { dev, rtnl };
-    slaves.read_carriers();
+    slaves.read_carriers(rtnl);
     let candidate = slave.data().port().candidate(Key(slave));
     if select::may_activate(slaves.group().active, &candidate).is_err() {
         return refuse(Reason::NotUsable(excerpt));
@@ -294,8 +295,7 @@ fn activate(
     failover::handle(
         dev,
         Event::Activate { key: Key(slave) },
-        Source::Plain,
-        rtnl,
+        &Held::none(rtnl),
     );
     Ok(())
 }
@@ -304,7 +304,7 @@ fn set_queue(
     dev: &BondDev,
     slave: &SlaveDev,
     queue: u16,
-    rtnl: &Rtnl,
+    rtnl: &RtnlOnly,
 ) -> core::result::Result<(), OptionError> {
     let others = dev
         .lowers(rtnl)
@@ -318,7 +318,7 @@ fn set_queue(
     Ok(())
 }
 
-fn set_prio(dev: &BondDev, slave: &SlaveDev, prio: i32, rtnl: &Rtnl) {
+fn set_prio(dev: &BondDev, slave: &SlaveDev, prio: i32, rtnl: &RtnlOnly) {
     super::slave::set_port(
         slave,
         Port {
@@ -338,5 +338,5 @@ fn set_prio(dev: &BondDev, slave: &SlaveDev, prio: i32, rtnl: &Rtnl) {
             )
         );
     }
-    failover::handle(dev, Event::PrioChanged, Source::Plain, rtnl);
+    failover::handle(dev, Event::PrioChanged, &Held::none(rtnl));
 }

@@ -4,22 +4,22 @@
 //! settings.
 
 use super::message::{netdev_err, netdev_warn, Of};
-use super::monitor::{self, NEVER};
 use super::slave::{read_link_settings, Before, Key};
-use super::{is_active_backup, is_mode, BondDev, SlaveDev};
+use super::wake::Task;
+use super::{is_active_backup, is_mode, Bond, BondDev, SlaveDev};
 use core::sync::atomic::Ordering;
 use kernel::prelude::*;
 use net::netdevice::{LinkSettings, NetDevice, Stats, Vlan, ARPHRD_INFINIBAND};
 use net::published::Slot;
 use net::rcu::Rcu;
-use net::rtnl::Rtnl;
+use net::rtnl::{Rtnl, RtnlOnly};
 use net::sync::now_ms;
 use net::timestamp::TimestampInfo;
 use policy::retry::{Retry, Tried};
 use policy::{Duplex, LinkState, Mode};
 
 /// Sets the MTU of all slaves, or of none.
-pub(super) fn change_mtu(dev: &BondDev, mtu: u32, rtnl: &Rtnl) -> Result {
+pub(super) fn change_mtu(dev: &BondDev, mtu: u32, rtnl: &RtnlOnly) -> Result {
     let bond = dev.data();
     let is_ours = bond.changing_mtu.get(rtnl);
     bond.changing_mtu.set(rtnl, true);
@@ -31,13 +31,8 @@ pub(super) fn change_mtu(dev: &BondDev, mtu: u32, rtnl: &Rtnl) -> Result {
     res
 }
 
-fn set_slave_mtus(dev: &BondDev, mtu: u32, rtnl: &Rtnl) -> Result {
-    let followed = dev.data().followed_mtu.get(rtnl);
-    let slaves = || {
-        dev.lowers(rtnl)
-            .filter(|slave| Some(slave.dev().ifindex()) != followed)
-    };
-    for slave in slaves() {
+fn set_slave_mtus(dev: &BondDev, mtu: u32, rtnl: &RtnlOnly) -> Result {
+    for slave in dev.lowers(rtnl) {
         Before::note(slave, rtnl);
         if let Err(err) = give_mtu(slave.dev(), mtu, rtnl) {
             netdev_err!(
@@ -45,7 +40,7 @@ fn set_slave_mtus(dev: &BondDev, mtu: u32, rtnl: &Rtnl) -> Result {
                 "{}",
                 Of(slave.dev(), format_args!("cannot have the MTU {mtu}"))
             );
-            for done in slaves().take_while(|done| Key(done) != Key(slave)) {
+            for done in dev.lowers(rtnl).take_while(|done| Key(done) != Key(slave)) {
                 let before = done.data().before.get(rtnl).mtu;
                 if done.dev().set_mtu(rtnl, before).is_err() {
                     netdev_warn!(
@@ -65,7 +60,7 @@ fn set_slave_mtus(dev: &BondDev, mtu: u32, rtnl: &Rtnl) -> Result {
 }
 
 /// Sets the MTU of a slave. IPoIB accepts one that its fabric does not carry, and uses less.
-pub(super) fn give_mtu(device: &NetDevice, mtu: u32, rtnl: &Rtnl) -> Result {
+pub(super) fn give_mtu(device: &NetDevice, mtu: u32, rtnl: &RtnlOnly) -> Result {
     let before = device.mtu();
     if before == mtu {
         return Ok(());
@@ -80,7 +75,7 @@ pub(super) fn give_mtu(device: &NetDevice, mtu: u32, rtnl: &Rtnl) -> Result {
 
 /// Passes the bond's promiscuous and all-multicast modes on: to the slave that has its addresses, or
 /// to all.
-pub(super) fn rx_flags_changed(dev: &BondDev, promisc: bool, allmulti: bool, rtnl: &Rtnl) {
+pub(super) fn rx_flags_changed(dev: &BondDev, promisc: bool, allmulti: bool, rtnl: &RtnlOnly) {
     let inc = |changed: bool, on: bool| match (changed, on) {
         (false, _) => 0,
         (true, true) => 1,
@@ -99,7 +94,7 @@ pub(super) fn rx_flags_changed(dev: &BondDev, promisc: bool, allmulti: bool, rtn
 }
 
 /// Has a slave receive all that the bond wants.
-pub(super) fn give_rx_flags(dev: &BondDev, slave: &NetDevice, rtnl: &Rtnl) {
+pub(super) fn give_rx_flags(dev: &BondDev, slave: &NetDevice, rtnl: &RtnlOnly) {
     let (promisc, allmulti) = (dev.is_promisc().into(), dev.is_allmulti().into());
     add_rx_flags(dev, slave, promisc, allmulti, rtnl);
 }
@@ -110,13 +105,13 @@ pub(super) fn take_rx_flags(
     slave: &NetDevice,
     promisc: bool,
     allmulti: bool,
-    rtnl: &Rtnl,
+    rtnl: &RtnlOnly,
 ) {
     let dec = |on: bool| if on { -1 } else { 0 };
     add_rx_flags(dev, slave, dec(promisc), dec(allmulti), rtnl);
 }
 
-fn add_rx_flags(dev: &BondDev, slave: &NetDevice, promisc: i32, allmulti: i32, rtnl: &Rtnl) {
+fn add_rx_flags(dev: &BondDev, slave: &NetDevice, promisc: i32, allmulti: i32, rtnl: &RtnlOnly) {
     let add = |count: i32, add: &dyn Fn(i32) -> Result| match count {
         0 => Ok(()),
         count => add(count),
@@ -155,10 +150,6 @@ pub(super) fn rx_mode(dev: &BondDev, rtnl: &Rtnl, sync: &mut dyn FnMut(&SlaveDev
 
 /// Gives slaves the bond's address lists again, if there was no memory for all of them.
 pub(super) fn retry_lists(dev: &BondDev, rtnl: &Rtnl) {
-    let due = dev.data().lists_due.load(Ordering::Relaxed);
-    if due == NEVER || due > now_ms() {
-        return;
-    }
     if dev.is_up() {
         rx_mode(dev, rtnl, &mut |slave, multiple| {
             slave.dev().sync_addrs_from(rtnl, dev, multiple)
@@ -186,14 +177,8 @@ pub(super) fn forget_lists(dev: &BondDev, rtnl: &Rtnl) {
 /// Has the bond's address lists given to slaves again: without them, a slave would not receive multicast
 /// packets, and nobody would know why.
 fn set_lists_retry(dev: &BondDev, retry: Retry, rtnl: &Rtnl) {
-    let bond = dev.data();
-    bond.lists.set(rtnl, retry);
-    let due = retry.due();
-    bond.lists_due
-        .store(due.unwrap_or(NEVER), Ordering::Relaxed);
-    if due.is_some() {
-        monitor::arm(dev, rtnl);
-    }
+    dev.data().lists.set(rtnl, retry);
+    Bond::wake_at_ms(dev, Task::Lists, retry.due());
 }
 
 /// What came of giving a slave the address lists. What cannot be is said once.
@@ -284,7 +269,7 @@ pub(crate) fn timestamps(dev: &BondDev, info: &mut TimestampInfo, rcu: &Rcu) -> 
 
 /// Returns speed and duplex of the bond for ethtool: the sum of what can send, or in broadcast mode
 /// the slowest; and the duplex mode of the first.
-pub(crate) fn link_settings(dev: &BondDev, rtnl: &Rtnl) -> LinkSettings {
+pub(crate) fn link_settings(dev: &BondDev, rtnl: &RtnlOnly) -> LinkSettings {
     let mut speed = 0u32;
     let mut duplex = Duplex::Unknown;
     for slave in dev.lowers(rtnl) {
@@ -294,7 +279,7 @@ pub(crate) fn link_settings(dev: &BondDev, rtnl: &Rtnl) -> LinkSettings {
         {
             continue;
         }
-        read_link_settings(slave, false, rtnl);
+        read_link_settings(slave, &slave.dev().ask(rtnl), rtnl);
         let port = slave.data().port();
         speed = match (speed, port.speed) {
             (sum, None) => sum,

@@ -4,7 +4,7 @@
 
 use super::address::{addr_of, at_enslave, fresh, restore};
 use super::device::{all_have_addrs, give_lists, give_mtu, give_rx_flags};
-use super::failover::{self, Source};
+use super::failover;
 use super::message::{netdev_err, netdev_info, netdev_warn, Of};
 use super::slave::{read_link_settings, role, tell, Key, Slave};
 use super::{arp, history, link_type, monitor, xdp, Bond, BondDev, SlaveDev};
@@ -16,11 +16,12 @@ use net::errno::eopnotsupp;
 use net::ethtool::Answer;
 use net::lower::{LagHash, LagTx, Role};
 use net::netdev_features::Features;
+use net::netdev_lock::Held;
 use net::netdevice::{NetDevice, ARPHRD_CAN, ARPHRD_ETHER, ARPHRD_INFINIBAND};
 use net::netlink::ExtAck;
 use net::notifier::{Announce, TypeChange};
 use net::published::Slot;
-use net::rtnl::Rtnl;
+use net::rtnl::RtnlOnly;
 use net::sync::now_ms;
 use policy::address::{self, Admission, AtEnslave, HwAddr};
 use policy::hash::HashPolicy;
@@ -34,7 +35,7 @@ pub(crate) fn enslave(
     dev: &BondDev,
     device: &NetDevice,
     extack: Option<&ExtAck>,
-    rtnl: &Rtnl,
+    rtnl: &RtnlOnly,
 ) -> Result {
     let config = dev.data().config();
     let is_first = dev.lowers(rtnl).next().is_none();
@@ -81,7 +82,7 @@ pub(crate) fn enslave(
         .add_vlans()
         .inspect_err(|err| refusal.failed(*err, "Couldn't add bond vlan ids"))?;
 
-    let carrier = monitor::carrier(device, &config, device.has_link(), false, rtnl);
+    let carrier = monitor::carrier(&device.ask(rtnl), &config, device.has_link());
     let link = Link::initial(carrier, config.delays(), config.is_monitored(), now_ms());
     let stats = device.stats(&net::rcu::read_lock());
     let original_mtu = joining.mtu.unwrap_or(mtu);
@@ -152,9 +153,9 @@ pub(crate) fn enslave(
 }
 
 /// Gives a new slave its part in the bond.
-fn join(dev: &BondDev, slave: &SlaveDev, config: &Config, rtnl: &Rtnl) {
+fn join(dev: &BondDev, slave: &SlaveDev, config: &Config, rtnl: &RtnlOnly) {
     let device = slave.dev();
-    read_link_settings(slave, false, rtnl);
+    read_link_settings(slave, &device.ask(rtnl), rtnl);
     arp::give_time(slave);
     arp::admit(dev, slave, rtnl);
 
@@ -177,15 +178,11 @@ fn join(dev: &BondDev, slave: &SlaveDev, config: &Config, rtnl: &Rtnl) {
     }
     monitor::update_features(dev, rtnl);
     xdp::update_features(dev, rtnl);
-    failover::handle(
-        dev,
-        Event::Enslaved { key: Key(slave) },
-        Source::Plain,
-        rtnl,
-    );
+    let held = Held::none(rtnl);
+    failover::handle(dev, Event::Enslaved { key: Key(slave) }, &held);
     // If that has made it the active slave, listeners know.
     if !slave.data().is_told_later() {
-        tell(dev, slave, Source::Plain, rtnl);
+        tell(dev, slave, &held);
     }
 
     if device.features().has(Features::VLAN_CHALLENGED) && dev.link_type() == ARPHRD_ETHER {
@@ -199,7 +196,7 @@ fn join(dev: &BondDev, slave: &SlaveDev, config: &Config, rtnl: &Rtnl) {
             )
         );
     }
-    if !config.reads_carrier() && device.driver_link(rtnl, false) == Answer::Never {
+    if !config.reads_carrier() && device.ask(rtnl).driver_link() == Answer::Never {
         netdev_warn!(
             dev,
             "{}",
@@ -234,7 +231,7 @@ fn join(dev: &BondDev, slave: &SlaveDev, config: &Config, rtnl: &Rtnl) {
 struct Joining<'a> {
     dev: &'a BondDev,
     device: &'a NetDevice,
-    rtnl: &'a Rtnl,
+    rtnl: &'a RtnlOnly,
     has_arrived: bool,
     /// The MTU that the device had.
     mtu: Option<u32>,
@@ -251,7 +248,7 @@ struct Joining<'a> {
 }
 
 impl<'a> Joining<'a> {
-    fn new(dev: &'a BondDev, device: &'a NetDevice, rtnl: &'a Rtnl) -> Self {
+    fn new(dev: &'a BondDev, device: &'a NetDevice, rtnl: &'a RtnlOnly) -> Self {
         Self {
             dev,
             device,
@@ -413,7 +410,7 @@ fn check(
     config: &Config,
     is_first: bool,
     refusal: &Refusal<'_>,
-    rtnl: &Rtnl,
+    rtnl: &RtnlOnly,
 ) -> Result {
     if device.link_type() == ARPHRD_CAN {
         return Err(refusal.because(EPERM, c"CAN devices cannot be enslaved"));

@@ -10,13 +10,14 @@
 use super::device::{all_have_addrs, give_lists, give_rx_flags, take_rx_flags};
 use super::message::{netdev_info, Of};
 use super::slave::{read_link_settings, set_role, set_roles, tell, Key, Slaves};
+use super::wake::Task;
 use super::{
-    address, announce, arp, history, ipsec, link_type, monitor, paths, transmit, BondDev, SlaveDev,
+    address, announce, arp, history, ipsec, link_type, paths, transmit, Bond, BondDev, SlaveDev,
 };
-use net::netdevice::NetDevice;
+use net::netdev_lock::Held;
 use net::notifier::Announce;
 use net::published::Slot;
-use net::rtnl::Rtnl;
+use net::rtnl::{Rtnl, RtnlOnly};
 use net::sync::{now_ms, ratelimit};
 use policy::history::{What, Why};
 use policy::link::{Role, TransitionMessage};
@@ -24,47 +25,26 @@ use policy::options::FailOverMac;
 use policy::receive::SlaveFlags;
 use policy::{Config, Event, Millis, Mode, Outcome, Port, Transition};
 
-/// Where an event comes from, and so which instance locks the caller may hold.
-#[derive(Clone, Copy)]
-pub(super) enum Source<'a> {
-    /// Nobody's lock is held but RTNL.
-    Plain,
-    /// An event of this slave's device, which runs under the device's instance lock.
-    Locked(&'a NetDevice),
-    /// The device of a slave was closed. Its instance lock is held, or was until a moment ago, and so
-    /// are those of all devices that are closed together with it, which have all stopped running.
-    Closed(&'a NetDevice),
-}
-
-impl Source<'_> {
-    /// Whether the instance lock of a device may be held already.
-    fn holds_lock_of(&self, dev: &NetDevice) -> bool {
-        match *self {
-            Source::Plain => false,
-            Source::Locked(device) => device == dev,
-            Source::Closed(device) => dev.needs_ops_lock() && (device == dev || !dev.is_running()),
-        }
-    }
-}
-
 /// Has the policy handle an event, and carries out what it decides.
-pub(super) fn handle(dev: &BondDev, event: Event<Key<'_>>, source: Source<'_>, rtnl: &Rtnl) {
+pub(super) fn handle(dev: &BondDev, event: Event<Key<'_>>, held: &Held<'_>) {
     let bond = dev.data();
-    let slaves = Slaves { dev, rtnl };
+    let slaves = Slaves { dev, rtnl: held };
     let outcome = policy::handle(&slaves, slaves.group(), &bond.config(), event, now_ms());
-    carry_out(dev, &outcome, source, rtnl);
+    carry_out(dev, &outcome, held);
 }
 
-fn carry_out(dev: &BondDev, outcome: &Outcome<Key<'_>>, source: Source<'_>, rtnl: &Rtnl) {
-    let bond = dev.data();
+fn carry_out(dev: &BondDev, outcome: &Outcome<Key<'_>>, held: &Held<'_>) {
+    let (bond, rtnl): (_, &Rtnl) = (dev.data(), held);
     let config = bond.config();
     bond.force_primary.set(rtnl, outcome.group.force_primary);
-    monitor::set_deadline(dev, outcome.deadline);
+    // A bond that is down does not wait: it looks when it goes up.
+    let deadline = outcome.deadline.filter(|_| dev.is_running());
+    Bond::wake_at_ms(dev, Task::Delays, deadline);
 
     let mut by_links = false;
     if outcome.links_changed {
         for slave in dev.lowers(rtnl) {
-            by_links |= report(dev, slave, &config, source, rtnl);
+            by_links |= report(dev, slave, &config, held);
         }
     }
     let tried = dev.slot(rtnl, Slot::Tried).map(Key) != outcome.group.tried;
@@ -81,34 +61,27 @@ fn carry_out(dev: &BondDev, outcome: &Outcome<Key<'_>>, source: Source<'_>, rtnl
             outcome.group.active.map(|key| key.0),
             outcome.why,
             outcome.early_ms,
-            source,
-            rtnl,
+            held,
         );
     }
     set_carrier(dev, outcome.carrier, by_links, rtnl);
     if outcome.active_changed {
-        settle(dev, source, rtnl);
+        settle(dev, held);
         ipsec::active_changed(dev, rtnl);
     }
     if tried {
-        set_roles(dev, source, rtnl);
+        set_roles(dev, held);
         arp::hurry(dev);
     }
     transmit::links_changed(dev, None, rtnl);
     if outcome.links_changed || outcome.active_changed {
         paths::renew(dev);
     }
-    monitor::arm(dev, rtnl);
 }
 
 /// Reports what happened to a slave's link, once; returns whether it went up or down for good.
-fn report(
-    dev: &BondDev,
-    slave: &SlaveDev,
-    config: &Config,
-    source: Source<'_>,
-    rtnl: &Rtnl,
-) -> bool {
+fn report(dev: &BondDev, slave: &SlaveDev, config: &Config, held: &Held<'_>) -> bool {
+    let rtnl: &Rtnl = held;
     let Some(transition) = slave.data().port().pending else {
         return false;
     };
@@ -125,10 +98,8 @@ fn report(
     let settled = transition.settled();
     let is_up = |transition| transition == Transition::WentUp;
     if is_up(transition) || settled.is_some_and(is_up) {
-        let holds_lock = source.holds_lock_of(slave.dev());
-        // Nothing can be asked of what may be closed.
-        if !(holds_lock && matches!(source, Source::Closed(_))) {
-            read_link_settings(slave, holds_lock, rtnl);
+        if let Some(device) = held.ask(slave.dev()) {
+            read_link_settings(slave, &device, rtnl);
         }
     }
     let port = slave.data().port();
@@ -160,7 +131,7 @@ fn report(
         };
         slave.set_role(rtnl, super::slave::role(flags));
     }
-    tell(dev, slave, source, rtnl);
+    tell(dev, slave, held);
     any_final
 }
 
@@ -186,11 +157,10 @@ fn switch(
     new: Option<&SlaveDev>,
     why: Why,
     early_ms: Option<Millis>,
-    source: Source<'_>,
-    rtnl: &Rtnl,
+    held: &Held<'_>,
 ) {
-    let bond = dev.data();
-    let config = bond.config();
+    let rtnl: &Rtnl = held;
+    let config = dev.data().config();
     let old = dev.slot(rtnl, Slot::Active);
     dev.set_slot(rtnl, Slot::Active, new);
     announce::after_change(dev, new.is_some(), rtnl);
@@ -204,7 +174,7 @@ fn switch(
     for (slave, is_active) in [(new, true), (old, false)] {
         if let Some(slave) = slave {
             let flags = SlaveFlags::of(&config, is_active, slave.data().port().link.state);
-            set_role(dev, slave, flags, source, rtnl);
+            set_role(dev, slave, flags, held);
         }
     }
     if let Some(new) = new {
@@ -224,7 +194,7 @@ fn switch(
             ),
         }
         if early_ms.is_some() {
-            tell(dev, new, source, rtnl);
+            tell(dev, new, held);
         }
     }
 }
@@ -237,32 +207,35 @@ pub(super) fn is_settled(dev: &BondDev, rtnl: &Rtnl) -> bool {
 
 /// Moves what belongs to the traffic to where it is now, and tells the neighbours.
 ///
-/// Does nothing if that was done already, so that it may be called at any time under RTNL.
-pub(super) fn settle(dev: &BondDev, source: Source<'_>, rtnl: &Rtnl) {
+/// Does nothing if that was done already, so that it may be called at any time under RTNL. What takes the instance lock
+/// of a slave has all of it wait for the work, if one may be held.
+pub(super) fn settle(dev: &BondDev, held: &Held<'_>) {
+    let rtnl: &Rtnl = held;
     if is_settled(dev, rtnl) {
         return;
     }
     let config = dev.data().config();
-    let old = dev.settled(rtnl);
-    let new = dev.slot(rtnl, Slot::Active);
-    // These take the instance lock of the device that they change.
+    let (old, new) = (dev.settled(rtnl), dev.slot(rtnl, Slot::Active));
     let follows = config.fail_over_mac == FailOverMac::Follow;
-    let takes_lock = dev.is_promisc() || dev.is_allmulti();
-    let is_locked =
-        |slave: Option<&SlaveDev>| slave.is_some_and(|slave| source.holds_lock_of(slave.dev()));
-    // Which slaves swap their addresses is not known yet.
-    let conflict = follows && !matches!(source, Source::Plain);
-    if conflict || (takes_lock && (is_locked(old) || is_locked(new))) {
-        monitor::kick(dev);
-        return;
+    match held.rtnl_only() {
+        Some(rtnl) => {
+            if let Some(old) = old {
+                take_rx_flags(dev, old.dev(), dev.is_promisc(), dev.is_allmulti(), rtnl);
+            }
+            if let Some(new) = new {
+                give_rx_flags(dev, new.dev(), rtnl);
+            }
+        }
+        None if follows || dev.is_promisc() || dev.is_allmulti() => {
+            return Bond::wake(dev, Task::Settle);
+        }
+        None => {}
     }
-
-    if let Some(old) = old {
-        leave(dev, old, rtnl);
-    }
-    if let Some(new) = new {
-        give_rx_flags(dev, new.dev(), rtnl);
-        if dev.is_up() && !all_have_addrs(dev) {
+    if dev.is_up() && !all_have_addrs(dev) {
+        if let Some(old) = old {
+            old.dev().unsync_addrs_from(rtnl, dev);
+        }
+        if let Some(new) = new {
             give_lists(dev, new, false, rtnl);
         }
     }
@@ -275,25 +248,18 @@ pub(super) fn settle(dev: &BondDev, source: Source<'_>, rtnl: &Rtnl) {
         link_type::partition_seen(dev, new.dev(), true, rtnl);
     }
     if config.mode == Mode::ActiveBackup && new.is_some() {
-        address::fail_over(dev, new, rtnl);
+        address::fail_over(dev, new, held);
         let _ = dev.announce(rtnl, Announce::BondingFailover);
         announce::step(dev, rtnl);
     }
 }
 
-/// Takes the bond's address lists and receive flags off a slave.
-pub(super) fn leave(dev: &BondDev, slave: &SlaveDev, rtnl: &Rtnl) {
-    take_rx_flags(dev, slave.dev(), dev.is_promisc(), dev.is_allmulti(), rtnl);
-    if dev.is_up() && !all_have_addrs(dev) {
-        slave.dev().unsync_addrs_from(rtnl, dev);
-    }
-}
-
 /// Gives up the active slave without choosing another.
-pub(super) fn deactivate(dev: &BondDev, rtnl: &Rtnl) {
+pub(super) fn deactivate(dev: &BondDev, rtnl: &RtnlOnly) {
+    let held = Held::none(rtnl);
     if dev.slot(rtnl, Slot::Active).is_some() {
-        switch(dev, None, Why::Cleared, None, Source::Plain, rtnl);
+        switch(dev, None, Why::Cleared, None, &held);
         ipsec::active_changed(dev, rtnl);
     }
-    settle(dev, Source::Plain, rtnl);
+    settle(dev, &held);
 }

@@ -4,14 +4,14 @@
 //! MTU is unless somebody has chosen that.
 
 use super::message::{netdev_err, netdev_info, netdev_warn, Of};
-use super::{Bond, BondDev};
+use super::{Bond, BondDev, SlaveDev};
 use kernel::prelude::*;
 use net::device::Dev;
 use net::link_type::LinkLayer;
 use net::netdevice::{NetDevice, ARPHRD_ETHER, ARPHRD_INFINIBAND};
 use net::netlink::ExtAck;
 use net::notifier::TypeChange;
-use net::rtnl::Rtnl;
+use net::rtnl::{Rtnl, RtnlOnly};
 
 /// The MTU of a bond that is Ethernet, until somebody chooses another (`ETH_DATA_LEN`).
 pub(super) const ETHERNET_MTU: u32 = 1500;
@@ -29,7 +29,7 @@ pub(super) fn ask<'a>(
 }
 
 /// Makes a bond that carries no traffic another kind of link, to which nobody has objected.
-pub(super) fn become_like(dev: &BondDev, link: &LinkLayer, change: TypeChange<'_>, rtnl: &Rtnl) {
+pub(super) fn become_like(dev: &BondDev, link: &LinkLayer, change: TypeChange<'_>, rtnl: &RtnlOnly) {
     if link.is_ethernet() {
         return turn_ethernet(dev, change, rtnl);
     }
@@ -49,13 +49,13 @@ pub(super) fn become_like(dev: &BondDev, link: &LinkLayer, change: TypeChange<'_
 
 /// Makes a bond without slaves Ethernet (again), with a hardware address of its own. It stays up, and keeps
 /// its IP addresses. Listeners may refuse.
-pub(super) fn become_ethernet(dev: &BondDev, rtnl: &Rtnl) -> Result {
+pub(super) fn become_ethernet(dev: &BondDev, rtnl: &RtnlOnly) -> Result {
     let change = dev.ask_type_change(rtnl).map_err(|_| EBUSY)?;
     turn_ethernet(dev, change, rtnl);
     Ok(())
 }
 
-fn turn_ethernet(dev: &BondDev, change: TypeChange<'_>, rtnl: &Rtnl) {
+fn turn_ethernet(dev: &BondDev, change: TypeChange<'_>, rtnl: &RtnlOnly) {
     dev.flush_addrs(rtnl);
     dev.become_ethernet(rtnl);
     dev.randomize_addr(rtnl);
@@ -153,7 +153,7 @@ pub(super) fn mtu_with(dev: &BondDev, slave: &NetDevice, rtnl: &Rtnl) -> u32 {
 }
 
 /// Sets the bond's MTU, and its slaves', without anybody having chosen it.
-pub(super) fn set_mtu(dev: &BondDev, mtu: u32, rtnl: &Rtnl) -> Result {
+pub(super) fn set_mtu(dev: &BondDev, mtu: u32, rtnl: &RtnlOnly) -> Result {
     if dev.mtu() == mtu {
         return Ok(());
     }
@@ -165,18 +165,21 @@ pub(super) fn set_mtu(dev: &BondDev, mtu: u32, rtnl: &Rtnl) -> Result {
     res
 }
 
-/// Has the bond follow a slave whose MTU became smaller than the bond's: InfiniBand's does when its
+/// Has the bond follow its slaves if the MTU of one became smaller than the bond's: InfiniBand's does when its
 /// multicast group is joined, or when connected mode ends.
-pub(super) fn mtu_changed(dev: &BondDev, slave: &NetDevice, rtnl: &Rtnl) {
-    let (was, mtu) = (dev.mtu(), slave.mtu());
-    if dev.data().changing_mtu.get(rtnl) || slave.link_type() == ARPHRD_ETHER || mtu >= was {
+pub(super) fn follow_mtu(dev: &BondDev, rtnl: &RtnlOnly) {
+    let is_smaller = |slave: &&SlaveDev| {
+        slave.dev().link_type() != ARPHRD_ETHER && slave.dev().mtu() < dev.mtu()
+    };
+    if dev.data().changing_mtu.get(rtnl) {
         return;
     }
-    let followed = &dev.data().followed_mtu;
-    followed.set(rtnl, Some(slave.ifindex()));
-    let res = set_mtu(dev, mtu, rtnl);
-    followed.set(rtnl, None);
-    match res {
+    let smaller = dev.lowers(rtnl).filter(is_smaller).map(SlaveDev::dev);
+    let Some(slave) = smaller.min_by_key(|slave| slave.mtu()) else {
+        return;
+    };
+    let (was, mtu) = (dev.mtu(), slave.mtu());
+    match set_mtu(dev, mtu, rtnl) {
         Ok(()) => netdev_info!(
             dev,
             "{}",

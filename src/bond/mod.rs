@@ -40,6 +40,7 @@ mod release;
 mod slave;
 mod tls;
 mod transmit;
+mod wake;
 mod xdp;
 
 pub(crate) use address::copy_addr;
@@ -53,7 +54,7 @@ pub(crate) use slave::Slave;
 
 use crate::interface::debugfs::EventsFile;
 use core::pin::Pin;
-use core::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, AtomicU8, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU16, AtomicU8, Ordering};
 use kernel::new_spinlock;
 use kernel::prelude::*;
 use kernel::sync::{Arc, SpinLock};
@@ -61,10 +62,9 @@ use net::device::{Dev, Master, Rx};
 use net::lower::Lower;
 use net::netdevice::{NetDevice, Stats, Vlan};
 use net::netlink::ExtAck;
-use net::poll;
 use net::rcu::Rcu;
 use net::registration::Registry;
-use net::rtnl::{Rtnl, RtnlCell};
+use net::rtnl::{Rtnl, RtnlCell, RtnlOnly};
 use net::shared::Bytes;
 use net::skbuff::{Received, SkBuff};
 use net::sock::Socket;
@@ -75,7 +75,9 @@ use net::{new_bh_lock, new_nested_lock};
 use policy::notify::Announcements;
 use policy::paths::Lookups;
 use policy::retry::Retry;
-use policy::{Config, Mode};
+use policy::arp::Micros;
+use policy::{Config, Millis, Mode};
+use wake::{Task, Wake};
 
 /// A bond's device.
 pub(crate) type BondDev = Dev<Bond>;
@@ -107,25 +109,14 @@ pub(crate) struct Bond {
     counted: NestedLock<Stats>,
     /// What is still to be announced after a failover.
     announcements: RtnlCell<Announcements>,
-    /// Whether there is something in `announcements`, and what it waits for, for readers without RTNL.
-    announcing: AtomicU8,
     /// Whether the primary becomes active as soon as it is up, whatever `primary_reselect` says.
     force_primary: RtnlCell<bool>,
-    /// How often and when next the carriers are polled, in jiffies; 0 and [`poll::NEVER`] for never.
-    poll_interval: AtomicU64,
-    next_poll: AtomicU64,
     /// Whether the carrier is what the device says, which takes no lock to read.
     reads_carrier: AtomicBool,
-    /// Whether to look at all links.
-    look: AtomicBool,
-    /// When a delay ends, in ms; `u64::MAX` for never.
-    deadline: AtomicU64,
-    /// Whether there is something to do that waits for no time.
-    kicked: AtomicBool,
+    /// What is still to be done.
+    wake: Wake,
     /// When slaves are given the bond's address lists again, since there was no memory for all.
     lists: RtnlCell<Retry>,
-    /// When that is, for readers without RTNL; in ms, `u64::MAX` for never.
-    lists_due: AtomicU64,
     /// What has been decided lately, and the file that shows it.
     history: Arc<History>,
     pub(crate) events_file: RtnlCell<Option<EventsFile>>,
@@ -140,9 +131,6 @@ pub(crate) struct Bond {
     changing_addrs: RtnlCell<bool>,
     /// Whether the bond's own code is changing MTUs, which sends events as well.
     changing_mtu: RtnlCell<bool>,
-    /// The index of the slave whose MTU the bond is following, in an event under that slave's instance lock:
-    /// nobody sets its MTU meanwhile.
-    followed_mtu: RtnlCell<Option<i32>>,
     /// Whether the bond moves into another partition, and stays the kind of link that it is.
     is_changing_partition: RtnlCell<bool>,
     /// Whether somebody has chosen the bond's MTU.
@@ -165,6 +153,24 @@ impl Bond {
         &self.prober
     }
 
+    /// Has a task done as soon as possible. Any context.
+    fn wake(dev: &BondDev, task: Task) {
+        dev.data().wake.set(task, 0);
+        dev.run_work();
+    }
+
+    /// Has a task done at `due`, in µs, in place of the time that was set for it before. Any context.
+    fn wake_at(dev: &BondDev, task: Task, due: Micros) {
+        dev.data().wake.set(task, due);
+        dev.run_work_at(due);
+    }
+
+    /// As [`Self::wake_at`], with a time in ms, or none.
+    fn wake_at_ms(dev: &BondDev, task: Task, due: Option<Millis>) {
+        let due = dev.data().wake.set_ms(task, due);
+        dev.run_work_at(due);
+    }
+
     /// Replaces the options, and publishes what is read elsewhere.
     fn set_config(dev: &BondDev, config: Config, rtnl: &Rtnl) {
         let bond = dev.data();
@@ -175,8 +181,6 @@ impl Bond {
             .store(config.packets_per_slave, Ordering::Relaxed);
         bond.hash_policy
             .store(config.xmit_hash_policy as u8, Ordering::Relaxed);
-        bond.poll_interval
-            .store(monitor::interval(&config), Ordering::Relaxed);
         bond.reads_carrier
             .store(config.reads_carrier(), Ordering::Relaxed);
         dev.set_mode(rtnl, i32::from(config.mode.number()));
@@ -188,7 +192,7 @@ impl Master for Bond {
 
     const REGISTRY: StaticRef<Registry<Self>> = StaticRef::new(&REGISTRY);
 
-    fn new(_rtnl: &Rtnl) -> Result<Pin<KBox<Self>>> {
+    fn new(_rtnl: &RtnlOnly) -> Result<Pin<KBox<Self>>> {
         let defaults = configure::defaults();
         KBox::try_pin_init(
             try_pin_init!(Self {
@@ -199,16 +203,10 @@ impl Master for Bond {
                 turn: PerCpuCounter::new()?,
                 counted <- new_nested_lock!(Stats::default(), "Bond::counted"),
                 announcements: RtnlCell::new(announce::NOTHING),
-                announcing: AtomicU8::new(announce::IDLE),
                 force_primary: RtnlCell::new(false),
-                poll_interval: AtomicU64::new(monitor::interval(&defaults)),
-                next_poll: AtomicU64::new(poll::NEVER),
                 reads_carrier: AtomicBool::new(defaults.reads_carrier()),
-                look: AtomicBool::new(false),
-                deadline: AtomicU64::new(u64::MAX),
-                kicked: AtomicBool::new(false),
+                wake: Wake::new(),
                 lists: RtnlCell::new(Retry::NEVER),
-                lists_due: AtomicU64::new(u64::MAX),
                 history: History::new()?,
                 events_file: RtnlCell::new(None),
                 prober: arp::Prober::new(defaults),
@@ -216,7 +214,6 @@ impl Master for Bond {
                 computing_features: RtnlCell::new(false),
                 changing_addrs: RtnlCell::new(false),
                 changing_mtu: RtnlCell::new(false),
-                followed_mtu: RtnlCell::new(None),
                 has_chosen_mtu: RtnlCell::new(false),
                 is_changing_partition: RtnlCell::new(false),
             }? Error),
@@ -224,23 +221,23 @@ impl Master for Bond {
         )
     }
 
-    fn ready(dev: &BondDev, rtnl: &Rtnl) {
+    fn ready(dev: &BondDev, rtnl: &RtnlOnly) {
         let has_chosen_mtu = dev.mtu() != link_type::ETHERNET_MTU;
         dev.data().has_chosen_mtu.set(rtnl, has_chosen_mtu);
         dev.set_mode(rtnl, i32::from(dev.data().config().mode.number()));
         ipsec::mode_changed(dev, rtnl);
     }
 
-    fn uninit(dev: &BondDev, rtnl: &Rtnl) {
+    fn uninit(dev: &BondDev, rtnl: &RtnlOnly) {
         release::release_all(dev, rtnl);
     }
 
-    fn open(dev: &BondDev, rtnl: &Rtnl) -> Result {
+    fn open(dev: &BondDev, rtnl: &RtnlOnly) -> Result {
         monitor::open(dev, rtnl);
         Ok(())
     }
 
-    fn stop(dev: &BondDev, rtnl: &Rtnl) {
+    fn stop(dev: &BondDev, rtnl: &RtnlOnly) {
         monitor::stop(dev, rtnl);
     }
 
@@ -279,7 +276,7 @@ impl Master for Bond {
         dev: &BondDev,
         program: Option<&Program>,
         extack: Option<&ExtAck>,
-        rtnl: &Rtnl,
+        rtnl: &RtnlOnly,
     ) -> Result {
         xdp::set(dev, program, extack, rtnl)
     }
@@ -297,7 +294,7 @@ impl Master for Bond {
         device::stats(dev, rcu)
     }
 
-    fn rx_flags_changed(dev: &BondDev, promisc: bool, allmulti: bool, rtnl: &Rtnl) {
+    fn rx_flags_changed(dev: &BondDev, promisc: bool, allmulti: bool, rtnl: &RtnlOnly) {
         device::rx_flags_changed(dev, promisc, allmulti, rtnl);
     }
 
@@ -305,11 +302,11 @@ impl Master for Bond {
         device::rx_mode(dev, rtnl, sync);
     }
 
-    fn change_mtu(dev: &BondDev, mtu: u32, rtnl: &Rtnl) -> Result {
+    fn change_mtu(dev: &BondDev, mtu: u32, rtnl: &RtnlOnly) -> Result {
         device::change_mtu(dev, mtu, rtnl)
     }
 
-    fn set_addr(dev: &BondDev, addr: &[u8], rtnl: &Rtnl) -> Result {
+    fn set_addr(dev: &BondDev, addr: &[u8], rtnl: &RtnlOnly) -> Result {
         address::set_addr(dev, addr, rtnl)
     }
 
@@ -334,17 +331,17 @@ impl Master for Bond {
         transmit::active_backup(dev, rcu).filter(|_| is_active_backup(dev))
     }
 
-    fn add_lower(dev: &BondDev, lower: &NetDevice, extack: Option<&ExtAck>, rtnl: &Rtnl) -> Result {
+    fn add_lower(dev: &BondDev, lower: &NetDevice, extack: Option<&ExtAck>, rtnl: &RtnlOnly) -> Result {
         enslave(dev, lower, extack, rtnl)
     }
 
-    fn del_lower(dev: &BondDev, lower: &NetDevice, rtnl: &Rtnl) -> Result {
+    fn del_lower(dev: &BondDev, lower: &NetDevice, rtnl: &RtnlOnly) -> Result {
         release(dev, lower, rtnl)
     }
 
     #[inline]
-    fn poll(dev: &BondDev, now: u64, rcu: &Rcu) -> u64 {
-        monitor::poll(dev, now, rcu)
+    fn poll(dev: &BondDev, rcu: &Rcu) {
+        monitor::poll(dev, rcu);
     }
 
     fn work(dev: &BondDev) {

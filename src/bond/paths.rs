@@ -7,6 +7,7 @@
 //! have to ask for the path to it. The backups see to that beforehand, so that a failover does not
 //! depend on how fast the administrator is, or whether it answers at all.
 
+use super::wake::Task;
 use super::{is_active_backup, BondDev};
 use net::neighbour;
 use net::netdevice::ARPHRD_INFINIBAND;
@@ -14,7 +15,6 @@ use net::published::Slot;
 use net::rcu;
 use net::sync::now_ms;
 use policy::paths::{Lookups, PART};
-use policy::Millis;
 
 /// Links, or the active slave, have changed: the backups have something to ask for.
 pub(super) fn renew(dev: &BondDev) {
@@ -34,13 +34,18 @@ pub(super) fn cancel(dev: &BondDev) {
     set(dev, Lookups::NONE);
 }
 
-/// When [`round`] has something to do next.
-pub(super) fn due(dev: &BondDev) -> Millis {
-    dev.data().lookups.get().due().unwrap_or(Millis::MAX)
+fn set(dev: &BondDev, lookups: Lookups) {
+    change(dev, |_| lookups);
 }
 
-fn set(dev: &BondDev, lookups: Lookups) {
-    dev.data().lookups.set(lookups);
+/// Notes where the backups are now, and with it, so that two who do this are in the same order, when they go on.
+fn change(dev: &BondDev, change: impl FnOnce(Lookups) -> Lookups) {
+    let bond = dev.data();
+    let due = bond.lookups.with(|lookups| {
+        *lookups = change(*lookups);
+        bond.wake.set_ms(Task::Paths, lookups.due())
+    });
+    dev.run_work_at(due);
 }
 
 /// Has the backups ask, if it is time. From the work of the bond.
@@ -60,10 +65,9 @@ pub(super) fn round(dev: &BondDev) {
         }
     }
     drop(rcu);
-    bond.lookups.with(|lookups| {
-        // Unless there was a change meanwhile.
-        if *lookups == before {
-            *lookups = before.next(now_ms(), found);
-        }
+    // Unless there was a change meanwhile.
+    change(dev, |lookups| match lookups == before {
+        true => before.next(now_ms(), found),
+        false => lookups,
     });
 }

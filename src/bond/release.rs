@@ -3,15 +3,16 @@
 //! How a slave leaves.
 
 use super::device::{all_have_addrs, keep_stats, take_rx_flags};
-use super::failover::{self, Source};
+use super::failover;
 use super::message::{netdev_err, netdev_info, netdev_warn, Of};
 use super::slave::{set_role, Key};
 use super::{address, arp, history, link_type, monitor, transmit, xdp, BondDev, SlaveDev};
 use kernel::prelude::*;
 use net::netdev_features::Features;
+use net::netdev_lock::Held;
 use net::netdevice::{NetDevice, ARPHRD_ETHER};
 use net::notifier::Announce;
-use net::rtnl::Rtnl;
+use net::rtnl::RtnlOnly;
 use policy::address::Claim;
 use policy::history::What;
 use policy::receive::SlaveFlags;
@@ -29,7 +30,7 @@ pub(super) enum Why {
 }
 
 /// Releases a slave. May sleep.
-pub(crate) fn release(dev: &BondDev, device: &NetDevice, rtnl: &Rtnl) -> Result {
+pub(crate) fn release(dev: &BondDev, device: &NetDevice, rtnl: &RtnlOnly) -> Result {
     let Some(slave) = dev.lower_of(rtnl, device) else {
         netdev_err!(
             dev,
@@ -43,12 +44,12 @@ pub(crate) fn release(dev: &BondDev, device: &NetDevice, rtnl: &Rtnl) -> Result 
 }
 
 /// Releases a slave whose device goes away.
-pub(super) fn release_unregistered(dev: &BondDev, slave: &SlaveDev, rtnl: &Rtnl) {
+pub(super) fn release_unregistered(dev: &BondDev, slave: &SlaveDev, rtnl: &RtnlOnly) {
     leave(dev, slave, Why::Unregistered, rtnl);
 }
 
 /// Releases all slaves of a bond that goes away.
-pub(super) fn release_all(dev: &BondDev, rtnl: &Rtnl) {
+pub(super) fn release_all(dev: &BondDev, rtnl: &RtnlOnly) {
     failover::deactivate(dev, rtnl);
     while let Some(slave) = dev.lowers(rtnl).next() {
         leave(dev, slave, Why::BondGoes, rtnl);
@@ -56,7 +57,7 @@ pub(super) fn release_all(dev: &BondDev, rtnl: &Rtnl) {
     netdev_info!(dev, "Released all slaves");
 }
 
-fn leave(dev: &BondDev, slave: &SlaveDev, why: Why, rtnl: &Rtnl) {
+fn leave(dev: &BondDev, slave: &SlaveDev, why: Why, rtnl: &RtnlOnly) {
     let device = slave.dev();
     let config = dev.data().config();
     let was_backup = slave.is_backup();
@@ -71,8 +72,7 @@ fn leave(dev: &BondDev, slave: &SlaveDev, why: Why, rtnl: &Rtnl) {
             backup: true,
             inactive: true,
         },
-        Source::Plain,
-        rtnl,
+        &Held::none(rtnl),
     );
     history::note(dev, Some(slave), What::Left, rtnl);
     let claim = address::claim(dev, why, device, rtnl);
@@ -86,13 +86,9 @@ fn leave(dev: &BondDev, slave: &SlaveDev, why: Why, rtnl: &Rtnl) {
 
     // Traffic goes elsewhere before the wait for those packets that are on their way.
     if why != Why::BondGoes {
-        failover::handle(
-            dev,
-            Event::Released { key: Key(slave) },
-            Source::Plain,
-            rtnl,
-        );
-        failover::settle(dev, Source::Plain, rtnl);
+        let held = Held::none(rtnl);
+        failover::handle(dev, Event::Released { key: Key(slave) }, &held);
+        failover::settle(dev, &held);
     }
     transmit::links_changed(dev, Some(slave), rtnl);
     arp::dismiss(slave, rtnl);
@@ -120,7 +116,7 @@ struct Before {
 }
 
 /// Takes from each other what a bond and a slave have had of each other, when nobody finds the slave any more.
-fn go_alone(dev: &BondDev, slave: &SlaveDev, why: Why, before: Before, rtnl: &Rtnl) {
+fn go_alone(dev: &BondDev, slave: &SlaveDev, why: Why, before: Before, rtnl: &RtnlOnly) {
     let Before {
         config,
         claim,
@@ -191,7 +187,7 @@ fn go_alone(dev: &BondDev, slave: &SlaveDev, why: Why, before: Before, rtnl: &Rt
 
 /// What the bond is when its last slave has left: Ethernet with an address of its own. But if it was
 /// something else and the slave's device disappeared, it waits for that to come back, as it is.
-fn be_without_slaves(dev: &BondDev, why: Why, rtnl: &Rtnl) {
+fn be_without_slaves(dev: &BondDev, why: Why, rtnl: &RtnlOnly) {
     let is_other = dev.link_type() != ARPHRD_ETHER;
     let stays = match why {
         Why::Asked if is_other => link_type::become_ethernet(dev, rtnl).is_err(),

@@ -3,18 +3,19 @@
 //! A slave: its data, and the slaves of a bond as the policy sees them.
 
 use super::address::addr_of;
-use super::failover::Source;
-use super::{arp, monitor, BondDev, SlaveDev};
+use super::wake::Task;
+use super::{arp, monitor, Bond, BondDev, SlaveDev};
 use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU16, AtomicU8, Ordering};
 use kernel::new_spinlock;
 use kernel::prelude::*;
 use kernel::sync::SpinLock;
 use net::ethtool::Answer;
 use net::lower::Role;
+use net::netdev_lock::{Askable, Held};
 use net::netdevice::{LinkSettings, Stats, STATS};
 use net::notifier::BondingInfo;
 use net::published::Slot;
-use net::rtnl::{Rtnl, RtnlCell};
+use net::rtnl::{Rtnl, RtnlCell, RtnlOnly};
 use policy::address::HwAddr;
 use policy::arp::Traffic;
 use policy::receive::SlaveFlags;
@@ -218,12 +219,12 @@ impl<'a> Slaves<'a> {
     }
 
     /// Reads the carriers of all slaves.
-    pub(super) fn read_carriers(&self) {
+    pub(super) fn read_carriers(&self, rtnl: &RtnlOnly) {
         let config = self.dev.data().config();
         for slave in self.dev.lowers(self.rtnl) {
             // Asking a driver may send an event, which changes the port.
             let known = slave.data().port().carrier;
-            let carrier = monitor::carrier(slave.dev(), &config, known, false, self.rtnl);
+            let carrier = monitor::carrier(&slave.dev().ask(rtnl), &config, known);
             let port = slave.data().port();
             if port.carrier != carrier {
                 set_port(slave, Port { carrier, ..port }, self.rtnl);
@@ -232,14 +233,13 @@ impl<'a> Slaves<'a> {
     }
 }
 
-/// Asks a slave's driver for speed and duplex; `locked` as in
-/// [`link_settings`](net::netdevice::NetDevice::link_settings).
-pub(super) fn read_link_settings(slave: &SlaveDev, locked: bool, rtnl: &Rtnl) {
+/// Asks a slave's driver for speed and duplex. `device` is that of the slave.
+pub(super) fn read_link_settings(slave: &SlaveDev, device: &Askable<'_>, rtnl: &Rtnl) {
     let unknown = LinkSettings {
         speed: u32::MAX,
         duplex: u8::MAX,
     };
-    let settings = match slave.dev().link_settings(rtnl, locked) {
+    let settings = match device.link_settings() {
         Answer::Told(settings) => settings,
         Answer::Never => unknown,
         // What it said last counts.
@@ -273,13 +273,12 @@ pub(super) fn set_role(
     dev: &BondDev,
     slave: &SlaveDev,
     flags: SlaveFlags,
-    source: Source<'_>,
-    rtnl: &Rtnl,
+    held: &Held<'_>,
 ) {
     let was_backup = slave.is_backup();
-    slave.set_role(rtnl, role(flags));
+    slave.set_role(held, role(flags));
     if was_backup != flags.backup {
-        tell(dev, slave, source, rtnl);
+        tell(dev, slave, held);
     }
 }
 
@@ -287,22 +286,18 @@ pub(super) fn set_role(
 const INFO: u8 = 1;
 const STATE: u8 = 2;
 
-/// Tells listeners of the state of a slave: switch drivers at once, the others soon.
-///
-/// A driver that offloads bonds may ask for the speed of the bond on that, which asks all slaves under their
-/// instance locks. So nobody is told at once while one of these is held.
-pub(super) fn tell(dev: &BondDev, slave: &SlaveDev, source: Source<'_>, rtnl: &Rtnl) {
+/// Tells listeners of the state of a slave: switch drivers at once, unless an instance lock is held, the others soon.
+pub(super) fn tell(dev: &BondDev, slave: &SlaveDev, held: &Held<'_>) {
     let mut owed = INFO;
-    if matches!(source, Source::Plain) {
-        tell_state(slave, rtnl);
-    } else {
-        owed |= STATE;
+    match held.rtnl_only() {
+        Some(rtnl) => tell_state(slave, rtnl),
+        None => owed |= STATE,
     }
     slave.data().owed.fetch_or(owed, Ordering::Relaxed);
-    super::monitor::kick(dev);
+    Bond::wake(dev, Task::Listeners);
 }
 
-fn tell_state(slave: &SlaveDev, rtnl: &Rtnl) {
+fn tell_state(slave: &SlaveDev, rtnl: &RtnlOnly) {
     use policy::LinkState::{Fail, Up};
     let link_up = matches!(slave.data().port().link.state, Up | Fail);
     slave.data().owed.fetch_and(!STATE, Ordering::Relaxed);
@@ -311,8 +306,8 @@ fn tell_state(slave: &SlaveDev, rtnl: &Rtnl) {
         .lower_state_changed(rtnl, link_up, !slave.is_backup());
 }
 
-/// Tells listeners what they have still to be told. No instance lock of a slave may be held.
-pub(super) fn tell_rest(dev: &BondDev, rtnl: &Rtnl) {
+/// Tells listeners what they have still to be told.
+pub(super) fn tell_rest(dev: &BondDev, rtnl: &RtnlOnly) {
     let config = dev.data().config();
     for slave in dev.lowers(rtnl) {
         let owed = slave.data().owed.swap(0, Ordering::Relaxed);
@@ -337,12 +332,12 @@ pub(super) fn tell_rest(dev: &BondDev, rtnl: &Rtnl) {
 }
 
 /// Gives all slaves of a bond the roles that they have now.
-pub(super) fn set_roles(dev: &BondDev, source: Source<'_>, rtnl: &Rtnl) {
+pub(super) fn set_roles(dev: &BondDev, held: &Held<'_>) {
     let config = dev.data().config();
-    let active = [Slot::Active, Slot::Tried].map(|slot| dev.slot(rtnl, slot).map(Key));
-    for slave in dev.lowers(rtnl) {
+    let active = [Slot::Active, Slot::Tried].map(|slot| dev.slot(held, slot).map(Key));
+    for slave in dev.lowers(held) {
         let is_active = active.contains(&Some(Key(slave)));
         let flags = SlaveFlags::of(&config, is_active, slave.data().port().link.state);
-        set_role(dev, slave, flags, source, rtnl);
+        set_role(dev, slave, flags, held);
     }
 }

@@ -11,7 +11,7 @@ use net::flow::dissect_frame;
 use net::netdevice::NetDevice;
 use net::netlink::ExtAck;
 use net::rcu::Rcu;
-use net::rtnl::Rtnl;
+use net::rtnl::{Rtnl, RtnlOnly};
 use net::shared::Bytes;
 use net::xdp::{Program, XdpFeatures};
 use policy::hash::{Flow, Packet};
@@ -94,7 +94,7 @@ pub(super) fn set(
     dev: &BondDev,
     program: Option<&Program>,
     extack: Option<&ExtAck>,
-    rtnl: &Rtnl,
+    rtnl: &RtnlOnly,
 ) -> Result {
     if !dev.data().config().allows_xdp() {
         let msg = c"No native XDP support for the current bonding mode";
@@ -121,7 +121,7 @@ pub(super) fn set(
 }
 
 /// Gives the slaves in front of `end` the program that they had.
-fn put_back(dev: &BondDev, end: &SlaveDev, before: Option<&Program>, rtnl: &Rtnl) {
+fn put_back(dev: &BondDev, end: &SlaveDev, before: Option<&Program>, rtnl: &RtnlOnly) {
     for slave in dev
         .lowers(rtnl)
         .take_while(|slave| !core::ptr::eq(*slave, end))
@@ -182,7 +182,7 @@ pub(super) fn join(
     dev: &BondDev,
     device: &NetDevice,
     extack: Option<&ExtAck>,
-    rtnl: &Rtnl,
+    rtnl: &RtnlOnly,
 ) -> Result {
     let Some(program) = dev.xdp_program(rtnl) else {
         return Ok(());
@@ -195,7 +195,7 @@ pub(super) fn join(
 }
 
 /// Undoes [`join`].
-pub(super) fn leave(dev: &BondDev, device: &NetDevice, rtnl: &Rtnl) {
+pub(super) fn leave(dev: &BondDev, device: &NetDevice, rtnl: &RtnlOnly) {
     if dev.xdp_program(rtnl).is_some() && device.run_xdp(rtnl, None, None).is_err() {
         netdev_warn!(dev, "{}", Of(device, "failed to unload XDP program"));
     }

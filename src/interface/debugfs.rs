@@ -10,6 +10,7 @@ use kernel::prelude::*;
 use kernel::sync::Arc;
 use net::debugfs::{Dir, File};
 use net::namespace::Net;
+use net::netdev_lock::Held;
 use net::netdevice::NetDevice;
 use net::netlink::ExtAck;
 use net::notifier::{Event, Listener};
@@ -44,7 +45,13 @@ pub(crate) type EventsFile = File<History>;
 pub(crate) struct DebugFiles;
 
 impl Listener for DebugFiles {
-    fn event(dev: &NetDevice, event: Event, _extack: Option<&ExtAck>, rtnl: &Rtnl) -> Result {
+    fn event(
+        dev: &NetDevice,
+        event: Event,
+        _extack: Option<&ExtAck>,
+        held: &Held<'_>,
+    ) -> Result {
+        let rtnl: &Rtnl = held;
         let Some(bond) = BondDev::from_netdev(dev) else {
             return Ok(());
         };

@@ -7,7 +7,7 @@ use kernel::error::Result;
 use net::ethtool::Ethtool;
 use net::netdevice::LinkSettings;
 use net::rcu::Rcu;
-use net::rtnl::Rtnl;
+use net::rtnl::RtnlOnly;
 use net::timestamp::TimestampInfo;
 
 /// The answers to ethtool.
@@ -18,7 +18,7 @@ impl Ethtool<Bond> for Answers {
     /// The version of the interface of ifenslave (`BOND_ABI_VERSION`).
     const FIRMWARE: &'static str = "2";
 
-    fn link_settings(dev: &BondDev, rtnl: &Rtnl) -> LinkSettings {
+    fn link_settings(dev: &BondDev, rtnl: &RtnlOnly) -> LinkSettings {
         bond::link_settings(dev, rtnl)
     }
 

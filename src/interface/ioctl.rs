@@ -7,7 +7,7 @@ use kernel::error::Result;
 use net::ioctl::{Command, Info, Ioctl, LowerInfo};
 use net::netdevice::NetDevice;
 use net::notifier::Announce;
-use net::rtnl::Rtnl;
+use net::rtnl::{Rtnl, RtnlOnly};
 use policy::{IfName, OptionId, Value};
 
 /// The ioctls.
@@ -32,7 +32,7 @@ impl Ioctl<Bond> for Old {
         }
     }
 
-    fn command(dev: &BondDev, command: Command, other: &NetDevice, rtnl: &Rtnl) -> Result {
+    fn command(dev: &BondDev, command: Command, other: &NetDevice, rtnl: &RtnlOnly) -> Result {
         match command {
             Command::Enslave => bond::enslave(dev, other, None, rtnl),
             Command::Release => bond::release(dev, other, rtnl),

@@ -15,7 +15,7 @@ use net::netlink::{
 use net::published::Slot;
 use net::rcu::Rcu;
 use net::rtnetlink::LinkOps;
-use net::rtnl::Rtnl;
+use net::rtnl::{Rtnl, RtnlOnly};
 use policy::options::{Excerpt, Netlink, NetlinkKind, Reason, Request, Scope, Show, Values};
 use policy::options::{MAX_TARGETS, OPTIONS};
 use policy::{IfName, OptionError, OptionId, Value};
@@ -185,7 +185,7 @@ impl LinkOps<Bond> for Link {
         Ok(())
     }
 
-    fn change(dev: &BondDev, attrs: &Attrs<'_>, extack: Option<&ExtAck>, rtnl: &Rtnl) -> Result {
+    fn change(dev: &BondDev, attrs: &Attrs<'_>, extack: Option<&ExtAck>, rtnl: &RtnlOnly) -> Result {
         // First all of it is checked, one upon the other, so that a bad value changes nothing.
         let state = configure::state(dev, rtnl);
         let mut request = Request::new(dev.data().config(), state);
@@ -252,7 +252,7 @@ impl LinkOps<Bond> for Link {
         slave: &SlaveDev,
         attrs: &Attrs<'_>,
         extack: Option<&ExtAck>,
-        rtnl: &Rtnl,
+        rtnl: &RtnlOnly,
     ) -> Result {
         let number = |id: OptionId, attr: Attr<'_>| match id.desc().netlink.map(|it| it.kind) {
             Some(NetlinkKind::S32) => i64::from(attr.number(NumberType::U32) as i32),

@@ -7,6 +7,7 @@ use crate::bond::message::{netdev_warn, NameOf, Text};
 use crate::bond::{Bond, BondDev, SlaveDev};
 use core::fmt::{Display, Result, Write};
 use kernel::error::code::ENOENT;
+use net::netdev_lock::Held;
 use net::netdevice::NetDevice;
 use net::netlink::ExtAck;
 use net::notifier::{Event, Listener};
@@ -27,8 +28,9 @@ impl Listener for Files {
         dev: &NetDevice,
         event: Event,
         _extack: Option<&ExtAck>,
-        rtnl: &Rtnl,
+        held: &Held<'_>,
     ) -> kernel::error::Result {
+        let rtnl: &Rtnl = held;
         let Some(bond) = BondDev::from_netdev(dev) else {
             return Ok(());
         };

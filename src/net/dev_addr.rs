@@ -9,7 +9,7 @@ use crate::bindings;
 use crate::netdevice::{NetDevice, MAX_ADDR_LEN};
 use crate::netlink::ExtAck;
 use crate::notifier::Announce;
-use crate::rtnl::Rtnl;
+use crate::rtnl::{Rtnl, RtnlOnly};
 use crate::shared;
 use core::ptr;
 use kernel::error::{code::EINVAL, to_result, Result};
@@ -88,8 +88,8 @@ impl NetDevice {
 
     /// Asks the driver to use another hardware address (`dev_set_mac_address()`).
     ///
-    /// May sleep; takes the instance lock. `addr` is cut to `MAX_ADDR_LEN`.
-    pub fn set_addr(&self, _rtnl: &Rtnl, addr: &[u8], extack: Option<&ExtAck>) -> Result {
+    /// May sleep. `addr` is cut to `MAX_ADDR_LEN`.
+    pub fn set_addr(&self, _rtnl: &RtnlOnly, addr: &[u8], extack: Option<&ExtAck>) -> Result {
         let mut ss: bindings::__kernel_sockaddr_storage = pin_init::zeroed();
         let len = addr.len().min(MAX_ADDR_LEN);
         ss.__bindgen_anon_1.__bindgen_anon_1.ss_family = self.link_type();

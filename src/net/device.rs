@@ -8,6 +8,7 @@
 //! registers that with a [`Registration`]. A device of the driver is a [`Dev<T>`]. Its lower
 //! devices are [`Lower<T>`](crate::lower::Lower)s.
 
+use crate::alarm::Alarm;
 use crate::bindings;
 use crate::choices::Choices;
 use crate::lower::{Lower, Lowers};
@@ -20,7 +21,7 @@ use crate::poll;
 use crate::published::{MasterHead, Slot};
 use crate::rcu::Rcu;
 use crate::registration::{Registry, User};
-use crate::rtnl::{Rtnl, RtnlGuard};
+use crate::rtnl::{Rtnl, RtnlGuard, RtnlOnly};
 use crate::shared::Bytes;
 use crate::skbuff::{Received, SkBuff};
 use crate::sock::{self, Socket};
@@ -32,7 +33,7 @@ use crate::xfrm::{self, States};
 use core::marker::PhantomData;
 use core::ops::Deref;
 use core::ptr;
-use core::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
+use core::sync::atomic::{AtomicPtr, Ordering};
 use kernel::error::{code::*, to_result, Result};
 use kernel::prelude::*;
 use kernel::str::as_char_ptr_in_const_context;
@@ -51,8 +52,8 @@ pub enum Rx {
 
 /// A driver of master devices; implemented by the data of one device.
 ///
-/// Functions with an `&Rtnl` run under RTNL and may sleep, unless they say otherwise. Those with an
-/// `&Rcu` may not sleep.
+/// Functions with an [`RtnlOnly`] or an [`Rtnl`] run under RTNL and may sleep, unless they say otherwise. Those with an
+/// [`Rcu`] may not sleep.
 pub trait Master: Sized + Send + Sync + 'static {
     /// The data of one lower device.
     type Lower: Send + Sync + 'static;
@@ -62,19 +63,19 @@ pub trait Master: Sized + Send + Sync + 'static {
 
     /// Makes the data of a device that is being registered (`ndo_init`). The device is none yet whose functions
     /// could be called: they need the data.
-    fn new(rtnl: &Rtnl) -> Result<Pin<KBox<Self>>>;
+    fn new(rtnl: &RtnlOnly) -> Result<Pin<KBox<Self>>>;
 
     /// The data were made; the device is not registered yet.
-    fn ready(dev: &Dev<Self>, rtnl: &Rtnl);
+    fn ready(dev: &Dev<Self>, rtnl: &RtnlOnly);
 
     /// Lets go of all lower devices (`ndo_uninit`).
-    fn uninit(dev: &Dev<Self>, rtnl: &Rtnl);
+    fn uninit(dev: &Dev<Self>, rtnl: &RtnlOnly);
 
     /// The device goes up (`ndo_open`).
-    fn open(dev: &Dev<Self>, rtnl: &Rtnl) -> Result;
+    fn open(dev: &Dev<Self>, rtnl: &RtnlOnly) -> Result;
 
     /// The device goes down (`ndo_stop`).
-    fn stop(dev: &Dev<Self>, rtnl: &Rtnl);
+    fn stop(dev: &Dev<Self>, rtnl: &RtnlOnly);
 
     /// A packet shall leave (`ndo_start_xmit`). Bottom halves off. Returns a `NET_XMIT_*` code.
     fn start_xmit(dev: &Dev<Self>, skb: SkBuff, rcu: &Rcu) -> i32;
@@ -119,7 +120,7 @@ pub trait Master: Sized + Send + Sync + 'static {
         dev: &Dev<Self>,
         program: Option<&Program>,
         extack: Option<&ExtAck>,
-        rtnl: &Rtnl,
+        rtnl: &RtnlOnly,
     ) -> Result;
 
     /// Whether a packet that arrives on a lower device is the master's ([`Rx::Another`]), and nothing else has
@@ -133,7 +134,7 @@ pub trait Master: Sized + Send + Sync + 'static {
     fn stats(dev: &Dev<Self>, rcu: &Rcu) -> Stats;
 
     /// `IFF_PROMISC` or `IFF_ALLMULTI` of the device changed (`ndo_change_rx_flags`).
-    fn rx_flags_changed(dev: &Dev<Self>, promisc: bool, allmulti: bool, rtnl: &Rtnl);
+    fn rx_flags_changed(dev: &Dev<Self>, promisc: bool, allmulti: bool, rtnl: &RtnlOnly);
 
     /// The device's address lists changed (`ndo_set_rx_mode`): calls `sync` for each lower device
     /// that shall have them; the second argument is whether it shares them with others. Address lock
@@ -141,10 +142,10 @@ pub trait Master: Sized + Send + Sync + 'static {
     fn rx_mode(dev: &Dev<Self>, rtnl: &Rtnl, sync: &mut dyn FnMut(&Lower<Self>, bool) -> Result);
 
     /// The MTU shall change, to this many bytes (`ndo_change_mtu`).
-    fn change_mtu(dev: &Dev<Self>, mtu: u32, rtnl: &Rtnl) -> Result;
+    fn change_mtu(dev: &Dev<Self>, mtu: u32, rtnl: &RtnlOnly) -> Result;
 
     /// The hardware address shall change (`ndo_set_mac_address`). `addr` has `dev.addr_len()` bytes.
-    fn set_addr(dev: &Dev<Self>, addr: &[u8], rtnl: &Rtnl) -> Result;
+    fn set_addr(dev: &Dev<Self>, addr: &[u8], rtnl: &RtnlOnly) -> Result;
 
     /// A VLAN id shall pass (`ndo_vlan_rx_add_vid`).
     fn add_vlan(dev: &Dev<Self>, vlan: Vlan, rtnl: &Rtnl) -> Result;
@@ -167,17 +168,16 @@ pub trait Master: Sized + Send + Sync + 'static {
         dev: &Dev<Self>,
         lower: &NetDevice,
         extack: Option<&ExtAck>,
-        rtnl: &Rtnl,
+        rtnl: &RtnlOnly,
     ) -> Result;
 
     /// A lower device shall leave (`ndo_del_slave`).
-    fn del_lower(dev: &Dev<Self>, lower: &NetDevice, rtnl: &Rtnl) -> Result;
+    fn del_lower(dev: &Dev<Self>, lower: &NetDevice, rtnl: &RtnlOnly) -> Result;
 
-    /// It is time to look at the device again (see [`Dev::poll_at`]). `now` is in jiffies. Process
-    /// context, no sleeping. Returns when to do so next, in jiffies, or [`poll::NEVER`].
-    fn poll(dev: &Dev<Self>, now: u64, rcu: &Rcu) -> u64;
+    /// It is time to look at the device again (see [`Dev::poll_every`]). Process context, no sleeping.
+    fn poll(dev: &Dev<Self>, rcu: &Rcu);
 
-    /// The work that [`Dev::schedule`] asked for. Process context, without RTNL.
+    /// The work that [`Dev::run_work`] asked for. Process context, without RTNL.
     fn work(dev: &Dev<Self>);
 }
 
@@ -279,11 +279,9 @@ pub(crate) struct Private<T: Master> {
     pub(crate) poll: poll::Link<T>,
     /// The file in `/proc/net`; see [`crate::procfs`].
     pub(crate) proc_file: AtomicPtr<bindings::proc_dir_entry>,
-    pub(crate) work: Opaque<bindings::delayed_work>,
-    /// Whether the work shall run at once, and has not begun.
-    pub(crate) work_wanted: AtomicBool,
-    /// Has the work run at a time that jiffies are too coarse for.
-    pub(crate) timer: Opaque<bindings::hrtimer>,
+    pub(crate) work: Opaque<bindings::work_struct>,
+    /// Has the work run later.
+    pub(crate) alarm: Alarm,
 }
 
 impl<T: Master> Private<T> {
@@ -497,55 +495,33 @@ impl<T: Master> Dev<T> {
         self.lowers(rtnl).find(|lower| lower.dev() == dev)
     }
 
-    /// Has [`Master::work`] run after `delay` ms, in place of an earlier call; but a call with 0 holds
-    /// until the work has begun. Any context.
-    pub fn schedule(&self, delay: u32) {
-        let is_wanted = &self.private().work_wanted;
-        if delay == 0 {
-            is_wanted.store(true, Ordering::SeqCst);
-        }
-        self.queue_work(delay);
-        // What was queued and has not begun is queued anew for the later time: somebody may have wanted it
-        // before that, or may want it since.
-        if delay != 0 && is_wanted.load(Ordering::SeqCst) {
-            self.queue_work(0);
-        }
-    }
-
-    fn queue_work(&self, delay: u32) {
-        let delay = kernel::time::msecs_to_jiffies(delay);
-        let work = self.private().work.get();
+    /// Has [`Master::work`] run as soon as possible. Any context.
+    ///
+    /// The work reads what the caller has stored before.
+    pub fn run_work(&self) {
         // SAFETY: The work was initialised by `ndo_init`, and the queue exists as long as devices do.
         // `ndo_uninit` disables the work, so that it is not queued after that.
-        unsafe { bindings::nh_mod_delayed_work(T::REGISTRY.wq(), work, delay) };
+        unsafe { bindings::nh_queue_work(T::REGISTRY.wq(), self.private().work.get()) };
     }
 
-    /// As [`Self::schedule`], but without effect if the work is waiting already. Any context.
-    pub fn schedule_if_idle(&self, delay: u32) {
-        let delay = kernel::time::msecs_to_jiffies(delay);
-        let work = self.private().work.get();
-        // SAFETY: As in `queue_work`.
-        unsafe { bindings::nh_queue_delayed_work(T::REGISTRY.wq(), work, delay) };
-    }
-
-    /// Has [`Master::work`] run after `delay` µs as well, in place of an earlier call of this
-    /// function. Any context.
-    pub fn schedule_us(&self, delay: u64) {
-        // SAFETY: The timer was initialised by `ndo_init`. `ndo_uninit` cancels it, and the destructor
-        // once more, after the grace period of those who still had the device then.
-        unsafe { bindings::nh_hrtimer_start_us(self.private().timer.get(), delay) };
+    /// Has [`Master::work`] run at `at`, in µs of the monotonic clock, or earlier. Any context.
+    ///
+    /// The work reads what the caller has stored before. It runs once for all who asked for it meanwhile, at the
+    /// earliest of their times: whoever has something to do later asks again then.
+    pub fn run_work_at(&self, at: u64) {
+        self.private().alarm.set(at);
     }
 
     /// Waits until [`Master::work`] does not run and will not run. Sleeps. `work` must not wait for
     /// RTNL, which the caller holds.
     pub fn cancel_work(&self, _rtnl: &Rtnl) {
-        // SAFETY: Both were initialised by `ndo_init`. While the work is disabled, the timer cannot
-        // queue it, nor it start the timer.
+        let private = self.private();
+        // SAFETY: The work was initialised by `ndo_init`. While it is disabled, the alarm cannot queue it, nor it
+        // set the alarm.
         unsafe {
-            let work = self.private().work.get();
-            bindings::disable_delayed_work_sync(work);
-            bindings::hrtimer_cancel(self.private().timer.get());
-            bindings::enable_delayed_work(work);
+            bindings::disable_work_sync(private.work.get());
+            private.alarm.cancel();
+            bindings::enable_work(private.work.get());
         }
     }
 
@@ -707,8 +683,8 @@ unsafe extern "C" fn destructor<T: Master>(dev: *mut bindings::net_device) {
     }
     if !data.is_null() {
         // SAFETY: `ndo_init` has succeeded, since there are data. Whoever used the device when it was
-        // unregistered may have started the timer after `ndo_uninit` had cancelled it.
-        unsafe { bindings::hrtimer_cancel((*private::<T>(dev)).timer.get()) };
+        // unregistered may have set the alarm after `ndo_uninit` had cancelled it.
+        unsafe { (*private::<T>(dev)).alarm.cancel() };
         // SAFETY: `ndo_init` made the pointer from such a box.
         drop(unsafe { Pin::new_unchecked(KBox::from_raw(data)) });
         // SAFETY: `ndo_init` has forgotten it when it made the data.

@@ -6,9 +6,10 @@
 
 use crate::bindings;
 use crate::device::{Dev, Master, Ops};
+use crate::netdev_lock::{Askable, OpsGuard};
 use crate::netdevice::{LinkSettings, NetDevice};
 use crate::rcu::Rcu;
-use crate::rtnl::Rtnl;
+use crate::rtnl::RtnlOnly;
 use crate::timestamp::TimestampInfo;
 use kernel::error::{code::*, from_result, to_result, Result};
 
@@ -20,7 +21,7 @@ pub trait Ethtool<T: Master>: 'static {
     const FIRMWARE: &'static str;
 
     /// Returns speed and duplex of the link. May sleep.
-    fn link_settings(dev: &Dev<T>, rtnl: &Rtnl) -> LinkSettings;
+    fn link_settings(dev: &Dev<T>, rtnl: &RtnlOnly) -> LinkSettings;
 
     /// Tells of the time stamps that the device can make. `info` says so far that it stamps what it
     /// receives in software. No sleeping.
@@ -55,30 +56,23 @@ pub enum Answer<T> {
 /// As ethtool does it, but what sleeps is not woken: who asks again and again would never let it sleep,
 /// and an event may be one of a driver that is just about to wake its hardware.
 pub(crate) struct Awake<'a> {
-    dev: &'a NetDevice,
-    locked: bool,
+    lock: OpsGuard<'a>,
     held: bool,
 }
 
 impl<'a> Awake<'a> {
-    /// Takes the instance lock, unless `locked` tells that the caller has it, and keeps the hardware
-    /// awake. May sleep.
+    /// Takes the instance lock, where that is to be taken, and keeps the hardware awake. May sleep.
     ///
     /// # Errors
     ///
     /// `EAGAIN` if the hardware sleeps.
-    pub(crate) fn keep(dev: &'a NetDevice, locked: bool, _rtnl: &'a Rtnl) -> Result<Self> {
-        if !locked {
-            // SAFETY: The device is allocated, and the lock is not held by the caller.
-            unsafe { bindings::nh_lock_ops(dev.as_ptr()) };
-        }
+    pub(crate) fn keep(dev: &Askable<'a>) -> Result<Self> {
         let mut this = Awake {
-            dev,
-            locked,
+            lock: dev.lock(),
             held: false,
         };
         // SAFETY: The device is allocated, and the place is valid for writes.
-        to_result(unsafe { bindings::nh_keep_awake(dev.as_ptr(), &mut this.held) })?;
+        to_result(unsafe { bindings::nh_keep_awake(dev.dev().as_ptr(), &mut this.held) })?;
         Ok(this)
     }
 
@@ -88,31 +82,27 @@ impl<'a> Awake<'a> {
     ///
     /// `ENODEV` if the device is not there, or what the driver answers.
     pub(crate) fn begin(&self) -> Result<Asked<'_>> {
-        if !self.dev.is_present() {
+        let device = self.lock.dev();
+        if !device.is_present() {
             return Err(ENODEV);
         }
         // SAFETY: The device is allocated, and its operations are static. RTNL is held, and the instance
         // lock by those drivers that want it; the hardware is awake.
         unsafe {
-            let dev = self.dev.as_ptr();
+            let dev = device.as_ptr();
             if let Some(begin) = (*dev).ethtool_ops.as_ref().and_then(|ops| ops.begin) {
                 to_result(begin(dev))?;
             }
         }
-        Ok(Asked(self.dev))
+        Ok(Asked(device))
     }
 }
 
 impl Drop for Awake<'_> {
     fn drop(&mut self) {
-        let dev = self.dev.as_ptr();
         if self.held {
             // SAFETY: The device is allocated, and `keep` has kept its hardware awake.
-            unsafe { bindings::nh_let_sleep(dev) };
-        }
-        if !self.locked {
-            // SAFETY: Taken by `keep`.
-            unsafe { bindings::nh_unlock_ops(dev) };
+            unsafe { bindings::nh_let_sleep(self.lock.dev().as_ptr()) };
         }
     }
 }
@@ -139,16 +129,13 @@ impl Drop for Asked<'_> {
     }
 }
 
-impl NetDevice {
-    /// Asks the driver for speed and duplex.
-    ///
-    /// `locked` tells that the caller runs under the instance lock of the device, as the events
-    /// `NETDEV_CHANGE` and `NETDEV_UP` do. May sleep.
-    pub fn link_settings(&self, rtnl: &Rtnl, locked: bool) -> Answer<LinkSettings> {
-        let Ok(awake) = Awake::keep(self, locked, rtnl) else {
+impl Askable<'_> {
+    /// Asks the driver for speed and duplex. May sleep.
+    pub fn link_settings(&self) -> Answer<LinkSettings> {
+        let Ok(awake) = Awake::keep(self) else {
             return Answer::NotNow;
         };
-        if !self.is_present() {
+        if !self.dev().is_present() {
             return Answer::Never;
         }
         let Ok(asked) = awake.begin() else {
@@ -191,7 +178,7 @@ unsafe extern "C" fn get_link_ksettings<T: Master, E: Ethtool<T>>(
 ) -> i32 {
     // SAFETY: The device is of driver `T` (only its `setup` installs these operations) and
     // registered; RTNL is held.
-    let link = unsafe { E::link_settings(Dev::from_raw(dev), Rtnl::assume()) };
+    let link = unsafe { E::link_settings(Dev::from_raw(dev), RtnlOnly::assume()) };
     // SAFETY: The caller gives us a zeroed structure.
     let base = unsafe { &mut (*settings).base };
     base.speed = link.speed;

@@ -462,10 +462,16 @@ bool nh_mod_delayed_work(struct workqueue_struct *wq, struct delayed_work *work,
 	return mod_delayed_work(wq, work, delay);
 }
 
-bool nh_queue_delayed_work(struct workqueue_struct *wq, struct delayed_work *work,
-			   unsigned long delay)
+void nh_init_work(struct work_struct *work, work_func_t func, const char *name,
+		  struct lock_class_key *class)
 {
-	return queue_delayed_work(wq, work, delay);
+	INIT_WORK(work, func);
+	lockdep_init_map(&work->lockdep_map, name, class, 0);
+}
+
+bool nh_queue_work(struct workqueue_struct *wq, struct work_struct *work)
+{
+	return queue_work(wq, work);
 }
 
 /* In place of the class that all locks from here would share. */
@@ -512,12 +518,13 @@ u64 nh_monotonic_us(void)
 
 void nh_hrtimer_setup(struct hrtimer *timer, enum hrtimer_restart (*func)(struct hrtimer *))
 {
-	hrtimer_setup(timer, func, CLOCK_MONOTONIC, HRTIMER_MODE_REL);
+	hrtimer_setup(timer, func, CLOCK_MONOTONIC, HRTIMER_MODE_ABS);
 }
 
-void nh_hrtimer_start_us(struct hrtimer *timer, u64 us)
+void nh_hrtimer_start_at_us(struct hrtimer *timer, u64 us)
 {
-	hrtimer_start(timer, us_to_ktime(us), HRTIMER_MODE_REL);
+	/* A time that does not fit is one that never comes. */
+	hrtimer_start(timer, us_to_ktime(min(us, (u64)KTIME_MAX / NSEC_PER_USEC)), HRTIMER_MODE_ABS);
 }
 
 /* Network namespaces */

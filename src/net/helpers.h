@@ -99,8 +99,9 @@ void nh_init_delayed_work(struct delayed_work *work, work_func_t func, const cha
 void nh_init_rcu_work(struct rcu_work *work, work_func_t func);
 bool nh_mod_delayed_work(struct workqueue_struct *wq, struct delayed_work *work,
 			 unsigned long delay);
-bool nh_queue_delayed_work(struct workqueue_struct *wq, struct delayed_work *work,
-			   unsigned long delay);
+void nh_init_work(struct work_struct *work, work_func_t func, const char *name,
+		  struct lock_class_key *class);
+bool nh_queue_work(struct workqueue_struct *wq, struct work_struct *work);
 void nh_spin_lock_init(spinlock_t *lock, const char *name, struct lock_class_key *class);
 void nh_spin_lock_nested(spinlock_t *lock, int subclass);
 void nh_spin_unlock(spinlock_t *lock);
@@ -134,7 +135,7 @@ u32 nh_probe_neighbours(struct net_device *dev, struct net_device *lower, u32 sk
 
 /* hrtimer.h */
 void nh_hrtimer_setup(struct hrtimer *timer, enum hrtimer_restart (*func)(struct hrtimer *));
-void nh_hrtimer_start_us(struct hrtimer *timer, u64 us);
+void nh_hrtimer_start_at_us(struct hrtimer *timer, u64 us);
 
 /* net/route.h, net/ip6_route.h: RCU; NULL without a route */
 struct net_device *nh_route_dev(struct net *net, __be32 daddr);

@@ -11,7 +11,7 @@ use crate::device::{Dev, Master, Ops};
 use crate::errno::eopnotsupp;
 use crate::lower::Lower;
 use crate::netdevice::{NetDevice, IFNAMSIZ};
-use crate::rtnl::Rtnl;
+use crate::rtnl::{Rtnl, RtnlOnly};
 use core::ffi::c_void;
 use core::mem::offset_of;
 use kernel::error::{code::*, from_result, Result};
@@ -62,7 +62,7 @@ pub trait Ioctl<T: Master>: 'static {
     fn lower_info(lower: &Lower<T>, rtnl: &Rtnl) -> LowerInfo;
 
     /// Carries out a command, which the user was allowed to give (`CAP_NET_ADMIN`).
-    fn command(dev: &Dev<T>, command: Command, other: &NetDevice, rtnl: &Rtnl) -> Result;
+    fn command(dev: &Dev<T>, command: Command, other: &NetDevice, rtnl: &RtnlOnly) -> Result;
 }
 
 impl<T: Master> Ops<T> {
@@ -147,7 +147,7 @@ unsafe fn command<T: Master, I: Ioctl<T>>(
     dev: &Dev<T>,
     ifr: *mut bindings::ifreq,
     command: Option<Command>,
-    rtnl: &Rtnl,
+    rtnl: &RtnlOnly,
 ) -> Result {
     if !dev.net().is_admin() {
         return Err(EPERM);
@@ -172,7 +172,7 @@ unsafe extern "C" fn ndo_siocbond<T: Master, I: Ioctl<T>>(
         let (dev, rtnl, data) = unsafe {
             (
                 Dev::<T>::from_raw(dev),
-                Rtnl::assume(),
+                RtnlOnly::assume(),
                 (*ifr).ifr_ifru.ifru_data,
             )
         };
@@ -201,7 +201,7 @@ unsafe extern "C" fn ndo_siocdevprivate<T: Master, I: Ioctl<T>>(
 ) -> i32 {
     from_result(|| {
         // SAFETY: See above.
-        let (dev, rtnl) = unsafe { (Dev::<T>::from_raw(dev), Rtnl::assume()) };
+        let (dev, rtnl) = unsafe { (Dev::<T>::from_raw(dev), RtnlOnly::assume()) };
         let cmd = match cmd.unsigned_abs() {
             bindings::BOND_INFO_QUERY_OLD => return query::<T, I>(dev, data, rtnl).map(|()| 0),
             bindings::BOND_SLAVE_INFO_QUERY_OLD => {

@@ -7,24 +7,24 @@
 
 use crate::bindings;
 use crate::ethtool::{Answer, Awake};
+use crate::netdev_lock::Askable;
 use crate::netdevice::NetDevice;
-use crate::rtnl::Rtnl;
 use core::ptr;
 
-impl NetDevice {
+impl Askable<'_> {
     /// Asks the driver whether the link is up: through ethtool, or else for the status register of
     /// its MII transceiver (IEEE 802.3, 22.2.4.2). A device that is not there has no link.
     ///
-    /// `locked` as in [`Self::link_settings`]. May sleep, and may send link events of the device.
-    pub fn driver_link(&self, rtnl: &Rtnl, locked: bool) -> Answer<bool> {
-        if !self.is_present() {
+    /// May sleep, and may send link events of the device.
+    pub fn driver_link(&self) -> Answer<bool> {
+        if !self.dev().is_present() {
             return Answer::Told(false);
         }
-        let Ok(awake) = Awake::keep(self, locked, rtnl) else {
+        let Ok(awake) = Awake::keep(self) else {
             return Answer::NotNow;
         };
         // SAFETY: The device is allocated, and its operations are static.
-        let ops = unsafe { (*self.as_ptr()).ethtool_ops.as_ref() };
+        let ops = unsafe { (*self.dev().as_ptr()).ethtool_ops.as_ref() };
         if let Some(get_link) = ops.and_then(|ops| ops.get_link) {
             let Ok(asked) = awake.begin() else {
                 return Answer::NotNow;
@@ -32,37 +32,37 @@ impl NetDevice {
             // SAFETY: The device is allocated and the driver is ready to be asked.
             return Answer::Told(unsafe { get_link(asked.as_ptr()) } != 0);
         }
-        match self.mii_status(&awake) {
+        match mii_status(self.dev(), &awake) {
             Some(status) => Answer::Told(u32::from(status) & bindings::BMSR_LSTATUS != 0),
             None => Answer::Never,
         }
     }
+}
 
-    fn mii_status(&self, _awake: &Awake<'_>) -> Option<u16> {
-        let dev = self.as_ptr();
-        // SAFETY: The device is allocated, and its operations are static. RTNL is held, and the instance
-        // lock by those drivers that want it.
-        let ioctl = unsafe { (*dev).netdev_ops.as_ref()?.ndo_eth_ioctl? };
-        let mut request: bindings::ifreq = pin_init::zeroed();
-        // if_mii(): the registers are where the request has its argument.
-        let mii = (&raw mut request.ifr_ifru).cast::<bindings::mii_ioctl_data>();
-        // SAFETY: The request is large enough for the registers, which are plain numbers; the name is
-        // as long in both places. The operation runs as above.
-        unsafe {
-            ptr::copy_nonoverlapping(
-                (&raw const (*dev).name).cast::<u8>(),
-                (&raw mut request.ifr_ifrn).cast(),
-                bindings::IFNAMSIZ as usize,
-            );
-            if ioctl(dev, &mut request, bindings::SIOCGMIIPHY as i32) != 0 {
-                return None;
-            }
-            (*mii).reg_num = bindings::MII_BMSR as u16;
-            if ioctl(dev, &mut request, bindings::SIOCGMIIREG as i32) != 0 {
-                return None;
-            }
-            Some((*mii).val_out)
+fn mii_status(device: &NetDevice, _awake: &Awake<'_>) -> Option<u16> {
+    let dev = device.as_ptr();
+    // SAFETY: The device is allocated, and its operations are static. RTNL is held, and the instance
+    // lock by those drivers that want it.
+    let ioctl = unsafe { (*dev).netdev_ops.as_ref()?.ndo_eth_ioctl? };
+    let mut request: bindings::ifreq = pin_init::zeroed();
+    // if_mii(): the registers are where the request has its argument.
+    let mii = (&raw mut request.ifr_ifru).cast::<bindings::mii_ioctl_data>();
+    // SAFETY: The request is large enough for the registers, which are plain numbers; the name is
+    // as long in both places. The operation runs as above.
+    unsafe {
+        ptr::copy_nonoverlapping(
+            (&raw const (*dev).name).cast::<u8>(),
+            (&raw mut request.ifr_ifrn).cast(),
+            bindings::IFNAMSIZ as usize,
+        );
+        if ioctl(dev, &mut request, bindings::SIOCGMIIPHY as i32) != 0 {
+            return None;
         }
+        (*mii).reg_num = bindings::MII_BMSR as u16;
+        if ioctl(dev, &mut request, bindings::SIOCGMIIREG as i32) != 0 {
+            return None;
+        }
+        Some((*mii).val_out)
     }
 }
 

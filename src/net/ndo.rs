@@ -5,8 +5,10 @@
 //! C header: [`include/linux/netdevice.h`](srctree/include/linux/netdevice.h)
 //!
 //! For all functions: `dev` is a device of driver `T`, as only `setup::<T>` installs them, and its
-//! data are valid, as they run between `ndo_init` and the destructor.
+//! data are valid, as they run between `ndo_init` and the destructor. Where RTNL is held, no instance lock is: a
+//! master has none, and the core lets go of that of a device before it gives or takes it to or from a master.
 
+use crate::alarm::Alarm;
 use crate::bindings;
 use crate::device::{private, Dev, Master, Private};
 use crate::netdev_features::Features;
@@ -16,7 +18,7 @@ use crate::netpoll;
 use crate::published::Slot;
 use crate::rcu::Rcu;
 use crate::registration::User;
-use crate::rtnl::Rtnl;
+use crate::rtnl::{Rtnl, RtnlOnly};
 use crate::skbuff::SkBuff;
 use crate::xfrm::States;
 use core::mem::ManuallyDrop;
@@ -31,7 +33,7 @@ use kernel::types::Opaque;
 pub(crate) unsafe extern "C" fn ndo_init<T: Master>(dev: *mut bindings::net_device) -> i32 {
     from_result(|| {
         // SAFETY: The device is allocated, and RTNL is held during registration.
-        let (netdev, rtnl) = unsafe { (NetDevice::from_raw(dev), Rtnl::assume()) };
+        let (netdev, rtnl) = unsafe { (NetDevice::from_raw(dev), RtnlOnly::assume()) };
         let user = User::<T>::new().ok_or(ENODEV)?;
         let data = T::new(rtnl)?;
         let states = KBox::pin_init(States::new(), GFP_KERNEL)?;
@@ -43,13 +45,13 @@ pub(crate) unsafe extern "C" fn ndo_init<T: Master>(dev: *mut bindings::net_devi
         // scheduled.
         unsafe {
             let private = private::<T>(dev);
-            bindings::nh_init_delayed_work(
+            bindings::nh_init_work(
                 (*private).work.get(),
                 Some(work::<T>),
                 c"Master::work".as_char_ptr(),
                 static_lock_class!().as_ptr().cast(),
             );
-            bindings::nh_hrtimer_setup((*private).timer.get(), Some(timer::<T>));
+            (*private).alarm.init(alarm::<T>);
             (*private).ipsec.store(states, Ordering::Relaxed);
             (*private).data.store(data, Ordering::Release);
             // The destructor takes it back.
@@ -70,7 +72,7 @@ pub(crate) unsafe extern "C" fn ndo_init<T: Master>(dev: *mut bindings::net_devi
 
 pub(crate) unsafe extern "C" fn ndo_uninit<T: Master>(dev: *mut bindings::net_device) {
     // SAFETY: See above; RTNL is held.
-    let (dev, rtnl) = unsafe { (Dev::<T>::from_raw(dev), Rtnl::assume()) };
+    let (dev, rtnl) = unsafe { (Dev::<T>::from_raw(dev), RtnlOnly::assume()) };
     crate::procfs::unpublish(dev, rtnl);
     crate::xfrm::flush(dev, rtnl);
     T::uninit(dev, rtnl);
@@ -80,22 +82,21 @@ pub(crate) unsafe extern "C" fn ndo_uninit<T: Master>(dev: *mut bindings::net_de
     }
     dev.stop_polling(rtnl);
     dev.keep_xdp_program(rtnl, None);
-    // SAFETY: Both were initialised by `ndo_init`. The work does not wait for RTNL. What queues a work
-    // that is disabled has no effect; the destructor sees to a timer that is started after this.
-    unsafe {
-        bindings::disable_delayed_work_sync(dev.private().work.get());
-        bindings::hrtimer_cancel(dev.private().timer.get());
-    }
+    // SAFETY: The work was initialised by `ndo_init`, and does not wait for RTNL. What queues a work that is disabled
+    // has no effect.
+    unsafe { bindings::disable_work_sync(dev.private().work.get()) };
+    // The destructor sees to an alarm that is set after this.
+    dev.private().alarm.cancel();
 }
 
 pub(crate) unsafe extern "C" fn ndo_open<T: Master>(dev: *mut bindings::net_device) -> i32 {
     // SAFETY: See above; RTNL is held.
-    from_result(|| unsafe { T::open(Dev::from_raw(dev), Rtnl::assume()) }.map(|()| 0))
+    from_result(|| unsafe { T::open(Dev::from_raw(dev), RtnlOnly::assume()) }.map(|()| 0))
 }
 
 pub(crate) unsafe extern "C" fn ndo_stop<T: Master>(dev: *mut bindings::net_device) -> i32 {
     // SAFETY: See above; RTNL is held.
-    unsafe { T::stop(Dev::from_raw(dev), Rtnl::assume()) };
+    unsafe { T::stop(Dev::from_raw(dev), RtnlOnly::assume()) };
     0
 }
 
@@ -165,7 +166,7 @@ pub(crate) unsafe extern "C" fn ndo_change_rx_flags<T: Master>(
             Dev::from_raw(dev),
             change & bindings::net_device_flags_IFF_PROMISC != 0,
             change & bindings::net_device_flags_IFF_ALLMULTI != 0,
-            Rtnl::assume(),
+            RtnlOnly::assume(),
         )
     };
 }
@@ -190,7 +191,7 @@ pub(crate) unsafe extern "C" fn ndo_change_mtu<T: Master>(
     from_result(|| {
         let bytes = u32::try_from(mtu).map_err(|_| EINVAL)?;
         // SAFETY: See above; RTNL is held.
-        unsafe { T::change_mtu(Dev::from_raw(dev), bytes, Rtnl::assume())? };
+        unsafe { T::change_mtu(Dev::from_raw(dev), bytes, RtnlOnly::assume())? };
         // SAFETY: The core reads the field as a whole word; RTNL protects writes.
         unsafe { ptr::write_volatile(&raw mut (*dev).mtu, bytes) };
         Ok(0)
@@ -203,7 +204,7 @@ pub(crate) unsafe extern "C" fn ndo_set_mac_address<T: Master>(
 ) -> i32 {
     from_result(|| {
         // SAFETY: See above; RTNL is held.
-        let (dev, rtnl) = unsafe { (Dev::<T>::from_raw(dev), Rtnl::assume()) };
+        let (dev, rtnl) = unsafe { (Dev::<T>::from_raw(dev), RtnlOnly::assume()) };
         let len = dev.addr_len().min(MAX_ADDR_LEN);
         // SAFETY: The argument is a `struct sockaddr_storage` (or a `struct sockaddr` for an address
         // of up to 14 bytes), whose address follows the 16 bits of the family.
@@ -271,7 +272,7 @@ pub(crate) unsafe extern "C" fn ndo_add_slave<T: Master>(
                 Dev::from_raw(dev),
                 NetDevice::from_raw(lower),
                 ExtAck::from_raw(extack),
-                Rtnl::assume(),
+                RtnlOnly::assume(),
             )
         }
         .map(|()| 0)
@@ -288,7 +289,7 @@ pub(crate) unsafe extern "C" fn ndo_del_slave<T: Master>(
             T::del_lower(
                 Dev::from_raw(dev),
                 NetDevice::from_raw(lower),
-                Rtnl::assume(),
+                RtnlOnly::assume(),
             )
         }
         .map(|()| 0)
@@ -358,30 +359,27 @@ pub(crate) unsafe extern "C" fn header_parse<T: Master>(
 }
 
 /// Has the work run (`hrtimer.function`). Hard interrupt.
-unsafe extern "C" fn timer<T: Master>(timer: *mut bindings::hrtimer) -> bindings::hrtimer_restart {
-    // SAFETY: The timer is that of a `Private<T>`, which is in use: it is cancelled before the device
-    // goes.
+unsafe extern "C" fn alarm<T: Master>(timer: *mut bindings::hrtimer) -> bindings::hrtimer_restart {
+    // SAFETY: The timer is the first field of the alarm of a `Private<T>`, which is in use: it is cancelled before
+    // the device goes.
     let dev = unsafe {
-        let private =
-            kernel::container_of!(timer.cast::<Opaque<bindings::hrtimer>>(), Private<T>, timer);
+        let private = kernel::container_of!(timer.cast::<Alarm>(), Private<T>, alarm);
         Dev::<T>::from_raw((*private).head.dev().load(Ordering::Relaxed))
     };
-    dev.schedule(0);
+    dev.run_work();
     bindings::hrtimer_restart_HRTIMER_NORESTART
 }
 
 unsafe extern "C" fn work<T: Master>(work: *mut bindings::work_struct) {
-    // SAFETY: The work is the first field of the `delayed_work` in a `Private<T>`, which is in use:
-    // the work is cancelled before the device goes.
+    // SAFETY: The work is that of a `Private<T>`, which is in use: the work is cancelled before the device goes.
     let dev = unsafe {
         let private = kernel::container_of!(
-            work.cast::<Opaque<bindings::delayed_work>>(),
+            work.cast::<Opaque<bindings::work_struct>>(),
             Private<T>,
             work
         );
         Dev::<T>::from_raw((*private).head.dev().load(Ordering::Relaxed))
     };
-    // Reads all that who wants the work has stored before.
-    dev.private().work_wanted.swap(false, Ordering::SeqCst);
+    dev.private().alarm.begin();
     T::work(dev);
 }

@@ -20,6 +20,7 @@
 // Callbacks are called by C only; what holds then is said once for all of a table, above them.
 #![allow(clippy::missing_safety_doc)]
 
+pub mod alarm;
 mod bindings;
 mod buffer;
 pub mod choices;
@@ -38,12 +39,13 @@ pub mod namespace;
 mod ndo;
 pub mod neighbour;
 pub mod netdev_features;
+pub mod netdev_lock;
 pub mod netdevice;
 pub mod netlink;
 mod netpoll;
 pub mod notifier;
 pub mod pernet;
-pub mod poll;
+mod poll;
 pub mod printk;
 pub mod procfs;
 pub mod published;

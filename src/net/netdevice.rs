@@ -9,7 +9,7 @@ use crate::namespace::Net;
 use crate::netdev_features::Features;
 use crate::netlink::ExtAck;
 use crate::rcu::Rcu;
-use crate::rtnl::Rtnl;
+use crate::rtnl::{Rtnl, RtnlOnly};
 use core::ptr;
 use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use kernel::error::{to_result, Result};
@@ -305,13 +305,6 @@ impl NetDevice {
         }
     }
 
-    /// Returns whether operations of the device run under its instance lock
-    /// (`netdev_need_ops_lock()`). Such a device must not be changed from its own link events.
-    pub fn needs_ops_lock(&self) -> bool {
-        // SAFETY: The device is allocated; its operations are static.
-        unsafe { bindings::nh_needs_ops_lock(self.as_ptr()) }
-    }
-
     /// Returns whether the device is there (`netif_device_present()`): a driver detaches it while its
     /// hardware is out of reach. Any context.
     pub fn is_present(&self) -> bool {
@@ -319,15 +312,15 @@ impl NetDevice {
         unsafe { bindings::nh_device_present(self.as_ptr()) }
     }
 
-    /// Opens the device (`dev_open()`). May sleep; takes the instance lock.
-    pub fn open(&self, _rtnl: &Rtnl, extack: Option<&ExtAck>) -> Result {
+    /// Opens the device (`dev_open()`). May sleep.
+    pub fn open(&self, _rtnl: &RtnlOnly, extack: Option<&ExtAck>) -> Result {
         // SAFETY: The device is allocated and RTNL is held.
         to_result(unsafe { bindings::dev_open(self.as_ptr(), ExtAck::as_ptr(extack)) })
     }
 
     /// Closes the device (`dev_close()`). One that is being closed is left alone: this may be called while
-    /// it is. May sleep; takes the instance lock.
-    pub fn close(&self, _rtnl: &Rtnl) {
+    /// it is. May sleep.
+    pub fn close(&self, _rtnl: &RtnlOnly) {
         let dev = self.as_ptr();
         // SAFETY: The device is allocated and RTNL is held, which protects the list of those that are being
         // closed; the core would add to that a second time what is there.
@@ -339,34 +332,34 @@ impl NetDevice {
         }
     }
 
-    /// Sets the MTU in bytes (`dev_set_mtu()`). May sleep; takes the instance lock.
-    pub fn set_mtu(&self, _rtnl: &Rtnl, mtu: u32) -> Result {
+    /// Sets the MTU in bytes (`dev_set_mtu()`). May sleep.
+    pub fn set_mtu(&self, _rtnl: &RtnlOnly, mtu: u32) -> Result {
         let mtu = i32::try_from(mtu).map_err(|_| kernel::error::code::EINVAL)?;
         // SAFETY: The device is allocated and RTNL is held.
         to_result(unsafe { bindings::dev_set_mtu(self.as_ptr(), mtu) })
     }
 
     /// Sets the MTU in bytes of a device that is being unregistered. One that the device cannot have is left out.
-    /// Takes the instance lock.
-    pub fn restore_mtu(&self, _rtnl: &Rtnl, mtu: u32) {
+    ///
+    pub fn restore_mtu(&self, _rtnl: &RtnlOnly, mtu: u32) {
         // SAFETY: The device is allocated and RTNL is held.
         unsafe { bindings::nh_restore_mtu(self.as_ptr(), i32::try_from(mtu).unwrap_or(i32::MAX)) };
     }
 
-    /// Counts one more or one less who wants promiscuous mode. May sleep; takes the instance lock.
-    pub fn add_promiscuity(&self, _rtnl: &Rtnl, inc: i32) -> Result {
+    /// Counts one more or one less who wants promiscuous mode. May sleep.
+    pub fn add_promiscuity(&self, _rtnl: &RtnlOnly, inc: i32) -> Result {
         // SAFETY: The device is allocated and RTNL is held.
         to_result(unsafe { bindings::dev_set_promiscuity(self.as_ptr(), inc) })
     }
 
-    /// Counts one more or one less who wants all multicasts. May sleep; takes the instance lock.
-    pub fn add_allmulti(&self, _rtnl: &Rtnl, inc: i32) -> Result {
+    /// Counts one more or one less who wants all multicasts. May sleep.
+    pub fn add_allmulti(&self, _rtnl: &RtnlOnly, inc: i32) -> Result {
         // SAFETY: The device is allocated and RTNL is held.
         to_result(unsafe { bindings::dev_set_allmulti(self.as_ptr(), inc) })
     }
 
-    /// Switches large receive offload off, here and below. May sleep; takes the instance lock.
-    pub fn disable_lro(&self, _rtnl: &Rtnl) {
+    /// Switches large receive offload off, here and below. May sleep.
+    pub fn disable_lro(&self, _rtnl: &RtnlOnly) {
         // SAFETY: The device is allocated and RTNL is held.
         unsafe { bindings::dev_disable_lro(self.as_ptr()) };
     }

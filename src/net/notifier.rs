@@ -6,9 +6,10 @@
 //! (`register_netdevice_notifier()`)
 
 use crate::bindings;
+use crate::netdev_lock::Held;
 use crate::netdevice::NetDevice;
 use crate::netlink::ExtAck;
-use crate::rtnl::Rtnl;
+use crate::rtnl::{Rtnl, RtnlOnly};
 use core::marker::PhantomData;
 use core::pin::Pin;
 use kernel::error::{to_result, Result};
@@ -18,28 +19,28 @@ use kernel::types::Opaque;
 /// An event that a listener gets (`enum netdev_cmd`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Event {
-    /// The device was registered. Its instance lock is held where it has one.
+    /// The device was registered.
     Register,
-    /// The device is going away.
+    /// The device is going away. No instance lock is held.
     Unregister,
-    /// The device was opened. Its instance lock is held where it has one.
+    /// The device was opened.
     Up,
-    /// The device was closed. Its instance lock may be held where it has one, and is from 7.3 on; so
-    /// may be those of other devices that were closed together with it, all before this event.
+    /// The device was closed. Others may have been closed together with it, all before this event, and all
+    /// their instance locks be held: so it is from 7.3 on.
     Down,
-    /// Carrier or another flag changed. The device's instance lock is held where it has one.
+    /// Carrier or another flag changed.
     Change,
-    /// The name changed. The device's instance lock is held where it has one.
+    /// The name changed.
     ChangeName,
     /// The features changed.
     FeatChange,
-    /// The MTU changed. The device's instance lock is held where it has one.
+    /// The MTU changed.
     ChangeMtu,
-    /// The hardware address was set. The device's instance lock is held where it has one.
+    /// The hardware address was set.
     ChangeAddr,
     /// Multicast memberships shall be reported again.
     ResendIgmp,
-    /// What the device can do with XDP changed. Its instance lock is held.
+    /// What the device can do with XDP changed.
     XdpFeatChange,
     /// The link type is about to change: another length of hardware addresses, another header.
     PreTypeChange,
@@ -57,15 +58,15 @@ impl Event {
 
 /// A listener.
 pub trait Listener: 'static {
-    /// An event of `dev`. May sleep. See [`Event`] for the lock that is held besides RTNL. The reason for an
-    /// error belongs into `extack`, where the event has one.
+    /// An event of `dev`. May sleep. `held` says what the caller holds: in all events but [`Event::Unregister`] that may
+    /// be the instance lock of `dev`. The reason for an error belongs into `extack`, where the event has one.
     ///
     /// # Errors
     ///
     /// An error to [`Event::Register`] or [`Event::ChangeName`] undoes what the event is about, one to
     /// [`Event::PreTypeChange`] keeps it from happening; the others tell what has happened, and nobody
     /// asks what is answered.
-    fn event(dev: &NetDevice, event: Event, extack: Option<&ExtAck>, rtnl: &Rtnl) -> Result;
+    fn event(dev: &NetDevice, event: Event, extack: Option<&ExtAck>, held: &Held<'_>) -> Result;
 }
 
 /// A listener that is registered, until this is dropped.
@@ -134,16 +135,17 @@ unsafe extern "C" fn call<L: Listener>(
         _ => return bindings::NOTIFY_DONE as i32,
     };
     // SAFETY: The chain is called under RTNL, with a `struct netdev_notifier_info`, whose device and, if there
-    // is one, `extack` are valid during the call; the listeners get the latter one after the other.
+    // is one, `extack` are valid during the call; the listeners get the latter one after the other. What is held of
+    // instance locks is as `Documentation/networking/netdevices.rst` and `Event` have it.
     let res = unsafe {
         let info = info.cast::<bindings::netdev_notifier_info>();
-        let (dev, extack) = ((*info).dev, (*info).extack);
-        L::event(
-            NetDevice::from_raw(dev),
-            event,
-            ExtAck::from_raw(extack),
-            Rtnl::assume(),
-        )
+        let dev = NetDevice::from_raw((*info).dev);
+        let held = match event {
+            Event::Unregister => Held::none(RtnlOnly::assume()),
+            Event::Down => Held::when_closed(dev),
+            _ => Held::in_event_of(dev),
+        };
+        L::event(dev, event, ExtAck::from_raw((*info).extack), &held)
     };
     // notifier_from_errno()
     match res {
@@ -253,7 +255,10 @@ impl NetDevice {
 
     /// Tells that the state of this device as a lower device changed
     /// (`NETDEV_CHANGELOWERSTATE` with a `struct netdev_lag_lower_state_info`).
-    pub fn lower_state_changed(&self, _rtnl: &Rtnl, link_up: bool, tx_enabled: bool) {
+    ///
+    /// A driver that offloads masters may ask for the speed of the master on that, which asks all its lower devices
+    /// under their instance locks.
+    pub fn lower_state_changed(&self, _rtnl: &RtnlOnly, link_up: bool, tx_enabled: bool) {
         let mut info: bindings::netdev_lag_lower_state_info = pin_init::zeroed();
         info.set_link_up(link_up.into());
         info.set_tx_enabled(tx_enabled.into());

@@ -11,7 +11,7 @@
 
 use crate::bindings;
 use crate::device::{Dev, Master, Private};
-use crate::rcu;
+use crate::rcu::{self, Rcu};
 use crate::rtnl::Rtnl;
 use crate::sync::jiffies;
 use core::ptr;
@@ -21,7 +21,7 @@ use kernel::str::CStrExt;
 use kernel::types::Opaque;
 
 /// A time that never comes, in jiffies.
-pub const NEVER: u64 = u64::MAX;
+const NEVER: u64 = u64::MAX;
 
 /// What a driver has for polling, in its registration.
 ///
@@ -44,6 +44,18 @@ unsafe impl<T: Master> Sync for Poller<T> {}
 pub(crate) struct Link<T: Master> {
     next: AtomicPtr<Private<T>>,
     is_listed: AtomicBool,
+    /// How often the device is looked at, in jiffies; 0 for not at all.
+    interval: AtomicU64,
+    /// When that is next, in jiffies.
+    due: AtomicU64,
+}
+
+/// The next multiple of an interval. [`NEVER`] if that is 0.
+fn following(now: u64, interval: u64) -> u64 {
+    match now.checked_div(interval) {
+        Some(past) => past.saturating_add(1).saturating_mul(interval),
+        None => NEVER,
+    }
 }
 
 impl<T: Master> Poller<T> {
@@ -120,7 +132,7 @@ unsafe extern "C" fn work<T: Master>(_work: *mut bindings::work_struct) {
         while let Some(private) = unsafe { at.load(Ordering::Acquire).as_ref() } {
             // SAFETY: As above; `ndo_init` succeeded for a registered device.
             let dev = unsafe { Dev::<T>::from_raw(private.head.dev().load(Ordering::Relaxed)) };
-            due = due.min(T::poll(dev, now, &rcu));
+            due = due.min(look(dev, now, &rcu));
             at = &private.poll.next;
         }
     }
@@ -129,15 +141,40 @@ unsafe extern "C" fn work<T: Master>(_work: *mut bindings::work_struct) {
     }
 }
 
+/// Looks at a device if it is time. Returns when that is next.
+fn look<T: Master>(dev: &Dev<T>, now: u64, rcu: &Rcu) -> u64 {
+    let link = &dev.private().poll;
+    let due = link.due.load(Ordering::Relaxed);
+    if now < due {
+        return due;
+    }
+    T::poll(dev, rcu);
+    let next = following(now, link.interval.load(Ordering::Relaxed));
+    // Unless somebody has changed the interval meanwhile.
+    match link
+        .due
+        .compare_exchange(due, next, Ordering::Relaxed, Ordering::Relaxed)
+    {
+        Ok(_) => next,
+        Err(other) => other,
+    }
+}
+
 impl<T: Master> Dev<T> {
-    /// Has [`Master::poll`] called at `due`, in jiffies, and then whenever it asks for, until
-    /// [`Self::stop_polling`]. Without effect for a device that is not registered.
-    pub fn poll_at(&self, due: u64, rtnl: &Rtnl) {
+    /// Has [`Master::poll`] called at each multiple of `interval`, in jiffies, until [`Self::stop_polling`]; with 0, not
+    /// any more. Without effect for a device that is not registered.
+    pub fn poll_every(&self, interval: u64, rtnl: &Rtnl) {
         let poller = &T::REGISTRY.poller;
         let link = &self.private().poll;
+        if interval == 0 {
+            return self.stop_polling(rtnl);
+        }
         if !self.is_registered(rtnl) {
             return;
         }
+        let due = following(jiffies(), interval);
+        link.interval.store(interval, Ordering::Relaxed);
+        link.due.store(due, Ordering::Relaxed);
         if !link.is_listed.swap(true, Ordering::Relaxed) {
             // The work may stand here since before the device has left the list, and go on with this link: as any
             // other link it is stored so that who reads it sees what it leads to.
@@ -151,9 +188,10 @@ impl<T: Master> Dev<T> {
         poller.run_at(due);
     }
 
-    /// Ends what [`Self::poll_at`] began. A call of [`Master::poll`] may still be on its way.
+    /// Ends what [`Self::poll_every`] began. A call of [`Master::poll`] may still be on its way.
     pub fn stop_polling(&self, _rtnl: &Rtnl) {
         let link = &self.private().poll;
+        link.due.store(NEVER, Ordering::Relaxed);
         if !link.is_listed.swap(false, Ordering::Relaxed) {
             return;
         }

@@ -11,7 +11,7 @@ use crate::netdevice::NetDevice;
 use crate::netlink::{Attr, Attrs, ExtAck, Message, Policy};
 use crate::rcu::{self, Rcu};
 use crate::registration::Registration as Driver;
-use crate::rtnl::Rtnl;
+use crate::rtnl::RtnlOnly;
 use core::cell::UnsafeCell;
 use core::ffi::CStr;
 use core::sync::atomic::{AtomicBool, Ordering};
@@ -37,7 +37,7 @@ pub trait LinkOps<T: Master>: 'static {
     fn validate(address: Option<Attr<'_>>, extack: Option<&ExtAck>) -> Result;
 
     /// Sets the attributes of a device. After an error of a new device it goes away again.
-    fn change(dev: &Dev<T>, attrs: &Attrs<'_>, extack: Option<&ExtAck>, rtnl: &Rtnl) -> Result;
+    fn change(dev: &Dev<T>, attrs: &Attrs<'_>, extack: Option<&ExtAck>, rtnl: &RtnlOnly) -> Result;
 
     /// Returns the room in bytes that the attributes of a device take at most.
     fn size() -> usize;
@@ -50,7 +50,7 @@ pub trait LinkOps<T: Master>: 'static {
         lower: &Lower<T>,
         attrs: &Attrs<'_>,
         extack: Option<&ExtAck>,
-        rtnl: &Rtnl,
+        rtnl: &RtnlOnly,
     ) -> Result;
 
     /// Returns the room in bytes that the attributes of a lower device take at most.
@@ -209,7 +209,7 @@ unsafe extern "C" fn newlink<T: Master, L: LinkOps<T>>(
         // SAFETY: The device was allocated and set up with our `setup`; RTNL is held.
         to_result(unsafe { bindings::register_netdevice(dev) })?;
         // SAFETY: `ndo_init` has succeeded.
-        let (dev, rtnl) = unsafe { (Dev::<T>::from_raw(dev), Rtnl::assume()) };
+        let (dev, rtnl) = unsafe { (Dev::<T>::from_raw(dev), RtnlOnly::assume()) };
         // SAFETY: See above; all of it is valid during the call.
         let (attrs, extack) = unsafe {
             (
@@ -247,7 +247,7 @@ unsafe extern "C" fn changelink<T: Master, L: LinkOps<T>>(
                     Dev::from_raw(dev),
                     &attrs,
                     ExtAck::from_raw(extack),
-                    Rtnl::assume(),
+                    RtnlOnly::assume(),
                 ),
                 None => Ok(()),
             }
@@ -310,7 +310,7 @@ unsafe extern "C" fn slave_changelink<T: Master, L: LinkOps<T>>(
                 lower_of::<T>(dev, lower),
                 Attrs::from_raw(data, L::LOWER_ATTRS.saturating_sub(1) as u16),
                 ExtAck::from_raw(extack),
-                Rtnl::assume(),
+                RtnlOnly::assume(),
             )
         };
         let Some(attrs) = attrs else { return Ok(0) };

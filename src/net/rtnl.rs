@@ -36,15 +36,46 @@ impl Rtnl {
     }
 }
 
-/// RTNL, held until this guard is dropped.
+/// Proof that the current thread holds RTNL, and the instance lock of no device (see
+/// [`netdev_lock`](crate::netdev_lock)), so that it may take one.
 ///
-/// Dropping may sleep: `rtnl_unlock()` finishes the unregistration of devices.
-pub struct RtnlGuard(Rtnl);
+/// # Invariants
+///
+/// As for [`Rtnl`].
+pub struct RtnlOnly(Rtnl);
 
-impl Deref for RtnlGuard {
+impl RtnlOnly {
+    /// Makes the proof in a callback which the kernel calls under RTNL and no instance lock: that of an operation
+    /// of a master, which has none itself, and whose lower devices are not locked by whoever calls it.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Rtnl::assume`]; and the current thread must hold no instance lock.
+    #[inline]
+    pub(crate) unsafe fn assume<'a>() -> &'a RtnlOnly {
+        // SAFETY: `RtnlOnly` has no size, so that any aligned pointer is valid for it.
+        // INVARIANT: The caller holds RTNL for `'a`.
+        unsafe { NonNull::<RtnlOnly>::dangling().as_ref() }
+    }
+}
+
+impl Deref for RtnlOnly {
     type Target = Rtnl;
 
     fn deref(&self) -> &Rtnl {
+        &self.0
+    }
+}
+
+/// RTNL, held until this guard is dropped.
+///
+/// Dropping may sleep: `rtnl_unlock()` finishes the unregistration of devices.
+pub struct RtnlGuard(RtnlOnly);
+
+impl Deref for RtnlGuard {
+    type Target = RtnlOnly;
+
+    fn deref(&self) -> &RtnlOnly {
         &self.0
     }
 }
@@ -61,8 +92,8 @@ impl Drop for RtnlGuard {
 pub fn lock() -> RtnlGuard {
     // SAFETY: No requirement but the context, which sleeping is allowed in by this function's doc.
     unsafe { bindings::rtnl_lock() };
-    // INVARIANT: RTNL was taken just now.
-    RtnlGuard(Rtnl(NotThreadSafe))
+    // INVARIANT: RTNL was taken just now. Instance locks are taken after it.
+    RtnlGuard(RtnlOnly(Rtnl(NotThreadSafe)))
 }
 
 /// Takes RTNL if that is possible without waiting.
@@ -74,7 +105,7 @@ pub fn try_lock() -> Option<RtnlGuard> {
         return None;
     }
     // INVARIANT: RTNL was taken just now.
-    Some(RtnlGuard(Rtnl(NotThreadSafe)))
+    Some(RtnlGuard(RtnlOnly(Rtnl(NotThreadSafe))))
 }
 
 /// A value that is read and written under RTNL only.

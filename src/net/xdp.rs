@@ -11,7 +11,7 @@ use crate::lower::Lower;
 use crate::netdevice::NetDevice;
 use crate::netlink::ExtAck;
 use crate::rcu::Rcu;
-use crate::rtnl::Rtnl;
+use crate::rtnl::{Rtnl, RtnlOnly};
 use crate::shared::Bytes;
 use core::mem::ManuallyDrop;
 use core::ptr::{self, NonNull};
@@ -79,11 +79,10 @@ impl NetDevice {
         unsafe { bindings::dev_xdp_prog_count(self.as_ptr()) > 0 }
     }
 
-    /// Has the driver run a program, in place of the one before, or none. May sleep; takes the
-    /// instance lock.
+    /// Has the driver run a program, in place of the one before, or none. May sleep.
     pub fn run_xdp(
         &self,
-        _rtnl: &Rtnl,
+        _rtnl: &RtnlOnly,
         program: Option<&Program>,
         extack: Option<&ExtAck>,
     ) -> Result {
@@ -161,7 +160,7 @@ pub(crate) unsafe extern "C" fn ndo_bpf<T: Master>(
 ) -> i32 {
     from_result(|| {
         // SAFETY: See above; the structure is valid during the call.
-        let (dev, rtnl, setup) = unsafe { (Dev::<T>::from_raw(dev), Rtnl::assume(), &*setup) };
+        let (dev, rtnl, setup) = unsafe { (Dev::<T>::from_raw(dev), RtnlOnly::assume(), &*setup) };
         if setup.command != bindings::bpf_netdev_command_XDP_SETUP_PROG {
             return Err(EINVAL);
         }

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What a bond has still to do, and when.
+//!
+//! Each task has one time, which its owner sets ([`Bond::wake`](super::Bond::wake) and its like); nothing else
+//! remembers what is owed. The work of the bond runs at the earliest of the times, and does what is due.
+
+use core::sync::atomic::{AtomicU64, Ordering};
+use policy::arp::Micros;
+use policy::Millis;
+
+/// A time that never comes, in µs.
+pub(super) const NEVER: Micros = net::alarm::NEVER;
+
+/// Something that a bond does later.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Task {
+    /// Move what belongs to the traffic to where that is now.
+    Settle,
+    /// Follow a slave whose MTU became smaller.
+    Mtu,
+    /// Give the slaves the bond's address lists again.
+    Lists,
+    /// Look at all links.
+    Look,
+    /// Look at the links because an `updelay` or a `downdelay` is over.
+    Delays,
+    /// Send peer notifications and IGMP reports.
+    Notify,
+    /// Tell listeners of the state of slaves.
+    Listeners,
+    /// Send a round of probes, or judge what has answered them.
+    Probes,
+    /// Send one more probe at once, since a link may work again.
+    Hurry,
+    /// Ask for the paths to the neighbours.
+    Paths,
+}
+
+impl Task {
+    const ALL: [Task; 10] = [
+        Task::Settle,
+        Task::Mtu,
+        Task::Lists,
+        Task::Look,
+        Task::Delays,
+        Task::Notify,
+        Task::Listeners,
+        Task::Probes,
+        Task::Hurry,
+        Task::Paths,
+    ];
+
+    /// Those for which RTNL has to be taken.
+    pub(super) const UNDER_RTNL: [Task; 7] = [
+        Task::Settle,
+        Task::Mtu,
+        Task::Lists,
+        Task::Look,
+        Task::Delays,
+        Task::Notify,
+        Task::Listeners,
+    ];
+}
+
+/// The time of a task, in µs of the monotonic clock; 0 for at once.
+struct Due(AtomicU64);
+
+impl Due {
+    const fn never() -> Self {
+        Due(AtomicU64::new(NEVER))
+    }
+}
+
+/// The times of all tasks. Any context.
+pub(super) struct Wake {
+    settle: Due,
+    mtu: Due,
+    lists: Due,
+    look: Due,
+    delays: Due,
+    notify: Due,
+    listeners: Due,
+    probes: Due,
+    hurry: Due,
+    paths: Due,
+}
+
+impl Wake {
+    pub(super) const fn new() -> Self {
+        Wake {
+            settle: Due::never(),
+            mtu: Due::never(),
+            lists: Due::never(),
+            look: Due::never(),
+            delays: Due::never(),
+            notify: Due::never(),
+            listeners: Due::never(),
+            probes: Due::never(),
+            hurry: Due::never(),
+            paths: Due::never(),
+        }
+    }
+
+    fn time(&self, task: Task) -> &AtomicU64 {
+        let Due(time) = match task {
+            Task::Settle => &self.settle,
+            Task::Mtu => &self.mtu,
+            Task::Lists => &self.lists,
+            Task::Look => &self.look,
+            Task::Delays => &self.delays,
+            Task::Notify => &self.notify,
+            Task::Listeners => &self.listeners,
+            Task::Probes => &self.probes,
+            Task::Hurry => &self.hurry,
+            Task::Paths => &self.paths,
+        };
+        time
+    }
+
+    /// Sets the time of a task, in place of the one before; whoever calls this has the work run at that time.
+    pub(super) fn set(&self, task: Task, due: Micros) {
+        self.time(task).store(due, Ordering::Release);
+    }
+
+    /// The same with a time in ms, or none. Returns the time in µs.
+    pub(super) fn set_ms(&self, task: Task, due: Option<Millis>) -> Micros {
+        let due = due.map_or(NEVER, |due| due.saturating_mul(1000));
+        self.set(task, due);
+        due
+    }
+
+    /// Returns whether the task is due, and forgets its time if so. Reads after that what those have stored who set
+    /// it.
+    pub(super) fn take(&self, task: Task, now: Micros) -> bool {
+        let take = |due: Micros| (due <= now).then_some(NEVER);
+        self.time(task)
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, take)
+            .is_ok()
+    }
+
+    /// Returns whether one of these tasks is due.
+    pub(super) fn any_due(&self, tasks: &[Task], now: Micros) -> bool {
+        let is_due = |task: &Task| self.time(*task).load(Ordering::Acquire) <= now;
+        tasks.iter().any(is_due)
+    }
+
+    /// Returns the earliest of all times.
+    pub(super) fn next(&self) -> Micros {
+        let times = Task::ALL.iter().map(|task| self.time(*task));
+        let next = times.map(|time| time.load(Ordering::Acquire)).min();
+        next.unwrap_or(NEVER)
+    }
+}
