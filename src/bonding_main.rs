@@ -7,7 +7,7 @@
 mod bond;
 mod interface;
 
-use bond::{configure, Bond};
+use bond::{options, Bond};
 use core::pin::Pin;
 use kernel::prelude::*;
 use kernel::sync::Arc;
@@ -41,7 +41,7 @@ struct Bonding {
 impl kernel::Module for Bonding {
     fn init(_module: &'static ThisModule) -> Result<Self> {
         let defaults = interface::params::read()?;
-        configure::set_defaults(defaults);
+        options::set_defaults(defaults);
         let driver = registration::Registration::new(c"bonding", &interface::OPS)?;
         let events = notifier::Registration::new()?;
         let debugfs = interface::debugfs::Directory::new();

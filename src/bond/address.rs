@@ -2,10 +2,10 @@
 
 //! Who has which hardware address.
 
-use super::message::{netdev_err, Of};
-use super::release::Why;
-use super::slave::{Before, Key};
-use super::{announce, failover, BondDev, SlaveDev};
+use super::master::{Bond, BondDev, SlaveDev};
+use super::message::{bond_err, slave_err};
+use super::notify;
+use super::slave::{Before, Departure, Key};
 use kernel::prelude::*;
 use net::dev_addr::AddrAssign;
 use net::errno::{eaddrnotavail, eopnotsupp};
@@ -14,7 +14,7 @@ use net::netdevice::{NetDevice, ARPHRD_ETHER};
 use net::notifier::Announce;
 use net::published::Slot;
 use net::rtnl::{Rtnl, RtnlOnly};
-use policy::address::{self, Act, AtEnslave, AtRelease, Claim, Holder, HwAddr, Plan, Who};
+use policy::address::{self, Act, AtEnslave, AtRelease, Claim, Holder, HwAddr, Plan, Step, Who};
 use policy::Config;
 
 /// Returns the hardware address of a device.
@@ -71,29 +71,35 @@ fn random_addr() -> HwAddr {
 /// Sets the address of the bond and of its slaves, or of none (`ndo_set_mac_address`).
 pub(super) fn set_addr(dev: &BondDev, addr: &[u8], rtnl: &RtnlOnly) -> Result {
     if dev.link_type() != ARPHRD_ETHER {
-        netdev_err!(
+        bond_err!(
             dev,
             "Cannot set the hardware address: it is that of the active slave, because its slaves \
              cannot change theirs"
         );
         return Err(eopnotsupp());
     }
-    if !address::sets_slaves(&dev.data().config()) {
+    if !address::sets_slaves(&dev.data().config(rtnl)) {
         return Ok(());
     }
     if !is_valid_ether(addr) {
         return Err(eaddrnotavail());
     }
-    for slave in dev.lowers(rtnl) {
-        // Somebody may have given it another one than the bond's.
-        Before::note(slave, rtnl);
-        if let Err(err) = slave.dev().set_addr(rtnl, addr, None) {
-            for done in dev.lowers(rtnl).take_while(|done| Key(done) != Key(slave)) {
-                restore(dev, done.dev(), &done.data().before.get(rtnl).addr, rtnl);
-            }
-            return Err(err);
-        }
-    }
+    // Somebody may have given a slave another one than the bond's.
+    let set = |slave: &SlaveDev| {
+        let before = &slave.data().before;
+        let addr_before = addr_of(slave.dev(), rtnl);
+        before.set(
+            rtnl,
+            Before {
+                addr: addr_before,
+                ..before.get(rtnl)
+            },
+        );
+        slave.dev().set_addr(rtnl, addr, None)
+    };
+    let undo =
+        |slave: &SlaveDev| restore(dev, slave.dev(), &slave.data().before.get(rtnl).addr, rtnl);
+    dev.all_or_none(rtnl, set, undo)?;
     dev.assign_addr(rtnl, addr);
     Ok(())
 }
@@ -113,13 +119,10 @@ pub(crate) fn copy_addr(dev: &BondDev, from: &NetDevice, rtnl: &RtnlOnly) -> Res
 pub(super) fn steal_addr(dev: &BondDev, from: &NetDevice, rtnl: &Rtnl) -> Result {
     let addr = addr_of(from, rtnl);
     if addr.as_bytes().len() != addr_of(dev, rtnl).as_bytes().len() {
-        netdev_err!(
+        slave_err!(
             dev,
-            "{}",
-            Of(
-                from,
-                "its hardware address is of another length than that of the bond; take another device"
-            )
+            from,
+            "its hardware address is of another length than that of the bond; take another device"
         );
         return Err(EINVAL);
     }
@@ -135,13 +138,10 @@ pub(super) fn restore(dev: &BondDev, device: &NetDevice, addr: &HwAddr, rtnl: &R
 
 fn say_restore(dev: &BondDev, device: &NetDevice, err: Error, addr: &HwAddr) {
     let errno = err.to_errno();
-    netdev_err!(
+    slave_err!(
         dev,
-        "{}",
-        Of(
-            device,
-            format_args!("Error {errno} setting its address back to {addr}")
-        )
+        device,
+        "Error {errno} setting its address back to {addr}"
     );
 }
 
@@ -150,7 +150,7 @@ fn say_restore(dev: &BondDev, device: &NetDevice, err: Error, addr: &HwAddr) {
 /// Where the addresses of slaves move, no instance lock may be held.
 pub(super) fn fail_over(dev: &BondDev, new: Option<&SlaveDev>, held: &Held<'_>) {
     let rtnl: &Rtnl = held;
-    let config = dev.data().config();
+    let config = dev.data().config(rtnl);
     let fresh = fresh(dev, rtnl);
     let plan = |leaver| {
         let (new, bond) = (new.map(|slave| holder(slave, rtnl)), addr_of(dev, rtnl));
@@ -183,10 +183,10 @@ fn part(dev: &BondDev, config: &Config, rtnl: &RtnlOnly) {
 }
 
 /// Whether the bond gives its address up if that is the own one of a slave which leaves.
-pub(super) fn claim(dev: &BondDev, why: Why, device: &NetDevice, rtnl: &Rtnl) -> Claim {
-    let disappears = why == Why::Unregistered && !device.is_registered(rtnl);
+pub(super) fn claim(dev: &BondDev, why: Departure, device: &NetDevice, rtnl: &Rtnl) -> Claim {
+    let disappears = why == Departure::Unregistered && !device.is_registered(rtnl);
     match why {
-        Why::BondGoes => Claim::Ends,
+        Departure::BondGoes => Claim::Ends,
         _ if disappears || dev.addr_assign(rtnl) == AddrAssign::Set => Claim::Kept,
         _ => Claim::Borrowed,
     }
@@ -199,7 +199,7 @@ pub(super) fn at_release<'a>(
     claim: Claim,
     rtnl: &'a RtnlOnly,
 ) -> AtRelease<Key<'a>> {
-    let config = dev.data().config();
+    let config = dev.data().config(rtnl);
     part(dev, &config, rtnl);
     let active = dev.slot(rtnl, Slot::Active).map(Key);
     let (bond, fresh) = (addr_of(dev, rtnl), fresh(dev, rtnl));
@@ -218,7 +218,7 @@ pub(super) fn at_release<'a>(
 pub(super) fn release(dev: &BondDev, plan: &Plan<Key<'_>>, rtnl: &RtnlOnly) {
     let before = addr_of(dev, rtnl);
     carry_out(dev, plan, &Held::none(rtnl));
-    part(dev, &dev.data().config(), rtnl);
+    part(dev, &dev.data().config(rtnl), rtnl);
     if addr_of(dev, rtnl) != before {
         tell(dev, rtnl);
     }
@@ -230,9 +230,9 @@ pub(super) fn slave_changed(dev: &BondDev, slave: &SlaveDev, rtnl: &Rtnl) {
     let (addr, bond) = (addr_of(slave.dev(), rtnl), addr_of(dev, rtnl));
     // While the bond itself changes addresses, its own does not follow.
     let is_active = dev.settled(rtnl).map(Key) == Some(Key(slave))
-        && failover::is_settled(dev, rtnl)
-        && !dev.data().changing_addrs.get(rtnl);
-    if !is_active || !address::slave_changed(&dev.data().config(), addr, bond) {
+        && Bond::is_settled(dev, rtnl)
+        && !dev.data().changing_addrs.is(rtnl);
+    if !is_active || !address::slave_changed(&dev.data().config(rtnl), addr, bond) {
         return;
     }
     match dev.steal_addr(rtnl, addr.as_bytes()) {
@@ -244,16 +244,14 @@ pub(super) fn slave_changed(dev: &BondDev, slave: &SlaveDev, rtnl: &Rtnl) {
 /// Tells that the bond has another address, though the same slave is active.
 fn tell(dev: &BondDev, rtnl: &Rtnl) {
     let _ = dev.announce(rtnl, Announce::BondingFailover);
-    announce::after_change(dev, dev.slot(rtnl, Slot::Active).is_some(), rtnl);
-    announce::step(dev, rtnl);
+    notify::after_change(dev, dev.slot(rtnl, Slot::Active).is_some(), rtnl);
+    notify::step(dev, rtnl);
 }
 
 /// Carries a plan out, and says what was refused; returns whether all went as planned.
 fn carry_out(dev: &BondDev, plan: &Plan<Key<'_>>, held: &Held<'_>) -> bool {
     let rtnl: &Rtnl = held;
-    let changing = &dev.data().changing_addrs;
-    changing.set(rtnl, true);
-    let as_planned = plan.carry_out(|step| match step.who {
+    let set_one = |step: &Step<Key<'_>>| match step.who {
         // Where an instance lock is held, no plan has such a step.
         Who::Slave(Key(slave)) => held
             .rtnl_only()
@@ -265,9 +263,9 @@ fn carry_out(dev: &BondDev, plan: &Plan<Key<'_>>, held: &Held<'_>) -> bool {
             }
             res.is_ok()
         }
-    });
-    changing.set(rtnl, false);
-    as_planned
+    };
+    let changing = &dev.data().get_ref().changing_addrs;
+    changing.during(rtnl, || plan.carry_out(set_one))
 }
 
 /// Sets the address of a slave, and says so if that is refused.
@@ -302,7 +300,7 @@ fn set(dev: &BondDev, slave: &SlaveDev, act: Act, to: &HwAddr, rtnl: &RtnlOnly) 
 
 fn say(dev: &BondDev, slave: &NetDevice, err: Error, what: &str) {
     let errno = err.to_errno().unsigned_abs();
-    netdev_err!(dev, "{}", Of(slave, format_args!("Error {errno} {what}")));
+    slave_err!(dev, slave, "Error {errno} {what}");
 }
 
 /// Returns whether a device may have this Ethernet address (`is_valid_ether_addr()`).

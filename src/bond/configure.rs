@@ -2,12 +2,15 @@
 
 //! What setting an option does: the policy says what the options are then and what has to follow.
 
-use super::failover;
-use super::message::{netdev_err, netdev_warn, Of, Text};
-use super::slave::{set_roles, Key, Slaves};
-use super::{announce, arp, enslave, ipsec, monitor, release, xdp, Bond, BondDev, SlaveDev};
+use super::enslave::enslave;
+use super::links::{set_port, set_roles};
+use super::master::{Bond, BondDev, SlaveDev};
+use super::message::{bond_err, bond_warn, slave_warn};
+use super::ports::{read_carriers, Slaves};
+use super::release::release;
+use super::slave::Key;
+use super::{engine, features, monitor, notify, probe, xdp};
 use kernel::error::Error;
-use kernel::sync::SetOnce;
 use net::netdev_lock::Held;
 use net::netdevice::NetDevice;
 use net::notifier::Announce;
@@ -16,18 +19,6 @@ use net::rtnl::{Rtnl, RtnlOnly};
 use policy::options::{Excerpt, Reason};
 use policy::{select, transmit, Config, DeviceState, Effects, Event, IfName, OptionError};
 use policy::{OptionId, Port, Value};
-
-static DEFAULTS: SetOnce<Config> = SetOnce::new();
-
-/// Sets the options that new bonds have; once, when the module is loaded.
-pub(crate) fn set_defaults(config: Config) {
-    DEFAULTS.populate(config);
-}
-
-/// Returns the options that new bonds have.
-pub(crate) fn defaults() -> Config {
-    DEFAULTS.as_ref().copied().unwrap_or_default()
-}
 
 /// Why an option could not be set.
 #[derive(Clone, Copy)]
@@ -78,7 +69,7 @@ pub(crate) fn write(
     text: &[u8],
     rtnl: &RtnlOnly,
 ) -> core::result::Result<(), Refused> {
-    let config = dev.data().config();
+    let config = dev.data().config(rtnl);
     let res = config
         .write(id, text, state(dev, rtnl))
         .map_err(Refused::from)
@@ -97,7 +88,7 @@ pub(crate) fn set(
     value: Value,
     rtnl: &RtnlOnly,
 ) -> core::result::Result<(), Refused> {
-    let config = dev.data().config();
+    let config = dev.data().config(rtnl);
     let res = config
         .apply(id, value, state(dev, rtnl))
         .map_err(Refused::from)
@@ -114,12 +105,12 @@ pub(crate) fn changes_slave(
     rtnl: &RtnlOnly,
 ) -> core::result::Result<bool, OptionError> {
     let now = match id {
-        OptionId::Prio => i64::from(slave.data().port().prio),
+        OptionId::Prio => i64::from(slave.data().port(rtnl).prio),
         OptionId::QueueId => i64::from(slave.data().queue_id()),
         _ => i64::try_from(id.desc().default).unwrap_or_default(),
     };
     let dev = slave.master();
-    let config = dev.data().config();
+    let config = dev.data().config(rtnl);
     config.changes_slave(id, now, number, state(dev, rtnl))
 }
 
@@ -164,7 +155,7 @@ pub(crate) fn set_slave(
 
 fn log(dev: &BondDev, res: &core::result::Result<(), Refused>) {
     if let Err(Refused::Policy(err)) = res {
-        netdev_err!(dev, "{}", Text(err));
+        bond_err!(dev, "{err}");
     }
 }
 
@@ -180,15 +171,14 @@ fn commit(
     if effects.command {
         return command(dev, id, value, rtnl);
     }
-    let bond = dev.data();
-    let before = bond.config();
-    Bond::set_config(dev, *config, rtnl);
+    let before = dev.data().config(rtnl);
+    Bond::publish(dev, *config, rtnl);
     if let Some(notice) = effects.notice {
-        netdev_warn!(dev, "{}", Text(notice));
+        bond_warn!(dev, "{notice}");
     }
     if effects.mode && before.mode != config.mode {
-        announce::cancel(dev, rtnl);
-        ipsec::mode_changed(dev, rtnl);
+        notify::cancel(dev, rtnl);
+        features::mode_changed(dev, rtnl);
     }
     if before.allows_xdp() != config.allows_xdp() {
         xdp::update_features(dev, rtnl);
@@ -200,20 +190,19 @@ fn commit(
         effects.reselect |= name_primary(dev, config.primary, rtnl);
     }
     if effects.probes {
-        arp::options_changed(dev, &before, config, rtnl);
+        probe::options_changed(dev, &before, config, rtnl);
     }
     if effects.monitor {
-        Slaves { dev, rtnl }.read_carriers(rtnl);
+        read_carriers(dev, rtnl);
         if dev.is_running() {
             monitor::restart(dev, rtnl);
         }
     }
     if effects.reselect || effects.monitor {
-        failover::handle(dev, Event::OptionsChanged { effects }, &Held::none(rtnl));
+        engine::handle(dev, Event::OptionsChanged { effects }, &Held::none(rtnl));
     }
     if effects.carrier {
-        let links = dev.lowers(rtnl).map(|slave| slave.data().port().link.state);
-        failover::set_carrier(dev, select::carrier(links), false, rtnl);
+        engine::update_carrier(dev, rtnl);
     }
     Ok(())
 }
@@ -251,8 +240,8 @@ fn command(
             res.map_err(Refused::Command)
         }
         Value::Name(None) => {
-            failover::deactivate(dev, rtnl);
-            failover::handle(dev, Event::ClearActive, &Held::none(rtnl));
+            engine::deactivate(dev, rtnl);
+            engine::handle(dev, Event::ClearActive, &Held::none(rtnl));
             Ok(())
         }
         Value::Name(Some(name)) => activate(dev, id, &name, rtnl),
@@ -286,17 +275,12 @@ fn activate(
     let Some(slave) = dev.lower_of(rtnl, device) else {
         return refuse(Reason::NotSlave(excerpt));
     };
-    let slaves = Slaves { dev, rtnl };
-    slaves.read_carriers(rtnl);
-    let candidate = slave.data().port().candidate(Key(slave));
-    if select::may_activate(slaves.group().active, &candidate).is_err() {
+    read_carriers(dev, rtnl);
+    let candidate = slave.data().port(rtnl).candidate(Key(slave));
+    if select::may_activate((Slaves { dev, rtnl }).group().active, &candidate).is_err() {
         return refuse(Reason::NotUsable(excerpt));
     }
-    failover::handle(
-        dev,
-        Event::Activate { key: Key(slave) },
-        &Held::none(rtnl),
-    );
+    engine::handle(dev, Event::Activate { key: Key(slave) }, &Held::none(rtnl));
     Ok(())
 }
 
@@ -319,24 +303,18 @@ fn set_queue(
 }
 
 fn set_prio(dev: &BondDev, slave: &SlaveDev, prio: i32, rtnl: &RtnlOnly) {
-    super::slave::set_port(
-        slave,
-        Port {
-            prio,
-            ..slave.data().port()
-        },
-        rtnl,
-    );
+    let port = Port {
+        prio,
+        ..slave.data().port(rtnl)
+    };
+    set_port(slave, port, rtnl);
     if (Slaves { dev, rtnl }).group().ignores_prio() {
-        netdev_warn!(
+        slave_warn!(
             dev,
-            "{}",
-            Of(
-                slave.dev(),
-                "prio updated, but will not affect failover re-selection as primary slave have \
+            slave.dev(),
+            "prio updated, but will not affect failover re-selection as primary slave have \
                  been set"
-            )
         );
     }
-    failover::handle(dev, Event::PrioChanged, &Held::none(rtnl));
+    engine::handle(dev, Event::PrioChanged, &Held::none(rtnl));
 }

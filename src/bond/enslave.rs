@@ -3,11 +3,12 @@
 //! How a device becomes a slave. Whatever fails, bond and device are as they were.
 
 use super::address::{addr_of, at_enslave, fresh, restore};
-use super::device::{all_have_addrs, give_lists, give_mtu, give_rx_flags};
-use super::failover;
-use super::message::{netdev_err, netdev_info, netdev_warn, Of};
-use super::slave::{read_link_settings, role, tell, Key, Slave};
-use super::{arp, history, link_type, monitor, xdp, Bond, BondDev, SlaveDev};
+use super::links::{carrier, read_link_settings, role};
+use super::listeners::{is_told_later, tell};
+use super::master::{Bond, BondDev, SlaveDev};
+use super::message::{slave_err, slave_info, slave_warn};
+use super::slave::{Key, Slave};
+use super::{engine, features, link_type, lists, mtu, probe, xdp};
 use core::ffi::CStr;
 use core::fmt;
 use kernel::prelude::*;
@@ -26,9 +27,10 @@ use net::sync::now_ms;
 use policy::address::{self, Admission, AtEnslave, HwAddr};
 use policy::hash::HashPolicy;
 use policy::history::What;
+use policy::mode::{Infiniband, Lag};
 use policy::options::FailOverMac;
 use policy::receive::SlaveFlags;
-use policy::{Config, Event, Link, LinkState, Mode, Port};
+use policy::{Config, Event, Link, LinkState, Port};
 
 /// Makes `device` a slave of the bond. May sleep.
 pub(crate) fn enslave(
@@ -37,7 +39,7 @@ pub(crate) fn enslave(
     extack: Option<&ExtAck>,
     rtnl: &RtnlOnly,
 ) -> Result {
-    let config = dev.data().config();
+    let config = dev.data().config(rtnl);
     let is_first = dev.lowers(rtnl).next().is_none();
     let refusal = Refusal {
         dev,
@@ -54,14 +56,14 @@ pub(crate) fn enslave(
     let own_addr = addr_of(device, rtnl);
     let taken_addr = address::bond_takes_over(is_first, needs_addr).then_some(own_addr);
     let bond_addr = taken_addr.unwrap_or_else(|| addr_of(dev, rtnl));
-    let mtu = if is_first {
-        link_type::mtu_with(dev, device, rtnl)
+    let new_mtu = if is_first {
+        mtu::with_first(dev, device, rtnl)
     } else {
         dev.mtu()
     };
 
     let mut joining = Joining::new(dev, device, rtnl);
-    joining.set_mtu(mtu).map_err(|err| {
+    joining.set_mtu(new_mtu).map_err(|err| {
         refusal.log(err, "calling dev_set_mtu");
         refusal.because(err, c"Device cannot have the MTU of the bond")
     })?;
@@ -82,10 +84,10 @@ pub(crate) fn enslave(
         .add_vlans()
         .inspect_err(|err| refusal.failed(*err, "Couldn't add bond vlan ids"))?;
 
-    let carrier = monitor::carrier(&device.ask(rtnl), &config, device.has_link());
+    let carrier = carrier(&device.ask(rtnl), &config, device.has_link());
     let link = Link::initial(carrier, config.delays(), config.is_monitored(), now_ms());
     let stats = device.stats(&net::rcu::read_lock());
-    let original_mtu = joining.mtu.unwrap_or(mtu);
+    let original_mtu = joining.mtu.unwrap_or(new_mtu);
     let data = Slave::new(Port::new(link, carrier), own_addr, original_mtu, stats);
     if config.mode.uses_number() {
         dev.reserve_choice(rtnl)?;
@@ -93,7 +95,7 @@ pub(crate) fn enslave(
     joining.run_xdp(extack)?;
     if is_first {
         joining
-            .set_mtu_of_bond(mtu)
+            .set_mtu_of_bond(new_mtu)
             .inspect_err(|err| refusal.log(*err, "setting the MTU of the bond"))?;
     }
     if let Some(addr) = &taken_addr {
@@ -132,15 +134,12 @@ pub(crate) fn enslave(
         dev.take_addr(rtnl, addr.as_bytes());
     }
     if is_active_chosen {
-        Bond::set_config(dev, config, rtnl);
-        netdev_info!(
+        Bond::publish(dev, config, rtnl);
+        slave_info!(
             dev,
-            "{}",
-            Of(
-                device,
-                "Setting fail_over_mac to active for active-backup mode, because the slave keeps its \
+            device,
+            "Setting fail_over_mac to active for active-backup mode, because the slave keeps its \
                  hardware address"
-            )
         );
     }
     // Who sends messages through the device on its own stops that.
@@ -156,11 +155,11 @@ pub(crate) fn enslave(
 fn join(dev: &BondDev, slave: &SlaveDev, config: &Config, rtnl: &RtnlOnly) {
     let device = slave.dev();
     read_link_settings(slave, &device.ask(rtnl), rtnl);
-    arp::give_time(slave);
-    arp::admit(dev, slave, rtnl);
+    slave.data().heard.start();
+    probe::admit(dev, slave, rtnl);
 
-    let joined = What::Joined(slave.data().port().link.state);
-    history::note(dev, Some(slave), joined, rtnl);
+    let joined = What::Joined(slave.data().port(rtnl).link.state());
+    dev.data().history.note(dev, Some(device), joined);
 
     if config.mode.uses_primary() {
         if config
@@ -171,40 +170,33 @@ fn join(dev: &BondDev, slave: &SlaveDev, config: &Config, rtnl: &RtnlOnly) {
             dev.data().force_primary.set(rtnl, true);
         }
     } else {
-        give_rx_flags(dev, device, rtnl);
+        lists::give_rx_flags(dev, device, rtnl);
     }
-    if all_have_addrs(dev) && dev.is_up() {
-        give_lists(dev, slave, true, rtnl);
+    if lists::all_have_addrs(dev) && dev.is_up() {
+        lists::give(dev, slave, true, rtnl);
     }
-    monitor::update_features(dev, rtnl);
-    xdp::update_features(dev, rtnl);
+    features::slaves_changed(dev, rtnl);
     let held = Held::none(rtnl);
-    failover::handle(dev, Event::Enslaved { key: Key(slave) }, &held);
+    engine::handle(dev, Event::Enslaved { key: Key(slave) }, &held);
     // If that has made it the active slave, listeners know.
-    if !slave.data().is_told_later() {
+    if !is_told_later(slave) {
         tell(dev, slave, &held);
     }
 
     if device.features().has(Features::VLAN_CHALLENGED) && dev.link_type() == ARPHRD_ETHER {
-        netdev_warn!(
+        slave_warn!(
             dev,
-            "{}",
-            Of(
-                device,
-                "enslaved VLAN challenged slave. Adding VLANs will be blocked as long as it is \
+            device,
+            "enslaved VLAN challenged slave. Adding VLANs will be blocked as long as it is \
                  part of bond."
-            )
         );
     }
     if !config.reads_carrier() && device.ask(rtnl).driver_link() == Answer::Never {
-        netdev_warn!(
+        slave_warn!(
             dev,
-            "{}",
-            Of(
-                device,
-                "MII and ETHTOOL support not available, thus bonding will not detect link \
+            device,
+            "MII and ETHTOOL support not available, thus bonding will not detect link \
                  failures; set use_carrier to 1"
-            )
         );
     }
     let role = if slave.is_backup() {
@@ -212,17 +204,14 @@ fn join(dev: &BondDev, slave: &SlaveDev, config: &Config, rtnl: &RtnlOnly) {
     } else {
         "an active"
     };
-    let link = match slave.data().port().link.state {
+    let link = match slave.data().port(rtnl).link.state() {
         LinkState::Down => "a down",
         _ => "an up",
     };
-    netdev_info!(
+    slave_info!(
         dev,
-        "{}",
-        Of(
-            device,
-            format_args!("Enslaving as {role} interface with {link} link")
-        )
+        device,
+        "Enslaving as {role} interface with {link} link"
     );
 }
 
@@ -267,7 +256,7 @@ impl<'a> Joining<'a> {
 
     fn set_mtu(&mut self, mtu: u32) -> Result {
         let before = self.device.mtu();
-        give_mtu(self.device, mtu, self.rtnl)?;
+        mtu::give(self.device, mtu, self.rtnl)?;
         self.mtu = Some(before);
         Ok(())
     }
@@ -308,7 +297,7 @@ impl<'a> Joining<'a> {
 
     fn set_mtu_of_bond(&mut self, mtu: u32) -> Result {
         let before = self.dev.mtu();
-        link_type::set_mtu(self.dev, mtu, self.rtnl)?;
+        mtu::set(self.dev, mtu, self.rtnl)?;
         self.mtu_of_bond = Some(before);
         Ok(())
     }
@@ -342,8 +331,8 @@ impl Drop for Joining<'_> {
         }
         // Listeners take their groups again.
         drop(self.type_change.take());
-        if let Some(mtu) = self.mtu_of_bond {
-            let _ = link_type::set_mtu(dev, mtu, rtnl);
+        if let Some(before) = self.mtu_of_bond {
+            let _ = mtu::set(dev, before, rtnl);
         }
         if self.runs_xdp {
             xdp::leave(dev, device, rtnl);
@@ -399,7 +388,7 @@ impl Refusal<'_> {
     }
 
     fn print(&self, text: fmt::Arguments<'_>) {
-        netdev_err!(self.dev, "{}", Of(self.device, text));
+        slave_err!(self.dev, self.device, "{text}");
     }
 }
 
@@ -446,7 +435,11 @@ fn check(
     if dev.has_upper(rtnl, device) {
         return Err(refusal.because(EBUSY, c"Cannot enslave a device that is above this bond"));
     }
-    if device.link_type() == ARPHRD_INFINIBAND && config.mode != Mode::ActiveBackup {
+    let refuses_infiniband = match config.mode.row().infiniband {
+        Infiniband::Allowed => false,
+        Infiniband::Refused => true,
+    };
+    if device.link_type() == ARPHRD_INFINIBAND && refuses_infiniband {
         return Err(refusal.because(
             eopnotsupp(),
             c"Only active-backup mode is supported for infiniband slaves",
@@ -485,11 +478,12 @@ fn admit(
 }
 
 fn lag_tx(config: &Config) -> LagTx {
-    match config.mode {
-        Mode::RoundRobin => LagTx::RoundRobin,
-        Mode::ActiveBackup => LagTx::ActiveBackup,
-        Mode::Broadcast => LagTx::Broadcast,
-        Mode::Xor => LagTx::Hash(match config.xmit_hash_policy {
+    match config.mode.row().lag {
+        Lag::RoundRobin => LagTx::RoundRobin,
+        Lag::ActiveBackup => LagTx::ActiveBackup,
+        Lag::Broadcast => LagTx::Broadcast,
+        Lag::Unknown => LagTx::Unknown,
+        Lag::Hash => LagTx::Hash(match config.xmit_hash_policy {
             HashPolicy::Layer2 => LagHash::L2,
             HashPolicy::Layer34 => LagHash::L34,
             HashPolicy::Layer23 => LagHash::L23,
@@ -497,6 +491,5 @@ fn lag_tx(config: &Config) -> LagTx {
             HashPolicy::Encap34 => LagHash::E34,
             HashPolicy::VlanSrcMac => LagHash::VlanSrcMac,
         }),
-        _ => LagTx::Unknown,
     }
 }

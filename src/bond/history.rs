@@ -3,12 +3,11 @@
 //! What a bond has decided: the last 64 decisions, kept for debugfs; each is a trace point as well.
 
 use super::message::NameOf;
-use super::{BondDev, SlaveDev};
 use core::fmt;
 use kernel::new_spinlock;
 use kernel::prelude::*;
 use kernel::sync::{Arc, SpinLock};
-use net::rtnl::Rtnl;
+use net::netdevice::NetDevice;
 use net::sync::now_ms;
 use net::trace;
 use policy::history::{Entry, What};
@@ -67,6 +66,19 @@ impl History {
     }
 }
 
+impl History {
+    /// Notes a decision about a slave of a bond, or about none. Process context.
+    pub(super) fn note(&self, dev: &NetDevice, slave: Option<&NetDevice>, what: What) {
+        let entry = Entry {
+            at: now_ms(),
+            slave: slave.and_then(|slave| IfName::new(slave.name().as_bytes())),
+            what,
+        };
+        trace::bond_event(NameOf(dev), entry.text());
+        self.ring.lock().push(entry);
+    }
+}
+
 impl fmt::Display for History {
     /// Writes a line for each decision, the oldest first. Process context.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -80,15 +92,4 @@ impl fmt::Display for History {
             number = at.wrapping_add(1);
         }
     }
-}
-
-/// Notes a decision about a slave.
-pub(super) fn note(dev: &BondDev, slave: Option<&SlaveDev>, what: What, _rtnl: &Rtnl) {
-    let entry = Entry {
-        at: now_ms(),
-        slave: slave.and_then(|slave| IfName::new(slave.dev().name().as_bytes())),
-        what,
-    };
-    trace::bond_event(NameOf(dev), entry.text());
-    dev.data().history.ring.lock().push(entry);
 }

@@ -3,17 +3,25 @@
 //! IPsec in the hardware of the active slave. In other modes it is done in software: a state can be
 //! in one device only.
 
-use super::message::{netdev_warn, Of};
-use super::{is_active_backup, BondDev, SlaveDev};
+use super::master::{Bond, BondDev, SlaveDev};
+use super::message::slave_warn;
 use kernel::prelude::*;
 use net::errno::eopnotsupp;
 use net::published::Slot;
 use net::rcu::Rcu;
 use net::rtnl::Rtnl;
+use policy::mode::Ipsec;
+
+fn is_offered(dev: &BondDev) -> bool {
+    match Bond::mode(dev).row().ipsec {
+        Ipsec::Active => true,
+        Ipsec::Software => false,
+    }
+}
 
 /// The slave whose hardware does it now.
 pub(super) fn lower<'a>(dev: &'a BondDev, rcu: &'a Rcu) -> Result<&'a SlaveDev> {
-    if !is_active_backup(dev) {
+    if !is_offered(dev) {
         return Err(eopnotsupp());
     }
     dev.slot_rcu(rcu, Slot::Active).ok_or(ENODEV)
@@ -22,25 +30,18 @@ pub(super) fn lower<'a>(dev: &'a BondDev, rcu: &'a Rcu) -> Result<&'a SlaveDev> 
 /// Another slave is active, or none: it takes the states over. Until it has them, packets are encrypted
 /// in software, so that traffic need not wait for this.
 pub(super) fn active_changed(dev: &BondDev, rtnl: &Rtnl) {
-    let new = dev
-        .slot(rtnl, Slot::Active)
-        .filter(|_| is_active_backup(dev));
+    let new = dev.slot(rtnl, Slot::Active).filter(|_| is_offered(dev));
     let failed = dev.move_ipsec(new, rtnl);
     if let (Some(new), true) = (new, failed != 0) {
-        netdev_warn!(
+        slave_warn!(
             dev,
-            "{}",
-            Of(
-                new.dev(),
-                format_args!(
-                    "cannot take over {failed} IPsec states: their packets are encrypted in software"
-                )
-            )
+            new.dev(),
+            "cannot take over {failed} IPsec states: their packets are encrypted in software"
         );
     }
 }
 
 /// The mode says whether the bond offers it.
 pub(super) fn mode_changed(dev: &BondDev, rtnl: &Rtnl) {
-    dev.want_ipsec(rtnl, is_active_backup(dev));
+    dev.want_ipsec(rtnl, is_offered(dev));
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Messages of the kernel log, and texts of the policy and names of devices in them.
+//! Messages of the kernel log, in the style that log parsers know: the name of the bond first, then that of the slave.
 //!
 //! All that is printed, traced or noted down goes through [`policy::name::Printable`], so that a name with
 //! control characters harms nobody who reads it. `/proc` and sysfs show names as they are, as programs
@@ -11,15 +11,6 @@ use kernel::prelude::fmt;
 use net::netdevice::NetDevice;
 use net::printk::{self, Level};
 use policy::name::Printable;
-
-/// Prints a slave's name in front of what there is to say of it.
-pub(super) struct Of<'a, T>(pub(super) &'a NetDevice, pub(super) T);
-
-impl<T: fmt::Display> kernel::fmt::Display for Of<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "(slave {}): {}", NameOf(self.0), self.1)
-    }
-}
 
 /// Prints the name of a device.
 pub(crate) struct NameOf<'a>(pub(crate) &'a NetDevice);
@@ -39,37 +30,68 @@ impl<T: fmt::Display> kernel::fmt::Display for Text<T> {
     }
 }
 
-/// Prints a line about a device, which begins with its name. Any context.
-pub(crate) fn print(dev: &NetDevice, level: Level, text: kernel::fmt::Arguments<'_>) {
+/// Prints a line about a bond. Any context.
+pub(crate) fn print(dev: &NetDevice, level: Level, text: fmt::Arguments<'_>) {
     let (name, registration) = (Text(NameOf(dev)), dev.registration());
     printk::print(level, fmt!("{}{}: {}", name, registration, Text(text)));
 }
 
-/// Prints an informational line about a device: `netdev_info!(dev, "now {}", what)`.
-macro_rules! netdev_info {
+/// Prints a line about a slave, or a device that is about to be one. Any context.
+pub(super) fn print_of(dev: &NetDevice, slave: &NetDevice, level: Level, text: fmt::Arguments<'_>) {
+    print(
+        dev,
+        level,
+        format_args!("(slave {}): {text}", NameOf(slave)),
+    );
+}
+
+/// Prints an informational line about a bond: `bond_info!(dev, "now {what}")`.
+macro_rules! bond_info {
     ($dev:expr, $($arg:tt)+) => {
-        $crate::bond::message::print(
-            $dev, ::net::printk::Level::Info, ::kernel::prelude::fmt!($($arg)+),
+        $crate::bond::message::print($dev, ::net::printk::Level::Info, ::core::format_args!($($arg)+))
+    };
+}
+
+/// Prints a warning about a bond.
+macro_rules! bond_warn {
+    ($dev:expr, $($arg:tt)+) => {
+        $crate::bond::message::print($dev, ::net::printk::Level::Warn, ::core::format_args!($($arg)+))
+    };
+}
+
+/// Prints an error about a bond.
+macro_rules! bond_err {
+    ($dev:expr, $($arg:tt)+) => {
+        $crate::bond::message::print($dev, ::net::printk::Level::Err, ::core::format_args!($($arg)+))
+    };
+}
+
+/// Prints an informational line about a slave: `slave_info!(dev, device, "now {what}")`.
+macro_rules! slave_info {
+    ($dev:expr, $slave:expr, $($arg:tt)+) => {
+        $crate::bond::message::print_of(
+            $dev, $slave, ::net::printk::Level::Info, ::core::format_args!($($arg)+),
         )
     };
 }
 
-/// Prints a warning about a device.
-macro_rules! netdev_warn {
-    ($dev:expr, $($arg:tt)+) => {
-        $crate::bond::message::print(
-            $dev, ::net::printk::Level::Warn, ::kernel::prelude::fmt!($($arg)+),
+/// Prints a warning about a slave.
+macro_rules! slave_warn {
+    ($dev:expr, $slave:expr, $($arg:tt)+) => {
+        $crate::bond::message::print_of(
+            $dev, $slave, ::net::printk::Level::Warn, ::core::format_args!($($arg)+),
         )
     };
 }
 
-/// Prints an error about a device.
-macro_rules! netdev_err {
-    ($dev:expr, $($arg:tt)+) => {
-        $crate::bond::message::print(
-            $dev, ::net::printk::Level::Err, ::kernel::prelude::fmt!($($arg)+),
+/// Prints an error about a slave.
+macro_rules! slave_err {
+    ($dev:expr, $slave:expr, $($arg:tt)+) => {
+        $crate::bond::message::print_of(
+            $dev, $slave, ::net::printk::Level::Err, ::core::format_args!($($arg)+),
         )
     };
 }
 
-pub(crate) use {netdev_err, netdev_info, netdev_warn};
+pub(crate) use {bond_err, bond_warn};
+pub(super) use {bond_info, slave_err, slave_info, slave_warn};

@@ -7,8 +7,8 @@
 //! have to ask for the path to it. The backups see to that beforehand, so that a failover does not
 //! depend on how fast the administrator is, or whether it answers at all.
 
+use super::master::{Bond, BondDev};
 use super::wake::Task;
-use super::{is_active_backup, BondDev};
 use net::neighbour;
 use net::netdevice::ARPHRD_INFINIBAND;
 use net::published::Slot;
@@ -18,20 +18,21 @@ use policy::paths::{Lookups, PART};
 
 /// Links, or the active slave, have changed: the backups have something to ask for.
 pub(super) fn renew(dev: &BondDev) {
-    let asks = dev.link_type() == ARPHRD_INFINIBAND && is_active_backup(dev) && dev.is_running();
+    let asks =
+        dev.link_type() == ARPHRD_INFINIBAND && Bond::mode(dev).uses_primary() && dev.is_running();
     set(
         dev,
         if asks {
             Lookups::after_change(now_ms())
         } else {
-            Lookups::NONE
+            Lookups::None
         },
     );
 }
 
 /// The bond goes down.
 pub(super) fn cancel(dev: &BondDev) {
-    set(dev, Lookups::NONE);
+    set(dev, Lookups::None);
 }
 
 fn set(dev: &BondDev, lookups: Lookups) {

@@ -2,11 +2,11 @@
 
 //! How a slave leaves.
 
-use super::device::{all_have_addrs, keep_stats, take_rx_flags};
-use super::failover;
-use super::message::{netdev_err, netdev_info, netdev_warn, Of};
-use super::slave::{set_role, Key};
-use super::{address, arp, history, link_type, monitor, transmit, xdp, BondDev, SlaveDev};
+use super::links::set_role;
+use super::master::{BondDev, SlaveDev};
+use super::message::{bond_info, slave_err, slave_info, slave_warn};
+use super::slave::{Departure, Key};
+use super::{address, choose, engine, features, link_type, lists, mtu, probe, stats, xdp};
 use kernel::prelude::*;
 use net::netdev_features::Features;
 use net::netdev_lock::Held;
@@ -18,48 +18,37 @@ use policy::history::What;
 use policy::receive::SlaveFlags;
 use policy::{Config, Event};
 
-/// Why a slave leaves.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Why {
-    /// Somebody wants it to.
-    Asked,
-    /// Its device goes away.
-    Unregistered,
-    /// The bond goes away.
-    BondGoes,
-}
-
 /// Releases a slave. May sleep.
 pub(crate) fn release(dev: &BondDev, device: &NetDevice, rtnl: &RtnlOnly) -> Result {
     let Some(slave) = dev.lower_of(rtnl, device) else {
-        netdev_err!(
+        slave_err!(
             dev,
-            "{}",
-            Of(device, "cannot release: it is not a slave of this bond")
+            device,
+            "cannot release: it is not a slave of this bond"
         );
         return Err(EINVAL);
     };
-    leave(dev, slave, Why::Asked, rtnl);
+    leave(dev, slave, Departure::Asked, rtnl);
     Ok(())
 }
 
 /// Releases a slave whose device goes away.
 pub(super) fn release_unregistered(dev: &BondDev, slave: &SlaveDev, rtnl: &RtnlOnly) {
-    leave(dev, slave, Why::Unregistered, rtnl);
+    leave(dev, slave, Departure::Unregistered, rtnl);
 }
 
 /// Releases all slaves of a bond that goes away.
 pub(super) fn release_all(dev: &BondDev, rtnl: &RtnlOnly) {
-    failover::deactivate(dev, rtnl);
+    engine::deactivate(dev, rtnl);
     while let Some(slave) = dev.lowers(rtnl).next() {
-        leave(dev, slave, Why::BondGoes, rtnl);
+        leave(dev, slave, Departure::BondGoes, rtnl);
     }
-    netdev_info!(dev, "Released all slaves");
+    bond_info!(dev, "Released all slaves");
 }
 
-fn leave(dev: &BondDev, slave: &SlaveDev, why: Why, rtnl: &RtnlOnly) {
+fn leave(dev: &BondDev, slave: &SlaveDev, why: Departure, rtnl: &RtnlOnly) {
     let device = slave.dev();
-    let config = dev.data().config();
+    let config = dev.data().config(rtnl);
     let was_backup = slave.is_backup();
     let was_challenged = dev.features().has(Features::VLAN_CHALLENGED);
     // The events below may change these, but not what this slave was given.
@@ -74,25 +63,21 @@ fn leave(dev: &BondDev, slave: &SlaveDev, why: Why, rtnl: &RtnlOnly) {
         },
         &Held::none(rtnl),
     );
-    history::note(dev, Some(slave), What::Left, rtnl);
+    dev.data().history.note(dev, Some(device), What::Left);
     let claim = address::claim(dev, why, device, rtnl);
     slave.data().takes_addr.set(rtnl, claim == Claim::Borrowed);
     let role = if was_backup { "backup" } else { "active" };
-    netdev_info!(
-        dev,
-        "{}",
-        Of(device, format_args!("Releasing {role} interface"))
-    );
+    slave_info!(dev, device, "Releasing {role} interface");
 
     // Traffic goes elsewhere before the wait for those packets that are on their way.
-    if why != Why::BondGoes {
+    if why != Departure::BondGoes {
         let held = Held::none(rtnl);
-        failover::handle(dev, Event::Released { key: Key(slave) }, &held);
-        failover::settle(dev, &held);
+        engine::handle(dev, Event::Released { key: Key(slave) }, &held);
+        engine::settle(dev, &held);
     }
-    transmit::links_changed(dev, Some(slave), rtnl);
-    arp::dismiss(slave, rtnl);
-    keep_stats(dev, slave);
+    choose::update(dev, Some(slave), rtnl);
+    probe::dismiss(slave, rtnl);
+    stats::keep(dev, slave);
     xdp::leave(dev, device, rtnl);
     let before = Before {
         config,
@@ -116,7 +101,7 @@ struct Before {
 }
 
 /// Takes from each other what a bond and a slave have had of each other, when nobody finds the slave any more.
-fn go_alone(dev: &BondDev, slave: &SlaveDev, why: Why, before: Before, rtnl: &RtnlOnly) {
+fn go_alone(dev: &BondDev, slave: &SlaveDev, why: Departure, before: Before, rtnl: &RtnlOnly) {
     let Before {
         config,
         claim,
@@ -128,40 +113,30 @@ fn go_alone(dev: &BondDev, slave: &SlaveDev, why: Why, before: Before, rtnl: &Rt
     let device = slave.dev();
     let is_ethernet = dev.link_type() == ARPHRD_ETHER;
     let addresses = address::at_release(dev, slave, claim, rtnl);
-    if why != Why::BondGoes && addresses.conflict {
-        netdev_warn!(
+    if why != Departure::BondGoes && addresses.conflict {
+        slave_warn!(
             dev,
-            "{}",
-            Of(
-                device,
-                format_args!(
-                    "the permanent HWaddr of slave - {} - is still in use by bond - set the HWaddr \
+            device,
+            "the permanent HWaddr of slave - {} - is still in use by bond - set the HWaddr \
                      of slave to a different address to avoid conflicts",
-                    slave.data().perm_addr()
-                )
-            )
+            slave.data().perm_addr()
         );
     }
-    let up_links = dev.lowers(rtnl).map(|slave| slave.data().port().link.state);
-    failover::set_carrier(dev, policy::select::carrier(up_links), false, rtnl);
-    monitor::update_features(dev, rtnl);
-    xdp::update_features(dev, rtnl);
+    engine::update_carrier(dev, rtnl);
+    features::slaves_changed(dev, rtnl);
     if is_ethernet && was_challenged && !dev.features().has(Features::VLAN_CHALLENGED) {
-        netdev_info!(
+        slave_info!(
             dev,
-            "{}",
-            Of(
-                device,
-                "last VLAN challenged slave left bond - VLAN blocking is removed"
-            )
+            device,
+            "last VLAN challenged slave left bond - VLAN blocking is removed"
         );
     }
     device.del_vlans_of(rtnl, dev);
 
     if !config.mode.uses_primary() {
-        take_rx_flags(dev, device, promisc, allmulti, rtnl);
+        lists::take_rx_flags(dev, device, promisc, allmulti, rtnl);
     }
-    if up && all_have_addrs(dev) {
+    if up && lists::all_have_addrs(dev) {
         device.unsync_addrs_from(rtnl, dev);
     }
     if addresses.randomize_bond {
@@ -171,26 +146,20 @@ fn go_alone(dev: &BondDev, slave: &SlaveDev, why: Why, before: Before, rtnl: &Rt
     device.close(rtnl);
     device.set_no_addrconf(rtnl, false);
     address::release(dev, &addresses.plan, rtnl);
-    let mtu = slave.data().original_mtu;
-    if why == Why::Asked {
-        if device.set_mtu(rtnl, mtu).is_err() {
-            netdev_warn!(
-                dev,
-                "{}",
-                Of(device, format_args!("cannot set its MTU back to {mtu}"))
-            );
-        }
+    let original = slave.data().original_mtu;
+    if why == Departure::Asked {
+        mtu::put_back(dev, device, original, rtnl);
     } else {
-        device.restore_mtu(rtnl, mtu);
+        device.restore_mtu(rtnl, original);
     }
 }
 
 /// What the bond is when its last slave has left: Ethernet with an address of its own. But if it was
 /// something else and the slave's device disappeared, it waits for that to come back, as it is.
-fn be_without_slaves(dev: &BondDev, why: Why, rtnl: &RtnlOnly) {
+fn be_without_slaves(dev: &BondDev, why: Departure, rtnl: &RtnlOnly) {
     let is_other = dev.link_type() != ARPHRD_ETHER;
     let stays = match why {
-        Why::Asked if is_other => link_type::become_ethernet(dev, rtnl).is_err(),
+        Departure::Asked if is_other => link_type::become_ethernet(dev, rtnl).is_err(),
         _ => is_other,
     };
     if !stays {

@@ -2,7 +2,7 @@
 
 //! What a bond has still to do, and when.
 //!
-//! Each task has one time, which its owner sets ([`Bond::wake`](super::Bond::wake) and its like); nothing else
+//! Each task has one time, which its owner sets ([`Bond::wake`](super::master::Bond::wake) and its like); nothing else
 //! remembers what is owed. The work of the bond runs at the earliest of the times, and does what is due.
 
 use core::sync::atomic::{AtomicU64, Ordering};

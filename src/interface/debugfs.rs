@@ -5,7 +5,7 @@
 //! There is one debugfs for all network namespaces: bonds of others than the first have the number
 //! of their namespace behind their name, as `lsns` shows it.
 
-use crate::bond::{Bond, BondDev, History};
+use crate::bond::{BondDev, History};
 use kernel::prelude::*;
 use kernel::sync::Arc;
 use net::debugfs::{Dir, File};
@@ -38,19 +38,11 @@ impl Drop for Directory {
     }
 }
 
-/// The file of a bond.
-pub(crate) type EventsFile = File<History>;
-
 /// The files, which come, go and are renamed with their bonds.
 pub(crate) struct DebugFiles;
 
 impl Listener for DebugFiles {
-    fn event(
-        dev: &NetDevice,
-        event: Event,
-        _extack: Option<&ExtAck>,
-        held: &Held<'_>,
-    ) -> Result {
+    fn event(dev: &NetDevice, event: Event, _extack: Option<&ExtAck>, held: &Held<'_>) -> Result {
         let rtnl: &Rtnl = held;
         let Some(bond) = BondDev::from_netdev(dev) else {
             return Ok(());
@@ -70,12 +62,12 @@ impl Listener for DebugFiles {
     }
 }
 
-fn make(dev: &BondDev, rtnl: &Rtnl) -> Result<Option<EventsFile>> {
+fn make(dev: &BondDev, rtnl: &Rtnl) -> Result<Option<File<History>>> {
     let Some(dir) = DIR.replace(rtnl, None) else {
         return Ok(None);
     };
     DIR.replace(rtnl, Some(dir.clone()));
-    let (name, history) = (dev.name(), Bond::history(dev));
+    let (name, history) = (dev.name(), dev.data().history.clone());
     let file = if core::ptr::eq(dev.net(), Net::init()) {
         File::new(dir, &name, "", c"events", history)?
     } else {

@@ -2,7 +2,7 @@
 
 //! What ethtool shows of a bond.
 
-use crate::bond::{self, Bond, BondDev};
+use crate::bond::{ethtool, Bond, BondDev};
 use kernel::error::Result;
 use net::ethtool::Ethtool;
 use net::netdevice::LinkSettings;
@@ -19,10 +19,10 @@ impl Ethtool<Bond> for Answers {
     const FIRMWARE: &'static str = "2";
 
     fn link_settings(dev: &BondDev, rtnl: &RtnlOnly) -> LinkSettings {
-        bond::link_settings(dev, rtnl)
+        ethtool::link_settings(dev, rtnl)
     }
 
     fn timestamps(dev: &BondDev, info: &mut TimestampInfo, rcu: &Rcu) -> Result {
-        bond::timestamps(dev, info, rcu)
+        ethtool::timestamps(dev, info, rcu)
     }
 }

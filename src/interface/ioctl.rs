@@ -15,7 +15,7 @@ pub(super) struct Old;
 
 impl Ioctl<Bond> for Old {
     fn info(dev: &BondDev, _rtnl: &Rtnl) -> Info {
-        let config = dev.data().config();
+        let config = dev.data().options.copy();
         Info {
             mode: config.mode.number().into(),
             lowers: i32::try_from(dev.lower_count()).unwrap_or(i32::MAX),
@@ -24,9 +24,9 @@ impl Ioctl<Bond> for Old {
     }
 
     fn lower_info(slave: &SlaveDev, _rtnl: &Rtnl) -> LowerInfo {
-        let port = slave.data().port();
+        let port = slave.data().copy_port();
         LowerInfo {
-            link: port.link.state as i8,
+            link: port.link.state() as i8,
             state: slave.is_backup().into(),
             failures: port.failures,
         }

@@ -3,9 +3,8 @@
 //! What there is in each network namespace: `/sys/class/net/bonding_masters`, which lists the bonds,
 //! makes and deletes them; the directory `/proc/net/bonding`; and the bonds themselves.
 
-use crate::bond::configure;
-use crate::bond::Text;
-use crate::bond::{Bond, BondDev};
+use crate::bond::message::Text;
+use crate::bond::{options, Bond, BondDev};
 use core::ffi::CStr;
 use kernel::error::{code::*, Result};
 use kernel::{pr_err, pr_info, pr_warn};
@@ -105,7 +104,7 @@ fn delete(net: &Net, name: IfName) -> Result {
 }
 
 fn create_bond(net: &Net, name: &[u8]) -> Result {
-    let queues = configure::defaults().tx_queues;
+    let queues = options::defaults().tx_queues;
     BondDev::create(net, name, queues.into(), &rtnl::lock()).map(|_| ())
 }
 

@@ -3,8 +3,8 @@
 //! `ip link add|set|show ... type bond` and `... type bond_slave`.
 
 use crate::bond::configure::{self, Refused};
-use crate::bond::message::netdev_err;
-use crate::bond::Text;
+use crate::bond::message::bond_err;
+use crate::bond::options;
 use crate::bond::{Bond, BondDev, SlaveDev};
 use core::fmt::Write;
 use kernel::error::{code::*, Error, Result};
@@ -170,7 +170,7 @@ impl LinkOps<Bond> for Link {
     const XSTATS: u16 = XSTATS_BOND;
 
     fn queues() -> u32 {
-        u32::from(configure::defaults().tx_queues)
+        u32::from(options::defaults().tx_queues)
     }
 
     fn validate(address: Option<Attr<'_>>, _extack: Option<&ExtAck>) -> Result {
@@ -185,14 +185,19 @@ impl LinkOps<Bond> for Link {
         Ok(())
     }
 
-    fn change(dev: &BondDev, attrs: &Attrs<'_>, extack: Option<&ExtAck>, rtnl: &RtnlOnly) -> Result {
+    fn change(
+        dev: &BondDev,
+        attrs: &Attrs<'_>,
+        extack: Option<&ExtAck>,
+        rtnl: &RtnlOnly,
+    ) -> Result {
         // First all of it is checked, one upon the other, so that a bad value changes nothing.
         let state = configure::state(dev, rtnl);
-        let mut request = Request::new(dev.data().config(), state);
+        let mut request = Request::new(dev.data().options.copy(), state);
         for (id, attr) in given(&ORDER, attrs) {
             let checked = read(dev, id, attr, rtnl)?.and_then(|value| request.apply(id, value));
             if let Err(err) = checked {
-                netdev_err!(dev, "{}", Text(err));
+                bond_err!(dev, "{err}");
                 return Err(answer(extack, attr, err.into()));
             }
         }
@@ -211,7 +216,7 @@ impl LinkOps<Bond> for Link {
     }
 
     fn fill(dev: &BondDev, message: &mut Message<'_>, rcu: &Rcu) -> Result {
-        let config = dev.data().config();
+        let config = dev.data().options.copy();
         for (id, netlink) in ORDER.into_iter().filter_map(with_attribute) {
             let slot = match id {
                 OptionId::ActiveSlave if config.mode.uses_primary() => Some(Slot::Active),
@@ -278,9 +283,9 @@ impl LinkOps<Bond> for Link {
     }
 
     fn fill_lower(slave: &SlaveDev, message: &mut Message<'_>, _rcu: &Rcu) -> Result {
-        let port = slave.data().port();
+        let port = slave.data().copy_port();
         message.put_u8(SLAVE_STATE, slave.is_backup().into())?;
-        message.put_u8(SLAVE_MII_STATUS, port.link.state as u8)?;
+        message.put_u8(SLAVE_MII_STATUS, port.link.state() as u8)?;
         message.put_u32(SLAVE_LINK_FAILURE_COUNT, port.failures)?;
         message.put(SLAVE_PERM_HWADDR, slave.data().perm_addr().as_bytes())?;
         for (id, netlink) in SLAVE_ORDER.into_iter().filter_map(with_attribute) {

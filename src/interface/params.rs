@@ -2,7 +2,7 @@
 
 //! The parameters of the module.
 
-use crate::bond::Text;
+use crate::bond::message::Text;
 use kernel::error::{Error, Result};
 use kernel::{pr_err, pr_info, pr_warn};
 use net::moduleparam::{Charp, CharpArray, Int, Uint};

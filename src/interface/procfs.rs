@@ -3,7 +3,7 @@
 //! `/proc/net/bonding/BOND`: a bond and its slaves, for people and for the scripts that read it.
 
 use super::masters::Namespaces;
-use crate::bond::message::{netdev_warn, NameOf, Text};
+use crate::bond::message::{bond_warn, NameOf};
 use crate::bond::{Bond, BondDev, SlaveDev};
 use core::fmt::{Display, Result, Write};
 use kernel::error::code::ENOENT;
@@ -17,8 +17,9 @@ use net::rcu::{self, Rcu};
 use net::rtnl::Rtnl;
 use net::seq_file::Seq;
 use net::utsrelease::RELEASE;
+use policy::mode::{Addresses, Sender};
 use policy::options::{FailOverMac, OPTIONS};
-use policy::{Duplex, Mode, OptionId};
+use policy::{Duplex, OptionId};
 
 /// The files, which come, go and are renamed with their bonds.
 pub(crate) struct Files;
@@ -43,7 +44,7 @@ impl Listener for Files {
                     // Scripts that look after a bond read its file: rather no bond than one that
                     // they do not see.
                     Err(err) => {
-                        netdev_warn!(dev, "Cannot create /proc/net/bonding/{}", Text(NameOf(dev)));
+                        bond_warn!(dev, "Cannot create /proc/net/bonding/{}", NameOf(dev));
                         return Err(err);
                     }
                 }
@@ -67,17 +68,20 @@ impl DeviceFile<Bond> for Files {
 }
 
 fn show_bond(dev: &BondDev, seq: &mut Seq<'_>, rcu: &Rcu) -> Result {
-    let config = dev.data().config();
+    let config = dev.data().options.copy();
     write!(seq, "Ethernet Channel Bonding Driver: v{RELEASE}\n\n")?;
 
     write!(seq, "Bonding Mode: {}", config.mode.description())?;
-    if config.mode == Mode::ActiveBackup && config.fail_over_mac != FailOverMac::None {
-        let fail_over_mac = config.text(OptionId::FailOverMac).unwrap_or_default();
-        write!(seq, " (fail_over_mac {fail_over_mac})")?;
+    match config.mode.row().addresses {
+        Addresses::ByOption if config.fail_over_mac != FailOverMac::None => {
+            let fail_over_mac = config.text(OptionId::FailOverMac).unwrap_or_default();
+            write!(seq, " (fail_over_mac {fail_over_mac})")?;
+        }
+        Addresses::ByOption | Addresses::Shared => {}
     }
     seq.write_str("\n")?;
 
-    if config.mode.uses_hash() {
+    if config.mode.row().sender == Sender::Hash {
         let hash_policy = config.text(OptionId::XmitHashPolicy).unwrap_or_default();
         let number = config.xmit_hash_policy as u8;
         writeln!(seq, "Transmit Hash Policy: {hash_policy} ({number})")?;
@@ -129,10 +133,10 @@ fn show_list(label: &str, items: impl Iterator<Item = impl Display>, seq: &mut S
 }
 
 fn show_slave(slave: &SlaveDev, seq: &mut Seq<'_>) -> Result {
-    let port = slave.data().port();
+    let port = slave.data().copy_port();
     seq.write_str("\nSlave Interface: ")?;
     show_name(Some(slave), seq);
-    writeln!(seq, "\nMII Status: {}", port.link.state.text())?;
+    writeln!(seq, "\nMII Status: {}", port.link.state().text())?;
     match port.speed {
         Some(speed) => writeln!(seq, "Speed: {speed} Mbps")?,
         None => seq.write_str("Speed: Unknown\n")?,

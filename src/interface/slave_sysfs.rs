@@ -54,8 +54,10 @@ impl LowerFiles<Bond> for Files {
         let _ = match content {
             Content::State if slave.is_backup() => page.write_str("backup\n"),
             Content::State => page.write_str("active\n"),
-            Content::MiiStatus => writeln!(page, "{}", slave.data().port().link.state.text()),
-            Content::LinkFailureCount => writeln!(page, "{}", slave.data().port().failures),
+            Content::MiiStatus => {
+                writeln!(page, "{}", slave.data().copy_port().link.state().text())
+            }
+            Content::LinkFailureCount => writeln!(page, "{}", slave.data().copy_port().failures),
             Content::PermHwaddr => writeln!(page, "{}", slave.data().perm_addr()),
             Content::QueueId => writeln!(page, "{}", slave.data().queue_id()),
             Content::Ad => page.write_str("N/A\n"),

@@ -110,7 +110,7 @@ impl DeviceFiles<Bond> for Files {
 }
 
 fn show_option(dev: &BondDev, id: OptionId, page: &mut Page<'_>) {
-    let config = dev.data().config();
+    let config = dev.data().options.copy();
     match id {
         OptionId::Slaves => list(dev, page, IFNAMSIZ, |_, _| {}),
         OptionId::QueueId => list(dev, page, IFNAMSIZ + QUEUE_LEN, |slave, page| {

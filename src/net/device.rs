@@ -490,6 +490,23 @@ impl<T: Master> Dev<T> {
         }
     }
 
+    /// Does something to all lower devices; if one refuses, undoes it for those in front of that one.
+    pub fn all_or_none(
+        &self,
+        rtnl: &Rtnl,
+        mut act: impl FnMut(&Lower<T>) -> Result,
+        undo: impl FnMut(&Lower<T>),
+    ) -> Result {
+        for lower in self.lowers(rtnl) {
+            if let Err(err) = act(lower) {
+                let done = self.lowers(rtnl).take_while(|done| !ptr::eq(*done, lower));
+                done.for_each(undo);
+                return Err(err);
+            }
+        }
+        Ok(())
+    }
+
     /// Finds the lower device that `dev` is for this master.
     pub fn lower_of<'a>(&'a self, rtnl: &'a Rtnl, dev: &NetDevice) -> Option<&'a Lower<T>> {
         self.lowers(rtnl).find(|lower| lower.dev() == dev)

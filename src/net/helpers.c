@@ -481,6 +481,11 @@ void nh_spin_lock_init(spinlock_t *lock, const char *name, struct lock_class_key
 	lockdep_set_class_and_name(lock, class, name);
 }
 
+void nh_spin_lock(spinlock_t *lock)
+{
+	spin_lock(lock);
+}
+
 void nh_spin_lock_nested(spinlock_t *lock, int subclass)
 {
 	spin_lock_nested(lock, subclass);

@@ -103,6 +103,7 @@ void nh_init_work(struct work_struct *work, work_func_t func, const char *name,
 		  struct lock_class_key *class);
 bool nh_queue_work(struct workqueue_struct *wq, struct work_struct *work);
 void nh_spin_lock_init(spinlock_t *lock, const char *name, struct lock_class_key *class);
+void nh_spin_lock(spinlock_t *lock);
 void nh_spin_lock_nested(spinlock_t *lock, int subclass);
 void nh_spin_unlock(spinlock_t *lock);
 void nh_spin_lock_bh(spinlock_t *lock);

@@ -125,12 +125,8 @@ pub(crate) unsafe extern "C" fn ndo_netpoll_setup<T: Master>(
     // SAFETY: See above.
     let (dev, rtnl) = unsafe { (Dev::<T>::from_raw(dev), Rtnl::assume()) };
     from_result(|| {
-        for lower in dev.lowers(rtnl) {
-            lower
-                .poll(rtnl)
-                .inspect_err(|_| dev.lowers(rtnl).for_each(|lower| lower.unpoll(rtnl)))?;
-        }
-        Ok(0)
+        dev.all_or_none(rtnl, |lower| lower.poll(rtnl), |lower| lower.unpoll(rtnl))
+            .map(|()| 0)
     })
 }
 

@@ -145,3 +145,28 @@ impl<T: Copy> RtnlCell<T> {
         unsafe { *self.0.get() = value };
     }
 }
+
+/// Whether a function is under way, for whoever it calls meanwhile.
+pub struct Underway(RtnlCell<bool>);
+
+impl Underway {
+    /// Makes one of a function that is not.
+    #[allow(clippy::new_without_default)]
+    pub const fn new() -> Self {
+        Self(RtnlCell::new(false))
+    }
+
+    /// Returns whether the function is under way.
+    pub fn is(&self, rtnl: &Rtnl) -> bool {
+        self.0.get(rtnl)
+    }
+
+    /// Runs the function.
+    pub fn during<R>(&self, rtnl: &Rtnl, run: impl FnOnce() -> R) -> R {
+        let was = self.0.get(rtnl);
+        self.0.set(rtnl, true);
+        let res = run();
+        self.0.set(rtnl, was);
+        res
+    }
+}

@@ -347,7 +347,23 @@ impl<'a> Received<'a> {
     /// Returns whether the frame is for this host, by its link-layer address: neither for another
     /// one, nor one of ours that came back (`PACKET_OTHERHOST`, `PACKET_LOOPBACK`).
     pub fn is_for_us(&self) -> bool {
-        // SAFETY: As above.
+        !matches!(
+            self.kind(),
+            bindings::PACKET_OTHERHOST | bindings::PACKET_LOOPBACK
+        )
+    }
+
+    /// Returns whether the frame is for one address (`PACKET_HOST` and its like), not for a group or for all.
+    pub fn is_unicast(&self) -> bool {
+        !matches!(
+            self.kind(),
+            bindings::PACKET_BROADCAST | bindings::PACKET_MULTICAST
+        )
+    }
+
+    /// `PACKET_*`
+    fn kind(&self) -> u32 {
+        // SAFETY: The packet is valid (type invariant).
         let kind = unsafe {
             self.0
                 .as_ref()
@@ -356,10 +372,7 @@ impl<'a> Received<'a> {
                 .as_ref()
                 .pkt_type()
         };
-        !matches!(
-            u32::from(kind),
-            bindings::PACKET_OTHERHOST | bindings::PACKET_LOOPBACK
-        )
+        kind.into()
     }
 
     /// Returns one byte of what the packet holds behind its link-layer header, if it lies in the first piece.

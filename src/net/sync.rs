@@ -118,6 +118,71 @@ impl<T> Drop for NestedGuard<'_, T> {
     }
 }
 
+/// A value that is written under RTNL, and read under RTNL or, by a copy, without.
+#[pin_data]
+pub struct RtnlLock<T> {
+    #[pin]
+    lock: Opaque<bindings::spinlock_t>,
+    data: UnsafeCell<T>,
+}
+
+/// Makes an [`RtnlLock`] of a class of its own: `new_rtnl_lock!(data, "Owner::field")`.
+#[macro_export]
+macro_rules! new_rtnl_lock {
+    ($data:expr, $name:literal) => {
+        $crate::sync::RtnlLock::new(
+            $data,
+            ::kernel::c_str!($name),
+            ::kernel::static_lock_class!(),
+        )
+    };
+}
+
+// SAFETY: Whoever writes holds RTNL and the lock, and whoever reads one of them.
+unsafe impl<T: Copy + Send> Sync for RtnlLock<T> {}
+
+impl<T: Copy> RtnlLock<T> {
+    /// Makes a lock around `data`. [`new_rtnl_lock!`](crate::new_rtnl_lock) gives it a class.
+    pub fn new(
+        data: T,
+        name: &'static CStr,
+        class: Pin<&'static LockClassKey>,
+    ) -> impl PinInit<Self> {
+        pin_init!(Self {
+            lock <- init_lock(name, class),
+            data: UnsafeCell::new(data),
+        })
+    }
+
+    /// Returns the value. Takes no lock.
+    #[inline]
+    pub fn get(&self, _rtnl: &Rtnl) -> T {
+        // SAFETY: RTNL is held, so that nobody writes meanwhile.
+        unsafe { *self.data.get() }
+    }
+
+    /// Returns a copy of the value. Process context.
+    pub fn copy(&self) -> T {
+        // SAFETY: The lock was initialised by `new`, the only way to make one, and nobody writes while it is held.
+        unsafe {
+            bindings::nh_spin_lock(self.lock.get());
+            let data = *self.data.get();
+            bindings::nh_spin_unlock(self.lock.get());
+            data
+        }
+    }
+
+    /// Replaces the value. Process context.
+    pub fn set(&self, _rtnl: &Rtnl, data: T) {
+        // SAFETY: RTNL is held, which keeps `get` away, and the lock, which keeps `copy` away.
+        unsafe {
+            bindings::nh_spin_lock(self.lock.get());
+            *self.data.get() = data;
+            bindings::nh_spin_unlock(self.lock.get());
+        }
+    }
+}
+
 /// A spinlock that is taken in softirqs too.
 #[pin_data]
 pub struct BhLock<T> {

@@ -4,7 +4,7 @@
 
 use core::fmt;
 
-use crate::mode::Mode;
+use crate::mode::Addresses;
 use crate::options::{Config, FailOverMac};
 
 /// The longest hardware address, `MAX_ADDR_LEN` of `linux/netdevice.h`.
@@ -76,10 +76,12 @@ pub enum Admission {
 /// Whether a slave can join, given whether it can change its address (InfiniBand devices cannot)
 /// and whether it is the first.
 pub fn admit(config: &Config, can_set_address: bool, is_first: bool) -> Admission {
-    if can_set_address
-        || config.mode != Mode::ActiveBackup
-        || config.fail_over_mac == FailOverMac::Active
-    {
+    let keeps_address = match config.mode.row().addresses {
+        Addresses::ByOption => config.fail_over_mac == FailOverMac::Active,
+        // One that refuses the bond's address is refused when it is given it.
+        Addresses::Shared => true,
+    };
+    if can_set_address || keeps_address {
         Admission::Admit
     } else if is_first {
         Admission::AdmitAsActive
@@ -467,10 +469,10 @@ pub fn sets_slaves(config: &Config) -> bool {
     follows(config) == FailOverMac::None
 }
 
-/// The policy in force: only active-backup has one.
+/// The policy in force.
 fn follows(config: &Config) -> FailOverMac {
-    match config.mode {
-        Mode::ActiveBackup => config.fail_over_mac,
-        _ => FailOverMac::None,
+    match config.mode.row().addresses {
+        Addresses::ByOption => config.fail_over_mac,
+        Addresses::Shared => FailOverMac::None,
     }
 }

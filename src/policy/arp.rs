@@ -13,11 +13,11 @@
 //! single round, which may just have been sent; two are needed at least. A link that is down is up
 //! when it is heard again. Without an active slave the slaves are tried in turn, one each interval.
 
-use core::net::{Ipv4Addr, Ipv6Addr};
-
-use crate::link::{Link, LinkState};
-use crate::mode::Mode;
+use crate::link::Link;
+use crate::mode::Probes;
 use crate::options::Config;
+use crate::wire::ether::{ETH_P_8021AD, ETH_P_8021Q, ETH_P_ARP, ETH_P_IPV6};
+use crate::wire::ndisc::Discovery;
 
 /// A point in time, or a length of time, in microseconds of a clock that never goes back.
 pub type Micros = u64;
@@ -105,10 +105,15 @@ pub struct Monitor {
 impl Config {
     /// The ARP monitor of these options, if it is on.
     pub fn arp_monitor(&self) -> Option<Monitor> {
+        let one_sends = match self.mode.row().probes {
+            Probes::ByActive => true,
+            Probes::ByEach => false,
+            Probes::Refused => return None,
+        };
         self.is_probed().then(|| Monitor {
             interval: u64::from(self.arp_interval).saturating_mul(1000),
             missed_max: u32::from(self.arp_missed_max),
-            one_sends: self.mode == Mode::ActiveBackup,
+            one_sends,
         })
     }
 }
@@ -132,7 +137,7 @@ impl Monitor {
 
     /// Looks at a link.
     pub fn verdict(&self, link: Link, duty: Duty, traffic: &Traffic, now: Micros) -> Verdict {
-        if link.state == LinkState::Up {
+        if link.is_up() {
             if duty == Duty::Waits {
                 return Verdict::Keep;
             }
@@ -148,7 +153,7 @@ impl Monitor {
         let recent = now.saturating_sub(traffic.last_rx) <= self.intervals(3, 2);
         if traffic.last_rx >= heard_from(link, traffic.since).max(1) && recent {
             Verdict::Up
-        } else if link.state == LinkState::Back
+        } else if matches!(link, Link::Tried { .. })
             && now >= traffic.since.saturating_add(self.interval)
         {
             Verdict::GiveUp
@@ -219,10 +224,12 @@ impl Monitor {
 
 /// From when on a slave whose link is not up has to be heard for it to be up; `since` is that of its [`Traffic`].
 pub fn heard_from(link: Link, since: Micros) -> Micros {
-    match link.state {
-        LinkState::Back => since,
+    match link {
+        Link::Tried { .. } | Link::GoingBack { .. } => since,
         // What came before the link went down, in the same millisecond, does not count.
-        _ => link.since.saturating_add(1).saturating_mul(1000),
+        Link::Up { .. } | Link::GoingDown { .. } | Link::Down { .. } | Link::GivenUp { .. } => {
+            link.since().saturating_add(1).saturating_mul(1000)
+        }
     }
 }
 
@@ -232,13 +239,6 @@ pub fn heard_from(link: Link, since: Micros) -> Micros {
 pub fn is_news(noted: Micros, from: Micros, resolution: Micros, now: Micros) -> bool {
     noted < from || now.saturating_sub(noted) > resolution
 }
-
-/// ARP (RFC 826), IPv6 (RFC 2464), and the tags of IEEE 802.1Q, as protocols of a packet (`ETH_P_*`).
-pub const ETH_P_ARP: u16 = 0x0806;
-/// See [`ETH_P_ARP`].
-pub const ETH_P_IPV6: u16 = 0x86dd;
-const ETH_P_8021Q: u16 = 0x8100;
-const ETH_P_8021AD: u16 = 0x88a8;
 
 /// What the monitor looks at of the packets that a slave receives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -332,118 +332,4 @@ impl Receiver {
             None
         }
     }
-}
-
-/// An ARP packet, as far as the monitor reads it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Arp {
-    /// Whether it is a reply.
-    pub is_reply: bool,
-    /// The protocol address of the sender.
-    pub sender: Ipv4Addr,
-    /// The protocol address of the target.
-    pub target: Ipv4Addr,
-}
-
-impl Arp {
-    /// The longest ARP packet for IPv4 in bytes: hardware addresses of `MAX_ADDR_LEN`.
-    pub const MAX_LEN: usize = 8 + 2 * (32 + 4);
-
-    /// The length of an ARP packet for IPv4 in bytes, with hardware addresses of `addr_len` bytes.
-    pub fn len(addr_len: usize) -> usize {
-        addr_len
-            .saturating_add(4)
-            .saturating_mul(2)
-            .saturating_add(8)
-    }
-
-    /// Reads a packet of RFC 826 (network byte order) from a link of this type, `ARPHRD_*`, whose
-    /// hardware addresses have `addr_len` bytes. The type is that of the link, also where that is not
-    /// Ethernet (RFC 4391 for InfiniBand).
-    pub fn parse(packet: &[u8], link_type: u16, addr_len: usize) -> Option<Arp> {
-        const PROTOCOL_IPV4: [u8; 2] = [0x08, 0x00];
-        const REPLY: [u8; 2] = [0, 2];
-        let (hardware, rest) = packet.split_first_chunk::<2>()?;
-        let (protocol, rest) = rest.split_first_chunk::<2>()?;
-        let (lengths, rest) = rest.split_first_chunk::<2>()?;
-        let (operation, rest) = rest.split_first_chunk::<2>()?;
-        let &[hardware_len, protocol_len] = lengths;
-        if u16::from_be_bytes(*hardware) != link_type
-            || *protocol != PROTOCOL_IPV4
-            || usize::from(hardware_len) != addr_len
-            || protocol_len != 4
-        {
-            return None;
-        }
-        let (sender, rest) = rest.get(addr_len..)?.split_first_chunk::<4>()?;
-        let target = rest.get(addr_len..)?.first_chunk::<4>()?;
-        Some(Arp {
-            is_reply: *operation == REPLY,
-            sender: Ipv4Addr::from(*sender),
-            target: Ipv4Addr::from(*target),
-        })
-    }
-}
-
-/// A neighbour solicitation or advertisement, as far as the monitor reads it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Discovery {
-    /// The source address.
-    pub source: Ipv6Addr,
-    /// The destination address.
-    pub destination: Ipv6Addr,
-}
-
-impl Discovery {
-    /// How many bytes of a packet are read.
-    pub const LEN: usize = 48;
-    /// Where an IPv6 header says what comes behind it (RFC 8200, section 3).
-    pub const NEXT_HEADER: usize = 6;
-    const ICMPV6: u8 = 58;
-
-    /// Reads an IPv6 packet (RFC 8200, RFC 4861; network byte order). None if it is neither a
-    /// solicitation nor an advertisement.
-    pub fn parse(packet: &[u8]) -> Option<Discovery> {
-        const SOURCE: usize = 8;
-        const DESTINATION: usize = 24;
-        const TYPE: usize = 40;
-        const SOLICITATION: u8 = 135;
-        const ADVERTISEMENT: u8 = 136;
-        let is_icmp = *packet.get(Self::NEXT_HEADER)? == Self::ICMPV6;
-        if !is_icmp || !matches!(*packet.get(TYPE)?, SOLICITATION | ADVERTISEMENT) {
-            return None;
-        }
-        let address = |at: usize| packet.get(at..)?.first_chunk::<16>().copied();
-        Some(Discovery {
-            source: Ipv6Addr::from(address(SOURCE)?),
-            destination: Ipv6Addr::from(address(DESTINATION)?),
-        })
-    }
-}
-
-/// The group that a node listens to for solicitations of its address (RFC 4291, 2.7.1).
-pub fn solicited_node(addr: Ipv6Addr) -> Ipv6Addr {
-    let [.., a, b, c] = addr.octets();
-    Ipv6Addr::from([0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, a, b, c])
-}
-
-/// The group of all nodes of a link (RFC 4291, 2.7.1).
-pub const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
-
-/// Skips the VLAN tags (IEEE 802.1Q, 9.6) that a packet of this protocol begins with. Returns the
-/// protocol behind them, and where that begins.
-pub fn skip_tags(mut protocol: u16, bytes: &[u8]) -> (u16, usize) {
-    const TAGS: [u16; 2] = [ETH_P_8021Q, ETH_P_8021AD];
-    let mut at = 0usize;
-    while TAGS.contains(&protocol) {
-        let Some(inner) = bytes
-            .get(at.saturating_add(2)..)
-            .and_then(|rest| rest.first_chunk::<2>())
-        else {
-            break;
-        };
-        protocol = u16::from_be_bytes(*inner);
-        at = at.saturating_add(4);
-    }
-    (protocol, at)
 }

@@ -321,8 +321,8 @@ impl<P: Ports> Round<'_, P> {
             let Some(transition) = transition else {
                 continue;
             };
-            if link.state == LinkState::Up {
-                skip_updelay &= was.state == LinkState::Fail;
+            if link.is_up() {
+                skip_updelay &= was.state() == LinkState::Fail;
             }
             let cause = self.cause(was, transition);
             self.enter(key, port, link, transition, cause);
@@ -341,7 +341,7 @@ impl<P: Ports> Round<'_, P> {
         port.cause = cause;
         port.link = link;
         port.pending = Some(transition);
-        match link.state {
+        match link.state() {
             LinkState::Up => self.select |= self.outranks_active(key, port.prio),
             LinkState::Down => {
                 port.failures = port.failures.saturating_add(1);
@@ -357,25 +357,29 @@ impl<P: Ports> Round<'_, P> {
     /// again, until it misses an answer; one that was going back is down until something is heard on it.
     fn end_delays(&mut self) {
         for key in self.ports.keys() {
-            let mut port = self.ports.get(key);
-            if port.link.deadline.is_none() {
-                continue;
-            }
-            if port.link.state == LinkState::Back && port.carrier {
+            let port = self.ports.get(key);
+            match (port.link, port.carrier) {
                 // Nothing has happened to it.
-                port.link = Link::down(self.now);
-                self.ports.set(key, port);
-                self.changed = true;
-                continue;
-            }
-            let due = Link {
-                deadline: Some(self.now),
-                ..port.link
-            };
-            if let (link, Some(transition)) =
-                due.observe(port.carrier, self.now, Delays::default(), false)
-            {
-                self.enter(key, port, link, transition, Cause::Carrier);
+                (Link::GoingBack { .. }, true) => {
+                    let link = Link::down(self.now);
+                    self.ports.set(key, Port { link, ..port });
+                    self.changed = true;
+                }
+                (Link::GoingDown { .. } | Link::GoingBack { .. }, carrier) => {
+                    let due = match port.link {
+                        Link::GoingDown { since, .. } => Link::GoingDown {
+                            since,
+                            until: self.now,
+                        },
+                        link => link,
+                    };
+                    let (link, transition) =
+                        due.observe(carrier, self.now, Delays::default(), false);
+                    if let Some(transition) = transition {
+                        self.enter(key, port, link, transition, Cause::Carrier);
+                    }
+                }
+                _ => {}
             }
         }
     }
@@ -412,10 +416,7 @@ impl<P: Ports> Round<'_, P> {
                     self.select |= self.group.active == Some(key);
                 }
                 Verdict::GiveUp => {
-                    port.link = Link {
-                        state: LinkState::Fail,
-                        ..Link::down(self.now)
-                    };
+                    port.link = Link::GivenUp { since: self.now };
                 }
             }
             self.ports.set(key, port);
@@ -428,7 +429,7 @@ impl<P: Ports> Round<'_, P> {
         let last = self.group.tried;
         let is_tried = self.listed().filter(|&key| Some(key) == last).any(|key| {
             let port = self.ports.get(key);
-            port.carrier && port.link.state == LinkState::Back
+            port.carrier && matches!(port.link, Link::Tried { .. })
         });
         if self.group.active.is_some() {
             self.group.tried = None;
@@ -439,10 +440,7 @@ impl<P: Ports> Round<'_, P> {
             self.group.tried = next;
             if let Some(next) = next {
                 let port = self.ports.get(next);
-                let link = Link {
-                    state: LinkState::Back,
-                    ..Link::down(self.now)
-                };
+                let link = Link::Tried { since: self.now };
                 self.ports.set(next, Port { link, ..port });
                 self.changed = true;
             }
@@ -453,7 +451,7 @@ impl<P: Ports> Round<'_, P> {
     fn trust_all(&mut self) {
         for key in self.ports.keys() {
             let mut port = self.ports.get(key);
-            if port.link.state != LinkState::Up {
+            if !port.link.is_up() {
                 port.link = Link::up(self.now);
                 port.pending = Some(Transition::WentUp);
                 port.cause = Cause::Unwatched;
@@ -465,7 +463,7 @@ impl<P: Ports> Round<'_, P> {
 
     /// Why a link changed its state, as its carrier was looked at.
     fn cause(&self, was: Link, transition: Transition) -> Cause {
-        let is_over = was.deadline.is_some_and(|deadline| deadline <= self.now);
+        let is_over = was.deadline().is_some_and(|deadline| deadline <= self.now);
         match transition {
             Transition::WentDown if is_over => Cause::Delay(self.config.downdelay_ms()),
             Transition::WentUp if is_over => Cause::Delay(self.config.updelay_ms()),
@@ -481,7 +479,7 @@ impl<P: Ports> Round<'_, P> {
         if self.gone == Some(before) {
             return Why::Left;
         }
-        let is_up = |key| self.ports.get(key).link.state == LinkState::Up;
+        let is_up = |key| self.ports.get(key).link.is_up();
         match self.group.active {
             Some(new) if is_up(before) && self.group.primary == Some(new) => Why::Primary,
             Some(new)
@@ -515,7 +513,7 @@ impl<P: Ports> Round<'_, P> {
         // Where nobody watches the links, the carrier does not count.
         candidate.usable |= !self.config.is_monitored();
         // A slave that the ARP monitor tries waits for an answer, not for the end of a delay.
-        candidate.usable &= !self.config.is_probed() || candidate.link.state != LinkState::Back;
+        candidate.usable &= !self.config.is_probed() || candidate.link.state() != LinkState::Back;
         candidate
     }
 
@@ -525,7 +523,8 @@ impl<P: Ports> Round<'_, P> {
     }
 
     fn carrier(&self) -> bool {
-        select::carrier(self.listed().map(|key| self.ports.get(key).link.state))
+        let links = self.listed().map(|key| self.ports.get(key).link.state());
+        self.config.carrier(links)
     }
 
     fn finish(mut self, before: Option<P::Key>, asked: Option<Why>) -> Outcome<P::Key> {
@@ -555,7 +554,7 @@ impl<P: Ports> Round<'_, P> {
             .and_then(|active| self.end_updelay(active));
         let deadlines = self
             .listed()
-            .filter_map(|key| self.ports.get(key).link.deadline);
+            .filter_map(|key| self.ports.get(key).link.deadline());
         Outcome {
             group: self.group,
             active_changed: self.group.active != before,
@@ -575,7 +574,7 @@ impl<P: Ports> Round<'_, P> {
     /// that were left of its `updelay`.
     fn end_updelay(&mut self, active: P::Key) -> Option<Millis> {
         let mut port = self.ports.get(active);
-        if port.link.state != LinkState::Back {
+        if port.link.state() != LinkState::Back {
             return None;
         }
         let left = port.link.remaining(self.now);

@@ -50,15 +50,43 @@ pub struct Delays {
     pub down: Millis,
 }
 
-/// The link of one slave.
+/// The link of one slave. All times are points in time, in milliseconds; `since` is when the link entered its state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Link {
-    /// What the link counts as.
-    pub state: LinkState,
-    /// When the delay of `Fail` or `Back` is over; none in the other states.
-    pub deadline: Option<Millis>,
-    /// When the link entered its state.
-    pub since: Millis,
+pub enum Link {
+    /// It works.
+    Up {
+        /// Since when.
+        since: Millis,
+    },
+    /// It has no carrier, and counts as down when `downdelay` is over.
+    GoingDown {
+        /// Since when.
+        since: Millis,
+        /// When that is.
+        until: Millis,
+    },
+    /// It does not work.
+    Down {
+        /// Since when.
+        since: Millis,
+    },
+    /// It has carrier again, and counts as up when `updelay` is over.
+    GoingBack {
+        /// Since when.
+        since: Millis,
+        /// When that is.
+        until: Millis,
+    },
+    /// It was down, and the ARP monitor tries it: it is up when something is heard on it.
+    Tried {
+        /// Since when.
+        since: Millis,
+    },
+    /// The ARP monitor has tried it in vain, and tries others.
+    GivenUp {
+        /// Since when.
+        since: Millis,
+    },
 }
 
 /// What has just happened to a link, with what a message about it needs.
@@ -103,22 +131,14 @@ impl Transition {
 }
 
 impl Link {
-    /// A link that is up and for which no delay runs.
+    /// A link that works.
     pub const fn up(now: Millis) -> Link {
-        Link {
-            state: LinkState::Up,
-            deadline: None,
-            since: now,
-        }
+        Link::Up { since: now }
     }
 
-    /// A link that is down.
+    /// A link that does not work.
     pub const fn down(now: Millis) -> Link {
-        Link {
-            state: LinkState::Down,
-            deadline: None,
-            since: now,
-        }
+        Link::Down { since: now }
     }
 
     /// The link of a device that is being enslaved. Where nobody watches the links (`monitored` is
@@ -128,7 +148,56 @@ impl Link {
             (false, _) => Link::up(now),
             (true, false) => Link::down(now),
             (true, true) if delays.up == 0 => Link::up(now),
-            (true, true) => Link::waiting(LinkState::Back, delays.up, now),
+            (true, true) => Link::going_back(delays, now),
+        }
+    }
+
+    const fn going_down(delays: Delays, now: Millis) -> Link {
+        Link::GoingDown {
+            since: now,
+            until: now.saturating_add(delays.down),
+        }
+    }
+
+    const fn going_back(delays: Delays, now: Millis) -> Link {
+        Link::GoingBack {
+            since: now,
+            until: now.saturating_add(delays.up),
+        }
+    }
+
+    /// What the link counts as.
+    pub const fn state(self) -> LinkState {
+        match self {
+            Link::Up { .. } => LinkState::Up,
+            Link::GoingDown { .. } | Link::GivenUp { .. } => LinkState::Fail,
+            Link::Down { .. } => LinkState::Down,
+            Link::GoingBack { .. } | Link::Tried { .. } => LinkState::Back,
+        }
+    }
+
+    /// Whether it counts as up.
+    pub const fn is_up(self) -> bool {
+        matches!(self, Link::Up { .. })
+    }
+
+    /// When the link entered its state.
+    pub const fn since(self) -> Millis {
+        match self {
+            Link::Up { since }
+            | Link::GoingDown { since, .. }
+            | Link::Down { since }
+            | Link::GoingBack { since, .. }
+            | Link::Tried { since }
+            | Link::GivenUp { since } => since,
+        }
+    }
+
+    /// When the delay is over, if one runs.
+    pub const fn deadline(self) -> Option<Millis> {
+        match self {
+            Link::GoingDown { until, .. } | Link::GoingBack { until, .. } => Some(until),
+            Link::Up { .. } | Link::Down { .. } | Link::Tried { .. } | Link::GivenUp { .. } => None,
         }
     }
 
@@ -143,69 +212,44 @@ impl Link {
         delays: Delays,
         skip_updelay: bool,
     ) -> (Link, Option<Transition>) {
-        match (self.state, carrier) {
-            (LinkState::Up, true) | (LinkState::Down, false) => (self, None),
+        let after_ms = now.saturating_sub(self.since());
+        let (up, down) = (Link::up(now), Link::down(now));
+        let (link, transition) = match (self, carrier) {
+            (Link::Up { .. }, true) | (Link::Down { .. }, false) => return (self, None),
 
-            (LinkState::Up, false) if delays.down == 0 => {
-                (Link::down(now), Some(Transition::WentDown))
-            }
-            (LinkState::Up, false) => (
-                Link::waiting(LinkState::Fail, delays.down, now),
-                Some(Transition::GoingDown { ms: delays.down }),
+            (Link::Up { .. }, false) if delays.down == 0 => (down, Transition::WentDown),
+            (Link::Up { .. }, false) => (
+                Link::going_down(delays, now),
+                Transition::GoingDown { ms: delays.down },
             ),
 
-            (LinkState::Fail, true) => (
-                Link::up(now),
-                Some(Transition::UpAgain {
-                    after_ms: self.age(now),
-                }),
-            ),
-            (LinkState::Fail, false) if self.is_due(now) => {
-                (Link::down(now), Some(Transition::WentDown))
+            (Link::GoingDown { .. } | Link::GivenUp { .. }, true) => {
+                (up, Transition::UpAgain { after_ms })
             }
-            (LinkState::Fail, false) => (self, None),
+            (Link::GoingDown { until, .. }, false) if now < until => return (self, None),
+            (Link::GoingDown { .. } | Link::GivenUp { .. }, false) => (down, Transition::WentDown),
 
-            (LinkState::Down, true) if delays.up == 0 || skip_updelay => {
-                (Link::up(now), Some(Transition::WentUp))
-            }
-            (LinkState::Down, true) => (
-                Link::waiting(LinkState::Back, delays.up, now),
-                Some(Transition::GoingUp { ms: delays.up }),
+            (Link::Down { .. }, true) if delays.up == 0 || skip_updelay => (up, Transition::WentUp),
+            (Link::Down { .. }, true) => (
+                Link::going_back(delays, now),
+                Transition::GoingUp { ms: delays.up },
             ),
 
-            (LinkState::Back, false) => (
-                Link::down(now),
-                Some(Transition::DownAgain {
-                    after_ms: self.age(now),
-                }),
-            ),
-            (LinkState::Back, true) if skip_updelay || self.is_due(now) => {
-                (Link::up(now), Some(Transition::WentUp))
+            (Link::GoingBack { .. } | Link::Tried { .. }, false) => {
+                (down, Transition::DownAgain { after_ms })
             }
-            (LinkState::Back, true) => (self, None),
-        }
+            (Link::GoingBack { until, .. }, true) if now < until && !skip_updelay => {
+                return (self, None)
+            }
+            (Link::GoingBack { .. } | Link::Tried { .. }, true) => (up, Transition::WentUp),
+        };
+        (link, Some(transition))
     }
 
     /// How much of the running delay is left, in milliseconds; zero if none runs.
     pub fn remaining(self, now: Millis) -> Millis {
-        self.deadline
+        self.deadline()
             .map_or(0, |deadline| deadline.saturating_sub(now))
-    }
-
-    fn waiting(state: LinkState, delay: Millis, now: Millis) -> Link {
-        Link {
-            state,
-            deadline: Some(now.saturating_add(delay)),
-            since: now,
-        }
-    }
-
-    fn is_due(self, now: Millis) -> bool {
-        self.deadline.is_none_or(|deadline| now >= deadline)
-    }
-
-    fn age(self, now: Millis) -> Millis {
-        now.saturating_sub(self.since)
     }
 }
 

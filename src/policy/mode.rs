@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The modes of a bond.
+//! The modes of a bond: a row each.
+//!
+//! Whoever has to know what a mode does asks for a column of its [`Row`], and answers for each value of that. Nobody
+//! else compares modes: a new one is a row here, its machine, and its file in `src/bond/modes/`.
 
 /// How a bond uses its slaves; the numbers are those of `linux/if_bonding.h` (`BOND_MODE_*`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Mode {
     /// Packets go out through the slaves in turn (`BOND_MODE_ROUNDROBIN`).
+    #[default]
     RoundRobin = 0,
     /// One slave carries the traffic, the others stand by (`BOND_MODE_ACTIVEBACKUP`).
     ActiveBackup = 1,
@@ -22,6 +26,347 @@ pub enum Mode {
     Alb = 6,
 }
 
+/// Which slave a packet leaves through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sender {
+    /// One after the other.
+    Turn,
+    /// The active one.
+    Active,
+    /// The one that a hash of the packet picks (`xmit_hash_policy`).
+    Hash,
+    /// All of them.
+    All,
+    /// The one with the least load.
+    Load,
+}
+
+/// Whether one slave is singled out as the active one, so that `primary`, `active_slave` and `prio` mean something.
+/// That one alone has the bond's address lists and its promiscuous mode then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Active {
+    /// One is.
+    One,
+    /// All slaves are alike.
+    All,
+}
+
+/// What a slave is that is not the active one, to the core and to other drivers (`struct slave` of `net/bonding.h`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Idle {
+    /// In use as any other.
+    InUse,
+    /// A backup, whose packets the bond does not receive.
+    Backup,
+    /// No backup, since it sends, but the bond does not receive its packets.
+    Inactive,
+    /// The same, but for packets to one address, which the bond does receive.
+    HearsUnicast,
+}
+
+/// What the bond's carrier is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Carrier {
+    /// That any link is up.
+    AnyLink,
+    /// That the active aggregator has at least `min_links` links that are up.
+    Aggregator,
+}
+
+/// How the ARP monitor watches the links.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Probes {
+    /// The active slave sends the probes, the others hear them.
+    ByActive,
+    /// Each slave sends its own.
+    ByEach,
+    /// Not at all: the mode needs the speed and the state of each link, that is, `miimon`.
+    Refused,
+}
+
+/// Whether a packet whose transmit queue is a slave's (`queue_id`) leaves through that slave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum QueueOverride {
+    /// It does.
+    Obeyed,
+    /// The mode chooses all the same.
+    Ignored,
+}
+
+/// Which hardware addresses the bond and its slaves have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Addresses {
+    /// As `fail_over_mac` says.
+    ByOption,
+    /// All slaves have that of the bond.
+    Shared,
+}
+
+/// When neighbours are told the bond's addresses anew (`num_grat_arp`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotifyPeers {
+    /// When another slave is active.
+    OnFailover,
+    /// Never.
+    Never,
+}
+
+/// When IGMP memberships are reported anew (`resend_igmp`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ResendIgmp {
+    /// When another slave is active.
+    OnFailover,
+    /// Also when none is left.
+    OnChange,
+    /// Never.
+    Never,
+}
+
+/// Where IPsec is done that is left to the bond.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ipsec {
+    /// In the hardware of the active slave.
+    Active,
+    /// In software: a state can be in one device only.
+    Software,
+}
+
+/// Where the records of TLS sockets are encrypted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tls {
+    /// In the hardware of the slave that `layer3+4` picks for all packets of a socket; with another hash in software.
+    Layer34,
+    /// In software.
+    Software,
+}
+
+/// Whether a slave can be chosen for a frame that no stack has seen, as XDP programs send them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Xdp {
+    /// It can.
+    Native,
+    /// Unless the hash takes VLAN tags: they are seldom part of such a frame.
+    ButVlan,
+    /// It cannot.
+    Refused,
+}
+
+/// Whether slaves may be InfiniBand devices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Infiniband {
+    /// They may.
+    Allowed,
+    /// They may not: each would have to send from the bond's address, which is bound to one port.
+    Refused,
+}
+
+/// What the bond is to drivers that offload it (`enum netdev_lag_tx_type`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lag {
+    /// `NETDEV_LAG_TX_TYPE_ROUNDROBIN`
+    RoundRobin,
+    /// `NETDEV_LAG_TX_TYPE_ACTIVEBACKUP`
+    ActiveBackup,
+    /// `NETDEV_LAG_TX_TYPE_HASH`
+    Hash,
+    /// `NETDEV_LAG_TX_TYPE_BROADCAST`
+    Broadcast,
+    /// `NETDEV_LAG_TX_TYPE_UNKNOWN`
+    Unknown,
+}
+
+/// What the speed of the bond is for ethtool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Speed {
+    /// The sum of those slaves that can send.
+    Sum,
+    /// That of the slowest.
+    Slowest,
+}
+
+/// Whether this version of the driver has the mode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Built {
+    /// It has.
+    Yes,
+    /// It can be named, and is refused.
+    No,
+}
+
+/// What a mode is.
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    /// The value of the `mode` option: what users write and sysfs shows.
+    pub name: &'static str,
+    /// The text after `Bonding Mode: ` in `/proc/net/bonding/BOND`.
+    pub description: &'static str,
+    /// See [`Sender`].
+    pub sender: Sender,
+    /// See [`Active`].
+    pub active: Active,
+    /// See [`Idle`].
+    pub idle: Idle,
+    /// See [`Carrier`].
+    pub carrier: Carrier,
+    /// See [`Probes`].
+    pub probes: Probes,
+    /// See [`QueueOverride`].
+    pub queue_override: QueueOverride,
+    /// See [`Addresses`].
+    pub addresses: Addresses,
+    /// See [`NotifyPeers`].
+    pub notify_peers: NotifyPeers,
+    /// See [`ResendIgmp`].
+    pub resend_igmp: ResendIgmp,
+    /// See [`Ipsec`].
+    pub ipsec: Ipsec,
+    /// See [`Tls`].
+    pub tls: Tls,
+    /// See [`Xdp`].
+    pub xdp: Xdp,
+    /// See [`Infiniband`].
+    pub infiniband: Infiniband,
+    /// See [`Lag`].
+    pub lag: Lag,
+    /// See [`Speed`].
+    pub speed: Speed,
+    /// See [`Built`].
+    pub built: Built,
+}
+
+const ROUND_ROBIN: Row = Row {
+    name: "balance-rr",
+    description: "load balancing (round-robin)",
+    sender: Sender::Turn,
+    active: Active::All,
+    idle: Idle::InUse,
+    carrier: Carrier::AnyLink,
+    probes: Probes::ByEach,
+    queue_override: QueueOverride::Obeyed,
+    addresses: Addresses::Shared,
+    notify_peers: NotifyPeers::Never,
+    resend_igmp: ResendIgmp::OnChange,
+    ipsec: Ipsec::Software,
+    tls: Tls::Software,
+    xdp: Xdp::Native,
+    infiniband: Infiniband::Refused,
+    lag: Lag::RoundRobin,
+    speed: Speed::Sum,
+    built: Built::Yes,
+};
+
+const ACTIVE_BACKUP: Row = Row {
+    name: "active-backup",
+    description: "fault-tolerance (active-backup)",
+    sender: Sender::Active,
+    active: Active::One,
+    idle: Idle::Backup,
+    carrier: Carrier::AnyLink,
+    probes: Probes::ByActive,
+    queue_override: QueueOverride::Obeyed,
+    addresses: Addresses::ByOption,
+    notify_peers: NotifyPeers::OnFailover,
+    resend_igmp: ResendIgmp::OnFailover,
+    ipsec: Ipsec::Active,
+    tls: Tls::Software,
+    xdp: Xdp::Native,
+    infiniband: Infiniband::Allowed,
+    lag: Lag::ActiveBackup,
+    speed: Speed::Sum,
+    built: Built::Yes,
+};
+
+const XOR: Row = Row {
+    name: "balance-xor",
+    description: "load balancing (xor)",
+    sender: Sender::Hash,
+    active: Active::All,
+    idle: Idle::InUse,
+    carrier: Carrier::AnyLink,
+    probes: Probes::ByEach,
+    queue_override: QueueOverride::Ignored,
+    addresses: Addresses::Shared,
+    notify_peers: NotifyPeers::Never,
+    resend_igmp: ResendIgmp::Never,
+    ipsec: Ipsec::Software,
+    tls: Tls::Layer34,
+    xdp: Xdp::ButVlan,
+    infiniband: Infiniband::Refused,
+    lag: Lag::Hash,
+    speed: Speed::Sum,
+    built: Built::Yes,
+};
+
+const BROADCAST: Row = Row {
+    name: "broadcast",
+    description: "fault-tolerance (broadcast)",
+    sender: Sender::All,
+    active: Active::All,
+    idle: Idle::InUse,
+    carrier: Carrier::AnyLink,
+    probes: Probes::ByEach,
+    queue_override: QueueOverride::Ignored,
+    addresses: Addresses::Shared,
+    notify_peers: NotifyPeers::Never,
+    resend_igmp: ResendIgmp::Never,
+    ipsec: Ipsec::Software,
+    tls: Tls::Software,
+    xdp: Xdp::Refused,
+    infiniband: Infiniband::Refused,
+    lag: Lag::Broadcast,
+    speed: Speed::Slowest,
+    built: Built::Yes,
+};
+
+const IEEE_802_3AD: Row = Row {
+    name: "802.3ad",
+    description: "IEEE 802.3ad Dynamic link aggregation",
+    sender: Sender::Hash,
+    active: Active::All,
+    idle: Idle::Backup,
+    carrier: Carrier::Aggregator,
+    probes: Probes::Refused,
+    queue_override: QueueOverride::Ignored,
+    addresses: Addresses::Shared,
+    notify_peers: NotifyPeers::Never,
+    resend_igmp: ResendIgmp::Never,
+    ipsec: Ipsec::Software,
+    tls: Tls::Layer34,
+    xdp: Xdp::ButVlan,
+    infiniband: Infiniband::Refused,
+    lag: Lag::Hash,
+    speed: Speed::Sum,
+    built: Built::No,
+};
+
+const TLB: Row = Row {
+    name: "balance-tlb",
+    description: "transmit load balancing",
+    sender: Sender::Load,
+    active: Active::One,
+    idle: Idle::Inactive,
+    carrier: Carrier::AnyLink,
+    probes: Probes::Refused,
+    queue_override: QueueOverride::Ignored,
+    addresses: Addresses::Shared,
+    notify_peers: NotifyPeers::Never,
+    resend_igmp: ResendIgmp::OnFailover,
+    ipsec: Ipsec::Software,
+    tls: Tls::Software,
+    xdp: Xdp::Refused,
+    infiniband: Infiniband::Refused,
+    lag: Lag::Unknown,
+    speed: Speed::Sum,
+    built: Built::No,
+};
+
+const ALB: Row = Row {
+    name: "balance-alb",
+    description: "adaptive load balancing",
+    idle: Idle::HearsUnicast,
+    ..TLB
+};
+
 impl Mode {
     /// Every mode, in the order of the numbers.
     pub const ALL: [Mode; 7] = [
@@ -34,30 +379,27 @@ impl Mode {
         Mode::Alb,
     ];
 
-    /// The value of the `mode` option: what users write and sysfs shows.
-    pub const fn name(self) -> &'static str {
+    /// What the mode is.
+    pub const fn row(self) -> &'static Row {
         match self {
-            Mode::RoundRobin => "balance-rr",
-            Mode::ActiveBackup => "active-backup",
-            Mode::Xor => "balance-xor",
-            Mode::Broadcast => "broadcast",
-            Mode::Ieee8023ad => "802.3ad",
-            Mode::Tlb => "balance-tlb",
-            Mode::Alb => "balance-alb",
+            Mode::RoundRobin => &ROUND_ROBIN,
+            Mode::ActiveBackup => &ACTIVE_BACKUP,
+            Mode::Xor => &XOR,
+            Mode::Broadcast => &BROADCAST,
+            Mode::Ieee8023ad => &IEEE_802_3AD,
+            Mode::Tlb => &TLB,
+            Mode::Alb => &ALB,
         }
+    }
+
+    /// The value of the `mode` option.
+    pub const fn name(self) -> &'static str {
+        self.row().name
     }
 
     /// The text after `Bonding Mode: ` in `/proc/net/bonding/BOND`.
     pub const fn description(self) -> &'static str {
-        match self {
-            Mode::RoundRobin => "load balancing (round-robin)",
-            Mode::ActiveBackup => "fault-tolerance (active-backup)",
-            Mode::Xor => "load balancing (xor)",
-            Mode::Broadcast => "fault-tolerance (broadcast)",
-            Mode::Ieee8023ad => "IEEE 802.3ad Dynamic link aggregation",
-            Mode::Tlb => "transmit load balancing",
-            Mode::Alb => "adaptive load balancing",
-        }
+        self.row().description
     }
 
     /// The number of the mode, as in `linux/if_bonding.h`.
@@ -72,46 +414,41 @@ impl Mode {
             .find(|mode| u64::from(mode.number()) == number)
     }
 
-    /// The mode's bit in a set of modes.
-    pub const fn bit(self) -> u8 {
-        match self {
-            Mode::RoundRobin => 1,
-            Mode::ActiveBackup => 1 << 1,
-            Mode::Xor => 1 << 2,
-            Mode::Broadcast => 1 << 3,
-            Mode::Ieee8023ad => 1 << 4,
-            Mode::Tlb => 1 << 5,
-            Mode::Alb => 1 << 6,
+    /// The mode with this number, for every packet. The number is one of [`Mode::number`].
+    #[inline(always)]
+    pub const fn from_published(number: i32) -> Mode {
+        const LAST: i32 = Mode::Alb as i32;
+        match number {
+            1 => Mode::ActiveBackup,
+            2 => Mode::Xor,
+            3 => Mode::Broadcast,
+            4 => Mode::Ieee8023ad,
+            5 => Mode::Tlb,
+            LAST => Mode::Alb,
+            _ => Mode::RoundRobin,
         }
     }
 
-    /// Whether one slave is singled out, so that `primary`, `active_slave` and `prio` mean
-    /// something.
+    /// The mode's bit in a set of modes.
+    pub const fn bit(self) -> u8 {
+        1u8.wrapping_shl(self as u32)
+    }
+
+    /// Whether one slave is singled out: [`Active::One`].
     pub const fn uses_primary(self) -> bool {
-        matches!(self, Mode::ActiveBackup | Mode::Tlb | Mode::Alb)
+        matches!(self.row().active, Active::One)
     }
 
-    /// Whether the bond cannot do without the link monitor (`miimon`): these modes need the speed
-    /// and the state of each link.
-    pub const fn needs_miimon(self) -> bool {
-        matches!(self, Mode::Ieee8023ad | Mode::Tlb | Mode::Alb)
-    }
-
-    /// Whether this version of the driver has the mode.
+    /// Whether this version of the driver has the mode: [`Built::Yes`].
     pub const fn is_built(self) -> bool {
-        matches!(
-            self,
-            Mode::RoundRobin | Mode::ActiveBackup | Mode::Xor | Mode::Broadcast
-        )
-    }
-
-    /// Whether a hash of the packet picks the slave (`xmit_hash_policy`).
-    pub const fn uses_hash(self) -> bool {
-        matches!(self, Mode::Xor | Mode::Ieee8023ad)
+        matches!(self.row().built, Built::Yes)
     }
 
     /// Whether a number picks the slave among those that can send: a hash, or that of a turn.
     pub const fn uses_number(self) -> bool {
-        self.uses_hash() || matches!(self, Mode::RoundRobin)
+        match self.row().sender {
+            Sender::Turn | Sender::Hash => true,
+            Sender::Active | Sender::All | Sender::Load => false,
+        }
     }
 }

@@ -3,7 +3,7 @@
 //! Telling the neighbours: peer notifications and IGMP reports after a failover.
 
 use crate::link::Millis;
-use crate::mode::Mode;
+use crate::mode::{NotifyPeers, ResendIgmp};
 use crate::options::Config;
 
 /// The time between two IGMP reports in milliseconds (`HZ/5` in the in-tree driver).
@@ -14,7 +14,7 @@ const IGMP_INTERVAL: Millis = 200;
 const DEFAULT_INTERVAL: Millis = 100;
 
 /// What is to be announced after the active slave has changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Announcements {
     /// Tell the peers, by gratuitous ARP and unsolicited neighbour advertisements.
     pub peers: Countdown,
@@ -33,43 +33,52 @@ impl Announcements {
         running: bool,
         now: Millis,
     ) -> Announcements {
-        let peers = running && has_active && config.mode == Mode::ActiveBackup;
-        let igmp = running
-            && (config.mode == Mode::RoundRobin || (config.mode.uses_primary() && has_active));
+        let row = config.mode.row();
+        let peers = match row.notify_peers {
+            NotifyPeers::OnFailover => has_active,
+            NotifyPeers::Never => false,
+        };
+        let igmp = match row.resend_igmp {
+            ResendIgmp::OnFailover => has_active,
+            ResendIgmp::OnChange => true,
+            ResendIgmp::Never => false,
+        };
         Announcements {
-            peers: if peers {
+            peers: if running && peers {
                 Countdown::peers(config, now)
             } else {
-                Countdown::DONE
+                Countdown::Done
             },
-            igmp: if igmp {
+            igmp: if running && igmp {
                 Countdown::igmp(config, now)
             } else {
-                Countdown::DONE
+                Countdown::Done
             },
         }
     }
 }
 
 /// Something that is sent a number of times at a steady pace.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Countdown {
+    /// Nothing is left to send.
+    #[default]
+    Done,
+    /// Nothing was sent yet. A first time that has to wait is made up for.
+    First(Left),
+    /// The first one was sent.
+    Again(Left),
+}
+
+/// What is left to send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Countdown {
-    left: u8,
+pub struct Left {
+    count: u8,
     due: Millis,
     interval: Millis,
-    /// Whether nothing was sent yet; a first time that has to wait is made up for.
-    first: bool,
 }
 
 impl Countdown {
-    /// Nothing left to send.
-    pub const DONE: Countdown = Countdown {
-        left: 0,
-        due: 0,
-        interval: 0,
-        first: false,
-    };
-
     /// Peer notifications: `num_grat_arp` of them, the first one at once, then one every
     /// `peer_notif_delay`, or at the pace of the monitor (`miimon` or `arp_interval`) if that is slower, or every
     /// 100 ms without any.
@@ -79,33 +88,40 @@ impl Countdown {
             (0, interval) | (interval, _) => Millis::from(interval),
         };
         let interval = pace.max(config.peer_notif_delay_ms());
-        Countdown {
-            left: config.num_peer_notif,
-            due: now,
-            interval,
-            first: true,
-        }
+        Countdown::start(config.num_peer_notif, interval, now)
     }
 
     /// IGMP reports: `resend_igmp` of them, the first one as soon as the caller has let go of its
     /// locks, then one every 200 ms.
     pub fn igmp(config: &Config, now: Millis) -> Countdown {
-        Countdown {
-            left: config.resend_igmp,
-            due: now,
-            interval: IGMP_INTERVAL,
-            first: true,
+        Countdown::start(config.resend_igmp, IGMP_INTERVAL, now)
+    }
+
+    const fn start(count: u8, interval: Millis, now: Millis) -> Countdown {
+        match count {
+            0 => Countdown::Done,
+            count => Countdown::First(Left {
+                count,
+                due: now,
+                interval,
+            }),
         }
     }
 
     /// When to call [`Countdown::next`], if at all.
-    pub fn due(self) -> Option<Millis> {
-        (self.left > 0).then_some(self.due)
+    pub const fn due(self) -> Option<Millis> {
+        match self {
+            Countdown::Done => None,
+            Countdown::First(left) | Countdown::Again(left) => Some(left.due),
+        }
     }
 
     /// The same, while a first time would be in vain until the carrier comes: the caller calls when it does.
-    pub fn due_without_carrier(self) -> Option<Millis> {
-        self.due().filter(|_| !self.first)
+    pub const fn due_without_carrier(self) -> Option<Millis> {
+        match self {
+            Countdown::Done | Countdown::First(_) => None,
+            Countdown::Again(left) => Some(left.due),
+        }
     }
 
     /// The countdown after this moment, whether to send now, and when to come back.
@@ -114,15 +130,21 @@ impl Countdown {
     /// active slave is on its way. The first notification waits for it, coming back after an
     /// interval; the later ones are lost if their time comes without it.
     pub fn next(self, now: Millis, ready: bool) -> (Countdown, bool, Option<Millis>) {
-        if self.left == 0 || now < self.due {
+        let (Countdown::First(left) | Countdown::Again(left)) = self else {
+            return (self, false, None);
+        };
+        if now < left.due {
             return (self, false, self.due());
         }
-        let mut after = self;
-        after.due = now.saturating_add(self.interval);
-        if ready || !self.first {
-            after.left = self.left.saturating_sub(1);
-            after.first = false;
-        }
+        let later = Left {
+            due: now.saturating_add(left.interval),
+            ..left
+        };
+        let after = match (self, left.count.saturating_sub(1)) {
+            (Countdown::First(_), _) if !ready => Countdown::First(later),
+            (_, 0) => Countdown::Done,
+            (_, count) => Countdown::Again(Left { count, ..later }),
+        };
         (after, ready, after.due())
     }
 }

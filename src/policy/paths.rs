@@ -20,56 +20,63 @@ const BREATH: Millis = 250;
 pub const PART: u32 = 16;
 
 /// Where the backups are in asking.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Lookups {
-    /// When to go on.
-    due: Option<Millis>,
-    /// The pause after this round.
-    pause: Millis,
-    /// How many neighbours this round has asked already.
-    asked: u32,
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Lookups {
+    /// They have nothing to ask.
+    #[default]
+    None,
+    /// They go on at a time.
+    At {
+        /// That time.
+        due: Millis,
+        /// The pause after this round.
+        pause: Millis,
+        /// How many neighbours this round has asked already.
+        asked: u32,
+    },
 }
 
 impl Lookups {
-    /// Nothing to ask.
-    pub const NONE: Lookups = Lookups {
-        due: None,
-        pause: SOON,
-        asked: 0,
-    };
-
     /// After links, or the active slave, have changed: soon, then at pauses that double, so that
     /// neighbours that are new since then do not wait long.
     pub fn after_change(now: Millis) -> Lookups {
-        Lookups {
-            due: Some(now.saturating_add(SOON)),
-            ..Lookups::NONE
+        Lookups::At {
+            due: now.saturating_add(SOON),
+            pause: SOON,
+            asked: 0,
         }
     }
 
     /// When to go on, if at all.
-    pub fn due(self) -> Option<Millis> {
-        self.due
+    pub const fn due(self) -> Option<Millis> {
+        match self {
+            Lookups::None => None,
+            Lookups::At { due, .. } => Some(due),
+        }
     }
 
     /// Which neighbours to skip now, if it is time.
     pub fn skip(self, now: Millis) -> Option<u32> {
-        self.due.filter(|due| *due <= now).map(|_| self.asked)
+        match self {
+            Lookups::At { due, asked, .. } if due <= now => Some(asked),
+            Lookups::None | Lookups::At { .. } => None,
+        }
     }
 
     /// After a part of a round, which found so many neighbours, [`PART`] at most.
     pub fn next(self, now: Millis, found: u32) -> Lookups {
-        if found >= PART {
-            return Lookups {
-                due: Some(now.saturating_add(BREATH)),
-                asked: self.asked.saturating_add(found),
-                ..self
-            };
-        }
-        Lookups {
-            due: Some(now.saturating_add(self.pause)),
-            pause: self.pause.saturating_mul(2).min(LONGEST),
-            asked: 0,
+        match self {
+            Lookups::None => Lookups::None,
+            Lookups::At { pause, asked, .. } if found >= PART => Lookups::At {
+                due: now.saturating_add(BREATH),
+                pause,
+                asked: asked.saturating_add(found),
+            },
+            Lookups::At { pause, .. } => Lookups::At {
+                due: now.saturating_add(pause),
+                pause: pause.saturating_mul(2).min(LONGEST),
+                asked: 0,
+            },
         }
     }
 }

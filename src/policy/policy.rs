@@ -44,6 +44,7 @@ pub mod retry;
 pub mod select;
 pub mod statistics;
 pub mod transmit;
+pub mod wire;
 
 pub use address::HwAddr;
 pub use group::{handle, Event, Group, Outcome, Port, Ports};

@@ -3,7 +3,7 @@
 //! What becomes of a frame that a slave has received, and which slaves count as active.
 
 use crate::link::LinkState;
-use crate::mode::Mode;
+use crate::mode::Idle;
 use crate::options::Config;
 
 /// What becomes of a received frame; the results of an rx handler (`linux/netdevice.h`).
@@ -22,10 +22,14 @@ pub enum Receive {
 /// The bond receives what arrives on a slave that is not `inactive`. What arrives on the others is
 /// a duplicate, as a rule, and reaches only those who listen on that very slave; but link-local
 /// frames (LLDP and the like) speak about the link, so they are received there as usual.
-/// balance-alb receives unicast frames on all its slaves.
+/// Where slaves hear unicast ([`Idle::HearsUnicast`]), the bond receives such frames on all of them.
 #[inline]
-pub const fn classify(mode: Mode, inactive: bool, unicast: bool, link_local: bool) -> Receive {
-    if !inactive || (matches!(mode, Mode::Alb) && unicast) {
+pub const fn classify(idle: Idle, inactive: bool, unicast: bool, link_local: bool) -> Receive {
+    let hears = match idle {
+        Idle::HearsUnicast => unicast,
+        Idle::InUse | Idle::Backup | Idle::Inactive => false,
+    };
+    if !inactive || hears {
         Receive::Deliver
     } else if link_local {
         Receive::Pass
@@ -51,20 +55,23 @@ pub struct SlaveFlags {
 }
 
 impl SlaveFlags {
-    /// The flags of a slave in a mode that is built: where one slave is active, the others stand
-    /// by, and receive only with `all_slaves_active`; else all of them are active, but for those that
-    /// the ARP monitor has given up.
+    /// The flags of a slave: where not all are in use, the idle ones receive only with `all_slaves_active`; where
+    /// they are, all of them are active, but for those that the ARP monitor has given up.
     pub fn of(config: &Config, is_active: bool, link: LinkState) -> SlaveFlags {
-        if config.mode.uses_primary() {
-            SlaveFlags {
-                backup: !is_active,
-                inactive: !is_active && !config.all_slaves_active,
-            }
-        } else {
-            SlaveFlags {
+        let inactive = !is_active && !config.all_slaves_active;
+        match config.mode.row().idle {
+            Idle::InUse => SlaveFlags {
                 backup: config.is_probed() && link == LinkState::Down,
                 inactive: false,
-            }
+            },
+            Idle::Backup => SlaveFlags {
+                backup: !is_active,
+                inactive,
+            },
+            Idle::Inactive | Idle::HearsUnicast => SlaveFlags {
+                backup: false,
+                inactive,
+            },
         }
     }
 }

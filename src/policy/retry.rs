@@ -42,32 +42,41 @@ impl Tried {
 }
 
 /// When something is tried again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Retry {
-    due: Option<Millis>,
-    pause: Millis,
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Retry {
+    /// Never.
+    #[default]
+    Never,
+    /// At a time.
+    At {
+        /// That time.
+        due: Millis,
+        /// The pause after that try, if it fails.
+        pause: Millis,
+    },
 }
 
 impl Retry {
-    /// Never.
-    pub const NEVER: Retry = Retry {
-        due: None,
-        pause: SHORTEST,
-    };
-
     /// When to try again, if at all.
-    pub fn due(self) -> Option<Millis> {
-        self.due
+    pub const fn due(self) -> Option<Millis> {
+        match self {
+            Retry::Never => None,
+            Retry::At { due, .. } => Some(due),
+        }
     }
 
     /// After a try.
     pub fn after(self, tried: Tried, now: Millis) -> Retry {
+        let pause = match self {
+            Retry::Never => SHORTEST,
+            Retry::At { pause, .. } => pause,
+        };
         match tried {
-            Tried::Later => Retry {
-                due: Some(now.saturating_add(self.pause)),
-                pause: self.pause.saturating_mul(2).min(LONGEST),
+            Tried::Later => Retry::At {
+                due: now.saturating_add(pause),
+                pause: pause.saturating_mul(2).min(LONGEST),
             },
-            Tried::Done | Tried::Hopeless => Retry::NEVER,
+            Tried::Done | Tried::Hopeless => Retry::Never,
         }
     }
 }

@@ -64,7 +64,7 @@ pub struct Candidate<K: Copy + Eq> {
 impl<K: Copy + Eq> Candidate<K> {
     /// Whether the link counts as up and is.
     fn is_up(&self) -> bool {
-        self.usable && self.link.state == LinkState::Up
+        self.usable && self.link.is_up()
     }
 
     fn is_faster_than(&self, other: &Self) -> bool {
@@ -129,7 +129,7 @@ where
 
     let back = candidates
         .clone()
-        .filter(|it| it.usable && it.link.state == LinkState::Back)
+        .filter(|it| it.usable && it.link.state() == LinkState::Back)
         .reduce(|first, next| {
             if deadline(&next) < deadline(&first) {
                 next
@@ -137,8 +137,8 @@ where
                 first
             }
         });
-    let failing = current.filter(|it| matches!(it.link.state, LinkState::Up | LinkState::Fail));
-    let stale = candidates.filter(|it| it.link.state == LinkState::Up);
+    let failing = current.filter(|it| matches!(it.link.state(), LinkState::Up | LinkState::Fail));
+    let stale = candidates.filter(|it| it.link.state() == LinkState::Up);
     let best = back.or(failing).or_else(|| highest_priority(stale));
     Choice {
         best: best.map(|it| it.key),
@@ -175,7 +175,7 @@ fn highest_priority<K: Copy + Eq>(
 }
 
 fn deadline<K: Copy + Eq>(candidate: &Candidate<K>) -> Millis {
-    candidate.link.deadline.unwrap_or(0)
+    candidate.link.deadline().unwrap_or(0)
 }
 
 /// Why a slave cannot be made active by hand.
@@ -213,10 +213,4 @@ pub fn may_activate<K: Copy + Eq>(
         Some(_) if candidate.is_up() => Ok(()),
         _ => Err(NotUsable),
     }
-}
-
-/// Whether the bond has carrier: if any of its links is up. (802.3ad asks the aggregator and
-/// `min_links` instead.)
-pub fn carrier(mut links: impl Iterator<Item = LinkState>) -> bool {
-    links.any(|state| state == LinkState::Up)
 }

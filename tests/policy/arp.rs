@@ -4,11 +4,11 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use policy::arp::{
-    skip_tags, solicited_node, Arp, Discovery, Duty, Monitor, Receiver, Traffic, Trust, Verdict,
-    Watch,
-};
+use policy::arp::{Duty, Monitor, Receiver, Traffic, Trust, Verdict, Watch};
 use policy::options::ArpValidate;
+use policy::wire::arp::Arp;
+use policy::wire::ether::skip_tags;
+use policy::wire::ndisc::{solicited_node, Discovery};
 use policy::{Event, Link, LinkState, Mode, OptionId};
 
 use crate::network::{Entry, Network, LATE};
@@ -503,11 +503,8 @@ fn what_was_received_before_the_link_went_down_does_not_bring_it_up() {
         };
         monitor.verdict(link, Duty::Listens, &traffic, now)
     };
-    for state in [LinkState::Down, LinkState::Fail] {
-        let link = Link {
-            state,
-            ..Link::down(1_000)
-        };
+    let since = 1_000;
+    for link in [Link::Down { since }, Link::GivenUp { since }] {
         assert_eq!(verdict(link, 999_999, 1_010_000), Verdict::Keep);
         assert_eq!(verdict(link, 1_000_999, 1_010_000), Verdict::Keep);
         assert_eq!(verdict(link, 1_001_000, 1_010_000), Verdict::Up);
@@ -518,10 +515,7 @@ fn what_was_received_before_the_link_went_down_does_not_bring_it_up() {
             "long ago"
         );
     }
-    let tried = Link {
-        state: LinkState::Back,
-        ..Link::down(500)
-    };
+    let tried = Link::Tried { since: 500 };
     assert_eq!(verdict(tried, 499_999, 510_000), Verdict::Keep);
     assert_eq!(verdict(tried, 500_000, 510_000), Verdict::Up);
     assert_eq!(verdict(tried, 499_999, 600_000), Verdict::GiveUp);

@@ -127,7 +127,7 @@ fn updelay_is_skipped_without_any_other_link() {
     assert_eq!((first.group.active, first.carrier), (Some(1), true));
     assert_eq!(bond.take(1), Some(Transition::WentUp));
     assert_eq!(bond.enslave(2, true).group.active, Some(1));
-    assert_eq!(bond.port(2).link.state, LinkState::Back);
+    assert_eq!(bond.port(2).link.state(), LinkState::Back);
 }
 
 #[test]
@@ -139,7 +139,7 @@ fn the_only_link_left_is_used_before_its_updelay_is_over() {
     let outcome = bond.last.unwrap();
     assert_eq!(outcome.group.active, Some(2));
     assert_eq!(outcome.early_ms, Some(200));
-    assert_eq!(bond.port(2).link.state, LinkState::Up);
+    assert_eq!(bond.port(2).link.state(), LinkState::Up);
 }
 
 #[test]
@@ -236,10 +236,10 @@ fn without_events_and_monitor_every_link_counts_as_up() {
     // Somebody starts to watch.
     assert!(bond.set(OptionId::LinkEvents, 1));
     assert_eq!(bond.group.active, Some(2));
-    assert_eq!(bond.port(1).link.state, LinkState::Down);
+    assert_eq!(bond.port(1).link.state(), LinkState::Down);
     // And stops again.
     assert!(bond.set(OptionId::LinkEvents, 0));
-    assert_eq!(bond.port(1).link.state, LinkState::Up);
+    assert_eq!(bond.port(1).link.state(), LinkState::Up);
 }
 
 #[test]
@@ -276,11 +276,11 @@ fn round_robin_keeps_one_slave_for_igmp() {
 fn round_robin_waits_for_updelay_unless_it_has_no_link() {
     let mut bond = World::round_robin(&DELAYS);
     bond.enslave(1, true);
-    assert_eq!(bond.port(1).link.state, LinkState::Up);
+    assert_eq!(bond.port(1).link.state(), LinkState::Up);
     bond.enslave(2, true);
-    assert_eq!(bond.port(2).link.state, LinkState::Back);
+    assert_eq!(bond.port(2).link.state(), LinkState::Back);
     bond.pass(500);
-    assert_eq!(bond.port(2).link.state, LinkState::Up);
+    assert_eq!(bond.port(2).link.state(), LinkState::Up);
 }
 
 #[test]
@@ -289,8 +289,8 @@ fn round_robin_without_any_link_takes_one_that_is_going_up() {
     bond.enslave(1, true);
     bond.enslave(2, true);
     let lost = bond.carrier(1, false);
-    assert_eq!(bond.port(1).link.state, LinkState::Fail);
-    assert_eq!(bond.port(2).link.state, LinkState::Up);
+    assert_eq!(bond.port(1).link.state(), LinkState::Fail);
+    assert_eq!(bond.port(2).link.state(), LinkState::Up);
     assert_eq!((lost.group.active, lost.early_ms), (Some(2), Some(500)));
 }
 
@@ -302,8 +302,8 @@ fn only_one_link_of_a_poll_is_spared_its_updelay() {
     bond.silently(1, true);
     bond.silently(2, true);
     assert_eq!(bond.poll().group.active, Some(1));
-    assert_eq!(bond.port(1).link.state, LinkState::Up);
-    assert_eq!(bond.port(2).link.state, LinkState::Back);
+    assert_eq!(bond.port(1).link.state(), LinkState::Up);
+    assert_eq!(bond.port(2).link.state(), LinkState::Back);
 }
 
 #[test]
@@ -321,19 +321,19 @@ fn the_arp_monitor_ends_the_delays_that_run() {
     let mut bond = World::active_backup(&DELAYS);
     pair(&mut bond);
     bond.carrier(1, false);
-    assert_eq!(bond.port(1).link.state, LinkState::Fail);
-    assert_eq!(bond.port(2).link.state, LinkState::Back);
+    assert_eq!(bond.port(1).link.state(), LinkState::Fail);
+    assert_eq!(bond.port(2).link.state(), LinkState::Back);
     bond.take(1);
     bond.take(2);
     // It is back, and that was not told yet.
     bond.silently(1, true);
     assert!(bond.set(OptionId::ArpInterval, 10_000));
-    assert_eq!(bond.port(1).link.state, LinkState::Up);
+    assert_eq!(bond.port(1).link.state(), LinkState::Up);
     assert!(matches!(
         bond.take(1),
         Some(Transition::UpAgain { after_ms: 0 })
     ));
-    assert_eq!(bond.port(2).link.state, LinkState::Down);
+    assert_eq!(bond.port(2).link.state(), LinkState::Down);
     assert_eq!(bond.take(2), None, "nothing has happened to it");
     assert_eq!((bond.port(1).failures, bond.port(2).failures), (0, 0));
     assert_eq!(bond.group.active, Some(1));

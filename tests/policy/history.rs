@@ -144,6 +144,6 @@ fn a_link_that_nobody_watches_is_up() {
     bond.carrier(1, false);
     bond.set(OptionId::LinkEvents, 0);
     bond.set(OptionId::Miimon, 0);
-    assert_eq!(bond.port(1).link.state, LinkState::Up);
+    assert_eq!(bond.port(1).link.state(), LinkState::Up);
     assert_eq!(bond.port(1).cause, Cause::Unwatched);
 }

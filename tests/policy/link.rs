@@ -10,14 +10,14 @@ const BOTH: Delays = Delays { up: 300, down: 200 };
 
 #[test]
 fn initial_state_follows_the_in_tree_rules() {
-    let state = |carrier, delays, monitored| Link::initial(carrier, delays, monitored, 5).state;
+    let state = |carrier, delays, monitored| Link::initial(carrier, delays, monitored, 5).state();
     assert_eq!(state(true, NONE, true), LinkState::Up);
     assert_eq!(state(false, NONE, true), LinkState::Down);
     assert_eq!(state(true, BOTH, true), LinkState::Back);
     assert_eq!(state(false, BOTH, true), LinkState::Down);
     assert_eq!(state(true, BOTH, false), LinkState::Up);
     assert_eq!(state(false, BOTH, false), LinkState::Up);
-    assert_eq!(Link::initial(true, BOTH, true, 5).deadline, Some(305));
+    assert_eq!(Link::initial(true, BOTH, true, 5).deadline(), Some(305));
 }
 
 #[test]
@@ -33,7 +33,10 @@ fn without_delays_the_link_follows_the_carrier() {
 fn downdelay_ends_at_its_deadline_and_not_before() {
     let (link, what) = Link::up(0).observe(false, 10, BOTH, false);
     assert_eq!(what, Some(Transition::GoingDown { ms: 200 }));
-    assert_eq!((link.state, link.deadline), (LinkState::Fail, Some(210)));
+    assert_eq!(
+        (link.state(), link.deadline()),
+        (LinkState::Fail, Some(210))
+    );
     assert_eq!(link.observe(false, 209, BOTH, true), (link, None));
     assert_eq!(link.remaining(209), 1);
     let (link, what) = link.observe(false, 210, BOTH, false);
@@ -70,7 +73,7 @@ fn updelay_ends_at_its_deadline_and_starts_over_when_the_carrier_is_lost() {
     );
     let (link, _) = down.observe(true, 400, BOTH, false);
     assert_eq!(
-        link.observe(true, 699, BOTH, false).0.state,
+        link.observe(true, 699, BOTH, false).0.state(),
         LinkState::Back
     );
     assert_eq!(
@@ -97,12 +100,12 @@ fn a_delay_that_runs_keeps_its_deadline_when_the_option_changes() {
         down: 10_000,
     };
     assert_eq!(
-        link.observe(false, 210, longer, false).0.state,
+        link.observe(false, 210, longer, false).0.state(),
         LinkState::Down
     );
     let shorter = Delays { up: 300, down: 1 };
     assert_eq!(
-        link.observe(false, 209, shorter, false).0.state,
+        link.observe(false, 209, shorter, false).0.state(),
         LinkState::Fail
     );
 }

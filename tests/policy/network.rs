@@ -156,7 +156,7 @@ impl Network {
     }
 
     pub(crate) fn state(&self, key: u32) -> LinkState {
-        self.world.port(key).link.state
+        self.world.port(key).link.state()
     }
 
     pub(crate) fn keys(&self) -> std::ops::Range<u32> {

@@ -75,8 +75,8 @@ fn none_are_sent_if_none_are_wanted() {
     assert_eq!(Countdown::peers(&config, 0).due(), None);
     assert_eq!(Countdown::igmp(&config, 0).due(), None);
     assert_eq!(
-        Countdown::DONE.next(5, true),
-        (Countdown::DONE, false, None)
+        Countdown::Done.next(5, true),
+        (Countdown::Done, false, None)
     );
 }
 
@@ -102,7 +102,7 @@ fn without_carrier_only_what_will_be_lost_is_due() {
     let (later, ..) = first.next(10, true);
     assert_eq!(later.due_without_carrier(), later.due());
     assert_eq!(later.due(), Some(210));
-    assert_eq!(Countdown::DONE.due_without_carrier(), None);
+    assert_eq!(Countdown::Done.due_without_carrier(), None);
 }
 
 #[test]

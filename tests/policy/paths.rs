@@ -20,8 +20,8 @@ fn times(neighbours: u32, count: usize) -> Vec<(u64, u32)> {
 
 #[test]
 fn nothing_to_ask_is_never_due() {
-    assert_eq!(Lookups::NONE.due(), None);
-    assert_eq!(Lookups::NONE.skip(u64::MAX), None);
+    assert_eq!(Lookups::None.due(), None);
+    assert_eq!(Lookups::None.skip(u64::MAX), None);
 }
 
 #[test]

@@ -135,7 +135,7 @@ impl Step {
     /// Whether traffic could go through the slave, as far as the bond knows.
     fn is_usable(&self, port: &Port) -> bool {
         !self.config.is_monitored()
-            || (port.carrier && matches!(port.link.state, LinkState::Up | LinkState::Back))
+            || (port.carrier && matches!(port.link.state(), LinkState::Up | LinkState::Back))
     }
 
     /// Whether the bond was without any link when the event came.
@@ -145,7 +145,7 @@ impl Step {
         } else {
             self.before
                 .iter()
-                .all(|(_, port)| port.link.state != LinkState::Up)
+                .all(|(_, port)| port.link.state() != LinkState::Up)
         }
     }
 
@@ -188,7 +188,7 @@ proptest! {
             // One that is active already may go on while its downdelay is running, or until the
             // bond has had a look at it.
             if !step.unseen.contains(&active) {
-                prop_assert_eq!(link.link.state, LinkState::Fail, "{:#?}", step);
+                prop_assert_eq!(link.link.state(), LinkState::Fail, "{:#?}", step);
             }
         }
     }
@@ -197,8 +197,8 @@ proptest! {
     fn a_balancing_bond_without_links_takes_one_that_is_going_up((_, ops) in ops()) {
         for step in run(Mode::RoundRobin, &ops) {
             let going_up =
-                |it: &Port| it.carrier && matches!(it.link.state, LinkState::Up | LinkState::Back);
-            let none_up = step.after.iter().all(|(_, it)| it.link.state != LinkState::Up);
+                |it: &Port| it.carrier && matches!(it.link.state(), LinkState::Up | LinkState::Back);
+            let none_up = step.after.iter().all(|(_, it)| it.link.state() != LinkState::Up);
             prop_assert!(!none_up || !step.after.iter().any(|(_, it)| going_up(it)), "{step:#?}");
         }
     }
@@ -207,7 +207,7 @@ proptest! {
     fn the_active_slave_never_waits_for_a_delay_to_be_up((mode, ops) in ops()) {
         for step in run(mode, &ops) {
             let Some(active) = step.outcome.group.active else { continue };
-            let state = port(&step.after, active).unwrap().link.state;
+            let state = port(&step.after, active).unwrap().link.state();
             prop_assert!(matches!(state, LinkState::Up | LinkState::Fail), "{step:#?}");
         }
     }
@@ -222,18 +222,18 @@ proptest! {
         prop_assert!(world.set(OptionId::ArpInterval, 10_000));
         prop_assert_eq!(world.last.and_then(|it| it.deadline), None);
         for (key, after) in world.ports() {
-            prop_assert_eq!(after.link.deadline, None);
+            prop_assert_eq!(after.link.deadline(), None);
             let link = port(&before, key).unwrap().link;
             let failed = after.failures - port(&before, key).unwrap().failures;
             prop_assert!(failed == 0 || !after.carrier);
-            match (link.state, link.deadline) {
+            match (link.state(), link.deadline()) {
                 (LinkState::Fail, Some(_)) => {
                     let expected = if after.carrier { LinkState::Up } else { LinkState::Down };
-                    prop_assert_eq!(after.link.state, expected);
+                    prop_assert_eq!(after.link.state(), expected);
                 }
                 // Heard is what counts, not how long the carrier has been back.
                 (LinkState::Back, Some(_)) if world.group.tried != Some(key) => {
-                    prop_assert_eq!(after.link.state, LinkState::Down);
+                    prop_assert_eq!(after.link.state(), LinkState::Down);
                 }
                 _ => {}
             }
@@ -245,28 +245,28 @@ proptest! {
         for step in run(mode, &ops) {
             for (key, before) in &step.before {
                 let Some(after) = port(&step.after, *key) else { continue };
-                let (from, to) = (before.link.state, after.link.state);
+                let (from, to) = (before.link.state(), after.link.state());
                 let delays = step.config.delays();
-                let over = before.link.deadline.is_some_and(|it| step.now >= it);
+                let over = before.link.deadline().is_some_and(|it| step.now >= it);
                 // The documented exceptions: a bond without links does not wait for updelay, and
                 // takes the one that is going up if it needs an active slave.
                 let no_link = step.had_no_link();
                 let taken = step.outcome.active_changed
                     && step.outcome.group.active == Some(*key)
                     && step.after.iter().all(|(other, it)| {
-                        other == key || it.link.state != LinkState::Up || !it.carrier
+                        other == key || it.link.state() != LinkState::Up || !it.carrier
                     });
                 let allowed = match (from, to) {
                     _ if from == to => after.link == before.link,
                     _ if step.trusts_all() => to == LinkState::Up,
                     (LinkState::Up, LinkState::Fail) => {
-                        after.link.deadline == Some(step.now + delays.down) && delays.down > 0
+                        after.link.deadline() == Some(step.now + delays.down) && delays.down > 0
                     }
                     (LinkState::Up, LinkState::Down) => delays.down == 0,
                     (LinkState::Fail, LinkState::Up) => after.carrier,
                     (LinkState::Fail, LinkState::Down) => over,
                     (LinkState::Down, LinkState::Back) => {
-                        after.link.deadline == Some(step.now + delays.up) && delays.up > 0
+                        after.link.deadline() == Some(step.now + delays.up) && delays.up > 0
                     }
                     (LinkState::Down, LinkState::Up) => delays.up == 0 || no_link || taken,
                     (LinkState::Back, LinkState::Up) => over || no_link || taken,
@@ -286,15 +286,15 @@ proptest! {
                 Event::Tick => step.config.link_events,
                 _ => false,
             };
-            let deadlines = step.after.iter().filter_map(|(_, port)| port.link.deadline);
+            let deadlines = step.after.iter().filter_map(|(_, port)| port.link.deadline());
             if looked {
                 prop_assert!(deadlines.clone().all(|it| it > step.now), "{step:#?}");
             }
             let expected = if step.config.link_events { deadlines.min() } else { None };
             prop_assert_eq!(step.outcome.deadline, expected);
             for (_, port) in &step.after {
-                let waits = matches!(port.link.state, LinkState::Fail | LinkState::Back);
-                prop_assert_eq!(port.link.deadline.is_some(), waits);
+                let waits = matches!(port.link.state(), LinkState::Fail | LinkState::Back);
+                prop_assert_eq!(port.link.deadline().is_some(), waits);
             }
         }
     }
@@ -305,7 +305,7 @@ proptest! {
             let Some(active) = step.group.active else { continue };
             let works = |ports: &[(u32, Port)]| {
                 port(ports, active).is_some_and(|it| {
-                    it.link.state == LinkState::Up && (it.carrier || step.trusts_all())
+                    it.link.state() == LinkState::Up && (it.carrier || step.trusts_all())
                 })
             };
             let by_hand = matches!(step.event, Event::Activate { .. } | Event::ClearActive);
@@ -321,7 +321,7 @@ proptest! {
     #[test]
     fn the_bond_has_carrier_while_a_link_is_up((mode, ops) in ops()) {
         for step in run(mode, &ops) {
-            let up = step.after.iter().any(|(_, port)| port.link.state == LinkState::Up);
+            let up = step.after.iter().any(|(_, port)| port.link.state() == LinkState::Up);
             prop_assert_eq!(step.outcome.carrier, up, "{:#?}", step);
         }
     }
@@ -332,7 +332,7 @@ proptest! {
             let mut changed = false;
             for (key, before) in &step.before {
                 let Some(after) = port(&step.after, *key) else { continue };
-                let (from, to) = (before.link.state, after.link.state);
+                let (from, to) = (before.link.state(), after.link.state());
                 changed |= from != to;
                 let failed = from != LinkState::Down && to == LinkState::Down;
                 prop_assert_eq!(after.failures, before.failures + u32::from(failed));

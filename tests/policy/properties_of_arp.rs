@@ -2,10 +2,10 @@
 
 //! What must hold for the ARP monitor whatever the network does.
 
-use policy::arp::{
-    is_news, skip_tags, Arp, Discovery, Duty, Micros, Monitor, Traffic, Watch, ETH_P_ARP,
-    ETH_P_IPV6,
-};
+use policy::arp::{is_news, Duty, Micros, Monitor, Traffic, Watch};
+use policy::wire::arp::Arp;
+use policy::wire::ether::{skip_tags, ETH_P_ARP, ETH_P_IPV6};
+use policy::wire::ndisc::Discovery;
 use policy::{Event, Link, LinkState, Mode, Ports};
 use proptest::prelude::*;
 
@@ -294,15 +294,11 @@ fn protocol() -> impl Strategy<Value = u16> {
 }
 
 fn link() -> impl Strategy<Value = Link> {
-    let state = prop_oneof![
-        Just(LinkState::Up),
-        Just(LinkState::Fail),
-        Just(LinkState::Down),
-        Just(LinkState::Back),
-    ];
-    (state, time()).prop_map(|(state, since)| Link {
-        state,
-        ..Link::up(since)
+    (time(), 0..4u8).prop_map(|(since, state)| match state {
+        0 => Link::Up { since },
+        1 => Link::GivenUp { since },
+        2 => Link::Down { since },
+        _ => Link::Tried { since },
     })
 }
 
@@ -349,7 +345,7 @@ proptest! {
             let outcome = world.event(Event::Probed { now });
             let active = outcome.group.active;
             prop_assert!(active.is_none_or(|key| world.port(key).carrier));
-            let up = world.slaves.keys().any(|key| world.port(key).link.state == LinkState::Up);
+            let up = world.slaves.keys().any(|key| world.port(key).link.state() == LinkState::Up);
             prop_assert_eq!(active.is_some(), up);
         }
     }

@@ -5,10 +5,12 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use policy::arp::{skip_tags, Arp, Discovery};
 use policy::hash::HashPolicy;
 use policy::options::{parse, parse_command, Request, Target, Targets, Values, OPTIONS};
 use policy::options::{ArpValidate, NsTargets, OptionDesc, Reason, MAX_TARGETS};
+use policy::wire::arp::Arp;
+use policy::wire::ether::skip_tags;
+use policy::wire::ndisc::Discovery;
 use policy::{DeviceState, IfName, Mode, OptionId, Value};
 use proptest::collection::vec;
 use proptest::prelude::*;

@@ -16,16 +16,16 @@ fn only_memory_comes_back_by_itself() {
 
 #[test]
 fn what_is_done_or_hopeless_is_not_tried_again() {
-    let waiting = Retry::NEVER.after(Tried::Later, 5);
+    let waiting = Retry::Never.after(Tried::Later, 5);
     for tried in [Tried::Done, Tried::Hopeless] {
-        assert_eq!(Retry::NEVER.after(tried, 5), Retry::NEVER);
-        assert_eq!(waiting.after(tried, 5), Retry::NEVER);
+        assert_eq!(Retry::Never.after(tried, 5), Retry::Never);
+        assert_eq!(waiting.after(tried, 5), Retry::Never);
     }
 }
 
 #[test]
 fn the_pauses_double_up_to_an_eighth_of_a_hundred_seconds() {
-    let mut retry = Retry::NEVER;
+    let mut retry = Retry::Never;
     let mut now = 1000;
     let mut pauses = Vec::new();
     for _ in 0..10 {
@@ -51,7 +51,7 @@ fn one_of_many_that_may_work_later_is_enough() {
 
 #[test]
 fn the_end_of_time_is_no_trouble() {
-    let retry = Retry::NEVER.after(Tried::Later, u64::MAX - 1);
+    let retry = Retry::Never.after(Tried::Later, u64::MAX - 1);
     assert_eq!(retry.due(), Some(u64::MAX));
 }
 
@@ -62,7 +62,7 @@ proptest! {
         tries in prop::collection::vec(prop::sample::select(vec![Tried::Later, Tried::Hopeless]), 1..200),
         start in 0u64..1_000_000,
     ) {
-        let mut retry = Retry::NEVER.after(Tried::Later, start);
+        let mut retry = Retry::Never.after(Tried::Later, start);
         let mut count = 0;
         let mut end = start;
         for tried in tries {

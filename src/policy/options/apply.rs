@@ -7,7 +7,7 @@ use core::fmt;
 use super::{parse, ArpValidate, Config, FailOverMac};
 use super::{OptionError, OptionId, Reason, Scope, Value, Values};
 use crate::hash::HashPolicy;
-use crate::mode::Mode;
+use crate::mode::{Mode, Probes};
 use crate::select::Reselect;
 
 /// The interval that modes which need the link monitor fall back to, in milliseconds
@@ -193,10 +193,10 @@ impl Config {
 
     /// The configuration with another mode, and with what the mode needs.
     pub fn with_mode(self, mode: Mode) -> Config {
-        let (miimon, arp_interval) = match (mode.needs_miimon(), self.miimon) {
-            (true, 0) => (DEFAULT_MIIMON, 0),
-            (true, miimon) => (miimon, 0),
-            (false, miimon) => (miimon, self.arp_interval),
+        let (miimon, arp_interval) = match (mode.row().probes, self.miimon) {
+            (Probes::Refused, 0) => (DEFAULT_MIIMON, 0),
+            (Probes::Refused, miimon) => (miimon, 0),
+            (Probes::ByActive | Probes::ByEach, miimon) => (miimon, self.arp_interval),
         };
         Config {
             mode,

@@ -6,8 +6,8 @@ use core::fmt;
 
 use super::{ArpTargets, NsTargets, OptionId, Show, Value, Values};
 use crate::hash::HashPolicy;
-use crate::link::{Delays, Millis};
-use crate::mode::Mode;
+use crate::link::{Delays, LinkState, Millis};
+use crate::mode::{Carrier, Mode, Xdp};
 use crate::name::IfName;
 use crate::select::Reselect;
 
@@ -141,7 +141,7 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Config {
-            mode: Mode::RoundRobin,
+            mode: Mode::default(),
             miimon: 0,
             updelay: 0,
             downdelay: 0,
@@ -173,14 +173,20 @@ impl Default for Config {
 
 impl Config {
     /// Whether a slave can be chosen for a frame that no stack has seen, as XDP programs send them.
-    /// VLAN tags are seldom part of such a frame, so that they cannot enter its hash.
     pub const fn allows_xdp(&self) -> bool {
-        match self.mode {
-            Mode::RoundRobin | Mode::ActiveBackup => true,
-            Mode::Xor | Mode::Ieee8023ad => {
-                !matches!(self.xmit_hash_policy, HashPolicy::VlanSrcMac)
-            }
-            Mode::Broadcast | Mode::Tlb | Mode::Alb => false,
+        match self.mode.row().xdp {
+            Xdp::Native => true,
+            Xdp::ButVlan => !matches!(self.xmit_hash_policy, HashPolicy::VlanSrcMac),
+            Xdp::Refused => false,
+        }
+    }
+
+    /// Whether the bond has carrier, given the states of its links.
+    pub fn carrier(&self, mut links: impl Iterator<Item = LinkState>) -> bool {
+        match self.mode.row().carrier {
+            Carrier::AnyLink => links.any(|state| state == LinkState::Up),
+            // No bond has such a mode.
+            Carrier::Aggregator => false,
         }
     }
 

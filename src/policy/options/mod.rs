@@ -201,20 +201,9 @@ impl Modes {
     /// No mode.
     pub const NONE: Modes = Modes(0);
 
-    /// These modes.
-    pub(crate) const fn of(modes: &[Mode]) -> Modes {
-        let mut bits = 0;
-        let mut rest = modes;
-        while let [mode, tail @ ..] = rest {
-            bits |= mode.bit();
-            rest = tail;
-        }
-        Modes(bits)
-    }
-
-    /// Every mode but these.
-    pub(crate) const fn all_but(modes: &[Mode]) -> Modes {
-        Modes(!Modes::of(modes).0)
+    /// Both.
+    pub(crate) const fn and(self, mode: Mode) -> Modes {
+        Modes(self.0 | mode.bit())
     }
 
     /// Whether the mode is one of them.
@@ -222,6 +211,22 @@ impl Modes {
         self.0 & mode.bit() != 0
     }
 }
+
+/// The modes whose rows have this value in a column, or one of these: `modes!(active: Active::All)`.
+macro_rules! modes {
+    ($column:ident: $($value:tt)+) => {{
+        let mut modes = $crate::options::Modes::NONE;
+        let mut rest: &[$crate::Mode] = &$crate::Mode::ALL;
+        while let [mode, tail @ ..] = rest {
+            if matches!(mode.row().$column, $($value)+) {
+                modes = modes.and(*mode);
+            }
+            rest = tail;
+        }
+        modes
+    }};
+}
+use modes;
 
 /// A netlink attribute (`linux/if_link.h`): `IFLA_BOND_*` of a bond, `IFLA_BOND_SLAVE_*` of a slave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use super::value::ipv4;
 use super::{parse, ArpValidate, Config, Excerpt, FailOverMac, OptionId};
 use super::{ParamError, TargetError, Value, Warning};
 use crate::hash::HashPolicy;
-use crate::mode::Mode;
+use crate::mode::{Addresses, Mode, Sender};
 use crate::name::IfName;
 use crate::select::Reselect;
 
@@ -89,8 +89,8 @@ impl Config {
         warn: &mut dyn FnMut(Warning),
     ) -> Result<Config, ParamError> {
         let mode = match text(OptionId::Mode, raw.mode)? {
-            Some(number) => Mode::from_number(number).unwrap_or(Mode::RoundRobin),
-            None => Mode::RoundRobin,
+            Some(number) => Mode::from_number(number).unwrap_or_default(),
+            None => Mode::default(),
         };
         if !mode.is_built() {
             return Err(ParamError::ModeNotBuilt(mode));
@@ -123,11 +123,12 @@ impl Config {
         config.set_primary(raw, warn)?;
         if let Some(number) = text(OptionId::FailOverMac, raw.fail_over_mac)? {
             config.fail_over_mac = FailOverMac::from_number(number).unwrap_or(FailOverMac::None);
-            if mode != Mode::ActiveBackup {
-                warn(Warning::Irrelevant {
+            match mode.row().addresses {
+                Addresses::ByOption => {}
+                Addresses::Shared => warn(Warning::Irrelevant {
                     option: OptionId::FailOverMac,
                     mode,
-                });
+                }),
             }
         }
         config.set_hash_and_lacp(raw, warn)?;
@@ -229,7 +230,8 @@ impl Config {
     ) -> Result<(), ParamError> {
         let mode = self.mode;
         let mut irrelevant = |option| warn(Warning::Irrelevant { option, mode });
-        if !mode.uses_hash() && raw.xmit_hash_policy.is_some() {
+        let uses_hash = mode.row().sender == Sender::Hash;
+        if !uses_hash && raw.xmit_hash_policy.is_some() {
             irrelevant(OptionId::XmitHashPolicy);
         } else if let Some(number) = text(OptionId::XmitHashPolicy, raw.xmit_hash_policy)? {
             self.xmit_hash_policy = HashPolicy::from_number(number).unwrap_or_default();

@@ -4,10 +4,10 @@
 
 use super::unbuilt::UNBUILT_OPTIONS;
 use super::{
-    Modes, Named, Netlink, NetlinkKind, OptionDesc, OptionId, Param, ParamKind, Scope, Show, Sysfs,
-    Values,
+    modes, Modes, Named, Netlink, NetlinkKind, OptionDesc, OptionId, Param, ParamKind, Scope, Show,
+    Sysfs, Values,
 };
-use crate::mode::Mode;
+use crate::mode::{Active, Mode, Probes, Sender};
 
 pub(super) const INT_MAX: u64 = i32::MAX as u64;
 
@@ -31,8 +31,31 @@ const COUNT: Values = Values::Range {
     named: &[named("off", 0), named("maxval", 255)],
 };
 
-const ONLY_PRIMARY_MODES: Modes = Modes::all_but(&[Mode::ActiveBackup, Mode::Tlb, Mode::Alb]);
-const NOT_WITH_ARP: Modes = Modes::of(&[Mode::Ieee8023ad, Mode::Tlb, Mode::Alb]);
+const fn named_mode(mode: Mode) -> Named {
+    named(mode.name(), mode.number() as u64)
+}
+
+const MODES: [Named; 7] = {
+    let [rr, backup, xor, broadcast, ad, tlb, alb] = Mode::ALL;
+    [
+        named_mode(rr),
+        named_mode(backup),
+        named_mode(xor),
+        named_mode(broadcast),
+        named_mode(ad),
+        named_mode(tlb),
+        named_mode(alb),
+    ]
+};
+
+/// Those without an active slave.
+const NO_ACTIVE: Modes = modes!(active: Active::All);
+
+/// Those in which packets do not leave in turn.
+const NO_TURN: Modes = modes!(sender: Sender::Active | Sender::Hash | Sender::All | Sender::Load);
+
+/// Those without the ARP monitor.
+const NO_PROBES: Modes = modes!(probes: Probes::Refused);
 
 pub(super) const fn netlink(attribute: u16, kind: NetlinkKind) -> Option<Netlink> {
     Some(Netlink { attribute, kind })
@@ -74,15 +97,7 @@ const BUILT_OPTIONS: [OptionDesc; 31] = [
     OptionDesc {
         id: OptionId::Mode,
         name: "mode",
-        values: Values::Choice(&[
-            named("balance-rr", 0),
-            named("active-backup", 1),
-            named("balance-xor", 2),
-            named("broadcast", 3),
-            named("802.3ad", 4),
-            named("balance-tlb", 5),
-            named("balance-alb", 6),
-        ]),
+        values: Values::Choice(&MODES),
         no_slaves: true,
         if_down: true,
         netlink: netlink(1, NetlinkKind::U8),
@@ -111,7 +126,7 @@ const BUILT_OPTIONS: [OptionDesc; 31] = [
         id: OptionId::ActiveSlave,
         name: "active_slave",
         values: Values::Interface,
-        unsupported: ONLY_PRIMARY_MODES,
+        unsupported: NO_ACTIVE,
         netlink: netlink(2, NetlinkKind::Ifindex),
         sysfs: sysfs(Show::Interface),
         help: "The slave that carries the traffic. Write a name to move it to another slave whose \
@@ -122,7 +137,7 @@ const BUILT_OPTIONS: [OptionDesc; 31] = [
         id: OptionId::Primary,
         name: "primary",
         values: Values::Interface,
-        unsupported: ONLY_PRIMARY_MODES,
+        unsupported: NO_ACTIVE,
         netlink: netlink(11, NetlinkKind::Ifindex),
         sysfs: sysfs(Show::Interface),
         param: param(ParamKind::Charp, "Primary network device to use"),
@@ -152,7 +167,7 @@ const BUILT_OPTIONS: [OptionDesc; 31] = [
         name: "prio",
         scope: Scope::Slave,
         values: Values::Priority,
-        unsupported: ONLY_PRIMARY_MODES,
+        unsupported: NO_ACTIVE,
         netlink: netlink(9, NetlinkKind::S32),
         help: "The rank of a slave when the active one is chosen; the highest that is up wins. \
                It has no effect while there is a primary slave.",
@@ -315,7 +330,7 @@ const BUILT_OPTIONS: [OptionDesc; 31] = [
         name: "arp_interval",
         values: UP_TO_INT_MAX,
         unit: "ms",
-        unsupported: NOT_WITH_ARP,
+        unsupported: NO_PROBES,
         netlink: netlink(7, NetlinkKind::U32),
         sysfs: sysfs(Show::Number),
         param: param(ParamKind::Int, "arp interval in milliseconds"),
@@ -339,7 +354,7 @@ const BUILT_OPTIONS: [OptionDesc; 31] = [
         },
         default: 2,
         unit: "intervals",
-        unsupported: NOT_WITH_ARP,
+        unsupported: NO_PROBES,
         netlink: netlink(30, NetlinkKind::U8),
         sysfs: sysfs(Show::Number),
         proc_label: Some("ARP Missed Max"),
@@ -384,7 +399,7 @@ const BUILT_OPTIONS: [OptionDesc; 31] = [
             named("filter_active", 5),
             named("filter_backup", 6),
         ]),
-        unsupported: NOT_WITH_ARP,
+        unsupported: NO_PROBES,
         netlink: netlink(9, NetlinkKind::U32),
         sysfs: sysfs(Show::NameNumber),
         param: param(
@@ -467,7 +482,7 @@ const BUILT_OPTIONS: [OptionDesc; 31] = [
         },
         default: 1,
         unit: "packets",
-        unsupported: Modes::all_but(&[Mode::RoundRobin]),
+        unsupported: NO_TURN,
         netlink: netlink(20, NetlinkKind::U32),
         sysfs: sysfs(Show::Number),
         param: param(

@@ -5,10 +5,14 @@
 //! these can be written.
 
 use super::table::{named, netlink, param, sysfs, OFF_ON, OPTION};
-use super::{Modes, NetlinkKind, OptionDesc, OptionId, ParamKind, Scope, Show, Values};
-use crate::mode::Mode;
+use super::{modes, Modes, NetlinkKind, OptionDesc, OptionId, ParamKind, Scope, Show, Values};
+use crate::mode::{Carrier, Sender};
 
-const ONLY_802_3AD: Modes = Modes::all_but(&[Mode::Ieee8023ad]);
+/// Those that do not balance the load.
+const NO_LOAD: Modes = modes!(sender: Sender::Turn | Sender::Active | Sender::Hash | Sender::All);
+
+/// Those without aggregators.
+const NO_AGGREGATOR: Modes = modes!(carrier: Carrier::AnyLink);
 
 const UNBUILT: OptionDesc = OptionDesc {
     built: false,
@@ -22,7 +26,7 @@ pub(super) const UNBUILT_OPTIONS: [OptionDesc; 10] = [
         name: "lacp_active",
         values: Values::Choice(OFF_ON),
         default: 1,
-        unsupported: ONLY_802_3AD,
+        unsupported: NO_AGGREGATOR,
         if_down: true,
         netlink: netlink(29, NetlinkKind::U8),
         sysfs: sysfs(Show::NameNumber),
@@ -34,7 +38,7 @@ pub(super) const UNBUILT_OPTIONS: [OptionDesc; 10] = [
         name: "lacp_rate",
         values: Values::Choice(&[named("slow", 0), named("fast", 1)]),
         takes_default: false,
-        unsupported: ONLY_802_3AD,
+        unsupported: NO_AGGREGATOR,
         if_down: true,
         netlink: netlink(21, NetlinkKind::U8),
         sysfs: sysfs(Show::NameNumber),
@@ -49,7 +53,7 @@ pub(super) const UNBUILT_OPTIONS: [OptionDesc; 10] = [
         id: OptionId::LacpStrict,
         name: "lacp_strict",
         values: Values::Choice(OFF_ON),
-        unsupported: ONLY_802_3AD,
+        unsupported: NO_AGGREGATOR,
         netlink: netlink(34, NetlinkKind::U8),
         help: "Whether an 802.3ad bond goes without carrier until a partner answers.",
         ..UNBUILT
@@ -63,7 +67,7 @@ pub(super) const UNBUILT_OPTIONS: [OptionDesc; 10] = [
             named: &[named("minval", 1), named("maxval", 65_535)],
         },
         default: 65_535,
-        unsupported: ONLY_802_3AD,
+        unsupported: NO_AGGREGATOR,
         netlink: netlink(24, NetlinkKind::U16),
         sysfs: sysfs(Show::AdOnly),
         help: "The system priority in LACPDUs.",
@@ -73,7 +77,7 @@ pub(super) const UNBUILT_OPTIONS: [OptionDesc; 10] = [
         id: OptionId::AdActorSystem,
         name: "ad_actor_system",
         values: Values::HardwareAddress,
-        unsupported: ONLY_802_3AD,
+        unsupported: NO_AGGREGATOR,
         netlink: netlink(26, NetlinkKind::EthAddr),
         sysfs: sysfs(Show::AdOnly),
         help: "The system address in LACPDUs; all zeros stand for the address of the bond.",
@@ -87,7 +91,7 @@ pub(super) const UNBUILT_OPTIONS: [OptionDesc; 10] = [
             max: 1023,
             named: &[named("minval", 0), named("maxval", 1023)],
         },
-        unsupported: ONLY_802_3AD,
+        unsupported: NO_AGGREGATOR,
         if_down: true,
         netlink: netlink(25, NetlinkKind::U16),
         sysfs: sysfs(Show::AdOnly),
@@ -104,7 +108,7 @@ pub(super) const UNBUILT_OPTIONS: [OptionDesc; 10] = [
             named: &[],
         },
         default: 255,
-        unsupported: ONLY_802_3AD,
+        unsupported: NO_AGGREGATOR,
         netlink: netlink(10, NetlinkKind::U16),
         help: "The port priority of a slave in LACPDUs.",
         ..UNBUILT
@@ -114,7 +118,7 @@ pub(super) const UNBUILT_OPTIONS: [OptionDesc; 10] = [
         name: "coupled_control",
         values: Values::Choice(OFF_ON),
         default: 1,
-        unsupported: ONLY_802_3AD,
+        unsupported: NO_AGGREGATOR,
         if_down: true,
         netlink: netlink(32, NetlinkKind::U8),
         help: "Whether collecting and distributing are switched together or one by one.",
@@ -124,7 +128,7 @@ pub(super) const UNBUILT_OPTIONS: [OptionDesc; 10] = [
         id: OptionId::BroadcastNeighbor,
         name: "broadcast_neighbor",
         values: Values::Choice(OFF_ON),
-        unsupported: ONLY_802_3AD,
+        unsupported: NO_AGGREGATOR,
         netlink: netlink(33, NetlinkKind::U8),
         help: "Whether ARP and neighbour discovery go out through every slave.",
         ..UNBUILT
@@ -134,7 +138,7 @@ pub(super) const UNBUILT_OPTIONS: [OptionDesc; 10] = [
         name: "tlb_dynamic_lb",
         values: Values::Choice(OFF_ON),
         default: 1,
-        unsupported: Modes::all_but(&[Mode::Tlb, Mode::Alb]),
+        unsupported: NO_LOAD,
         if_down: true,
         netlink: netlink(27, NetlinkKind::U8),
         sysfs: sysfs(Show::Number),

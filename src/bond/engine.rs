@@ -1,19 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What happens when links change: the policy decides, and this carries it out.
+//! What happens when links change, slaves come and go, or options are set: the policy decides, and this carries it out.
 //!
 //! A failover has two steps. [`switch`] moves the traffic: from there on packets leave through the
 //! new active slave. [`settle`] moves what belongs to the traffic: address lists, promiscuous mode,
 //! hardware addresses; and tells the neighbours. Where the event that caused it came from a device
 //! whose instance lock is held meanwhile, the second step may have to wait until that is dropped.
 
-use super::device::{all_have_addrs, give_lists, give_rx_flags, take_rx_flags};
-use super::message::{netdev_info, Of};
-use super::slave::{read_link_settings, set_role, set_roles, tell, Key, Slaves};
+use super::links::{read_link_settings, role, set_port, set_role, set_roles};
+use super::listeners::tell;
+use super::master::{Bond, BondDev, SlaveDev};
+use super::message::{bond_info, slave_info};
+use super::ports::Slaves;
+use super::slave::Key;
 use super::wake::Task;
-use super::{
-    address, announce, arp, history, ipsec, link_type, paths, transmit, Bond, BondDev, SlaveDev,
-};
+use super::{address, choose, ipsec, link_type, lists, notify, paths, probe};
 use net::netdev_lock::Held;
 use net::notifier::Announce;
 use net::published::Slot;
@@ -21,22 +22,25 @@ use net::rtnl::{Rtnl, RtnlOnly};
 use net::sync::{now_ms, ratelimit};
 use policy::history::{What, Why};
 use policy::link::{Role, TransitionMessage};
+use policy::mode::{Active, NotifyPeers};
 use policy::options::FailOverMac;
 use policy::receive::SlaveFlags;
-use policy::{Config, Event, Millis, Mode, Outcome, Port, Transition};
+use policy::{Config, Event, Millis, Outcome, Port, Transition};
 
 /// Has the policy handle an event, and carries out what it decides.
 pub(super) fn handle(dev: &BondDev, event: Event<Key<'_>>, held: &Held<'_>) {
-    let bond = dev.data();
+    let config = dev.data().config(held);
     let slaves = Slaves { dev, rtnl: held };
-    let outcome = policy::handle(&slaves, slaves.group(), &bond.config(), event, now_ms());
+    let outcome = policy::handle(&slaves, slaves.group(), &config, event, now_ms());
     carry_out(dev, &outcome, held);
 }
 
 fn carry_out(dev: &BondDev, outcome: &Outcome<Key<'_>>, held: &Held<'_>) {
-    let (bond, rtnl): (_, &Rtnl) = (dev.data(), held);
-    let config = bond.config();
-    bond.force_primary.set(rtnl, outcome.group.force_primary);
+    let rtnl: &Rtnl = held;
+    let config = dev.data().config(rtnl);
+    dev.data()
+        .force_primary
+        .set(rtnl, outcome.group.force_primary);
     // A bond that is down does not wait: it looks when it goes up.
     let deadline = outcome.deadline.filter(|_| dev.is_running());
     Bond::wake_at_ms(dev, Task::Delays, deadline);
@@ -52,7 +56,7 @@ fn carry_out(dev: &BondDev, outcome: &Outcome<Key<'_>>, held: &Held<'_>) {
         let slave = outcome.group.tried.map(|key| key.0);
         dev.set_slot(rtnl, Slot::Tried, slave);
         if let Some(slave) = slave {
-            arp::give_time(slave);
+            slave.data().heard.start();
         }
     }
     if outcome.active_changed {
@@ -71,9 +75,9 @@ fn carry_out(dev: &BondDev, outcome: &Outcome<Key<'_>>, held: &Held<'_>) {
     }
     if tried {
         set_roles(dev, held);
-        arp::hurry(dev);
+        probe::hurry(dev);
     }
-    transmit::links_changed(dev, None, rtnl);
+    choose::update(dev, None, rtnl);
     if outcome.links_changed || outcome.active_changed {
         paths::renew(dev);
     }
@@ -82,19 +86,16 @@ fn carry_out(dev: &BondDev, outcome: &Outcome<Key<'_>>, held: &Held<'_>) {
 /// Reports what happened to a slave's link, once; returns whether it went up or down for good.
 fn report(dev: &BondDev, slave: &SlaveDev, config: &Config, held: &Held<'_>) -> bool {
     let rtnl: &Rtnl = held;
-    let Some(transition) = slave.data().port().pending else {
+    let Some(transition) = slave.data().port(rtnl).pending else {
         return false;
     };
-    super::slave::set_port(
-        slave,
-        Port {
-            pending: None,
-            ..slave.data().port()
-        },
-        rtnl,
-    );
-    let cause = slave.data().port().cause;
-    history::note(dev, Some(slave), What::Link(transition, cause), rtnl);
+    let port = Port {
+        pending: None,
+        ..slave.data().port(rtnl)
+    };
+    set_port(slave, port, rtnl);
+    let what = What::Link(transition, port.cause);
+    dev.data().history.note(dev, Some(slave.dev()), what);
     let settled = transition.settled();
     let is_up = |transition| transition == Transition::WentUp;
     if is_up(transition) || settled.is_some_and(is_up) {
@@ -102,34 +103,35 @@ fn report(dev: &BondDev, slave: &SlaveDev, config: &Config, held: &Held<'_>) -> 
             read_link_settings(slave, &device, rtnl);
         }
     }
-    let port = slave.data().port();
-    let role = match (config.mode.uses_primary(), slave.is_backup()) {
-        (false, _) if config.is_probed() => Role::Probed,
-        (false, _) => Role::Member,
-        (true, false) => Role::Active,
-        (true, true) => Role::Backup,
+    let port = slave.data().port(rtnl);
+    let active = config.mode.row().active;
+    let part = match (active, slave.is_backup()) {
+        (Active::All, _) if config.is_probed() => Role::Probed,
+        (Active::All, _) => Role::Member,
+        (Active::One, false) => Role::Active,
+        (Active::One, true) => Role::Backup,
     };
     let mut any_final = false;
     for transition in [Some(transition), settled].into_iter().flatten() {
         let message = TransitionMessage {
             transition,
-            role,
+            role: part,
             speed: port.speed,
             duplex: port.duplex,
         };
         let is_final = matches!(transition, Transition::WentUp | Transition::WentDown);
         any_final |= is_final;
         if is_final || ratelimit() {
-            netdev_info!(dev, "{}", Of(slave.dev(), message));
+            slave_info!(dev, slave.dev(), "{message}");
         }
     }
     // Where one slave is active, the roles follow from which it is. One that leaves stays inactive.
     if !config.mode.uses_primary() {
         let flags = SlaveFlags {
             inactive: slave.is_inactive(),
-            ..SlaveFlags::of(config, false, port.link.state)
+            ..SlaveFlags::of(config, false, port.link.state())
         };
-        slave.set_role(rtnl, super::slave::role(flags));
+        slave.set_role(rtnl, role(flags));
     }
     tell(dev, slave, held);
     any_final
@@ -137,18 +139,27 @@ fn report(dev: &BondDev, slave: &SlaveDev, config: &Config, held: &Held<'_>) -> 
 
 /// Sets the carrier of the bond; tells of a change that came with that of a link, not of one that
 /// somebody asked for by enslaving or releasing, nor of the one at the beginning of `downdelay`.
-pub(super) fn set_carrier(dev: &BondDev, carrier: bool, by_links: bool, rtnl: &Rtnl) {
+fn set_carrier(dev: &BondDev, carrier: bool, by_links: bool, rtnl: &Rtnl) {
     if dev.carrier_ok() == carrier {
         return;
     }
     dev.set_carrier(rtnl, carrier);
     if by_links {
         if carrier {
-            netdev_info!(dev, "active interface up!");
+            bond_info!(dev, "active interface up!");
         } else {
-            netdev_info!(dev, "now running without any active interface!");
+            bond_info!(dev, "now running without any active interface!");
         }
     }
+}
+
+/// Works out the carrier of the bond again, because slaves or options have changed.
+pub(super) fn update_carrier(dev: &BondDev, rtnl: &Rtnl) {
+    let config = dev.data().config(rtnl);
+    let links = dev
+        .lowers(rtnl)
+        .map(|slave| slave.data().port(rtnl).link.state());
+    set_carrier(dev, config.carrier(links), false, rtnl);
 }
 
 /// Moves the traffic to another slave, or to none.
@@ -160,49 +171,37 @@ fn switch(
     held: &Held<'_>,
 ) {
     let rtnl: &Rtnl = held;
-    let config = dev.data().config();
+    let config = dev.data().config(rtnl);
     let old = dev.slot(rtnl, Slot::Active);
     dev.set_slot(rtnl, Slot::Active, new);
-    announce::after_change(dev, new.is_some(), rtnl);
+    notify::after_change(dev, new.is_some(), rtnl);
     if !config.mode.uses_primary() {
         return;
     }
-    history::note(dev, new, What::Active { why, early_ms }, rtnl);
-    arp::give_all_time(dev, rtnl);
+    let what = What::Active { why, early_ms };
+    dev.data().history.note(dev, new.map(SlaveDev::dev), what);
+    probe::give_all_time(dev, rtnl);
 
     // The new one first: it has traffic already, and must not drop what it receives.
     for (slave, is_active) in [(new, true), (old, false)] {
         if let Some(slave) = slave {
-            let flags = SlaveFlags::of(&config, is_active, slave.data().port().link.state);
+            let flags = SlaveFlags::of(&config, is_active, slave.data().port(rtnl).link.state());
             set_role(dev, slave, flags, held);
         }
     }
     if let Some(new) = new {
         match early_ms {
-            Some(ms) => netdev_info!(
+            Some(ms) => slave_info!(
                 dev,
-                "{}",
-                Of(
-                    new.dev(),
-                    format_args!("making interface the new active one {ms} ms earlier")
-                )
+                new.dev(),
+                "making interface the new active one {ms} ms earlier"
             ),
-            None => netdev_info!(
-                dev,
-                "{}",
-                Of(new.dev(), "making interface the new active one")
-            ),
+            None => slave_info!(dev, new.dev(), "making interface the new active one"),
         }
         if early_ms.is_some() {
             tell(dev, new, held);
         }
     }
-}
-
-/// Whether what belongs to the traffic is where that is.
-pub(super) fn is_settled(dev: &BondDev, rtnl: &Rtnl) -> bool {
-    !dev.data().config().mode.uses_primary()
-        || dev.settled(rtnl).map(Key) == dev.slot(rtnl, Slot::Active).map(Key)
 }
 
 /// Moves what belongs to the traffic to where it is now, and tells the neighbours.
@@ -211,19 +210,19 @@ pub(super) fn is_settled(dev: &BondDev, rtnl: &Rtnl) -> bool {
 /// of a slave has all of it wait for the work, if one may be held.
 pub(super) fn settle(dev: &BondDev, held: &Held<'_>) {
     let rtnl: &Rtnl = held;
-    if is_settled(dev, rtnl) {
+    if Bond::is_settled(dev, rtnl) {
         return;
     }
-    let config = dev.data().config();
+    let config = dev.data().config(rtnl);
     let (old, new) = (dev.settled(rtnl), dev.slot(rtnl, Slot::Active));
     let follows = config.fail_over_mac == FailOverMac::Follow;
     match held.rtnl_only() {
         Some(rtnl) => {
             if let Some(old) = old {
-                take_rx_flags(dev, old.dev(), dev.is_promisc(), dev.is_allmulti(), rtnl);
+                lists::take_rx_flags(dev, old.dev(), dev.is_promisc(), dev.is_allmulti(), rtnl);
             }
             if let Some(new) = new {
-                give_rx_flags(dev, new.dev(), rtnl);
+                lists::give_rx_flags(dev, new.dev(), rtnl);
             }
         }
         None if follows || dev.is_promisc() || dev.is_allmulti() => {
@@ -231,26 +230,29 @@ pub(super) fn settle(dev: &BondDev, held: &Held<'_>) {
         }
         None => {}
     }
-    if dev.is_up() && !all_have_addrs(dev) {
+    if dev.is_up() && !lists::all_have_addrs(dev) {
         if let Some(old) = old {
             old.dev().unsync_addrs_from(rtnl, dev);
         }
         if let Some(new) = new {
-            give_lists(dev, new, false, rtnl);
+            lists::give(dev, new, false, rtnl);
         }
     }
     dev.set_settled(rtnl, new);
     for slave in [old, new].into_iter().flatten() {
-        arp::admit(dev, slave, rtnl);
+        probe::admit(dev, slave, rtnl);
     }
 
     if let Some(new) = new {
         link_type::partition_seen(dev, new.dev(), true, rtnl);
     }
-    if config.mode == Mode::ActiveBackup && new.is_some() {
-        address::fail_over(dev, new, held);
-        let _ = dev.announce(rtnl, Announce::BondingFailover);
-        announce::step(dev, rtnl);
+    match config.mode.row().notify_peers {
+        NotifyPeers::OnFailover if new.is_some() => {
+            address::fail_over(dev, new, held);
+            let _ = dev.announce(rtnl, Announce::BondingFailover);
+            notify::step(dev, rtnl);
+        }
+        NotifyPeers::OnFailover | NotifyPeers::Never => {}
     }
 }
 

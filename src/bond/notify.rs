@@ -3,32 +3,27 @@
 //! How the neighbours learn of a failover: gratuitous ARP and unsolicited neighbour advertisements
 //! (`NETDEV_NOTIFY_PEERS`, which IPv4, IPv6 and the VLANs on top answer), and IGMP reports.
 
+use super::master::{Bond, BondDev};
 use super::wake::Task;
-use super::{failover, Bond, BondDev};
 use net::notifier::Announce;
 use net::published::Slot;
 use net::rtnl::Rtnl;
 use net::sync::now_ms;
 use policy::notify::{Announcements, Countdown};
 
-/// Nothing to announce.
-pub(super) const NOTHING: Announcements = Announcements {
-    peers: Countdown::DONE,
-    igmp: Countdown::DONE,
-};
-
 /// Notes what a change of the active slave calls for.
 pub(super) fn after_change(dev: &BondDev, has_active: bool, rtnl: &Rtnl) {
     let bond = dev.data();
     let announcements =
-        Announcements::after_change(&bond.config(), has_active, dev.is_running(), now_ms());
+        Announcements::after_change(&bond.config(rtnl), has_active, dev.is_running(), now_ms());
     set(dev, announcements, rtnl);
 }
 
 /// Sends what is due.
 pub(super) fn step(dev: &BondDev, rtnl: &Rtnl) {
-    // The bond may not have the address yet that is to be announced, nor the slave the groups: `settle` comes back.
-    if !failover::is_settled(dev, rtnl) {
+    // The bond may not have the address yet that is to be announced, nor the slave the groups: `engine::settle`
+    // comes back.
+    if !Bond::is_settled(dev, rtnl) {
         return;
     }
     let bond = dev.data();
@@ -64,5 +59,5 @@ fn set(dev: &BondDev, announcements: Announcements, rtnl: &Rtnl) {
 
 /// Forgets what was still to be announced.
 pub(super) fn cancel(dev: &BondDev, rtnl: &Rtnl) {
-    set(dev, NOTHING, rtnl);
+    set(dev, Announcements::default(), rtnl);
 }

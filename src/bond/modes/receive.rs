@@ -2,17 +2,18 @@
 
 //! What becomes of a packet that a slave has received.
 
-use super::{arp, transmit, SlaveDev};
+use super::active_backup::stands_in;
+use crate::bond::master::{Bond, SlaveDev};
+use crate::bond::probe;
 use net::device::Rx;
 use net::netdevice::ARPHRD_ETHER;
 use net::rcu::Rcu;
 use net::skbuff::Received;
 use policy::receive::{classify, Receive};
-use policy::Mode;
 
 /// Whether a packet is the bond's, and the ARP monitor need not look at it. For every packet.
 #[inline(always)]
-pub(super) fn takes(slave: &SlaveDev, packet: Received<'_>) -> bool {
+pub(in crate::bond) fn takes(slave: &SlaveDev, packet: Received<'_>) -> bool {
     let heard = &slave.data().heard;
     match heard.watched() {
         None => !slave.is_inactive(),
@@ -22,9 +23,9 @@ pub(super) fn takes(slave: &SlaveDev, packet: Received<'_>) -> bool {
 
 /// Classifies a packet. Softirq; no lock, no allocation, no shared cache line written, but for what is news to
 /// the ARP monitor.
-pub(super) fn receive(slave: &SlaveDev, packet: Received<'_>, rcu: &Rcu) -> Rx {
+pub(in crate::bond) fn receive(slave: &SlaveDev, packet: Received<'_>, rcu: &Rcu) -> Rx {
     if let Some(watched) = slave.data().heard.watched() {
-        arp::note(slave, watched, packet, rcu);
+        probe::note(slave, watched, packet, rcu);
     }
     if slave.is_inactive() {
         on_inactive(slave, packet, rcu)
@@ -36,10 +37,10 @@ pub(super) fn receive(slave: &SlaveDev, packet: Received<'_>, rcu: &Rcu) -> Rx {
 fn on_inactive(slave: &SlaveDev, packet: Received<'_>, rcu: &Rcu) -> Rx {
     // What answers the packets that this slave sends for an active one without carrier, until the
     // failover or the end of `downdelay`. No duplicates: the active one receives nothing.
-    let inactive = !transmit::stands_in(slave, rcu);
+    let inactive = !stands_in(slave, rcu);
     let link_local = slave.dev().link_type() == ARPHRD_ETHER && packet.is_link_local();
-    // Only balance-alb asks whether the packet is unicast, and is not built.
-    match classify(Mode::ActiveBackup, inactive, false, link_local) {
+    let idle = Bond::mode(slave.master()).row().idle;
+    match classify(idle, inactive, packet.is_unicast(), link_local) {
         Receive::Deliver => Rx::Another,
         Receive::Exact => Rx::Exact,
         Receive::Pass => Rx::Pass,

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The slaves that a number picks from, a hash or that of a turn. For every packet: no lock, no allocation, no shared
+//! cache line written.
+
+use super::links::link_state;
+use super::master::{BondDev, SlaveDev};
+use super::slave::Key;
+use net::rcu::Rcu;
+use net::rtnl::Rtnl;
+use policy::transmit;
+
+/// The slave that a hash picks among those that can send.
+#[inline(always)]
+pub(super) fn by_hash<'a>(dev: &'a BondDev, hash: u32, rcu: &'a Rcu) -> Option<&'a SlaveDev> {
+    match dev.choose(hash, rcu) {
+        Some(slave) if slave.dev().has_link() => Some(slave),
+        _ => by_hash_now(dev, hash, rcu),
+    }
+}
+
+/// As [`by_hash`], before [`update`] has heard of a lost carrier.
+#[cold]
+#[inline(never)]
+pub(super) fn by_hash_now<'a>(dev: &'a BondDev, hash: u32, rcu: &'a Rcu) -> Option<&'a SlaveDev> {
+    let able = || dev.lowers_rcu(rcu).filter(|slave| can_send(slave));
+    let (count, last) = able().fold((0u32, None), |(count, _), slave| {
+        (count.saturating_add(1), Some(slave))
+    });
+    let place = hash.checked_rem(count)?;
+    // Another may have lost its carrier meanwhile.
+    able()
+        .nth(place as usize)
+        .or_else(|| able().next())
+        .or(last)
+}
+
+/// Notes which slaves can send, for the modes that choose by a number; without one that is about to
+/// leave.
+pub(super) fn update(dev: &BondDev, leaving: Option<&SlaveDev>, rtnl: &Rtnl) {
+    if !dev.data().config(rtnl).mode.uses_number() {
+        return;
+    }
+    let able = dev
+        .lowers(rtnl)
+        .filter(|slave| can_send(slave) && leaving.map(Key) != Some(Key(slave)));
+    dev.set_choices(able, rtnl);
+}
+
+/// The slave whose turn it is, or else the next one that can send.
+#[cold]
+#[inline(never)]
+pub(super) fn after<'a>(dev: &'a BondDev, turn: u32, rcu: &'a Rcu) -> Option<&'a SlaveDev> {
+    let slot = transmit::slot(turn, dev.lower_count())?;
+    let slaves = dev.lowers_rcu(rcu).map(|slave| (slave, can_send(slave)));
+    transmit::take_turn(slaves, slot)
+}
+
+/// Whether a slave can be chosen. Any context.
+pub(super) fn can_send(slave: &SlaveDev) -> bool {
+    transmit::can_send(slave.dev().has_link(), link_state(slave), slave.is_backup())
+}

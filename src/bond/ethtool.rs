@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What ethtool is told of a bond: its link, and the time stamps that it can make.
+
+use super::links::read_link_settings;
+use super::master::{Bond, BondDev, SlaveDev};
+use kernel::prelude::*;
+use net::netdevice::LinkSettings;
+use net::published::Slot;
+use net::rcu::Rcu;
+use net::rtnl::{Rtnl, RtnlOnly};
+use net::timestamp::TimestampInfo;
+use policy::mode::Speed;
+use policy::Duplex;
+
+/// The slave whose hardware time stamps are the bond's: the active one, where there is but one.
+pub(super) fn timestamp_lower<'a>(dev: &'a BondDev, rtnl: &'a Rtnl) -> Option<&'a SlaveDev> {
+    let uses_primary = Bond::mode(dev).uses_primary();
+    dev.slot(rtnl, Slot::Active).filter(|_| uses_primary)
+}
+
+/// Tells of the time stamps that a bond can make: those of the active slave, or, where all slaves send,
+/// those in software that all of them make.
+pub(crate) fn timestamps(dev: &BondDev, info: &mut TimestampInfo, rcu: &Rcu) -> Result {
+    if Bond::mode(dev).uses_primary() {
+        if let Some(active) = dev.slot_rcu(rcu, Slot::Active) {
+            return active.dev().timestamps(rcu, info);
+        }
+    }
+    let mut stamps_sent = false;
+    for slave in dev.lowers_rcu(rcu) {
+        let mut one = TimestampInfo::new();
+        slave.dev().timestamps(rcu, &mut one)?;
+        stamps_sent = one.stamps_sent();
+        if !stamps_sent {
+            break;
+        }
+    }
+    if stamps_sent {
+        info.set_stamps_sent();
+    }
+    Ok(())
+}
+
+/// Returns speed and duplex of the bond for ethtool: the sum of what can send, or where all send the
+/// same, the slowest; and the duplex mode of the first.
+pub(crate) fn link_settings(dev: &BondDev, rtnl: &RtnlOnly) -> LinkSettings {
+    let mut speed = 0u32;
+    let mut duplex = Duplex::Unknown;
+    for slave in dev.lowers(rtnl) {
+        if !slave.data().port(rtnl).link.is_up() || !slave.dev().has_link() || slave.is_backup() {
+            continue;
+        }
+        read_link_settings(slave, &slave.dev().ask(rtnl), rtnl);
+        let port = slave.data().port(rtnl);
+        speed = match (speed, port.speed, Bond::mode(dev).row().speed) {
+            (so_far, None, _) => so_far,
+            (0, Some(one), _) => one,
+            (so_far, Some(one), Speed::Slowest) => so_far.min(one),
+            (so_far, Some(one), Speed::Sum) => so_far.saturating_add(one),
+        };
+        if duplex == Duplex::Unknown {
+            duplex = port.duplex;
+        }
+    }
+    LinkSettings {
+        speed: if speed == 0 { u32::MAX } else { speed },
+        duplex: match duplex {
+            Duplex::Half => 0,
+            Duplex::Full => 1,
+            Duplex::Unknown => u8::MAX,
+        },
+    }
+}

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Events of slaves' devices, and of bonds' own.
+
+use super::links::{carrier, read_link_settings};
+use super::master::{Bond, BondDev, SlaveDev};
+use super::message::{bond_info, NameOf};
+use super::slave::Key;
+use super::wake::Task;
+use super::{address, choose, engine, features, link_type, mtu, notify, probe, release, xdp};
+use kernel::error::Result;
+use net::device::Dev;
+use net::netdev_lock::Held;
+use net::netdevice::NetDevice;
+use net::netlink::ExtAck;
+use net::notifier::{self, Announce, Listener};
+use net::published::Slot;
+use net::rtnl::Rtnl;
+use policy::Event;
+
+/// Listens to the events of all devices.
+pub(crate) struct Events;
+
+impl Listener for Events {
+    fn event(
+        device: &NetDevice,
+        event: notifier::Event,
+        extack: Option<&ExtAck>,
+        held: &Held<'_>,
+    ) -> Result {
+        let rtnl: &Rtnl = held;
+        if !device.is_bonding() {
+            return Ok(());
+        }
+        if event == notifier::Event::Change {
+            if let Some(dev) = Dev::<Bond>::from_netdev(device) {
+                // Its carrier came back, and with it a way for what waits to be announced.
+                notify::step(dev, rtnl);
+            }
+        }
+        if !device.is_slave() {
+            return Ok(());
+        }
+        let Some(dev) = device.master(rtnl).and_then(Dev::<Bond>::from_netdev) else {
+            return Ok(());
+        };
+        match dev.lower_of(rtnl, device) {
+            Some(slave) if event == notifier::Event::PreTypeChange => {
+                link_type::keep_type(dev, slave.dev(), extack, rtnl)
+            }
+            Some(slave) => {
+                slave_event(dev, slave, event, held);
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+fn slave_event(dev: &BondDev, slave: &SlaveDev, event: notifier::Event, held: &Held<'_>) {
+    use notifier::Event::*;
+    let rtnl: &Rtnl = held;
+    match event {
+        // No instance lock is held.
+        Unregister => held
+            .rtnl_only()
+            .into_iter()
+            .for_each(|rtnl| release::release_unregistered(dev, slave, rtnl)),
+        Up | Change | Down => link_event(dev, slave, event, held),
+        ChangeName => renamed(dev, slave, held),
+        FeatChange => features::update(dev, rtnl),
+        ChangeAddr => address::slave_changed(dev, slave, rtnl),
+        ChangeMtu => match held.rtnl_only() {
+            Some(rtnl) => mtu::follow(dev, rtnl),
+            None => Bond::wake(dev, Task::Mtu),
+        },
+        ResendIgmp => {
+            let _ = dev.announce(rtnl, Announce::ResendIgmp);
+        }
+        XdpFeatChange => xdp::update_features(dev, rtnl),
+        Register | PreTypeChange => {}
+    }
+}
+
+/// The device of a slave was opened or closed, or its carrier may be another.
+fn link_event(dev: &BondDev, slave: &SlaveDev, event: notifier::Event, held: &Held<'_>) {
+    let rtnl: &Rtnl = held;
+    // Nothing can be asked of what is closed.
+    let device = held
+        .ask(slave.dev())
+        .filter(|_| event != notifier::Event::Down);
+    if let Some(device) = &device {
+        read_link_settings(slave, device, rtnl);
+    }
+    if dev.is_running() && dev.data().options.link_events() {
+        let config = dev.data().config(rtnl);
+        let known = match event {
+            // What was known is that it was closed.
+            notifier::Event::Up => slave.dev().has_link(),
+            _ => slave.data().port(rtnl).carrier,
+        };
+        let up = match &device {
+            Some(device) => carrier(device, &config, known),
+            None => slave.dev().has_link(),
+        };
+        let key = Key(slave);
+        engine::handle(dev, Event::Carrier { key, up }, held);
+        if up && config.is_probed() {
+            probe::hurry(dev);
+        }
+    }
+    choose::update(dev, None, rtnl);
+    if slave.dev().has_link() {
+        let active = dev.slot(rtnl, Slot::Active).map(Key);
+        let is_active = active == Some(Key(slave));
+        link_type::partition_seen(dev, slave.dev(), is_active, rtnl);
+        // The groups of the targets are others in another partition.
+        probe::admit(dev, slave, rtnl);
+    }
+}
+
+/// A slave has another name: is it the primary now, or not any more?
+fn renamed(dev: &BondDev, slave: &SlaveDev, held: &Held<'_>) {
+    let rtnl: &Rtnl = held;
+    let config = dev.data().config(rtnl);
+    let Some(primary) = config.primary.filter(|_| config.mode.uses_primary()) else {
+        return;
+    };
+    let was = dev.slot(rtnl, Slot::Primary);
+    if was.map(Key) == Some(Key(slave)) {
+        dev.set_slot(rtnl, Slot::Primary, None);
+        bond_info!(
+            dev,
+            "Primary slave changed to none, reselecting active slave"
+        );
+    } else if primary.as_bytes() == slave.dev().name().as_bytes() {
+        dev.set_slot(rtnl, Slot::Primary, Some(slave));
+        bond_info!(
+            dev,
+            "Primary slave changed to {}, reselecting active slave",
+            NameOf(slave.dev())
+        );
+    } else {
+        return;
+    }
+    engine::handle(dev, Event::PrimaryRenamed, held);
+}

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What the ARP monitor keeps of a bond and of its slaves. `probe.rs` fills and reads it.
+//!
+//! What slaves receive is noted in softirqs, in atomics: what is no news writes nothing.
+
+use core::num::NonZeroU8;
+use core::sync::atomic::Ordering::{Relaxed, Release};
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicU8, AtomicUsize};
+use net::link_type::Broadcast;
+use net::rtnl::RtnlCell;
+use net::skbuff::Received;
+use net::sync::{now_us, tick};
+use policy::arp::{heard_from, Micros, Monitor, Traffic, Watch};
+use policy::options::{ArpTargets, ArpValidate, NsTargets, MAX_TARGETS};
+use policy::wire::ndisc::Discovery;
+use policy::{Config, Link};
+
+/// What the monitor of a bond keeps.
+pub(super) struct Prober {
+    /// When the last round of probes was sent, in µs; 0 before the first.
+    pub(super) round: AtomicU64,
+    /// Whether the user was told of a target without a route.
+    pub(super) told: AtomicBool,
+}
+
+impl Prober {
+    pub(super) const fn new() -> Self {
+        Self {
+            round: AtomicU64::new(0),
+            told: AtomicBool::new(false),
+        }
+    }
+}
+
+/// What an answer is.
+#[derive(Clone, Copy)]
+pub(super) struct Rules {
+    pub(super) monitor: Option<Monitor>,
+    pub(super) scope: Scope,
+    pub(super) arp_targets: ArpTargets,
+    pub(super) ns_targets: NsTargets,
+}
+
+impl Rules {
+    pub(super) fn of(config: &Config) -> Self {
+        Self {
+            monitor: config.arp_monitor(),
+            scope: Scope::of(config),
+            arp_targets: config.arp_targets,
+            ns_targets: config.ns_targets,
+        }
+    }
+}
+
+/// Who has to answer.
+#[derive(Clone, Copy)]
+pub(super) struct Scope {
+    validate: ArpValidate,
+    all_targets: bool,
+    arp_targets: usize,
+    ns_targets: usize,
+}
+
+impl Scope {
+    pub(super) fn of(config: &Config) -> Self {
+        Self {
+            validate: config.arp_validate,
+            all_targets: config.arp_all_targets,
+            arp_targets: config.arp_targets.len(),
+            ns_targets: config.ns_targets.len(),
+        }
+    }
+
+    /// When a slave was last heard, in µs; where all targets must answer, the one that has been silent for longest.
+    /// `only_hears` tells whether it hears the probes of another, and sends none.
+    pub(super) fn last_rx(&self, heard: &Heard, only_hears: bool) -> Micros {
+        let last_rx = heard.last_rx.load(Relaxed);
+        if !self.all_targets || !self.validate.validates(only_hears) {
+            return last_rx;
+        }
+        let arp = heard.arp_rx.iter().take(self.arp_targets);
+        let ns = heard.ns_rx.iter().take(self.ns_targets);
+        Iterator::chain(arp, ns)
+            .map(|it| it.load(Relaxed))
+            .min()
+            .unwrap_or(last_rx)
+    }
+}
+
+/// What the monitor keeps of a slave. All times are in µs.
+pub(super) struct Heard {
+    /// What the monitor looks at: two bits ([`Watch`]) while the slave sends probes, and two while it hears those
+    /// of another.
+    pub(super) watch: AtomicU8,
+    /// The tick in which something was noted last, if there is nothing more to note in that; or [`NO_TICK`].
+    pub(super) noted: AtomicUsize,
+    /// From when on what is heard is news; see [`Heard::expect`].
+    pub(super) news_from: AtomicU64,
+    /// Whether the work was told of news since then.
+    pub(super) told: AtomicBool,
+    pub(super) last_rx: AtomicU64,
+    pub(super) last_tx: AtomicU64,
+    pub(super) since: AtomicU64,
+    pub(super) unanswered: AtomicU32,
+    pub(super) unsent: AtomicU32,
+    /// When each target answered last, in the order of the options.
+    pub(super) arp_rx: [AtomicU64; MAX_TARGETS],
+    pub(super) ns_rx: [AtomicU64; MAX_TARGETS],
+    pub(super) groups: RtnlCell<Groups>,
+}
+
+/// The solicited-node groups that a slave listens to as a backup.
+#[derive(Clone, Copy)]
+pub(super) struct Groups {
+    /// Those of these targets: a bit for each place in the option.
+    pub(super) targets: u16,
+    /// The broadcast address that the link had when they were joined.
+    pub(super) link: Broadcast,
+}
+
+/// What is looked at, not all of it nothing: the bits of [`Heard::watch`].
+#[derive(Clone, Copy)]
+pub(super) struct Watched(NonZeroU8);
+
+impl Watched {
+    /// What is looked at while the slave hears the probes of another, or sends its own.
+    #[inline(always)]
+    pub(super) fn get(self, hears: bool) -> Watch {
+        let bits = self.0.get();
+        Watch::from_bits(if hears { bits >> 2 } else { bits })
+    }
+}
+
+/// No tick, but for one in many million years.
+const NO_TICK: usize = usize::MAX;
+
+impl Heard {
+    pub(super) fn new() -> Self {
+        Self {
+            watch: AtomicU8::new(0),
+            noted: AtomicUsize::new(NO_TICK),
+            news_from: AtomicU64::new(0),
+            told: AtomicBool::new(false),
+            last_rx: AtomicU64::new(0),
+            last_tx: AtomicU64::new(0),
+            since: AtomicU64::new(0),
+            unanswered: AtomicU32::new(0),
+            unsent: AtomicU32::new(0),
+            arp_rx: [const { AtomicU64::new(0) }; MAX_TARGETS],
+            ns_rx: [const { AtomicU64::new(0) }; MAX_TARGETS],
+            groups: RtnlCell::new(Groups {
+                targets: 0,
+                link: Broadcast::NONE,
+            }),
+        }
+    }
+
+    /// What of the packets that the slave receives is looked at: see [`Heard::ignores`]. For every packet.
+    #[inline(always)]
+    pub(super) fn watched(&self) -> Option<Watched> {
+        NonZeroU8::new(self.watch.load(Relaxed)).map(Watched)
+    }
+
+    /// Whether a packet need not be looked at, on a slave that is no backup: it is of no kind that counts, or one
+    /// was noted a moment ago. For every packet.
+    #[inline(always)]
+    pub(super) fn ignores(&self, watched: Watched, packet: Received<'_>) -> bool {
+        self.ignores_for(watched.get(false), packet)
+    }
+
+    #[inline(always)]
+    pub(super) fn ignores_for(&self, watch: Watch, packet: Received<'_>) -> bool {
+        let next_header = || packet.byte_in_place(Discovery::NEXT_HEADER);
+        watch != Watch::Answers && self.noted.load(Relaxed) == tick()
+            || !watch.wants(packet.protocol(), next_header)
+    }
+
+    pub(super) fn set_watch(&self, sending: Watch, hearing: Watch) {
+        self.watch
+            .store(sending as u8 | (hearing as u8) << 2, Relaxed);
+    }
+
+    /// What is heard at this time or later is news: it is noted, and told to the work once.
+    pub(super) fn expect(&self, from: Micros) {
+        self.news_from.fetch_max(from, Relaxed);
+        self.told.store(false, Relaxed);
+        // Last: who receives a packet after this reads what was stored before.
+        self.noted.store(NO_TICK, Release);
+    }
+
+    /// Judges the slave from now on only: it has joined, or is being tried.
+    pub(super) fn start(&self) {
+        let now = now_us();
+        self.since.store(now, Relaxed);
+        self.unanswered.store(0, Relaxed);
+        self.unsent.store(0, Relaxed);
+        self.expect(now);
+    }
+
+    /// The slave's link is in another state, which it leaves when it is heard, if it is not up.
+    pub(super) fn link_changed(&self, link: Link) {
+        self.expect(heard_from(link, self.since.load(Relaxed)));
+    }
+
+    /// What is known of the slave's traffic, where the last round of probes was at `round`.
+    pub(super) fn traffic(&self, scope: &Scope, only_hears: bool, round: Micros) -> Traffic {
+        let traffic = Traffic {
+            last_rx: scope.last_rx(self, only_hears),
+            since: self.since.load(Relaxed),
+            unanswered: self.unanswered.load(Relaxed),
+            unsent: self.unsent.load(Relaxed),
+        };
+        traffic.answered(round)
+    }
+}

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The links of slaves: what their devices say, what the policy makes of that, and the roles that follow.
+
+use super::listeners::tell;
+use super::master::{BondDev, SlaveDev};
+use super::slave::Key;
+use net::ethtool::Answer;
+use net::lower::Role;
+use net::netdev_lock::{Askable, Held};
+use net::netdevice::LinkSettings;
+use net::published::Slot;
+use net::rtnl::Rtnl;
+use policy::receive::SlaveFlags;
+use policy::{Config, Duplex, LinkState, Port};
+
+/// Replaces what the policy knows of a slave, and publishes its link state.
+pub(super) fn set_port(slave: &SlaveDev, port: Port, rtnl: &Rtnl) {
+    slave.data().publish(port, rtnl);
+    let state = port.link.state() as i8;
+    if slave.link() != state {
+        slave.data().heard.link_changed(port.link);
+        slave.set_link(rtnl, state);
+    }
+}
+
+/// Returns the published state of a slave's link. For every packet.
+#[inline(always)]
+pub(super) fn link_state(slave: &SlaveDev) -> LinkState {
+    match slave.link() {
+        0 => LinkState::Up,
+        1 => LinkState::Fail,
+        3 => LinkState::Back,
+        _ => LinkState::Down,
+    }
+}
+
+/// Whether a slave has carrier, and its link counts as up. Any context.
+pub(super) fn is_up(slave: &SlaveDev) -> bool {
+    slave.dev().has_link() && link_state(slave) == LinkState::Up
+}
+
+/// Reads the carrier of a device that is, or becomes, a slave. May send link events of the device.
+///
+/// `known` is what counts while the driver cannot be asked: what it said last.
+pub(super) fn carrier(device: &Askable<'_>, config: &Config, known: bool) -> bool {
+    if config.reads_carrier() {
+        return device.dev().has_link();
+    }
+    device.dev().is_running()
+        && match device.driver_link() {
+            Answer::Told(link) => link,
+            Answer::NotNow => known,
+            Answer::Never => true,
+        }
+}
+
+/// Asks a slave's driver for speed and duplex. `device` is that of the slave.
+pub(super) fn read_link_settings(slave: &SlaveDev, device: &Askable<'_>, rtnl: &Rtnl) {
+    let unknown = LinkSettings {
+        speed: u32::MAX,
+        duplex: u8::MAX,
+    };
+    let settings = match device.link_settings() {
+        Answer::Told(settings) => settings,
+        Answer::Never => unknown,
+        // What it said last counts.
+        Answer::NotNow => return,
+    };
+    let duplex = match settings.duplex {
+        0 => Duplex::Half,
+        1 => Duplex::Full,
+        _ => Duplex::Unknown,
+    };
+    let known = settings.speed != 0 && settings.speed != u32::MAX && duplex != Duplex::Unknown;
+    let port = Port {
+        speed: known.then_some(settings.speed),
+        duplex: if known { duplex } else { Duplex::Unknown },
+        ..slave.data().port(rtnl)
+    };
+    set_port(slave, port, rtnl);
+}
+
+/// What these flags say of a slave to other kernel code.
+pub(super) fn role(flags: SlaveFlags) -> Role {
+    Role {
+        backup: flags.backup,
+        inactive: flags.inactive,
+    }
+}
+
+/// Gives a slave the role that it has now, and tells of a change.
+pub(super) fn set_role(dev: &BondDev, slave: &SlaveDev, flags: SlaveFlags, held: &Held<'_>) {
+    let was_backup = slave.is_backup();
+    slave.set_role(held, role(flags));
+    if was_backup != flags.backup {
+        tell(dev, slave, held);
+    }
+}
+
+/// Gives all slaves of a bond the roles that they have now.
+pub(super) fn set_roles(dev: &BondDev, held: &Held<'_>) {
+    let config = dev.data().config(held);
+    let active = [Slot::Active, Slot::Tried].map(|slot| dev.slot(held, slot).map(Key));
+    for slave in dev.lowers(held) {
+        let is_active = active.contains(&Some(Key(slave)));
+        let link = slave.data().port(held).link.state();
+        set_role(dev, slave, SlaveFlags::of(&config, is_active, link), held);
+    }
+}

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What other drivers are told of slaves: `NETDEV_CHANGELOWERSTATE`, for those that offload bonds, and
+//! `NETDEV_BONDING_INFO`.
+
+use super::master::{Bond, BondDev, SlaveDev};
+use super::wake::Task;
+use core::sync::atomic::Ordering;
+use net::netdev_lock::Held;
+use net::notifier::BondingInfo;
+use net::rtnl::RtnlOnly;
+use policy::LinkState;
+
+/// Bits of `Slave::owed`: `NETDEV_BONDING_INFO`, and `NETDEV_CHANGELOWERSTATE`.
+const INFO: u8 = 1;
+const STATE: u8 = 2;
+
+/// Tells listeners of the state of a slave: drivers that offload bonds at once, unless an instance lock is held, the
+/// others soon.
+pub(super) fn tell(dev: &BondDev, slave: &SlaveDev, held: &Held<'_>) {
+    let mut owed = INFO;
+    match held.rtnl_only() {
+        Some(rtnl) => tell_state(slave, rtnl),
+        None => owed |= STATE,
+    }
+    slave.data().owed.fetch_or(owed, Ordering::Relaxed);
+    Bond::wake(dev, Task::Listeners);
+}
+
+/// Whether a listener has still to be told of the state of a slave.
+pub(super) fn is_told_later(slave: &SlaveDev) -> bool {
+    slave.data().owed.load(Ordering::Relaxed) != 0
+}
+
+fn tell_state(slave: &SlaveDev, rtnl: &RtnlOnly) {
+    let link_up = match slave.data().port(rtnl).link.state() {
+        LinkState::Up | LinkState::Fail => true,
+        LinkState::Down | LinkState::Back => false,
+    };
+    slave.data().owed.fetch_and(!STATE, Ordering::Relaxed);
+    slave
+        .dev()
+        .lower_state_changed(rtnl, link_up, !slave.is_backup());
+}
+
+/// Tells listeners what they have still to be told.
+pub(super) fn tell_rest(dev: &BondDev, rtnl: &RtnlOnly) {
+    let config = dev.data().config(rtnl);
+    for slave in dev.lowers(rtnl) {
+        let owed = slave.data().owed.swap(0, Ordering::Relaxed);
+        if owed & STATE != 0 {
+            tell_state(slave, rtnl);
+        }
+        if owed & INFO != 0 {
+            let port = slave.data().port(rtnl);
+            slave.dev().bonding_info_changed(
+                rtnl,
+                &BondingInfo {
+                    mode: i32::from(config.mode.number()),
+                    miimon: i32::try_from(config.miimon).unwrap_or(i32::MAX),
+                    num_slaves: i32::try_from(dev.lower_count()).unwrap_or(i32::MAX),
+                    link: port.link.state() as i8,
+                    state: i8::from(slave.is_backup()),
+                    link_failure_count: port.failures,
+                },
+            );
+        }
+    }
+}

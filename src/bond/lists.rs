@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Which packets slaves receive for the bond: its address lists, its promiscuous and all-multicast modes.
+
+use super::master::{Bond, BondDev, SlaveDev};
+use super::message::{slave_err, slave_warn};
+use super::wake::Task;
+use core::sync::atomic::Ordering;
+use kernel::prelude::*;
+use net::netdevice::{NetDevice, ARPHRD_INFINIBAND};
+use net::rtnl::{Rtnl, RtnlOnly};
+use net::sync::now_ms;
+use policy::retry::{Retry, Tried};
+
+/// Passes the bond's promiscuous and all-multicast modes on: to the slave that has its addresses, or
+/// to all.
+pub(super) fn rx_flags_changed(dev: &BondDev, promisc: bool, allmulti: bool, rtnl: &RtnlOnly) {
+    let inc = |changed: bool, on: bool| match (changed, on) {
+        (false, _) => 0,
+        (true, true) => 1,
+        (true, false) => -1,
+    };
+    let promisc = inc(promisc, dev.is_promisc());
+    let allmulti = inc(allmulti, dev.is_allmulti());
+    if dev.data().config(rtnl).mode.uses_primary() {
+        if let Some(slave) = dev.settled(rtnl) {
+            add_rx_flags(dev, slave.dev(), promisc, allmulti, rtnl);
+        }
+    } else {
+        dev.lowers(rtnl)
+            .for_each(|slave| add_rx_flags(dev, slave.dev(), promisc, allmulti, rtnl));
+    }
+}
+
+/// Has a slave receive all that the bond wants.
+pub(super) fn give_rx_flags(dev: &BondDev, slave: &NetDevice, rtnl: &RtnlOnly) {
+    let (promisc, allmulti) = (dev.is_promisc().into(), dev.is_allmulti().into());
+    add_rx_flags(dev, slave, promisc, allmulti, rtnl);
+}
+
+/// Takes back what [`give_rx_flags`] gave when the bond had these modes.
+pub(super) fn take_rx_flags(
+    dev: &BondDev,
+    slave: &NetDevice,
+    promisc: bool,
+    allmulti: bool,
+    rtnl: &RtnlOnly,
+) {
+    let dec = |on: bool| if on { -1 } else { 0 };
+    add_rx_flags(dev, slave, dec(promisc), dec(allmulti), rtnl);
+}
+
+fn add_rx_flags(dev: &BondDev, slave: &NetDevice, promisc: i32, allmulti: i32, rtnl: &RtnlOnly) {
+    let add = |count: i32, add: &dyn Fn(i32) -> Result| match count {
+        0 => Ok(()),
+        count => add(count),
+    };
+    let promisc = add(promisc, &|count| slave.add_promiscuity(rtnl, count));
+    let allmulti = add(allmulti, &|count| slave.add_allmulti(rtnl, count));
+    if promisc.is_err() || allmulti.is_err() {
+        slave_warn!(dev, slave, "cannot change which packets it receives");
+    }
+}
+
+/// Whether all slaves have the bond's address lists, not only the one that is active.
+///
+/// Over InfiniBand a backup is a member of the bond's multicast groups beforehand, because joining them
+/// takes requests to the subnet administrator. It drops what it receives.
+pub(super) fn all_have_addrs(dev: &BondDev) -> bool {
+    !Bond::mode(dev).uses_primary() || dev.link_type() == ARPHRD_INFINIBAND
+}
+
+/// Passes the bond's address lists on: to the slave that has its addresses, or to all.
+pub(super) fn rx_mode(dev: &BondDev, rtnl: &Rtnl, sync: &mut dyn FnMut(&SlaveDev, bool) -> Result) {
+    let mut tried = Tried::Done;
+    if all_have_addrs(dev) {
+        for slave in dev.lowers(rtnl) {
+            tried = tried.and(gave(dev, slave, sync(slave, true)));
+        }
+    } else if let Some(slave) = dev.settled(rtnl) {
+        tried = gave(dev, slave, sync(slave, false));
+    }
+    set_retry(dev, dev.data().lists.get(rtnl).after(tried, now_ms()), rtnl);
+}
+
+/// Gives slaves the bond's address lists again, if there was no memory for all of them.
+pub(super) fn retry(dev: &BondDev, rtnl: &Rtnl) {
+    if dev.is_up() {
+        rx_mode(dev, rtnl, &mut |slave, multiple| {
+            slave.dev().sync_addrs_from(rtnl, dev, multiple)
+        });
+    } else {
+        forget(dev, rtnl);
+    }
+}
+
+/// Gives one slave the bond's address lists, and the others, too, if there was no memory for that.
+pub(super) fn give(dev: &BondDev, slave: &SlaveDev, multiple: bool, rtnl: &Rtnl) {
+    let res = slave.dev().sync_addrs_from(rtnl, dev, multiple);
+    let tried = gave(dev, slave, res);
+    // What others wait for they get then, too.
+    if tried == Tried::Later {
+        set_retry(dev, dev.data().lists.get(rtnl).after(tried, now_ms()), rtnl);
+    }
+}
+
+/// Nobody waits for address lists any more.
+pub(super) fn forget(dev: &BondDev, rtnl: &Rtnl) {
+    set_retry(dev, Retry::Never, rtnl);
+}
+
+/// Has the bond's address lists given to slaves again: without them, a slave would not receive multicast
+/// packets, and nobody would know why.
+fn set_retry(dev: &BondDev, retry: Retry, rtnl: &Rtnl) {
+    dev.data().lists.set(rtnl, retry);
+    Bond::wake_at_ms(dev, Task::Lists, retry.due());
+}
+
+/// What came of giving a slave the address lists. What cannot be is said once.
+fn gave(dev: &BondDev, slave: &SlaveDev, res: Result) -> Tried {
+    let lacks = &slave.data().lacks_lists;
+    let Err(err) = res else {
+        lacks.store(false, Ordering::Relaxed);
+        return Tried::Done;
+    };
+    let tried = Tried::failed(err.to_errno().wrapping_neg());
+    if tried == Tried::Hopeless && !lacks.swap(true, Ordering::Relaxed) {
+        slave_err!(
+            dev,
+            slave.dev(),
+            "cannot receive for the multicast and further addresses of the bond (error {}); release it",
+            err.to_errno()
+        );
+    }
+    tried
+}

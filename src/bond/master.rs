@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A bond: what its owners keep, each in one field.
+
+use super::heard::Prober;
+use super::history::History;
+use super::options::{defaults, Options};
+use super::wake::{Task, Wake};
+use kernel::prelude::*;
+use kernel::sync::Arc;
+use net::debugfs::File;
+use net::device::Dev;
+use net::lower::Lower;
+use net::netdevice::Stats;
+use net::published::Slot;
+use net::rtnl::{Rtnl, RtnlCell, Underway};
+use net::sync::{BhLock, NestedLock, PerCpuCounter};
+use net::{new_bh_lock, new_nested_lock};
+use policy::arp::Micros;
+use policy::notify::Announcements;
+use policy::paths::Lookups;
+use policy::retry::Retry;
+use policy::{Config, Millis, Mode};
+
+/// A bond's device.
+pub(crate) type BondDev = Dev<Bond>;
+
+/// A slave, as its bond has it.
+pub(crate) type SlaveDev = Lower<Bond>;
+
+/// A bond.
+///
+/// What other kernel code reads of it (mode, active and primary slave) is kept in its [`BondDev`].
+#[pin_data]
+pub(crate) struct Bond {
+    #[pin]
+    pub(crate) options: Options,
+    /// What is still to be done.
+    pub(super) wake: Wake,
+    /// What has been decided lately, and the file that shows it.
+    pub(crate) history: Arc<History>,
+    pub(crate) events_file: RtnlCell<Option<File<History>>>,
+    /// Whether the primary becomes active as soon as it is up, whatever `primary_reselect` says.
+    pub(super) force_primary: RtnlCell<bool>,
+    /// The packets that left in turn.
+    pub(super) turn: PerCpuCounter,
+    /// What the slaves have counted since they joined, those that left included.
+    #[pin]
+    pub(super) counted: NestedLock<Stats>,
+    /// What is still to be announced after a failover.
+    pub(super) announcements: RtnlCell<Announcements>,
+    /// When slaves are given the bond's address lists again, since there was no memory for all.
+    pub(super) lists: RtnlCell<Retry>,
+    /// What the ARP monitor keeps.
+    pub(super) prober: Prober,
+    /// Where the backups of an InfiniBand bond are in asking for paths.
+    #[pin]
+    pub(super) lookups: BhLock<Lookups>,
+    /// Whether somebody has chosen the bond's MTU.
+    pub(super) has_chosen_mtu: RtnlCell<bool>,
+    // What the bond's own code changes, which sends the events that others' changes send.
+    pub(super) changing_features: Underway,
+    pub(super) changing_addrs: Underway,
+    pub(super) changing_mtu: Underway,
+    /// The bond moves into another partition, and stays the kind of link that it is.
+    pub(super) changing_partition: Underway,
+}
+
+impl Bond {
+    pub(super) fn new() -> Result<Pin<KBox<Self>>> {
+        KBox::try_pin_init(
+            try_pin_init!(Self {
+                options <- Options::new(defaults()),
+                wake: Wake::new(),
+                history: History::new()?,
+                events_file: RtnlCell::new(None),
+                force_primary: RtnlCell::new(false),
+                turn: PerCpuCounter::new()?,
+                counted <- new_nested_lock!(Stats::default(), "Bond::counted"),
+                announcements: RtnlCell::new(Announcements::default()),
+                lists: RtnlCell::new(Retry::Never),
+                prober: Prober::new(),
+                lookups <- new_bh_lock!(Lookups::None, "Bond::lookups"),
+                has_chosen_mtu: RtnlCell::new(false),
+                changing_features: Underway::new(),
+                changing_addrs: Underway::new(),
+                changing_mtu: Underway::new(),
+                changing_partition: Underway::new(),
+            }? Error),
+            GFP_KERNEL,
+        )
+    }
+
+    /// Returns the options.
+    #[inline]
+    pub(super) fn config(&self, rtnl: &Rtnl) -> Config {
+        self.options.get(rtnl)
+    }
+
+    /// Replaces the options, wherever they are read.
+    pub(super) fn publish(dev: &BondDev, config: Config, rtnl: &Rtnl) {
+        dev.data().options.publish(config, rtnl);
+        dev.set_mode(rtnl, i32::from(config.mode.number()));
+    }
+
+    /// Returns the mode. Any context.
+    #[inline(always)]
+    pub(super) fn mode(dev: &BondDev) -> Mode {
+        Mode::from_published(dev.mode())
+    }
+
+    /// Whether what belongs to the traffic (address lists, promiscuous mode, addresses) is where that is.
+    pub(super) fn is_settled(dev: &BondDev, rtnl: &Rtnl) -> bool {
+        let (settled, active) = (dev.settled(rtnl), dev.slot(rtnl, Slot::Active));
+        !dev.data().config(rtnl).mode.uses_primary()
+            || settled.map(core::ptr::from_ref) == active.map(core::ptr::from_ref)
+    }
+
+    /// Has a task done as soon as possible. Any context.
+    pub(super) fn wake(dev: &BondDev, task: Task) {
+        dev.data().wake.set(task, 0);
+        dev.run_work();
+    }
+
+    /// Has a task done at `due`, in µs, in place of the time that was set for it before. Any context.
+    pub(super) fn wake_at(dev: &BondDev, task: Task, due: Micros) {
+        dev.data().wake.set(task, due);
+        dev.run_work_at(due);
+    }
+
+    /// As [`Self::wake_at`], with a time in ms, or none.
+    pub(super) fn wake_at_ms(dev: &BondDev, task: Task, due: Option<Millis>) {
+        let due = dev.data().wake.set_ms(task, due);
+        dev.run_work_at(due);
+    }
+}

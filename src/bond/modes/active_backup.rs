@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! active-backup: one slave carries the traffic. While it has lost its carrier and nobody has acted on that yet, a
+//! slave with a working link stands in for it.
+
+use super::output::elsewhere;
+use crate::bond::links::link_state;
+use crate::bond::master::{Bond, BondDev, SlaveDev};
+use net::published::Slot;
+use net::rcu::Rcu;
+use net::skbuff::SkBuff;
+use policy::mode::Sender;
+use policy::transmit::{self, StandIn};
+
+/// Sends a packet.
+#[inline(always)]
+pub(super) fn xmit(dev: &BondDev, skb: SkBuff, rcu: &Rcu) -> i32 {
+    match dev.slot_rcu(rcu, Slot::Active) {
+        Some(active) if active.dev().has_link() => skb.transmit_through(active.dev()),
+        active => xmit_lost(dev, skb, active, rcu),
+    }
+}
+
+/// Sends a packet while the active slave has no link, or there is none.
+#[cold]
+#[inline(never)]
+fn xmit_lost(dev: &BondDev, skb: SkBuff, active: Option<&SlaveDev>, rcu: &Rcu) -> i32 {
+    let slave = active.map(|active| stand_in(dev, rcu).unwrap_or(active));
+    elsewhere(dev, skb, slave)
+}
+
+/// The active slave; while that has lost its carrier and nobody has acted on it, a backup.
+pub(super) fn pick<'a>(dev: &'a BondDev, rcu: &'a Rcu) -> Option<&'a SlaveDev> {
+    let active = dev.slot_rcu(rcu, Slot::Active)?;
+    if active.dev().has_link() {
+        return Some(active);
+    }
+    Some(stand_in(dev, rcu).unwrap_or(active))
+}
+
+/// Whether this slave, a backup, sends in place of an active one without carrier.
+pub(super) fn stands_in(slave: &SlaveDev, rcu: &Rcu) -> bool {
+    let dev = slave.master();
+    Bond::mode(dev).row().sender == Sender::Active
+        && dev
+            .slot_rcu(rcu, Slot::Active)
+            .is_some_and(|active| !active.dev().has_link())
+        && stand_in(dev, rcu).is_some_and(|stand_in| core::ptr::eq(stand_in, slave))
+}
+
+#[cold]
+fn stand_in<'a>(dev: &'a BondDev, rcu: &'a Rcu) -> Option<&'a SlaveDev> {
+    if !dev.data().options.link_events() {
+        return None;
+    }
+    transmit::stand_in(dev.lowers_rcu(rcu).map(|slave| StandIn {
+        key: slave,
+        carrier: slave.dev().has_link(),
+        link: link_state(slave),
+        prio: slave.data().prio(),
+    }))
+}

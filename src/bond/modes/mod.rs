@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What a mode does with packets: a file for each. No lock, no allocation, no shared cache line written.
+//!
+//! Each mode's file has `xmit`, which sends a packet, and `pick`, which says through which slave it would leave.
+
+mod active_backup;
+mod broadcast;
+mod output;
+pub(super) mod packet;
+pub(super) mod receive;
+mod round_robin;
+mod xor;
+
+use super::links::is_up;
+use super::master::{Bond, BondDev, SlaveDev};
+use net::rcu::Rcu;
+use net::shared::Bytes;
+use net::skbuff::SkBuff;
+use net::sock::Socket;
+use output::{drop_packet, elsewhere, Links};
+use packet::{Anything, Frame, Outgoing, Subject};
+use policy::hash::HashPolicy;
+use policy::mode::{QueueOverride, Sender, Tls, Xdp};
+use policy::{transmit, Mode};
+
+/// Sends a packet. Bottom halves off.
+///
+/// All but the usual case is in functions of their own, which take the packet over: so this one needs
+/// neither a stack frame nor a saved register.
+#[inline(always)]
+pub(super) fn start_xmit(dev: &BondDev, skb: SkBuff, rcu: &Rcu) -> i32 {
+    if skb.queue_mapping() != 0 || skb.has_sec_path() {
+        return xmit_seldom(dev, skb, rcu);
+    }
+    xmit(dev, skb, rcu)
+}
+
+#[inline(always)]
+fn xmit(dev: &BondDev, skb: SkBuff, rcu: &Rcu) -> i32 {
+    match Bond::mode(dev) {
+        Mode::ActiveBackup => active_backup::xmit(dev, skb, rcu),
+        Mode::Xor => xor::xmit(dev, skb, rcu),
+        Mode::Broadcast => broadcast::xmit(dev, skb, rcu),
+        Mode::RoundRobin => round_robin::xmit(dev, skb, rcu),
+        // Not built: no bond has them.
+        Mode::Ieee8023ad | Mode::Tlb | Mode::Alb => drop_packet(dev, skb),
+    }
+}
+
+/// Through which slaves a packet leaves.
+pub(super) enum Pick<'a> {
+    One(&'a SlaveDev),
+    /// All whose links are up.
+    All,
+    None,
+}
+
+/// Says through which slaves something would leave.
+fn pick<'a>(dev: &'a BondDev, subject: &impl Subject, links: Links, rcu: &'a Rcu) -> Pick<'a> {
+    let one = match Bond::mode(dev) {
+        Mode::ActiveBackup => active_backup::pick(dev, rcu),
+        Mode::Xor => xor::pick_of(dev, subject, links, rcu),
+        Mode::Broadcast => return Pick::All,
+        Mode::RoundRobin => round_robin::pick(dev, subject, rcu),
+        Mode::Ieee8023ad | Mode::Tlb | Mode::Alb => None,
+    };
+    one.map_or(Pick::None, Pick::One)
+}
+
+fn one<'a>(pick: Pick<'a>) -> Option<&'a SlaveDev> {
+    match pick {
+        Pick::One(slave) => Some(slave),
+        Pick::All | Pick::None => None,
+    }
+}
+
+/// The slave that a packet would leave through, if it is one; if `all`, as if all links worked.
+pub(super) fn slave_of<'a>(
+    dev: &'a BondDev,
+    skb: &SkBuff,
+    all: bool,
+    rcu: &'a Rcu,
+) -> Option<&'a SlaveDev> {
+    let links = if all { Links::All } else { Links::Working };
+    one(pick(dev, &Outgoing(dev, skb.view()), links, rcu))
+}
+
+/// The first slave that a packet would leave through, and after `previous` the next one.
+pub(super) fn next_slave_of<'a>(
+    dev: &'a BondDev,
+    skb: &SkBuff,
+    previous: Option<&SlaveDev>,
+    rcu: &'a Rcu,
+) -> Option<&'a SlaveDev> {
+    match (
+        pick(dev, &Outgoing(dev, skb.view()), Links::Working, rcu),
+        previous,
+    ) {
+        (Pick::One(slave), None) => Some(slave),
+        (Pick::One(_), Some(_)) | (Pick::None, _) => None,
+        (Pick::All, previous) => {
+            let mut slaves = dev.lowers_rcu(rcu);
+            if let Some(previous) = previous {
+                slaves.find(|slave| core::ptr::eq(*slave, previous))?;
+            }
+            slaves.find(|slave| is_up(slave))
+        }
+    }
+}
+
+/// The slave that a frame of an XDP program leaves through.
+pub(super) fn slave_of_frame<'a>(
+    dev: &'a BondDev,
+    frame: Bytes<'_>,
+    rcu: &'a Rcu,
+) -> Option<&'a SlaveDev> {
+    match Bond::mode(dev).row().xdp {
+        Xdp::Native | Xdp::ButVlan => one(pick(dev, &Frame(dev, frame), Links::Working, rcu)),
+        Xdp::Refused => None,
+    }
+}
+
+/// The slave through which all packets of a socket leave, so that its hardware can encrypt their TLS records.
+pub(super) fn slave_of_socket<'a>(
+    dev: &'a BondDev,
+    socket: &Socket,
+    rcu: &'a Rcu,
+) -> Option<&'a SlaveDev> {
+    match (Bond::mode(dev).row().tls, dev.data().options.hash_policy()) {
+        (Tls::Layer34, HashPolicy::Layer34) => one(pick(dev, socket, Links::Working, rcu)),
+        (Tls::Layer34 | Tls::Software, _) => None,
+    }
+}
+
+/// The slave through which all packets leave at this moment, where that is one.
+pub(super) fn sole_slave<'a>(dev: &'a BondDev, rcu: &'a Rcu) -> Option<&'a SlaveDev> {
+    match Bond::mode(dev).row().sender {
+        Sender::Active => one(pick(dev, &Anything, Links::Working, rcu)),
+        Sender::Turn | Sender::Hash | Sender::All | Sender::Load => None,
+    }
+}
+
+/// Sends a packet whose transmit queue may belong to a slave, or whose encryption may be left to one: that
+/// of the moment when this was decided, which may be before a failover.
+#[cold]
+#[inline(never)]
+fn xmit_seldom(dev: &BondDev, skb: SkBuff, rcu: &Rcu) -> i32 {
+    if let Some(slave) = by_queue(dev, skb.queue_mapping(), rcu) {
+        return elsewhere(dev, skb, Some(slave));
+    }
+    if skb.has_sec_path() && Bond::mode(dev).row().sender == Sender::Active {
+        let slave = sole_slave(dev, rcu);
+        return elsewhere(dev, skb, slave);
+    }
+    xmit(dev, skb, rcu)
+}
+
+/// The slave that the packet's transmit queue belongs to, in the modes that have that, if it works.
+#[cold]
+fn by_queue<'a>(dev: &'a BondDev, queue: u16, rcu: &'a Rcu) -> Option<&'a SlaveDev> {
+    let is_obeyed = match Bond::mode(dev).row().queue_override {
+        QueueOverride::Obeyed => queue != 0,
+        QueueOverride::Ignored => false,
+    };
+    if !is_obeyed {
+        return None;
+    }
+    let slaves = dev
+        .lowers_rcu(rcu)
+        .map(|slave| (slave, slave.data().queue_id(), is_up(slave)));
+    transmit::by_queue(slaves, queue)
+}

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! How a packet leaves once its slave is chosen.
+
+use crate::bond::master::{BondDev, SlaveDev};
+use net::skbuff::{SkBuff, XMIT_DROP};
+
+/// Which slaves are picked from.
+#[derive(Clone, Copy)]
+pub(super) enum Links {
+    Working,
+    /// As if all links worked.
+    All,
+}
+
+/// Sends a packet through a slave that need not be the active one, unless it is to be encrypted by the
+/// hardware of another: it would leave in clear.
+#[cold]
+pub(super) fn elsewhere(dev: &BondDev, skb: SkBuff, slave: Option<&SlaveDev>) -> i32 {
+    match slave {
+        Some(slave) if !skb.needs_other_ipsec(slave.dev()) => skb.transmit_through(slave.dev()),
+        _ => drop_packet(dev, skb),
+    }
+}
+
+#[inline(always)]
+pub(super) fn transmit_or_drop(dev: &BondDev, skb: SkBuff, slave: Option<&SlaveDev>) -> i32 {
+    match slave {
+        Some(slave) => skb.transmit_through(slave.dev()),
+        None => drop_packet(dev, skb),
+    }
+}
+
+#[cold]
+#[inline(never)]
+pub(super) fn drop_packet(dev: &BondDev, skb: SkBuff) -> i32 {
+    skb.drop_on(dev);
+    XMIT_DROP
+}

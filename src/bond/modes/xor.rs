@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! balance-xor: a hash of the packet picks the slave.
+
+use super::output::{transmit_or_drop, Links};
+use super::packet::{Outgoing, Subject};
+use crate::bond::choose::{by_hash, by_hash_now, can_send};
+use crate::bond::master::{BondDev, SlaveDev};
+use net::rcu::Rcu;
+use net::skbuff::SkBuff;
+use policy::hash::HashPolicy;
+
+/// Sends a packet. Each policy has a function of its own.
+#[inline(never)]
+pub(super) fn xmit(dev: &BondDev, skb: SkBuff, rcu: &Rcu) -> i32 {
+    const LAYER2: u8 = HashPolicy::Layer2 as u8;
+    const LAYER34: u8 = HashPolicy::Layer34 as u8;
+    const LAYER23: u8 = HashPolicy::Layer23 as u8;
+    const ENCAP23: u8 = HashPolicy::Encap23 as u8;
+    const ENCAP34: u8 = HashPolicy::Encap34 as u8;
+    const VLAN_SRCMAC: u8 = HashPolicy::VlanSrcMac as u8;
+    match dev.data().options.hash_policy_number() {
+        LAYER2 => xmit_quick(HashPolicy::Layer2, dev, skb, rcu),
+        LAYER34 if !skb.has_socket() => xmit_layer34(dev, skb, rcu),
+        LAYER23 => xmit_layer23(dev, skb, rcu),
+        ENCAP23 => xmit_encap23(dev, skb, rcu),
+        ENCAP34 => xmit_encap34(dev, skb, rcu),
+        VLAN_SRCMAC => xmit_quick(HashPolicy::VlanSrcMac, dev, skb, rcu),
+        _ => xmit_any(dev, skb, rcu),
+    }
+}
+
+#[inline(never)]
+fn xmit_layer34(dev: &BondDev, skb: SkBuff, rcu: &Rcu) -> i32 {
+    xmit_quick(HashPolicy::Layer34, dev, skb, rcu)
+}
+
+#[inline(never)]
+fn xmit_layer23(dev: &BondDev, skb: SkBuff, rcu: &Rcu) -> i32 {
+    xmit_quick(HashPolicy::Layer23, dev, skb, rcu)
+}
+
+#[inline(never)]
+fn xmit_encap23(dev: &BondDev, skb: SkBuff, rcu: &Rcu) -> i32 {
+    xmit_quick(HashPolicy::Encap23, dev, skb, rcu)
+}
+
+#[inline(never)]
+fn xmit_encap34(dev: &BondDev, skb: SkBuff, rcu: &Rcu) -> i32 {
+    xmit_quick(HashPolicy::Encap34, dev, skb, rcu)
+}
+
+#[inline(always)]
+fn xmit_quick(policy: HashPolicy, dev: &BondDev, skb: SkBuff, rcu: &Rcu) -> i32 {
+    let Some(hash) = policy::hash::quick(policy, Outgoing(dev, skb.view())) else {
+        return xmit_any(dev, skb, rcu);
+    };
+    match dev.choose(hash, rcu) {
+        Some(slave) if slave.dev().has_link() => skb.transmit_through(slave.dev()),
+        _ => xmit_now(dev, skb, hash, rcu),
+    }
+}
+
+#[inline(never)]
+fn xmit_any(dev: &BondDev, skb: SkBuff, rcu: &Rcu) -> i32 {
+    let slave = of_tls(dev, &skb, rcu).or_else(|| pick(dev, &Outgoing(dev, skb.view()), rcu));
+    transmit_or_drop(dev, skb, slave)
+}
+
+#[cold]
+#[inline(never)]
+fn xmit_now(dev: &BondDev, skb: SkBuff, hash: u32, rcu: &Rcu) -> i32 {
+    let slave = by_hash_now(dev, hash, rcu);
+    transmit_or_drop(dev, skb, slave)
+}
+
+/// The slave that a hash picks.
+pub(super) fn pick<'a>(
+    dev: &'a BondDev,
+    subject: &impl Subject,
+    rcu: &'a Rcu,
+) -> Option<&'a SlaveDev> {
+    let hash = subject.hash(dev.data().options.hash_policy());
+    by_hash(dev, hash, rcu)
+}
+
+/// As [`pick`], among all slaves or among those that can send.
+pub(super) fn pick_of<'a>(
+    dev: &'a BondDev,
+    subject: &impl Subject,
+    links: Links,
+    rcu: &'a Rcu,
+) -> Option<&'a SlaveDev> {
+    match links {
+        Links::Working => pick(dev, subject, rcu),
+        Links::All => {
+            let hash = subject.hash(dev.data().options.hash_policy());
+            let place = hash.checked_rem(dev.lower_count())?;
+            dev.lowers_rcu(rcu).nth(place as usize)
+        }
+    }
+}
+
+/// The slave whose hardware encrypts the TLS records in a packet, if it can send.
+///
+/// That is the one that a hash picked when the connection began; others may have come and gone since. Packets that
+/// take another slave, because that one cannot send, are encrypted in software.
+fn of_tls<'a>(dev: &'a BondDev, skb: &SkBuff, rcu: &'a Rcu) -> Option<&'a SlaveDev> {
+    if dev.data().options.hash_policy() != HashPolicy::Layer34 {
+        return None;
+    }
+    let device = skb.tls_device(rcu)?;
+    dev.lowers_rcu(rcu)
+        .find(|slave| slave.dev() == device && can_send(slave))
+}

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The options of a bond, and all copies of them that are read where RTNL is not held.
+
+use super::heard::Rules;
+use core::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, AtomicU8, Ordering};
+use kernel::prelude::*;
+use kernel::sync::SetOnce;
+use net::new_rtnl_lock;
+use net::rtnl::Rtnl;
+use net::sync::{Latch, RtnlLock, TICK_US};
+use policy::arp::Micros;
+use policy::hash::HashPolicy;
+use policy::Config;
+
+static DEFAULTS: SetOnce<Config> = SetOnce::new();
+
+/// Sets the options that new bonds have; once, when the module is loaded.
+pub(crate) fn set_defaults(config: Config) {
+    DEFAULTS.populate(config);
+}
+
+/// Returns the options that new bonds have.
+pub(crate) fn defaults() -> Config {
+    DEFAULTS.as_ref().copied().unwrap_or_default()
+}
+
+/// The options of a bond.
+#[pin_data]
+pub(crate) struct Options {
+    #[pin]
+    config: RtnlLock<Config>,
+    /// For each packet.
+    traffic: Traffic,
+    /// `config.reads_carrier()`, for polls: whether the carrier is what the device says, which takes no lock to read.
+    reads_carrier: AtomicBool,
+    /// What an answer to the ARP monitor is, for the receive path.
+    rules: Latch<Rules>,
+    /// How fine times of reception have to be, in µs, and whether ticks are fine enough, likewise.
+    resolution: AtomicU64,
+    takes_ticks: AtomicBool,
+}
+
+/// What a packet that leaves looks at.
+struct Traffic {
+    link_events: AtomicBool,
+    packets_per_slave: AtomicU16,
+    hash_policy: AtomicU8,
+}
+
+impl Options {
+    pub(super) fn new(config: Config) -> impl PinInit<Self> {
+        let traffic = Traffic {
+            link_events: AtomicBool::new(config.link_events),
+            packets_per_slave: AtomicU16::new(config.packets_per_slave),
+            hash_policy: AtomicU8::new(config.xmit_hash_policy as u8),
+        };
+        pin_init!(Self {
+            traffic,
+            reads_carrier: AtomicBool::new(config.reads_carrier()),
+            rules: Latch::new(Rules::of(&config)),
+            resolution: AtomicU64::new(resolution(&config)),
+            takes_ticks: AtomicBool::new(takes_ticks(&config)),
+            config <- new_rtnl_lock!(config, "Bond::config"),
+        })
+    }
+
+    /// Returns the options.
+    #[inline]
+    pub(super) fn get(&self, rtnl: &Rtnl) -> Config {
+        self.config.get(rtnl)
+    }
+
+    /// Returns a copy of the options. Process context, without RTNL.
+    pub(crate) fn copy(&self) -> Config {
+        self.config.copy()
+    }
+
+    /// Replaces the options, and with them all that is published of them here.
+    pub(super) fn publish(&self, config: Config, rtnl: &Rtnl) {
+        self.config.set(rtnl, config);
+        let Traffic {
+            link_events,
+            packets_per_slave,
+            hash_policy,
+        } = &self.traffic;
+        link_events.store(config.link_events, Ordering::Relaxed);
+        packets_per_slave.store(config.packets_per_slave, Ordering::Relaxed);
+        hash_policy.store(config.xmit_hash_policy as u8, Ordering::Relaxed);
+        self.reads_carrier
+            .store(config.reads_carrier(), Ordering::Relaxed);
+        self.resolution
+            .store(resolution(&config), Ordering::Relaxed);
+        self.takes_ticks
+            .store(takes_ticks(&config), Ordering::Relaxed);
+        self.rules.set(Rules::of(&config), rtnl);
+    }
+
+    /// `link_events`. Any context.
+    #[inline(always)]
+    pub(super) fn link_events(&self) -> bool {
+        self.traffic.link_events.load(Ordering::Relaxed)
+    }
+
+    /// `packets_per_slave`. Any context.
+    #[inline(always)]
+    pub(super) fn packets_per_slave(&self) -> u16 {
+        self.traffic.packets_per_slave.load(Ordering::Relaxed)
+    }
+
+    /// `xmit_hash_policy`, as a number. Any context.
+    #[inline(always)]
+    pub(super) fn hash_policy_number(&self) -> u8 {
+        self.traffic.hash_policy.load(Ordering::Relaxed)
+    }
+
+    /// `xmit_hash_policy`. Any context.
+    #[inline]
+    pub(super) fn hash_policy(&self) -> HashPolicy {
+        HashPolicy::from_number(self.hash_policy_number().into()).unwrap_or_default()
+    }
+
+    /// Whether a link has the carrier that its device reports. Any context.
+    pub(super) fn reads_carrier(&self) -> bool {
+        self.reads_carrier.load(Ordering::Relaxed)
+    }
+
+    /// What an answer to the ARP monitor is. Any context.
+    pub(super) fn rules(&self) -> Rules {
+        self.rules.get()
+    }
+
+    /// How fine times of reception have to be, in µs. Any context.
+    pub(super) fn resolution(&self) -> Micros {
+        self.resolution.load(Ordering::Relaxed)
+    }
+
+    /// Whether timer ticks are fine enough for them. Any context.
+    pub(super) fn takes_ticks(&self) -> bool {
+        self.takes_ticks.load(Ordering::Relaxed)
+    }
+}
+
+fn resolution(config: &Config) -> Micros {
+    config.arp_monitor().map_or(0, |it| it.resolution())
+}
+
+fn takes_ticks(config: &Config) -> bool {
+    config
+        .arp_monitor()
+        .is_some_and(|it| it.takes_ticks_of(TICK_US))
+}

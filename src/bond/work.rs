@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The work of a bond: one work item does all that waits ([`Task`]): ends of delays, repeated announcements, what a
+//! failover had to leave for later.
+//!
+//! It never waits for RTNL, since closing a bond waits for it under RTNL.
+
+use super::listeners::tell_rest;
+use super::master::{BondDev, SlaveDev};
+use super::ports::read_carriers;
+use super::wake::{self, Task};
+use super::{engine, lists, mtu, notify, paths, probe};
+use net::netdev_lock::Held;
+use net::rtnl::{self, RtnlOnly};
+use net::sync::now_us;
+use policy::arp::Micros;
+use policy::Event;
+
+/// How long to wait for RTNL before the next try, in µs; the shortest time that there is. Whoever holds RTNL lets go
+/// of it, which is the bound, and a try costs next to nothing: to wait longer would put off failovers.
+const RETRY: Micros = 1000;
+
+/// The work of a bond: does what is due, and comes back when the next thing is.
+pub(super) fn work(dev: &BondDev) {
+    let wake = &dev.data().wake;
+    let now = now_us();
+    if wake.take(Task::Paths, now) {
+        paths::round(dev);
+    }
+    let is_probed = dev.data().options.copy().is_probed();
+    let needs_rtnl = wake.any_due(&Task::UNDER_RTNL, now) || is_probed && finds_news(dev);
+    let mut next = wake::NEVER;
+    if needs_rtnl {
+        match rtnl::try_lock() {
+            Some(rtnl) => do_due(dev, &rtnl),
+            None => next = now.saturating_add(RETRY),
+        }
+    }
+    // Whoever sets these has the probes looked at, whatever the time.
+    wake.take(Task::Probes, now);
+    let hurry = wake.take(Task::Hurry, now);
+    if is_probed {
+        probe::round(dev, hurry);
+    }
+    if next == wake::NEVER {
+        next = dev.data().wake.next();
+    }
+    dev.run_work_at(next);
+}
+
+/// Does what is due and needs RTNL.
+fn do_due(dev: &BondDev, rtnl: &RtnlOnly) {
+    let wake = &dev.data().wake;
+    let held = &Held::none(rtnl);
+    let is_due = |task| wake.take(task, now_us());
+    if is_due(Task::Settle) {
+        engine::settle(dev, held);
+    }
+    if is_due(Task::Mtu) {
+        mtu::follow(dev, rtnl);
+    }
+    if is_due(Task::Lists) {
+        lists::retry(dev, rtnl);
+    }
+    let (looks, delay_is_over) = (is_due(Task::Look), is_due(Task::Delays));
+    if dev.is_running() {
+        if looks {
+            read_carriers(dev, rtnl);
+            engine::handle(dev, Event::Poll, held);
+        }
+        if dev.data().config(rtnl).is_probed() {
+            read_carriers(dev, rtnl);
+            let event = Event::Probed { now: now_us() };
+            engine::handle(dev, event, held);
+        } else if delay_is_over {
+            read_carriers(dev, rtnl);
+            engine::handle(dev, Event::Tick, held);
+        }
+    }
+    if is_due(Task::Notify) && dev.is_running() {
+        notify::step(dev, rtnl);
+    }
+    if is_due(Task::Listeners) {
+        tell_rest(dev, rtnl);
+    }
+}
+
+/// Whether the ARP monitor has something to decide. Process context, without RTNL.
+fn finds_news(dev: &BondDev) -> bool {
+    let rcu = net::rcu::read_lock();
+    let is_known = |slave: &SlaveDev| slave.data().knows(slave.dev().has_link());
+    let all_known = dev.lowers_rcu(&rcu).all(is_known);
+    drop(rcu);
+    !all_known || probe::finds_change(dev)
+}
