@@ -11,7 +11,8 @@ use bond::{options, Bond};
 use core::pin::Pin;
 use kernel::prelude::*;
 use kernel::sync::Arc;
-use net::{notifier, pernet, registration, rtnetlink};
+use net::master::{pernet, registration, rtnetlink};
+use net::notifier;
 
 module! {
     type: Bonding,

@@ -9,10 +9,10 @@ use super::slave::{Before, Departure, Key};
 use kernel::prelude::*;
 use net::dev_addr::AddrAssign;
 use net::errno::{eaddrnotavail, eopnotsupp};
+use net::master::device::Slot;
 use net::netdev_lock::Held;
 use net::netdevice::{NetDevice, ARPHRD_ETHER};
 use net::notifier::Announce;
-use net::published::Slot;
 use net::rtnl::{Rtnl, RtnlOnly};
 use policy::address::{self, Act, AtEnslave, AtRelease, Claim, Holder, HwAddr, Plan, Step, Who};
 use policy::Config;
@@ -243,7 +243,7 @@ pub(super) fn slave_changed(dev: &BondDev, slave: &SlaveDev, rtnl: &Rtnl) {
 
 /// Tells that the bond has another address, though the same slave is active.
 fn tell(dev: &BondDev, rtnl: &Rtnl) {
-    let _ = dev.announce(rtnl, Announce::BondingFailover);
+    let _ = dev.announce(rtnl, Announce::BONDING_FAILOVER);
     notify::after_change(dev, dev.slot(rtnl, Slot::Active).is_some(), rtnl);
     notify::step(dev, rtnl);
 }

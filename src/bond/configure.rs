@@ -11,10 +11,10 @@ use super::release::release;
 use super::slave::Key;
 use super::{engine, features, monitor, notify, probe, xdp};
 use kernel::error::Error;
+use net::master::device::Slot;
 use net::netdev_lock::Held;
 use net::netdevice::NetDevice;
 use net::notifier::Announce;
-use net::published::Slot;
 use net::rtnl::{Rtnl, RtnlOnly};
 use policy::options::{Excerpt, Reason};
 use policy::{select, transmit, Config, DeviceState, Effects, Event, IfName, OptionError};
@@ -76,7 +76,7 @@ pub(crate) fn write(
         .and_then(|(config, effects, value)| commit(dev, id, &config, effects, value, rtnl));
     log(dev, &res);
     if res.is_ok() && dev.is_registered(rtnl) {
-        let _ = dev.announce(rtnl, Announce::ChangeInfoData);
+        let _ = dev.announce(rtnl, Announce::CHANGE_INFO_DATA);
     }
     res
 }

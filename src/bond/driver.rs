@@ -7,13 +7,20 @@ use super::master::{Bond, BondDev, SlaveDev};
 use super::release::{self, release};
 use super::slave::Slave;
 use super::{address, ethtool, features, ipsec, lists, modes, monitor, mtu, stats, work, xdp};
+use core::ffi::CStr;
 use core::pin::Pin;
 use kernel::prelude::*;
-use net::device::{Master, Rx};
+use net::bonding::published::Bonding;
+use net::bonding::timestamp::Timestamps;
+use net::master::device::{Master, Rx};
+use net::master::netpoll_ops::Netpoll;
+use net::master::registry::{Registered, Registry};
+use net::master::tls::TlsMaster;
+use net::master::xdp::XdpMaster;
+use net::master::xfrm::XfrmMaster;
 use net::netdevice::{NetDevice, Stats, Vlan};
 use net::netlink::ExtAck;
 use net::rcu::Rcu;
-use net::registration::Registry;
 use net::rtnl::{Rtnl, RtnlOnly};
 use net::shared::Bytes;
 use net::skbuff::{Received, SkBuff};
@@ -24,10 +31,14 @@ use net::xdp::Program;
 /// Where the driver's registration is found.
 static REGISTRY: Registry<Bond> = Registry::new();
 
+impl Registered for Bond {
+    const REGISTRY: StaticRef<Registry<Self>> = StaticRef::new(&REGISTRY);
+}
+
 impl Master for Bond {
     type Lower = Slave;
-
-    const REGISTRY: StaticRef<Registry<Self>> = StaticRef::new(&REGISTRY);
+    type Layout = Bonding;
+    const NAME: &'static CStr = c"bonding";
 
     fn new(_rtnl: &RtnlOnly) -> Result<Pin<KBox<Self>>> {
         Bond::new()
@@ -65,32 +76,6 @@ impl Master for Bond {
         rcu: &'a Rcu,
     ) -> Option<&'a SlaveDev> {
         modes::slave_of(dev, skb, all, rcu)
-    }
-
-    fn next_xmit_lower<'a>(
-        dev: &'a BondDev,
-        skb: &SkBuff,
-        previous: Option<&SlaveDev>,
-        rcu: &'a Rcu,
-    ) -> Option<&'a SlaveDev> {
-        modes::next_slave_of(dev, skb, previous, rcu)
-    }
-
-    fn frame_lower<'a>(dev: &'a BondDev, frame: Bytes<'_>, rcu: &'a Rcu) -> Option<&'a SlaveDev> {
-        modes::slave_of_frame(dev, frame, rcu)
-    }
-
-    fn socket_lower<'a>(dev: &'a BondDev, socket: &Socket, rcu: &'a Rcu) -> Option<&'a SlaveDev> {
-        modes::slave_of_socket(dev, socket, rcu)
-    }
-
-    fn set_xdp(
-        dev: &BondDev,
-        program: Option<&Program>,
-        extack: Option<&ExtAck>,
-        rtnl: &RtnlOnly,
-    ) -> Result {
-        xdp::set(dev, program, extack, rtnl)
     }
 
     #[inline(always)]
@@ -133,18 +118,6 @@ impl Master for Bond {
             .for_each(|slave| slave.dev().del_vlan(rtnl, vlan));
     }
 
-    fn timestamp_lower<'a>(dev: &'a BondDev, rtnl: &'a Rtnl) -> Option<&'a SlaveDev> {
-        ethtool::timestamp_lower(dev, rtnl)
-    }
-
-    fn ipsec_lower<'a>(dev: &'a BondDev, rcu: &'a Rcu) -> Result<&'a SlaveDev> {
-        ipsec::lower(dev, rcu)
-    }
-
-    fn sole_lower<'a>(dev: &'a BondDev, rcu: &'a Rcu) -> Option<&'a SlaveDev> {
-        modes::sole_slave(dev, rcu)
-    }
-
     fn add_lower(
         dev: &BondDev,
         lower: &NetDevice,
@@ -165,5 +138,55 @@ impl Master for Bond {
 
     fn work(dev: &BondDev) {
         work::work(dev);
+    }
+}
+
+impl XdpMaster for Bond {
+    fn set_xdp(
+        dev: &BondDev,
+        program: Option<&Program>,
+        extack: Option<&ExtAck>,
+        rtnl: &RtnlOnly,
+    ) -> Result {
+        xdp::set(dev, program, extack, rtnl)
+    }
+
+    fn frame_lower<'a>(dev: &'a BondDev, frame: Bytes<'_>, rcu: &'a Rcu) -> Option<&'a SlaveDev> {
+        modes::slave_of_frame(dev, frame, rcu)
+    }
+}
+
+impl TlsMaster for Bond {
+    fn socket_lower<'a>(dev: &'a BondDev, socket: &Socket, rcu: &'a Rcu) -> Option<&'a SlaveDev> {
+        modes::slave_of_socket(dev, socket, rcu)
+    }
+}
+
+impl XfrmMaster for Bond {
+    const CANNOT_HOLD: &'static CStr = c"bonding: Slave does not support ipsec offload";
+
+    fn ipsec_lower<'a>(dev: &'a BondDev, rcu: &'a Rcu) -> Result<&'a SlaveDev> {
+        ipsec::lower(dev, rcu)
+    }
+
+    fn sole_lower<'a>(dev: &'a BondDev, rcu: &'a Rcu) -> Option<&'a SlaveDev> {
+        modes::sole_slave(dev, rcu)
+    }
+}
+
+impl Netpoll for Bond {
+    fn next_xmit_lower<'a>(
+        dev: &'a BondDev,
+        skb: &SkBuff,
+        previous: Option<&SlaveDev>,
+        rcu: &'a Rcu,
+    ) -> Option<&'a SlaveDev> {
+        modes::next_slave_of(dev, skb, previous, rcu)
+    }
+}
+
+impl Timestamps for Bond {
+    fn timestamp_lower<'a>(dev: &'a BondDev, rtnl: &'a Rtnl) -> Option<&'a SlaveDev> {
+        ethtool::timestamp_lower(dev, rtnl)
     }
 }

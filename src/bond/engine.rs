@@ -15,9 +15,9 @@ use super::ports::Slaves;
 use super::slave::Key;
 use super::wake::Task;
 use super::{address, choose, ipsec, link_type, lists, notify, paths, probe};
+use net::master::device::Slot;
 use net::netdev_lock::Held;
 use net::notifier::Announce;
-use net::published::Slot;
 use net::rtnl::{Rtnl, RtnlOnly};
 use net::sync::{now_ms, ratelimit};
 use policy::history::{What, Why};
@@ -249,7 +249,7 @@ pub(super) fn settle(dev: &BondDev, held: &Held<'_>) {
     match config.mode.row().notify_peers {
         NotifyPeers::OnFailover if new.is_some() => {
             address::fail_over(dev, new, held);
-            let _ = dev.announce(rtnl, Announce::BondingFailover);
+            let _ = dev.announce(rtnl, Announce::BONDING_FAILOVER);
             notify::step(dev, rtnl);
         }
         NotifyPeers::OnFailover | NotifyPeers::Never => {}

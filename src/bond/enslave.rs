@@ -12,16 +12,17 @@ use super::{engine, features, link_type, lists, mtu, probe, xdp};
 use core::ffi::CStr;
 use core::fmt;
 use kernel::prelude::*;
+use net::bonding::published::Role;
 use net::dev_addr::AddrAssign;
 use net::errno::eopnotsupp;
 use net::ethtool::Answer;
-use net::lower::{LagHash, LagTx, Role};
+use net::master::device::Slot;
+use net::master::lower::{LagHash, LagTx};
 use net::netdev_features::Features;
 use net::netdev_lock::Held;
 use net::netdevice::{NetDevice, ARPHRD_CAN, ARPHRD_ETHER, ARPHRD_INFINIBAND};
 use net::netlink::ExtAck;
 use net::notifier::{Announce, TypeChange};
-use net::published::Slot;
 use net::rtnl::RtnlOnly;
 use net::sync::now_ms;
 use policy::address::{self, Admission, AtEnslave, HwAddr};
@@ -143,7 +144,7 @@ pub(crate) fn enslave(
         );
     }
     // Who sends messages through the device on its own stops that.
-    let _ = device.announce(rtnl, Announce::Join);
+    let _ = device.announce(rtnl, Announce::JOIN);
     if !keeps_lro {
         device.disable_lro(rtnl);
     }
@@ -305,10 +306,12 @@ impl<'a> Joining<'a> {
     fn link_up(
         &mut self,
         data: impl PinInit<Slave>,
-        lag: (Role, LagTx),
+        (role, lag): (Role, LagTx),
         extack: Option<&ExtAck>,
     ) -> Result<&'a SlaveDev> {
-        let slave = SlaveDev::link_up(self.dev, self.device, data, lag, extack, self.rtnl)?;
+        let (dev, device, rtnl) = (self.dev, self.device, self.rtnl);
+        let prepare = |slave: &SlaveDev| slave.set_role(rtnl, role);
+        let slave = SlaveDev::link_up(dev, device, data, lag, prepare, extack, rtnl)?;
         self.slave = Some(slave);
         Ok(slave)
     }

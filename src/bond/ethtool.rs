@@ -5,8 +5,8 @@
 use super::links::read_link_settings;
 use super::master::{Bond, BondDev, SlaveDev};
 use kernel::prelude::*;
+use net::master::device::Slot;
 use net::netdevice::LinkSettings;
-use net::published::Slot;
 use net::rcu::Rcu;
 use net::rtnl::{Rtnl, RtnlOnly};
 use net::timestamp::TimestampInfo;

@@ -9,12 +9,12 @@ use super::slave::Key;
 use super::wake::Task;
 use super::{address, choose, engine, features, link_type, mtu, notify, probe, release, xdp};
 use kernel::error::Result;
-use net::device::Dev;
+use net::master::device::Dev;
+use net::master::device::Slot;
 use net::netdev_lock::Held;
 use net::netdevice::NetDevice;
 use net::netlink::ExtAck;
 use net::notifier::{self, Announce, Listener};
-use net::published::Slot;
 use net::rtnl::Rtnl;
 use policy::Event;
 
@@ -75,7 +75,7 @@ fn slave_event(dev: &BondDev, slave: &SlaveDev, event: notifier::Event, held: &H
             None => Bond::wake(dev, Task::Mtu),
         },
         ResendIgmp => {
-            let _ = dev.announce(rtnl, Announce::ResendIgmp);
+            let _ = dev.announce(rtnl, Announce::RESEND_IGMP);
         }
         XdpFeatChange => xdp::update_features(dev, rtnl),
         Register | PreTypeChange => {}

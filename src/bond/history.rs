@@ -7,9 +7,9 @@ use core::fmt;
 use kernel::new_spinlock;
 use kernel::prelude::*;
 use kernel::sync::{Arc, SpinLock};
+use net::bonding::trace;
 use net::netdevice::NetDevice;
 use net::sync::now_ms;
-use net::trace;
 use policy::history::{Entry, What};
 use policy::IfName;
 

@@ -7,7 +7,7 @@ use super::master::{Bond, BondDev, SlaveDev};
 use super::message::slave_warn;
 use kernel::prelude::*;
 use net::errno::eopnotsupp;
-use net::published::Slot;
+use net::master::device::Slot;
 use net::rcu::Rcu;
 use net::rtnl::Rtnl;
 use policy::mode::Ipsec;

@@ -5,11 +5,11 @@
 use super::listeners::tell;
 use super::master::{BondDev, SlaveDev};
 use super::slave::Key;
+use net::bonding::published::Role;
 use net::ethtool::Answer;
-use net::lower::Role;
+use net::master::device::Slot;
 use net::netdev_lock::{Askable, Held};
 use net::netdevice::LinkSettings;
-use net::published::Slot;
 use net::rtnl::Rtnl;
 use policy::receive::SlaveFlags;
 use policy::{Config, Duplex, LinkState, Port};

@@ -6,8 +6,8 @@
 use super::master::{Bond, BondDev, SlaveDev};
 use super::wake::Task;
 use core::sync::atomic::Ordering;
+use net::bonding::info::BondingInfo;
 use net::netdev_lock::Held;
-use net::notifier::BondingInfo;
 use net::rtnl::RtnlOnly;
 use policy::LinkState;
 

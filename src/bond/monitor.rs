@@ -3,7 +3,7 @@
 //! The monitor of a bond's links: it runs while the bond is up.
 //!
 //! The kernel's events tell of most changes at once (`events.rs`). The poll every `miimon` ms is for drivers that report
-//! late or not at all; the polls of all bonds share one timer ([`net::device::Dev::poll_every`]) and take no lock.
+//! late or not at all; the polls of all bonds share one timer ([`net::master::device::Dev::poll_every`]) and take no lock.
 //! The ARP monitor is in `probe.rs`.
 
 use super::links::set_roles;

@@ -5,8 +5,8 @@
 
 use super::master::{Bond, BondDev};
 use super::wake::Task;
+use net::master::device::Slot;
 use net::notifier::Announce;
-use net::published::Slot;
 use net::rtnl::Rtnl;
 use net::sync::now_ms;
 use policy::notify::{Announcements, Countdown};
@@ -38,10 +38,10 @@ pub(super) fn step(dev: &BondDev, rtnl: &Rtnl) {
     set(dev, Announcements { peers, igmp }, rtnl);
     // Listeners may refuse events, but not these.
     if tell_peers {
-        let _ = dev.announce(rtnl, Announce::NotifyPeers);
+        let _ = dev.announce(rtnl, Announce::NOTIFY_PEERS);
     }
     if report {
-        let _ = dev.announce(rtnl, Announce::ResendIgmp);
+        let _ = dev.announce(rtnl, Announce::RESEND_IGMP);
     }
 }
 

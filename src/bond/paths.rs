@@ -9,9 +9,9 @@
 
 use super::master::{Bond, BondDev};
 use super::wake::Task;
+use net::master::device::Slot;
 use net::neighbour;
 use net::netdevice::ARPHRD_INFINIBAND;
-use net::published::Slot;
 use net::rcu;
 use net::sync::now_ms;
 use policy::paths::{Lookups, PART};

@@ -6,7 +6,7 @@ use super::links::{carrier, set_port};
 use super::master::BondDev;
 use super::probe;
 use super::slave::Key;
-use net::published::Slot;
+use net::master::device::Slot;
 use net::rtnl::{Rtnl, RtnlOnly};
 use policy::arp::Traffic;
 use policy::{Group, Port, Ports};

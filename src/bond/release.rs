@@ -166,7 +166,7 @@ fn be_without_slaves(dev: &BondDev, why: Departure, rtnl: &RtnlOnly) {
         if !is_other {
             dev.randomize_addr(rtnl);
         }
-        let _ = dev.announce(rtnl, Announce::ChangeAddr);
+        let _ = dev.announce(rtnl, Announce::CHANGE_ADDR);
     }
-    let _ = dev.announce(rtnl, Announce::Release);
+    let _ = dev.announce(rtnl, Announce::RELEASE);
 }

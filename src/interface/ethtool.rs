@@ -4,7 +4,7 @@
 
 use crate::bond::{ethtool, Bond, BondDev};
 use kernel::error::Result;
-use net::ethtool::Ethtool;
+use net::master::ethtool::Ethtool;
 use net::netdevice::LinkSettings;
 use net::rcu::Rcu;
 use net::rtnl::RtnlOnly;

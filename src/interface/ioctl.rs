@@ -4,7 +4,7 @@
 
 use crate::bond::{self, configure, Bond, BondDev, SlaveDev};
 use kernel::error::Result;
-use net::ioctl::{Command, Info, Ioctl, LowerInfo};
+use net::bonding::ioctl::{Command, Info, Ioctl, LowerInfo};
 use net::netdevice::NetDevice;
 use net::notifier::Announce;
 use net::rtnl::{Rtnl, RtnlOnly};
@@ -41,7 +41,7 @@ impl Ioctl<Bond> for Old {
                 let name = Value::Name(IfName::new(other.name().as_bytes()));
                 configure::set(dev, OptionId::ActiveSlave, name, rtnl)
                     .map_err(|refused| refused.error())?;
-                dev.announce(rtnl, Announce::ChangeInfoData)
+                dev.announce(rtnl, Announce::CHANGE_INFO_DATA)
             }
         }
     }

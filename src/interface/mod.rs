@@ -31,7 +31,7 @@ pub(crate) use masters::{create_bonds, Namespaces};
 pub(crate) use procfs::Files;
 
 use crate::bond::Bond;
-use net::device::Ops;
+use net::master::ops::Ops;
 
 /// The driver's tables.
 pub(crate) static OPS: Ops<Bond> = Ops::new(c"bond", &slave_sysfs::DIR)
@@ -41,4 +41,10 @@ pub(crate) static OPS: Ops<Bond> = Ops::new(c"bond", &slave_sysfs::DIR)
     )
     .with_ioctl::<ioctl::Old>()
     .with_ethtool::<ethtool::Answers>()
-    .with_sysfs(&sysfs::DIR);
+    .with_sysfs(&sysfs::DIR)
+    .with_procfs()
+    .with_netpoll()
+    .with_timestamps()
+    .with_tls()
+    .with_xdp()
+    .with_xfrm();

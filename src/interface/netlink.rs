@@ -9,12 +9,12 @@ use crate::bond::{Bond, BondDev, SlaveDev};
 use core::fmt::Write;
 use kernel::error::{code::*, Error, Result};
 use net::errno::eaddrnotavail;
+use net::master::device::Slot;
+use net::master::rtnetlink::LinkOps;
 use net::netlink::{
     total_size, Attr, Attrs, ExtAck, Message, NumberType, PayloadType, Policy, Range,
 };
-use net::published::Slot;
 use net::rcu::Rcu;
-use net::rtnetlink::LinkOps;
 use net::rtnl::{Rtnl, RtnlOnly};
 use policy::options::{Excerpt, Netlink, NetlinkKind, Reason, Request, Scope, Show, Values};
 use policy::options::{MAX_TARGETS, OPTIONS};

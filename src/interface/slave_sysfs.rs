@@ -4,7 +4,8 @@
 
 use crate::bond::{Bond, SlaveDev};
 use core::fmt::Write;
-use net::sysfs::{File, LowerDir, LowerFiles, Page};
+use net::master::sysfs::{LowerDir, LowerFiles};
+use net::sysfs::{File, Page};
 
 /// The name of the directory.
 const NAME: &str = "bonding_slave";

@@ -5,10 +5,11 @@
 use crate::bond::{configure, Bond, BondDev, SlaveDev};
 use core::fmt::Write;
 use kernel::error::Result;
+use net::master::device::Slot;
+use net::master::sysfs::{DeviceDir, DeviceFiles};
 use net::netdevice::IFNAMSIZ;
-use net::published::Slot;
 use net::rcu;
-use net::sysfs::{self, DeviceDir, DeviceFiles, File, Page};
+use net::sysfs::{self, File, Page};
 use policy::options::OPTIONS;
 use policy::OptionId;
 

@@ -21,7 +21,6 @@
 #include <linux/sockios.h>
 #include <linux/workqueue.h>
 #include <net/arp.h>
-#include <net/bonding.h>
 #include <net/flow_dissector.h>
 #include <net/lag.h>
 #include <net/neighbour.h>
@@ -34,4 +33,5 @@
 #include <net/xfrm.h>
 #include <uapi/linux/netdev.h>
 
+#include "bonding/bindings.h"
 #include "helpers.h"

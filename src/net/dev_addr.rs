@@ -136,7 +136,7 @@ impl NetDevice {
         self.assign_addr(rtnl, addr);
         self.set_addr_assign(rtnl, AddrAssign::Stolen);
         // What has happened cannot be objected to.
-        let _ = self.announce(rtnl, Announce::ChangeAddr);
+        let _ = self.announce(rtnl, Announce::CHANGE_ADDR);
     }
 
     /// Writes the device's hardware address and tells nobody.

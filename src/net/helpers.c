@@ -10,7 +10,6 @@
 #include <linux/ip.h>
 #include <linux/ipv6.h>
 #include <linux/ktime.h>
-#include <linux/net_tstamp.h>
 #include <linux/netdev_features.h>
 #include <linux/percpu.h>
 #include <linux/pm_runtime.h>
@@ -18,10 +17,8 @@
 #include <linux/sched/signal.h>
 #include <linux/seq_file.h>
 #include <linux/sysfs.h>
-#include <linux/uaccess.h>
 #include <net/addrconf.h>
 #include <net/arp.h>
-#include <net/bonding.h>
 #include <net/flow_dissector.h>
 #include <net/inet_sock.h>
 #include <net/ip6_checksum.h>
@@ -34,9 +31,6 @@
 #include <net/tls.h>
 
 #include "helpers.h"
-
-#define CREATE_TRACE_POINTS
-#include "trace.h"
 
 /* debugfs.h, seq_file.h */
 
@@ -293,27 +287,6 @@ void nh_let_sleep(struct net_device *dev)
 bool nh_device_present(const struct net_device *dev)
 {
 	return netif_device_present(dev);
-}
-
-/* net_tstamp.h */
-
-/* Tells user space that the clock is that of a lower device, which may change. */
-int nh_hwtstamp_of_lower(struct kernel_hwtstamp_config *config)
-{
-	void __user *place;
-	struct hwtstamp_config copied;
-
-	if (!config->copied_to_user) {
-		config->flags |= HWTSTAMP_FLAG_BONDED_PHC_INDEX;
-		return 0;
-	}
-
-	/* The driver of the lower device has answered by itself. */
-	place = config->ifr->ifr_data;
-	if (copy_from_user(&copied, place, sizeof(copied)))
-		return -EFAULT;
-	copied.flags |= HWTSTAMP_FLAG_BONDED_PHC_INDEX;
-	return copy_to_user(place, &copied, sizeof(copied)) ? -EFAULT : 0;
 }
 
 /* filter.h */
@@ -810,18 +783,6 @@ u32 nh_probe_neighbours(struct net_device *dev, struct net_device *lower, u32 sk
 		}
 	}
 	return place > skip ? place - skip : 0;
-}
-
-/* trace.h */
-
-bool nh_traces_bond_event(void)
-{
-	return trace_bond_event_enabled();
-}
-
-void nh_trace_bond_event(const char *bond, size_t bond_len, const char *text, size_t text_len)
-{
-	trace_bond_event(bond, bond_len, text, text_len);
 }
 
 /* net_namespace.h */

@@ -13,7 +13,6 @@
 #include <linux/dcache.h>
 #include <linux/hrtimer.h>
 #include <linux/in6.h>
-#include <linux/net_tstamp.h>
 #include <linux/netdevice.h>
 #include <linux/skbuff.h>
 #include <linux/workqueue.h>
@@ -63,10 +62,7 @@ void nh_wake(struct net_device *dev);
 void nh_let_sleep(struct net_device *dev);
 bool nh_device_present(const struct net_device *dev);
 
-/* net_tstamp.h */
-int nh_hwtstamp_of_lower(struct kernel_hwtstamp_config *config);
-
-/* filter.h: whether what an XDP program sends back may be sent through another slave of its bond */
+/* filter.h: whether what an XDP program sends back may be sent through another lower device */
 void nh_xdp_redirect_master(bool more);
 
 /* flow_dissector.h */
@@ -156,10 +152,6 @@ struct sk_buff *nh_vlan_insert_tag(struct sk_buff *skb, u16 proto, u16 vid);
 void nh_vlan_put_tag(struct sk_buff *skb, u16 proto, u16 vid);
 int nh_solicited_node_change(struct net_device *dev, const struct in6_addr *addr, const u8 *broadcast,
 			     bool join);
-
-/* trace.h */
-bool nh_traces_bond_event(void);
-void nh_trace_bond_event(const char *bond, size_t bond_len, const char *text, size_t text_len);
 
 /* net_namespace.h */
 unsigned int nh_net_number(const struct net *net);

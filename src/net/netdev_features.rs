@@ -5,8 +5,6 @@
 //! C header: [`include/linux/netdev_features.h`](srctree/include/linux/netdev_features.h)
 
 use crate::bindings;
-use crate::device::{Dev, Master};
-use crate::rtnl::Rtnl;
 
 /// Offload features of a device (`netdev_features_t`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -43,13 +41,5 @@ impl Features {
     pub fn add_tso(self, mask: Features) -> Features {
         // SAFETY: A computation.
         Features(unsafe { bindings::nh_add_tso_features(self.0, mask.0) })
-    }
-}
-
-impl<T: Master> Dev<T> {
-    /// Has the device offer IPsec in hardware, as far as all its lower devices do, or not at all.
-    pub fn want_ipsec(&self, _rtnl: &Rtnl, want: bool) {
-        // SAFETY: The device is allocated and RTNL is held.
-        unsafe { bindings::nh_want_xfrm_features(self.as_ptr(), want) };
     }
 }

@@ -10,8 +10,9 @@ use crate::netdev_features::Features;
 use crate::netlink::ExtAck;
 use crate::rcu::Rcu;
 use crate::rtnl::{Rtnl, RtnlOnly};
+use core::marker::PhantomData;
 use core::ptr;
-use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 use kernel::error::{to_result, Result};
 use kernel::types::Opaque;
 
@@ -173,21 +174,6 @@ impl NetDevice {
         self.flags() & bindings::net_device_flags_IFF_SLAVE != 0
     }
 
-    /// Returns whether this is a bond (`netif_is_bond_master()`).
-    pub fn is_bond_master(&self) -> bool {
-        self.is_master() && self.is_bonding()
-    }
-
-    /// Returns whether this is a slave of a bond (`netif_is_bond_slave()`).
-    pub fn is_bond_slave(&self) -> bool {
-        self.is_slave() && self.is_bonding()
-    }
-
-    /// Returns whether `IFF_BONDING` is set, which a bond and its slaves carry.
-    pub fn is_bonding(&self) -> bool {
-        self.priv_flags() & bindings::netdev_priv_flags_IFF_BONDING != 0
-    }
-
     /// Returns whether the device is promiscuous (`IFF_PROMISC`).
     pub fn is_promisc(&self) -> bool {
         self.flags() & bindings::net_device_flags_IFF_PROMISC != 0
@@ -222,24 +208,28 @@ impl NetDevice {
         self.change_flags(if slave { flag } else { 0 }, if slave { 0 } else { flag });
     }
 
-    /// Sets or clears `IFF_BONDING`, by which the kernel knows bonds and their slaves.
+    /// Returns whether a private flag (`IFF_*` of `enum netdev_priv_flags`) is set.
+    pub(crate) fn has_priv_flag(&self, flag: u32) -> bool {
+        self.priv_flags() & flag != 0
+    }
+
+    /// Sets or clears a private flag.
     ///
-    /// Together with `IFF_MASTER` or `IFF_SLAVE` it says what other kernel code may take the private area or the
-    /// `rx_handler_data` of the device for; see [`crate::published`].
-    pub(crate) fn mark_bonding(&self, _rtnl: &Rtnl, on: bool) {
-        let flag = bindings::netdev_priv_flags_IFF_BONDING;
+    /// Together with `IFF_MASTER` or `IFF_SLAVE`, some say what other kernel code may take the private area or the
+    /// `rx_handler_data` of the device for; see [`Layout`](crate::master::device::Layout).
+    pub(crate) fn set_priv_flag(&self, _rtnl: &Rtnl, flag: u32, on: bool) {
         self.change_priv_flags(if on { flag } else { 0 }, if on { 0 } else { flag });
     }
 
     /// Returns whether IPv6 is kept from configuring addresses.
     pub fn has_no_addrconf(&self) -> bool {
-        self.priv_flags() & bindings::netdev_priv_flags_IFF_NO_ADDRCONF != 0
+        self.has_priv_flag(bindings::netdev_priv_flags_IFF_NO_ADDRCONF)
     }
 
     /// Keeps IPv6 from configuring addresses on a device that carries a master's traffic.
-    pub fn set_no_addrconf(&self, _rtnl: &Rtnl, on: bool) {
+    pub fn set_no_addrconf(&self, rtnl: &Rtnl, on: bool) {
         let flag = bindings::netdev_priv_flags_IFF_NO_ADDRCONF;
-        self.change_priv_flags(if on { flag } else { 0 }, if on { 0 } else { flag });
+        self.set_priv_flag(rtnl, flag, on);
     }
 
     pub(crate) fn change_priv_flags(&self, set: u32, clear: u32) {
@@ -459,5 +449,69 @@ pub struct Stats(pub [u64; STATS]);
 impl Default for Stats {
     fn default() -> Self {
         Stats([0; STATS])
+    }
+}
+
+impl Net {
+    /// Finds a device by its name.
+    pub fn device_by_name<'a>(&self, _rtnl: &'a Rtnl, name: &[u8]) -> Option<&'a NetDevice> {
+        let mut buf = [0u8; IFNAMSIZ];
+        if name.len() >= IFNAMSIZ {
+            return None;
+        }
+        buf.iter_mut().zip(name).for_each(|(to, from)| *to = *from);
+        // SAFETY: The namespace is alive, RTNL is held, and the name ends with a NUL.
+        let dev = unsafe { bindings::__dev_get_by_name(self.as_ptr(), buf.as_ptr().cast()) };
+        // SAFETY: A device found under RTNL stays allocated as long as RTNL is held.
+        (!dev.is_null()).then(|| unsafe { NetDevice::from_raw(dev) })
+    }
+
+    /// Finds a device by its index.
+    pub fn device_by_index<'a>(&self, _rtnl: &'a Rtnl, index: i32) -> Option<&'a NetDevice> {
+        // SAFETY: The namespace is alive and RTNL is held.
+        let dev = unsafe { bindings::__dev_get_by_index(self.as_ptr(), index) };
+        // SAFETY: As in `device_by_name`.
+        (!dev.is_null()).then(|| unsafe { NetDevice::from_raw(dev) })
+    }
+
+    /// Goes over all devices of the namespace, in the order of their registration.
+    pub fn devices<'a>(&self, _rcu: &'a Rcu) -> Devices<'a> {
+        // SAFETY: The namespace is alive.
+        let head = unsafe { bindings::nh_net_devices(self.as_ptr()) };
+        Devices {
+            head,
+            at: head,
+            _section: PhantomData,
+        }
+    }
+}
+
+/// The iterator of [`Net::devices`].
+///
+/// # Invariants
+///
+/// `at` is the list head or the `dev_list` of a device that was in the list during the read-side
+/// section of `'a`. Such a device is neither freed nor moved to another namespace before the section
+/// ends, and its link to the next one stays when it leaves the list.
+pub struct Devices<'a> {
+    head: *mut bindings::list_head,
+    at: *mut bindings::list_head,
+    _section: PhantomData<&'a Rcu>,
+}
+
+impl<'a> Iterator for Devices<'a> {
+    type Item = &'a NetDevice;
+
+    fn next(&mut self) -> Option<&'a NetDevice> {
+        // SAFETY: By the invariant, `at` is valid; writers publish links with release semantics.
+        let next = unsafe { AtomicPtr::from_ptr(&raw mut (*self.at).next) }.load(Ordering::Acquire);
+        if next == self.head {
+            return None;
+        }
+        self.at = next;
+        // SAFETY: Every entry of the list but its head is the `dev_list` of a device.
+        let dev = unsafe { kernel::container_of!(next, bindings::net_device, dev_list) };
+        // SAFETY: A device that was seen in the list stays allocated during the section.
+        Some(unsafe { NetDevice::from_raw(dev) })
     }
 }

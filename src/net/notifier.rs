@@ -158,54 +158,23 @@ unsafe extern "C" fn call<L: Listener>(
     }
 }
 
-/// Events that a driver itself sends along the notifier chain.
+/// An event that a driver itself sends along the notifier chain.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Announce {
-    /// The hardware address changed (`NETDEV_CHANGEADDR`).
-    ChangeAddr,
-    /// A device becomes a lower device, and has no use of its own any more (`NETDEV_JOIN`).
-    Join,
-    /// The last lower device has left (`NETDEV_RELEASE`).
-    Release,
-    /// Another lower device is active (`NETDEV_BONDING_FAILOVER`).
-    BondingFailover,
-    /// Tell the neighbours our addresses again (`NETDEV_NOTIFY_PEERS`).
-    NotifyPeers,
-    /// Report multicast memberships again (`NETDEV_RESEND_IGMP`).
-    ResendIgmp,
-    /// The driver's link attributes changed (`NETDEV_CHANGEINFODATA`).
-    ChangeInfoData,
-}
+pub struct Announce(pub(crate) bindings::netdev_cmd);
 
 impl Announce {
-    fn event(self) -> bindings::netdev_cmd {
-        match self {
-            Announce::ChangeAddr => bindings::netdev_cmd_NETDEV_CHANGEADDR,
-            Announce::Join => bindings::netdev_cmd_NETDEV_JOIN,
-            Announce::Release => bindings::netdev_cmd_NETDEV_RELEASE,
-            Announce::BondingFailover => bindings::netdev_cmd_NETDEV_BONDING_FAILOVER,
-            Announce::NotifyPeers => bindings::netdev_cmd_NETDEV_NOTIFY_PEERS,
-            Announce::ResendIgmp => bindings::netdev_cmd_NETDEV_RESEND_IGMP,
-            Announce::ChangeInfoData => bindings::netdev_cmd_NETDEV_CHANGEINFODATA,
-        }
-    }
-}
-
-/// What `NETDEV_BONDING_INFO` tells of a bond and one of its slaves (`struct netdev_bonding_info`).
-#[derive(Clone, Copy, Debug)]
-pub struct BondingInfo {
-    /// `BOND_MODE_*`
-    pub mode: i32,
-    /// In ms.
-    pub miimon: i32,
-    /// How many slaves the bond has.
-    pub num_slaves: i32,
-    /// `BOND_LINK_*`
-    pub link: i8,
-    /// `BOND_STATE_ACTIVE` (0) or `BOND_STATE_BACKUP` (1).
-    pub state: i8,
-    /// How often the link went down.
-    pub link_failure_count: u32,
+    /// The hardware address changed.
+    pub const CHANGE_ADDR: Announce = Announce(bindings::netdev_cmd_NETDEV_CHANGEADDR);
+    /// A device becomes a lower device, and has no use of its own any more.
+    pub const JOIN: Announce = Announce(bindings::netdev_cmd_NETDEV_JOIN);
+    /// The last lower device has left.
+    pub const RELEASE: Announce = Announce(bindings::netdev_cmd_NETDEV_RELEASE);
+    /// Tell the neighbours our addresses again.
+    pub const NOTIFY_PEERS: Announce = Announce(bindings::netdev_cmd_NETDEV_NOTIFY_PEERS);
+    /// Report multicast memberships again.
+    pub const RESEND_IGMP: Announce = Announce(bindings::netdev_cmd_NETDEV_RESEND_IGMP);
+    /// The driver's link attributes changed.
+    pub const CHANGE_INFO_DATA: Announce = Announce(bindings::netdev_cmd_NETDEV_CHANGEINFODATA);
 }
 
 /// A change of a link's type to which nobody has objected, and which may happen now. Dropping it tells that it is over
@@ -238,7 +207,7 @@ impl NetDevice {
 
     /// Sends an event of this device along the notifier chain. May sleep.
     pub fn announce(&self, rtnl: &Rtnl, event: Announce) -> Result {
-        self.call_notifiers(rtnl, event.event())
+        self.call_notifiers(rtnl, event.0)
     }
 
     fn call_notifiers(&self, _rtnl: &Rtnl, event: bindings::netdev_cmd) -> Result {
@@ -264,24 +233,5 @@ impl NetDevice {
         info.set_tx_enabled(tx_enabled.into());
         // SAFETY: The device is allocated, RTNL is held, and the info is valid for the call.
         unsafe { bindings::netdev_lower_state_changed(self.as_ptr(), (&raw mut info).cast()) };
-    }
-
-    /// Tells the state of this slave and its bond (`NETDEV_BONDING_INFO`). May sleep.
-    pub fn bonding_info_changed(&self, _rtnl: &Rtnl, info: &BondingInfo) {
-        let mut raw: bindings::netdev_bonding_info = pin_init::zeroed();
-        raw.master.bond_mode = info.mode;
-        raw.master.miimon = info.miimon;
-        raw.master.num_slaves = info.num_slaves;
-        let name = self.name();
-        raw.slave
-            .slave_name
-            .iter_mut()
-            .zip(name.as_array())
-            .for_each(|(to, from)| *to = *from);
-        raw.slave.link = info.link;
-        raw.slave.state = info.state;
-        raw.slave.link_failure_count = info.link_failure_count;
-        // SAFETY: The device is allocated, RTNL is held, and the info is valid for the call.
-        unsafe { bindings::netdev_bonding_info_change(self.as_ptr(), &mut raw) };
     }
 }

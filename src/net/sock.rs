@@ -6,11 +6,9 @@
 //! [`include/net/tls.h`](srctree/include/net/tls.h)
 
 use crate::bindings;
-use crate::device::{Dev, Master};
 use crate::netdevice::NetDevice;
 use crate::rcu::Rcu;
 use crate::skbuff::SkBuff;
-use core::ptr;
 use kernel::types::Opaque;
 
 /// A socket of TCP or UDP over IP (`struct sock`).
@@ -65,15 +63,4 @@ impl SkBuff {
             (!dev.is_null()).then(|| NetDevice::from_raw(dev))
         }
     }
-}
-
-/// The lower device through which all packets of a socket leave. RCU is not held by all callers.
-pub(crate) unsafe extern "C" fn ndo_sk_get_lower_dev<T: Master>(
-    dev: *mut bindings::net_device,
-    sk: *mut bindings::sock,
-) -> *mut bindings::net_device {
-    let rcu = crate::rcu::read_lock();
-    // SAFETY: `dev` is a device of driver `T`; the socket is valid during the call.
-    let (dev, socket) = unsafe { (Dev::<T>::from_raw(dev), &*sk.cast::<Socket>()) };
-    T::socket_lower(dev, socket, &rcu).map_or(ptr::null_mut(), |lower| lower.dev().as_ptr())
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Files in sysfs: of a device, of a lower device, and in `/sys/class/net`.
+//! Files in sysfs: what they show, and those in `/sys/class/net`. Those of devices are in
+//! [`master::sysfs`](crate::master::sysfs).
 //!
 //! C headers: [`include/linux/sysfs.h`](srctree/include/linux/sysfs.h),
 //! [`include/linux/device.h`](srctree/include/linux/device.h)
@@ -9,11 +10,8 @@
 //! function that shows or stores a file may wait for RTNL. A `store` takes it by [`lock_rtnl`].
 
 use crate::bindings;
-use crate::device::{Dev, Master, Ops};
-use crate::lower::Lower;
 use crate::namespace::Net;
-use crate::netdevice::NetDevice;
-use crate::rtnl::{self, Rtnl, RtnlGuard};
+use crate::rtnl::{self, RtnlGuard};
 use core::fmt;
 use core::marker::PhantomData;
 use core::ptr;
@@ -44,7 +42,7 @@ impl<'a> Page<'a> {
     /// # Safety
     ///
     /// `buf` must point to a page that only the caller uses during `'a`.
-    unsafe fn from_raw(buf: *mut kernel::ffi::c_char) -> Self {
+    pub(crate) unsafe fn from_raw(buf: *mut kernel::ffi::c_char) -> Self {
         // SAFETY: By the caller's promise.
         let buf = unsafe { &mut *buf.cast() };
         Page { buf, len: 0 }
@@ -85,7 +83,7 @@ impl<'a> Page<'a> {
         }
     }
 
-    fn finish(self) -> isize {
+    pub(crate) fn finish(self) -> isize {
         self.len as isize
     }
 }
@@ -104,17 +102,17 @@ pub struct File<I> {
     pub name: &'static str,
     /// The mode; without write permission there is no `store`.
     pub mode: u16,
-    /// What [`DeviceFiles`] or [`LowerFiles`] are called with.
+    /// What `show` and `store` are called with.
     pub id: I,
 }
 
-const NAME_SIZE: usize = 32;
+pub(crate) const NAME_SIZE: usize = 32;
 
 /// For constants: panics if the name is too long.
 // Runs in the compiler, where a panic is an error message.
 #[allow(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 #[inline]
-const fn padded(name: &str) -> [u8; NAME_SIZE] {
+pub(crate) const fn padded(name: &str) -> [u8; NAME_SIZE] {
     let (name, mut padded, mut i) = (name.as_bytes(), [0; NAME_SIZE], 0);
     assert!(name.len() < NAME_SIZE);
     while i < name.len() {
@@ -124,12 +122,12 @@ const fn padded(name: &str) -> [u8; NAME_SIZE] {
     padded
 }
 
-type Show = unsafe extern "C" fn(
+pub(crate) type Show = unsafe extern "C" fn(
     *mut bindings::device,
     *mut bindings::device_attribute,
     *mut kernel::ffi::c_char,
 ) -> isize;
-type Store = unsafe extern "C" fn(
+pub(crate) type Store = unsafe extern "C" fn(
     *mut bindings::device,
     *mut bindings::device_attribute,
     *const kernel::ffi::c_char,
@@ -146,14 +144,14 @@ struct Entry<I> {
 
 /// The C structures of a directory with `N` files; they point to each other.
 #[repr(C)]
-struct Table<I, const N: usize> {
+pub(crate) struct Table<I, const N: usize> {
     dir: [u8; NAME_SIZE],
     names: [[u8; NAME_SIZE]; N],
     entries: [Entry<I>; N],
     pointers: [*const bindings::attribute; N],
     /// The NULL behind the pointers.
     end: *const bindings::attribute,
-    group: bindings::attribute_group,
+    pub(crate) group: bindings::attribute_group,
 }
 
 impl<I: Copy + 'static, const N: usize> Table<I, N> {
@@ -161,7 +159,7 @@ impl<I: Copy + 'static, const N: usize> Table<I, N> {
     /// that are in the one above.
     // Runs in the compiler, where a panic is an error message.
     #[allow(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
-    const fn new(
+    pub(crate) const fn new(
         this: &'static Self,
         dir: &str,
         files: &[File<I>; N],
@@ -208,260 +206,17 @@ impl<I: Copy + 'static, const N: usize> Table<I, N> {
 /// # Safety
 ///
 /// `attr` must be of a table with names of type `I`.
-unsafe fn id_of<I: Copy>(attr: *const bindings::attribute) -> I {
+pub(crate) unsafe fn id_of<I: Copy>(attr: *const bindings::attribute) -> I {
     // SAFETY: By the caller's promise, the attribute is the beginning of an entry.
     unsafe { (*attr.cast::<Entry<I>>()).id }
 }
 
-/// The files in a directory of each device of a driver.
-pub trait DeviceFiles<T: Master>: 'static {
-    /// What the driver knows a file by.
-    type Id: Copy + Send + Sync + 'static;
-
-    /// Shows a file. Must not wait for RTNL.
-    fn show(dev: &Dev<T>, id: Self::Id, page: &mut Page<'_>);
-
-    /// Stores `text` into a file, all of it. May sleep; takes RTNL by [`lock_rtnl`].
-    fn store(dev: &Dev<T>, id: Self::Id, text: &[u8]) -> Result;
-}
-
-/// A directory with `N` files for each device of driver `T`; a static.
-pub struct DeviceDir<T: Master, F: DeviceFiles<T>, const N: usize> {
-    table: Table<F::Id, N>,
-    _driver: PhantomData<fn(T)>,
-}
-
-// SAFETY: The table is constant, and so is all that it points to.
-unsafe impl<T: Master, F: DeviceFiles<T>, const N: usize> Sync for DeviceDir<T, F, N> {}
-
-impl<T: Master, F: DeviceFiles<T>, const N: usize> DeviceDir<T, F, N> {
-    /// Makes the static `this`, a directory of this name.
-    pub const fn new(this: &'static Self, name: &str, files: &[File<F::Id>; N]) -> Self {
-        let table = Table::new(
-            &this.table,
-            name,
-            files,
-            Some(device_show::<T, F>),
-            Some(device_store::<T, F>),
-        );
-        DeviceDir {
-            table,
-            _driver: PhantomData,
-        }
-    }
-}
-
-impl<T: Master> Ops<T> {
-    /// Adds a directory for each device.
-    pub const fn with_sysfs<F: DeviceFiles<T>, const N: usize>(
-        mut self,
-        dir: &'static DeviceDir<T, F, N>,
-    ) -> Self {
-        self.group = &raw const dir.table.group;
-        self
-    }
-}
-
-/// Gives the device whose file is used.
-///
-/// # Safety
-///
-/// `dev` must be the `struct device` of a network device of driver `T`, whose files exist for all of
-/// `'a`: between `ndo_init` and the destructor.
-unsafe fn to_dev<'a, T: Master>(dev: *mut bindings::device) -> &'a Dev<T> {
-    // SAFETY: By the caller's promise.
-    unsafe { Dev::from_raw(kernel::container_of!(dev, bindings::net_device, dev)) }
-}
-
-unsafe extern "C" fn device_show<T: Master, F: DeviceFiles<T>>(
-    dev: *mut bindings::device,
-    attr: *mut bindings::device_attribute,
-    buf: *mut kernel::ffi::c_char,
-) -> isize {
-    // SAFETY: The file is of a `DeviceDir<T, F, _>`, which only devices of driver `T` have, and it
-    // is not removed before this returns; the buffer is a page.
-    let (dev, id, mut page) =
-        unsafe { (to_dev::<T>(dev), id_of(attr.cast()), Page::from_raw(buf)) };
-    F::show(dev, id, &mut page);
-    page.finish()
-}
-
-unsafe extern "C" fn device_store<T: Master, F: DeviceFiles<T>>(
-    dev: *mut bindings::device,
-    attr: *mut bindings::device_attribute,
-    buf: *const kernel::ffi::c_char,
-    count: usize,
-) -> isize {
-    // SAFETY: As in `device_show`; the buffer has `count` bytes.
-    let (dev, id, text) = unsafe {
-        (
-            to_dev::<T>(dev),
-            id_of(attr.cast()),
-            core::slice::from_raw_parts(buf.cast(), count),
-        )
-    };
-    stored(F::store(dev, id, text), count)
-}
-
 /// Gives the return value of a `store`.
-fn stored(result: Result, count: usize) -> isize {
+pub(crate) fn stored(result: Result, count: usize) -> isize {
     match result {
         Ok(()) => count as isize,
         Err(err) => err.to_errno() as isize,
     }
-}
-
-/// The files, read-only, in a directory of each lower device of a driver.
-pub trait LowerFiles<T: Master>: 'static {
-    /// What the driver knows a file by.
-    type Id: Copy + Send + Sync + 'static;
-
-    /// Shows a file. Must not wait for RTNL.
-    fn show(lower: &Lower<T>, id: Self::Id, page: &mut Page<'_>);
-}
-
-/// A directory with `N` files in that of each device below driver `T`'s; a static.
-#[repr(C)]
-pub struct LowerDir<T: Master, F: LowerFiles<T>, const N: usize> {
-    table: Table<F::Id, N>,
-    /// The directory itself; its files are in `table` without one.
-    name: [u8; NAME_SIZE],
-    groups: [*const bindings::attribute_group; 2],
-    ops: bindings::sysfs_ops,
-    ktype: bindings::kobj_type,
-    _driver: PhantomData<fn(T)>,
-}
-
-// SAFETY: As for `DeviceDir`.
-unsafe impl<T: Master, F: LowerFiles<T>, const N: usize> Sync for LowerDir<T, F, N> {}
-
-impl<T: Master, F: LowerFiles<T>, const N: usize> LowerDir<T, F, N> {
-    /// Makes the static `this`, a directory of this name.
-    pub const fn new(this: &'static Self, name: &str, files: &[File<F::Id>; N]) -> Self {
-        LowerDir {
-            table: Table::new(&this.table, "", files, None, None),
-            name: padded(name),
-            groups: [&raw const this.table.group, ptr::null()],
-            ops: bindings::sysfs_ops {
-                show: Some(lower_show::<T, F>),
-                store: None,
-            },
-            ktype: bindings::kobj_type {
-                release: Some(lower_release::<T>),
-                sysfs_ops: &raw const this.ops,
-                default_groups: (&raw const this.groups).cast_mut().cast(),
-                ..pin_init::zeroed()
-            },
-            _driver: PhantomData,
-        }
-    }
-}
-
-/// What [`Ops`] keep of a [`LowerDir`].
-pub(crate) struct LowerDirRef<T: Master> {
-    name: *const kernel::ffi::c_char,
-    ktype: *const bindings::kobj_type,
-    _driver: PhantomData<fn(T)>,
-}
-
-impl<T: Master> LowerDirRef<T> {
-    pub(crate) const fn new<F: LowerFiles<T>, const N: usize>(
-        dir: &'static LowerDir<T, F, N>,
-    ) -> Self {
-        LowerDirRef {
-            name: (&raw const dir.name).cast(),
-            ktype: &raw const dir.ktype,
-            _driver: PhantomData,
-        }
-    }
-}
-
-/// The directory of one lower device, which is part of its [`Lower`], and counts the references to it.
-#[repr(transparent)]
-#[pin_data]
-pub(crate) struct LowerObject {
-    #[pin]
-    kobj: Opaque<bindings::kobject>,
-}
-
-impl LowerObject {
-    /// Makes the object, with one reference, which [`Self::put`] gives back; `dir` is the driver's.
-    pub(crate) fn new<T: Master>(dir: &LowerDirRef<T>) -> impl PinInit<Self> {
-        let ktype = dir.ktype;
-        pin_init!(Self {
-            kobj <- Opaque::ffi_init(move |kobj: *mut bindings::kobject| {
-                // SAFETY: The place is valid for writes, and pinned. The type is a static.
-                unsafe {
-                    kobj.write(pin_init::zeroed());
-                    bindings::kobject_init(kobj, ktype);
-                }
-            }),
-        })
-    }
-
-    /// Makes the directory of a device. Sleeps.
-    ///
-    /// # Safety
-    ///
-    /// The object must be that of a lower device of this device, and be [removed](Self::remove) before the device
-    /// goes, in process context and under RTNL like this.
-    pub(crate) unsafe fn add<T: Master>(&self, dev: &NetDevice, dir: &LowerDirRef<T>) -> Result {
-        // SAFETY: The object is initialised, and was not added before. The parent is valid; the format takes one
-        // string.
-        to_result(unsafe {
-            let parent = &raw mut (*dev.as_ptr()).dev.kobj;
-            bindings::kobject_add(self.kobj.get(), parent, c"%s".as_char_ptr(), dir.name)
-        })
-    }
-
-    /// Removes the directory, if there is one. Waits until nobody reads its files.
-    pub(crate) fn remove(&self, _rtnl: &Rtnl) {
-        // SAFETY: The object is initialised; whether it is in sysfs changes under RTNL, by `add` and here.
-        unsafe {
-            if (*self.kobj.get()).state_in_sysfs() != 0 {
-                bindings::kobject_del(self.kobj.get());
-            }
-        }
-    }
-
-    /// Gives the first reference back. Nothing else may be done with the object from here on.
-    ///
-    /// # Safety
-    ///
-    /// To be called once, after the directory was removed.
-    pub(crate) unsafe fn put(&self) {
-        // SAFETY: By the caller's promise; its release has the lower device freed.
-        unsafe { bindings::kobject_put(self.kobj.get()) };
-    }
-}
-
-/// Gives the lower device that an object is part of.
-///
-/// # Safety
-///
-/// The object must be that of a [`Lower<T>`].
-unsafe fn to_lower<T: Master>(kobj: *mut bindings::kobject) -> *mut Lower<T> {
-    // SAFETY: By the caller's promise; `LowerObject` is transparent.
-    unsafe { kernel::container_of!(kobj.cast::<LowerObject>(), Lower<T>, object) }
-}
-
-unsafe extern "C" fn lower_release<T: Master>(kobj: *mut bindings::kobject) {
-    // SAFETY: The object is of a `LowerDir<T, _, _>`, which only objects of a `Lower<T>` have; this was the last
-    // reference to it.
-    unsafe { Lower::free_later(to_lower::<T>(kobj)) };
-}
-
-unsafe extern "C" fn lower_show<T: Master, F: LowerFiles<T>>(
-    kobj: *mut bindings::kobject,
-    attr: *mut bindings::attribute,
-    buf: *mut kernel::ffi::c_char,
-) -> isize {
-    // SAFETY: The file is of a `LowerDir<T, F, _>`, which only objects of a `Lower<T>` have, and goes, after this has
-    // returned, before the lower device does; the buffer is a page.
-    let (lower, id, mut page) =
-        unsafe { (&*to_lower::<T>(kobj), id_of(attr), Page::from_raw(buf)) };
-    F::show(lower, id, &mut page);
-    page.finish()
 }
 
 /// A file in `/sys/class/net`, one in each namespace.

@@ -30,12 +30,13 @@ refused() {
 			use core::ffi::CStr;
 			use kernel::prelude::*;
 			use kernel::sync::Arc;
-			use net::device::{Dev, Master, Ops};
-			use net::lower::Lower;
+			use net::master::device::{Dev, Master};
+use net::master::ops::Ops;
+			use net::master::device::Lower;
 			use net::netdevice::NetDevice;
-			use net::pernet::{PerNet, Place};
+			use net::master::pernet::{PerNet, Place};
 			use net::rcu::Rcu;
-			use net::registration::Registry;
+			use net::master::registry::{Registered, Registry};
 			use net::rtnl::{self, Rtnl, RtnlGuard};
 			use net::static_ref::StaticRef;
 			use net::{pernet, registration, rtnetlink, sync};

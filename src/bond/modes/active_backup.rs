@@ -6,7 +6,7 @@
 use super::output::elsewhere;
 use crate::bond::links::link_state;
 use crate::bond::master::{Bond, BondDev, SlaveDev};
-use net::published::Slot;
+use net::master::device::Slot;
 use net::rcu::Rcu;
 use net::skbuff::SkBuff;
 use policy::mode::Sender;

@@ -5,7 +5,7 @@
 use super::active_backup::stands_in;
 use crate::bond::master::{Bond, SlaveDev};
 use crate::bond::probe;
-use net::device::Rx;
+use net::master::device::Rx;
 use net::netdevice::ARPHRD_ETHER;
 use net::rcu::Rcu;
 use net::skbuff::Received;

@@ -6,7 +6,7 @@ use super::output::transmit_or_drop;
 use super::packet::{Outgoing, Subject};
 use crate::bond::choose::after;
 use crate::bond::master::{Bond, BondDev, SlaveDev};
-use net::published::Slot;
+use net::master::device::Slot;
 use net::rcu::Rcu;
 use net::skbuff::SkBuff;
 use policy::transmit;

@@ -7,8 +7,9 @@
 
 use core::pin::Pin;
 use kernel::prelude::*;
-use net::device::{Dev, Master, Ops, Rx};
 use net::lower::{LagTx, Lower, Role};
+use net::master::device::{Dev, Master, Ops, Rx};
+use net::master::sysfs::{LowerDir, LowerFiles};
 use net::netdevice::{NetDevice, Stats, Vlan};
 use net::netlink::{Attr, Attrs, ExtAck, Message, Policy};
 use net::notifier::{self, Event, Listener};
@@ -22,7 +23,7 @@ use net::shared::Bytes;
 use net::skbuff::{Received, SkBuff, XMIT_DROP};
 use net::sock::Socket;
 use net::static_ref::StaticRef;
-use net::sysfs::{File, LowerDir, LowerFiles, Page};
+use net::sysfs::{File, Page};
 use net::xdp::Program;
 
 module! {

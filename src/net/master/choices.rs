@@ -5,8 +5,6 @@
 //! The table is changed in place, so that a change needs no memory and cannot fail. Who chooses
 //! meanwhile may get one that was in it a moment ago.
 
-use crate::device::{Dev, Master};
-use crate::lower::Lower;
 use crate::rcu::Rcu;
 use crate::rtnl::Rtnl;
 use crate::sync::synchronize_net;
@@ -22,15 +20,15 @@ const FEWEST: u32 = 4;
 ///
 /// The places hold lower devices that are linked to the master, or NULL. No more of them are in use than there are:
 /// `len` is at most the length of `places`, which never changes.
-struct Table<T: Master> {
+struct Table<L> {
     /// How many places are in use, from the first on.
     len: AtomicU32,
-    places: KVec<AtomicPtr<Lower<T>>>,
+    places: KVec<AtomicPtr<L>>,
 }
 
-impl<T: Master> Table<T> {
+impl<L> Table<L> {
     /// Makes a table with the places of another.
-    fn new(capacity: u32, before: Option<&Table<T>>) -> Result<KBox<Self>> {
+    fn new(capacity: u32, before: Option<&Table<L>>) -> Result<KBox<Self>> {
         let mut places = KVec::with_capacity(capacity as usize, GFP_KERNEL)?;
         let mut held = before.map_or(&[][..], |table| &table.places).iter();
         for _ in 0..capacity {
@@ -55,16 +53,18 @@ impl<T: Master> Table<T> {
 }
 
 /// The place of the table in a master's private area; all zeros for none.
-pub(crate) struct Choices<T: Master>(AtomicPtr<Table<T>>);
+pub(crate) struct Choices<L>(AtomicPtr<Table<L>>);
 
-impl<T: Master> Choices<T> {
+impl<L> Choices<L> {
+    /// The table. Tables are made and freed under RTNL only.
+    fn table<'a>(&'a self, _rtnl: &'a Rtnl) -> Option<&'a Table<L>> {
+        // SAFETY: RTNL is held, so that the table is not replaced.
+        unsafe { self.0.load(Ordering::Relaxed).as_ref() }
+    }
+
     /// Takes a lower device out, wherever it is.
-    pub(crate) fn forget(&self, lower: &Lower<T>, _rtnl: &Rtnl) {
-        // SAFETY: Tables are made and freed under RTNL only.
-        let Some(table) = (unsafe { self.0.load(Ordering::Relaxed).as_ref() }) else {
-            return;
-        };
-        for place in &table.places {
+    pub(crate) fn forget(&self, lower: &L, rtnl: &Rtnl) {
+        for place in self.table(rtnl).map_or(&[][..], |table| &table.places) {
             if ptr::eq(place.load(Ordering::Relaxed), lower) {
                 place.store(ptr::null_mut(), Ordering::Relaxed);
             }
@@ -79,24 +79,19 @@ impl<T: Master> Choices<T> {
     pub(crate) unsafe fn free(&self) {
         let table = self.0.swap(ptr::null_mut(), Ordering::Relaxed);
         if !table.is_null() {
-            // SAFETY: Made from a box by `reserve_choice`; by the caller's promise nobody reads it.
+            // SAFETY: Made from a box by `reserve`; by the caller's promise nobody reads it.
             drop(unsafe { KBox::from_raw(table) });
         }
     }
-}
 
-impl<T: Master> Dev<T> {
-    /// Makes room in the table for one more lower device than there are. May sleep.
-    pub fn reserve_choice(&self, _rtnl: &Rtnl) -> Result {
-        let choices = &self.private().choices;
-        // SAFETY: Tables are made and freed under RTNL only.
-        let before = unsafe { choices.0.load(Ordering::Relaxed).as_ref() };
-        let needed = self.lower_count().saturating_add(1);
+    /// Makes room in the table for so many. May sleep.
+    pub(crate) fn reserve(&self, needed: u32, rtnl: &Rtnl) -> Result {
+        let before = self.table(rtnl);
         if before.is_some_and(|table| table.places.len() >= needed as usize) {
             return Ok(());
         }
         let table = Table::new(needed.saturating_mul(2).max(FEWEST), before)?;
-        let old = choices.0.swap(KBox::into_raw(table), Ordering::Release);
+        let old = self.0.swap(KBox::into_raw(table), Ordering::Release);
         if !old.is_null() {
             synchronize_net();
             // SAFETY: Made from a box by an earlier call, and nobody reads it since the grace period.
@@ -105,23 +100,27 @@ impl<T: Master> Dev<T> {
         Ok(())
     }
 
-    /// Replaces what is in the table; what does not fit (see [`Self::reserve_choice`]) is left out.
-    pub fn set_choices<'a>(&self, lowers: impl Iterator<Item = &'a Lower<T>>, _rtnl: &Rtnl) {
-        let choices = &self.private().choices;
+    /// Replaces what is in the table; what does not fit (see [`Self::reserve`]) is left out.
+    ///
+    /// # Safety
+    ///
+    /// The lower devices must be linked to the master, and be [forgotten](Self::forget) before they are not.
+    pub(crate) unsafe fn set<'a>(&self, lowers: impl Iterator<Item = &'a L>, rtnl: &Rtnl)
+    where
+        L: 'a,
+    {
         let mut len = 0u32;
-        for lower in lowers.filter(|lower| lower.is_linked_to(self)) {
+        for lower in lowers {
             // The iterator is the caller's code: what it ran may have made a new table.
-            // SAFETY: Tables are made and freed under RTNL only.
-            let table = unsafe { choices.0.load(Ordering::Relaxed).as_ref() };
+            let table = self.table(rtnl);
             let Some(place) = table.and_then(|table| table.places.get(len as usize)) else {
                 break;
             };
-            // INVARIANT: `unlink` empties the place of a lower device that leaves.
+            // INVARIANT: By the caller's promise.
             place.store(ptr::from_ref(lower).cast_mut(), Ordering::Release);
             len = len.saturating_add(1);
         }
-        // SAFETY: As above.
-        let Some(table) = (unsafe { choices.0.load(Ordering::Relaxed).as_ref() }) else {
+        let Some(table) = self.table(rtnl) else {
             return;
         };
         // INVARIANT: A table made meanwhile has more places than the one before, but nobody has to know that here.
@@ -132,27 +131,17 @@ impl<T: Master> Dev<T> {
         }
     }
 
-    /// Chooses a lower device of the table by a number; none if it is empty, or about to change.
+    /// Chooses a lower device of the table by a number, if that has a length which `allows` it; none if it is empty, or
+    /// about to change.
     #[inline(always)]
-    pub fn choose<'a>(&'a self, number: u32, rcu: &'a Rcu) -> Option<&'a Lower<T>> {
-        self.choose_if(number, |_| true, rcu)
-    }
-
-    /// As [`Self::choose`], but only while all lower devices are in the table.
-    #[inline(always)]
-    pub fn choose_of_all<'a>(&'a self, number: u32, rcu: &'a Rcu) -> Option<&'a Lower<T>> {
-        self.choose_if(number, |len| len == self.lower_count(), rcu)
-    }
-
-    #[inline(always)]
-    fn choose_if<'a>(
+    pub(crate) fn choose_if<'a>(
         &'a self,
         number: u32,
         allows: impl FnOnce(u32) -> bool,
         _rcu: &'a Rcu,
-    ) -> Option<&'a Lower<T>> {
+    ) -> Option<&'a L> {
         // SAFETY: A table is freed a grace period after it was replaced, or with the master.
-        let table = unsafe { self.private().choices.0.load(Ordering::Acquire).as_ref() }?;
+        let table = unsafe { self.0.load(Ordering::Acquire).as_ref() }?;
         let len = table.len.load(Ordering::Acquire);
         if !allows(len) {
             return None;

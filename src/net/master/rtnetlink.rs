@@ -4,19 +4,16 @@
 //!
 //! C header: [`include/net/rtnetlink.h`](srctree/include/net/rtnetlink.h)
 
+use super::device::{Dev, Lower, Master, Private};
+use super::ops::{setup, Ops};
+use super::registration::Registration as Driver;
 use crate::bindings;
-use crate::device::{self, Dev, Master, Ops, Private};
-use crate::lower::Lower;
 use crate::netdevice::NetDevice;
 use crate::netlink::{Attr, Attrs, ExtAck, Message, Policy};
 use crate::rcu::{self, Rcu};
-use crate::registration::Registration as Driver;
 use crate::rtnl::RtnlOnly;
-use core::cell::UnsafeCell;
-use core::ffi::CStr;
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::sync::atomic::Ordering;
 use kernel::error::{code::*, from_result, to_result, Result};
-use kernel::str::as_char_ptr_in_const_context;
 use kernel::sync::Arc;
 
 /// The link operations of a driver: what users ask of its devices by netlink.
@@ -63,35 +60,19 @@ pub trait LinkOps<T: Master>: 'static {
     const XSTATS: u16;
 }
 
-/// The link operations of a driver, which the kernel chains into a list while they are registered.
-pub struct LinkTable {
-    ops: UnsafeCell<bindings::rtnl_link_ops>,
-    registered: AtomicBool,
-}
-
-impl LinkTable {
-    /// Makes a table of a link type without operations.
-    pub(crate) const fn new(kind: &'static CStr) -> Self {
-        LinkTable {
-            ops: UnsafeCell::new(bindings::rtnl_link_ops {
-                kind: as_char_ptr_in_const_context(kind),
-                ..pin_init::zeroed()
-            }),
-            registered: AtomicBool::new(false),
-        }
-    }
-
-    const fn fill<T: Master, L: LinkOps<T>, const N: usize, const M: usize>(
-        &mut self,
+impl<T: Master> Ops<T> {
+    /// Adds the link operations.
+    pub const fn with_link<L: LinkOps<T>, const N: usize, const M: usize>(
+        mut self,
         policy: &'static Policy<N>,
         lower_policy: &'static Policy<M>,
-    ) {
+    ) -> Self {
         assert!(N == L::ATTRS && M == L::LOWER_ATTRS);
-        let ops = self.ops.get_mut();
+        let ops = self.link.get_mut();
         *ops = bindings::rtnl_link_ops {
             kind: ops.kind,
             priv_size: Private::<T>::SIZE,
-            setup: Some(device::setup::<T>),
+            setup: Some(setup::<T>),
             maxtype: Policy::<N>::MAX as u32,
             policy: policy.as_ptr(),
             validate: Some(validate::<T, L>),
@@ -110,21 +91,6 @@ impl LinkTable {
             fill_linkxstats: Some(fill_linkxstats::<T, L>),
             ..pin_init::zeroed()
         };
-    }
-
-    pub(crate) fn as_ptr(&self) -> *mut bindings::rtnl_link_ops {
-        self.ops.get()
-    }
-}
-
-impl<T: Master> Ops<T> {
-    /// Adds the link operations.
-    pub const fn with_link<L: LinkOps<T>, const N: usize, const M: usize>(
-        mut self,
-        policy: &'static Policy<N>,
-        lower_policy: &'static Policy<M>,
-    ) -> Self {
-        self.link.fill::<T, L, N, M>(policy, lower_policy);
         self
     }
 }

@@ -7,9 +7,9 @@
 //! [`include/uapi/linux/mii.h`](srctree/include/uapi/linux/mii.h)
 
 use crate::bindings;
-use crate::device::{Dev, Master, Ops};
 use crate::errno::eopnotsupp;
-use crate::lower::Lower;
+use crate::master::device::{Dev, Lower, Master};
+use crate::master::ops::Ops;
 use crate::netdevice::{NetDevice, IFNAMSIZ};
 use crate::rtnl::{Rtnl, RtnlOnly};
 use core::ffi::c_void;
@@ -68,7 +68,7 @@ pub trait Ioctl<T: Master>: 'static {
 impl<T: Master> Ops<T> {
     /// Adds the ioctls.
     pub const fn with_ioctl<I: Ioctl<T>>(mut self) -> Self {
-        let netdev = self.netdev_mut();
+        let netdev = &mut self.netdev;
         netdev.ndo_siocbond = Some(ndo_siocbond::<T, I>);
         netdev.ndo_siocdevprivate = Some(ndo_siocdevprivate::<T, I>);
         netdev.ndo_eth_ioctl = Some(ndo_eth_ioctl::<T>);

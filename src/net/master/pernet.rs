@@ -6,8 +6,9 @@
 //! C headers: [`include/net/net_namespace.h`](srctree/include/net/net_namespace.h),
 //! [`include/net/netns/generic.h`](srctree/include/net/netns/generic.h)
 
+use super::device::{Dev, Master};
+use super::ops::unregister_all;
 use crate::bindings;
-use crate::device::{unregister_all, Dev, Master};
 use crate::namespace::Net;
 use crate::procfs::Dir;
 use crate::rtnl::{self, Rtnl};

@@ -13,17 +13,14 @@
 //! The order of locks: the mutex, the lock of a state, the spinlock.
 
 use crate::bindings;
-use crate::device::{Dev, Master};
 use crate::errno::eopnotsupp;
-use crate::lower::Lower;
 use crate::netdevice::NetDevice;
 use crate::netlink::ExtAck;
 use crate::new_bh_lock;
-use crate::rcu::Rcu;
 use crate::rtnl::Rtnl;
 use crate::sync::{synchronize_net, BhLock};
 use core::ptr;
-use kernel::error::{from_result, to_result, Result};
+use kernel::error::{to_result, Result};
 use kernel::new_mutex;
 use kernel::prelude::*;
 use kernel::sync::Mutex;
@@ -33,19 +30,19 @@ use kernel::sync::Mutex;
 pub struct States {
     /// For whoever adds, moves or frees states.
     #[pin]
-    moving: Mutex<()>,
+    pub(crate) moving: Mutex<()>,
     /// Changed under both locks, but for what the nodes say.
     #[pin]
-    nodes: BhLock<KVVec<Node>>,
+    pub(crate) nodes: BhLock<KVVec<Node>>,
 }
 
 #[derive(Clone, Copy)]
-struct Node {
-    state: *mut bindings::xfrm_state,
+pub(crate) struct Node {
+    pub(crate) state: *mut bindings::xfrm_state,
     /// The stack has deleted it, and so has the device that holds it.
-    deleted: bool,
+    pub(crate) deleted: bool,
     /// The device that has still to free it; NULL but while the state moves.
-    taken_from: *mut bindings::net_device,
+    pub(crate) taken_from: *mut bindings::net_device,
 }
 
 // SAFETY: The state is used under the locks of `States`, and exists as long as the node, see `state_free`.
@@ -67,7 +64,7 @@ impl States {
     }
 
     /// Makes room for one more. The mutex is held.
-    fn make_room(&self) -> Result {
+    pub(crate) fn make_room(&self) -> Result {
         let (len, capacity) = self.nodes.with(|nodes| (nodes.len(), nodes.capacity()));
         if len < capacity {
             return Ok(());
@@ -99,7 +96,7 @@ impl States {
     }
 
     /// Has another device hold the states, or none.
-    fn move_to(&self, dev: Option<&NetDevice>) -> u32 {
+    pub(crate) fn move_to(&self, dev: Option<&NetDevice>) -> u32 {
         let new = dev.map_or(ptr::null_mut(), NetDevice::as_ptr);
         let _moving = self.take_if(|holder| holder != new);
         let mut failed = 0u32;
@@ -182,12 +179,13 @@ impl States {
         }
     }
 
-    /// Has a device hold a state that no device holds; none holds one that is deleted.
+    /// Has a device hold a state that no device holds; none holds one that is deleted. `EOPNOTSUPP` if it cannot hold
+    /// any.
     ///
     /// # Safety
     ///
     /// `state` must be valid and have its node at `at`, if it has one, and the mutex be held.
-    unsafe fn give(
+    pub(crate) unsafe fn give(
         &self,
         at: Option<usize>,
         state: *mut bindings::xfrm_state,
@@ -198,12 +196,7 @@ impl States {
             return Ok(());
         }
         let found = ops_of(dev).and_then(|ops| Some((ops, ops.xdo_dev_state_add?)));
-        let Some((ops, add)) = found else {
-            if let Some(extack) = extack {
-                extack.set_msg(c"bonding: Slave does not support ipsec offload");
-            }
-            return Err(eopnotsupp());
-        };
+        let (ops, add) = found.ok_or_else(eopnotsupp)?;
         // SAFETY: By the caller's promise; the device is allocated.
         unsafe {
             to_result(add(dev.as_ptr(), state, ExtAck::as_ptr(extack)))?;
@@ -237,223 +230,12 @@ impl States {
     }
 }
 
-impl<T: Master> Dev<T> {
-    /// Has another lower device hold the states of IPsec, or none. Returns how many could not be taken
-    /// there: their packets are encrypted in software. May sleep.
-    pub fn move_ipsec(&self, lower: Option<&Lower<T>>, _rtnl: &Rtnl) -> u32 {
-        let lower = lower.filter(|lower| lower.is_linked_to(self));
-        self.ipsec_states().move_to(lower.map(Lower::dev))
-    }
-}
-
-/// Returns the operations of a device that can hold states. Not of a bond: who holds the states of a
-/// bond changes, of which its master would not know.
-fn ops_of(dev: &NetDevice) -> Option<&'static bindings::xfrmdev_ops> {
-    if dev.is_bond_master() {
+/// Returns the operations of a device that can hold states. Not of a master: who holds the states of that changes,
+/// of which its own master would not know.
+pub(crate) fn ops_of(dev: &NetDevice) -> Option<&'static bindings::xfrmdev_ops> {
+    if dev.is_master() {
         return None;
     }
     // SAFETY: The device is allocated; the table is static, as all tables of operations.
     unsafe { (*dev.as_ptr()).xfrmdev_ops.as_ref() }
-}
-
-/// The table of a driver.
-pub(crate) const fn ops<T: Master>() -> bindings::xfrmdev_ops {
-    bindings::xfrmdev_ops {
-        xdo_dev_state_add: Some(state_add::<T>),
-        xdo_dev_state_delete: Some(state_delete::<T>),
-        xdo_dev_state_free: Some(state_free::<T>),
-        xdo_dev_offload_ok: Some(offload_ok::<T>),
-        xdo_dev_state_advance_esn: Some(advance_esn::<T>),
-        xdo_dev_state_update_stats: Some(update_stats::<T>),
-        ..pin_init::zeroed()
-    }
-}
-
-/// Deletes the states of a device that goes away.
-pub(crate) fn flush(dev: &NetDevice, _rtnl: &Rtnl) {
-    // SAFETY: The device is allocated; RTNL is held, and this may sleep.
-    unsafe { bindings::xfrm_dev_state_flush(dev.net().as_ptr(), dev.as_ptr(), true) };
-}
-
-// The callbacks. For all of them: the state is valid, and its device is one of driver `T`.
-
-unsafe extern "C" fn state_add<T: Master>(
-    dev: *mut bindings::net_device,
-    state: *mut bindings::xfrm_state,
-    extack: *mut bindings::netlink_ext_ack,
-) -> i32 {
-    from_result(|| {
-        // SAFETY: See above; a state holds its device.
-        let dev = unsafe { Dev::<T>::from_raw(dev) };
-        // SAFETY: Valid during the call, if it is there.
-        let extack = unsafe { ExtAck::from_raw(extack) };
-        let states = dev.ipsec_states();
-        let _moving = states.moving.lock();
-        states.make_room()?;
-        let lower = {
-            let rcu = crate::rcu::read_lock();
-            Hold::new(T::ipsec_lower(dev, &rcu)?.dev())
-        };
-        // SAFETY: The state is valid, and the mutex is held.
-        unsafe { states.give(None, state, lower.dev(), extack)? };
-        let node = Node {
-            state,
-            deleted: false,
-            taken_from: ptr::null_mut(),
-        };
-        // Room was made, and nobody can delete the state before this has returned.
-        let _ = states.nodes.with(|nodes| nodes.push_within_capacity(node));
-        Ok(0)
-    })
-}
-
-/// A device that stays allocated until this is dropped.
-struct Hold {
-    dev: *mut bindings::net_device,
-    tracker: kernel::types::Opaque<bindings::netdevice_tracker>,
-}
-
-impl Hold {
-    fn new(dev: &NetDevice) -> Hold {
-        let hold = Hold {
-            dev: dev.as_ptr(),
-            tracker: kernel::types::Opaque::zeroed(),
-        };
-        // SAFETY: The device is allocated; the tracker's place is valid for writes.
-        unsafe { bindings::nh_dev_hold(hold.dev, hold.tracker.get()) };
-        hold
-    }
-
-    fn dev(&self) -> &NetDevice {
-        // SAFETY: The device is held.
-        unsafe { NetDevice::from_raw(self.dev) }
-    }
-}
-
-impl Drop for Hold {
-    fn drop(&mut self) {
-        // SAFETY: Held by `new`.
-        unsafe { bindings::nh_dev_put(self.dev, self.tracker.get()) };
-    }
-}
-
-/// The lock of the state may be held.
-unsafe extern "C" fn state_delete<T: Master>(
-    dev: *mut bindings::net_device,
-    state: *mut bindings::xfrm_state,
-) {
-    // SAFETY: See above; a state holds its device.
-    let dev = unsafe { Dev::<T>::from_raw(dev) };
-    dev.ipsec_states().nodes.with(|nodes| {
-        let Some(node) = nodes.iter_mut().find(|node| node.state == state) else {
-            return;
-        };
-        if core::mem::replace(&mut node.deleted, true) {
-            return;
-        }
-        // SAFETY: See above; with the spinlock, nobody writes the field, and while it is not NULL, the
-        // device is allocated.
-        unsafe {
-            let real = (*state).xso.real_dev;
-            if real.is_null() {
-                return;
-            }
-            if let Some(delete) =
-                ops_of(NetDevice::from_raw(real)).and_then(|ops| ops.xdo_dev_state_delete)
-            {
-                delete(real, state);
-            }
-        }
-    });
-}
-
-/// Called once for each state that was added, as the last.
-unsafe extern "C" fn state_free<T: Master>(
-    dev: *mut bindings::net_device,
-    state: *mut bindings::xfrm_state,
-) {
-    // SAFETY: See above; a state holds its device.
-    let dev = unsafe { Dev::<T>::from_raw(dev) };
-    let states = dev.ipsec_states();
-    let _moving = states.moving.lock();
-    // SAFETY: See above; both locks are held.
-    let real = states.nodes.with(|nodes| unsafe {
-        if let Some(at) = nodes.iter().position(|node| node.state == state) {
-            let _ = nodes.remove(at);
-        }
-        core::mem::replace(&mut (*state).xso.real_dev, ptr::null_mut())
-    });
-    if real.is_null() {
-        return;
-    }
-    // SAFETY: The device is allocated: it was in the field, and has not been asked to give the state back.
-    unsafe {
-        if let Some(free) = ops_of(NetDevice::from_raw(real)).and_then(|ops| ops.xdo_dev_state_free)
-        {
-            free(real, state);
-        }
-    }
-}
-
-/// Runs a function for the lower device that holds a state, if it is the one that `find` finds.
-///
-/// # Safety
-///
-/// See above.
-unsafe fn with_lower<T: Master, R>(
-    state: *mut bindings::xfrm_state,
-    find: impl for<'a> FnOnce(&'a Dev<T>, &'a Rcu) -> Option<&'a Lower<T>>,
-    run: impl FnOnce(&NetDevice) -> R,
-) -> Option<R> {
-    let rcu = crate::rcu::read_lock();
-    // SAFETY: By the caller's promise; words that are read as a whole.
-    let (dev, real) = unsafe {
-        (
-            ptr::read_volatile(&raw const (*state).xso.dev),
-            ptr::read_volatile(&raw const (*state).xso.real_dev),
-        )
-    };
-    if dev.is_null() {
-        return None;
-    }
-    // SAFETY: By the caller's promise.
-    let lower = find(unsafe { Dev::<T>::from_raw(dev) }, &rcu)?;
-    (lower.dev().as_ptr() == real).then(|| run(lower.dev()))
-}
-
-fn holder<'a, T: Master>(dev: &'a Dev<T>, rcu: &'a Rcu) -> Option<&'a Lower<T>> {
-    T::ipsec_lower(dev, rcu).ok()
-}
-
-unsafe extern "C" fn offload_ok<T: Master>(
-    _skb: *mut bindings::sk_buff,
-    state: *mut bindings::xfrm_state,
-) -> bool {
-    // A packet that is left to the hardware must not take another way, such as that of a backup which
-    // sends in place of an active slave without carrier.
-    // SAFETY: See above.
-    unsafe { with_lower::<T, _>(state, T::sole_lower, |lower| !lower.is_bond_master()) }
-        .unwrap_or(false)
-}
-
-unsafe extern "C" fn advance_esn<T: Master>(state: *mut bindings::xfrm_state) {
-    // SAFETY: See above; a callback of the device that holds the state.
-    unsafe {
-        with_lower::<T, _>(state, holder, |lower| {
-            if let Some(advance) = ops_of(lower).and_then(|ops| ops.xdo_dev_state_advance_esn) {
-                advance(state);
-            }
-        })
-    };
-}
-
-unsafe extern "C" fn update_stats<T: Master>(state: *mut bindings::xfrm_state) {
-    // SAFETY: As in `advance_esn`.
-    unsafe {
-        with_lower::<T, _>(state, holder, |lower| {
-            if let Some(update) = ops_of(lower).and_then(|ops| ops.xdo_dev_state_update_stats) {
-                update(state);
-            }
-        })
-    };
 }

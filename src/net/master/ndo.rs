@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The C side of [`Master`]: `struct net_device_ops`, `struct header_ops`, and the work.
+//! The C side of [`Master`]: `struct net_device_ops`, `struct header_ops`, and the work. Where a device begins and
+//! ends is in [`ops`](super::ops).
 //!
 //! C header: [`include/linux/netdevice.h`](srctree/include/linux/netdevice.h)
 //!
@@ -8,86 +9,19 @@
 //! data are valid, as they run between `ndo_init` and the destructor. Where RTNL is held, no instance lock is: a
 //! master has none, and the core lets go of that of a device before it gives or takes it to or from a master.
 
+use super::device::{Dev, Master, Private, Slot};
 use crate::alarm::Alarm;
 use crate::bindings;
-use crate::device::{private, Dev, Master, Private};
 use crate::netdev_features::Features;
 use crate::netdevice::{NetDevice, Stats, Vlan, MAX_ADDR_LEN};
 use crate::netlink::ExtAck;
-use crate::netpoll;
-use crate::published::Slot;
 use crate::rcu::Rcu;
-use crate::registration::User;
 use crate::rtnl::{Rtnl, RtnlOnly};
 use crate::skbuff::SkBuff;
-use crate::xfrm::States;
 use core::mem::ManuallyDrop;
 use core::ptr;
-use core::sync::atomic::Ordering;
 use kernel::error::{code::*, from_result};
-use kernel::prelude::*;
-use kernel::static_lock_class;
-use kernel::str::CStrExt;
 use kernel::types::Opaque;
-
-pub(crate) unsafe extern "C" fn ndo_init<T: Master>(dev: *mut bindings::net_device) -> i32 {
-    from_result(|| {
-        // SAFETY: The device is allocated, and RTNL is held during registration.
-        let (netdev, rtnl) = unsafe { (NetDevice::from_raw(dev), RtnlOnly::assume()) };
-        let user = User::<T>::new().ok_or(ENODEV)?;
-        let data = T::new(rtnl)?;
-        let states = KBox::pin_init(States::new(), GFP_KERNEL)?;
-        // SAFETY: As for the data below.
-        let states = KBox::into_raw(unsafe { Pin::into_inner_unchecked(states) });
-        // SAFETY: The data stay pinned until the destructor drops the box.
-        let data = KBox::into_raw(unsafe { Pin::into_inner_unchecked(data) });
-        // SAFETY: The private area belongs to the device; the work is initialised before it may be
-        // scheduled.
-        unsafe {
-            let private = private::<T>(dev);
-            bindings::nh_init_work(
-                (*private).work.get(),
-                Some(work::<T>),
-                c"Master::work".as_char_ptr(),
-                static_lock_class!().as_ptr().cast(),
-            );
-            (*private).alarm.init(alarm::<T>);
-            (*private).ipsec.store(states, Ordering::Relaxed);
-            (*private).data.store(data, Ordering::Release);
-            // The destructor takes it back.
-            user.forget();
-            bindings::nh_lockdep_set_classes(dev);
-            if u32::from((*dev).addr_assign_type) == bindings::NET_ADDR_PERM
-                && netdev.addr(rtnl).iter().all(|byte| *byte == 0)
-            {
-                bindings::nh_eth_hw_addr_random(dev);
-            }
-            // Nothing to carry traffic yet.
-            bindings::netif_carrier_off(dev);
-            T::ready(Dev::from_raw(dev), rtnl);
-        }
-        Ok(0)
-    })
-}
-
-pub(crate) unsafe extern "C" fn ndo_uninit<T: Master>(dev: *mut bindings::net_device) {
-    // SAFETY: See above; RTNL is held.
-    let (dev, rtnl) = unsafe { (Dev::<T>::from_raw(dev), RtnlOnly::assume()) };
-    crate::procfs::unpublish(dev, rtnl);
-    crate::xfrm::flush(dev, rtnl);
-    T::uninit(dev, rtnl);
-    // Those that the driver has kept point to the device.
-    while let Some(lower) = dev.lowers(rtnl).next() {
-        lower.unlink(rtnl, || ());
-    }
-    dev.stop_polling(rtnl);
-    dev.keep_xdp_program(rtnl, None);
-    // SAFETY: The work was initialised by `ndo_init`, and does not wait for RTNL. What queues a work that is disabled
-    // has no effect.
-    unsafe { bindings::disable_work_sync(dev.private().work.get()) };
-    // The destructor sees to an alarm that is set after this.
-    dev.private().alarm.cancel();
-}
 
 pub(crate) unsafe extern "C" fn ndo_open<T: Master>(dev: *mut bindings::net_device) -> i32 {
     // SAFETY: See above; RTNL is held.
@@ -106,13 +40,7 @@ pub(crate) unsafe extern "C" fn ndo_start_xmit<T: Master>(
 ) -> bindings::netdev_tx_t {
     // SAFETY: See above. The packet is given to us. The stack calls this with bottom halves off,
     // which is an RCU read-side section.
-    unsafe {
-        let (dev, skb, rcu) = (Dev::from_raw(dev), SkBuff::from_raw(skb), Rcu::assume());
-        if netpoll::sends_messages::<T>(dev) {
-            return netpoll::start_xmit(dev, skb, rcu);
-        }
-        T::start_xmit(dev, skb, rcu)
-    }
+    unsafe { T::start_xmit(Dev::from_raw(dev), SkBuff::from_raw(skb), Rcu::assume()) }
 }
 
 /// Keeps the stack's queue mapping for the lower device, and gives the packet a queue of ours.
@@ -359,18 +287,21 @@ pub(crate) unsafe extern "C" fn header_parse<T: Master>(
 }
 
 /// Has the work run (`hrtimer.function`). Hard interrupt.
-unsafe extern "C" fn alarm<T: Master>(timer: *mut bindings::hrtimer) -> bindings::hrtimer_restart {
+pub(crate) unsafe extern "C" fn alarm<T: Master>(
+    timer: *mut bindings::hrtimer,
+) -> bindings::hrtimer_restart {
     // SAFETY: The timer is the first field of the alarm of a `Private<T>`, which is in use: it is cancelled before
     // the device goes.
     let dev = unsafe {
         let private = kernel::container_of!(timer.cast::<Alarm>(), Private<T>, alarm);
-        Dev::<T>::from_raw((*private).head.dev().load(Ordering::Relaxed))
+        Dev::<T>::from_raw((*private).dev())
     };
     dev.run_work();
     bindings::hrtimer_restart_HRTIMER_NORESTART
 }
 
-unsafe extern "C" fn work<T: Master>(work: *mut bindings::work_struct) {
+/// The work of a device.
+pub(crate) unsafe extern "C" fn work<T: Master>(work: *mut bindings::work_struct) {
     // SAFETY: The work is that of a `Private<T>`, which is in use: the work is cancelled before the device goes.
     let dev = unsafe {
         let private = kernel::container_of!(
@@ -378,7 +309,7 @@ unsafe extern "C" fn work<T: Master>(work: *mut bindings::work_struct) {
             Private<T>,
             work
         );
-        Dev::<T>::from_raw((*private).head.dev().load(Ordering::Relaxed))
+        Dev::<T>::from_raw((*private).dev())
     };
     dev.private().alarm.begin();
     T::work(dev);

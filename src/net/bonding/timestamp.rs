@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Hardware time stamps of a bond: those of one slave, whose clock may become another's.
+//!
+//! C header: [`include/linux/net_tstamp.h`](srctree/include/linux/net_tstamp.h)
+
+use crate::bindings;
+use crate::errno::eopnotsupp;
+use crate::master::device::{Dev, Lower, Master};
+use crate::master::ops::Ops;
+use crate::netdevice::NetDevice;
+use crate::rtnl::Rtnl;
+use kernel::error::{from_result, to_result, Result};
+
+/// A driver whose devices have the time stamps of a lower device.
+pub trait Timestamps: Master {
+    /// The lower device whose hardware time stamps are the device's (`ndo_hwtstamp_get`, `_set`).
+    fn timestamp_lower<'a>(dev: &'a Dev<Self>, rtnl: &'a Rtnl) -> Option<&'a Lower<Self>>;
+}
+
+impl<T: Timestamps> Ops<T> {
+    /// Adds hardware time stamps.
+    pub const fn with_timestamps(mut self) -> Self {
+        self.netdev.ndo_hwtstamp_get = Some(ndo_hwtstamp_get::<T>);
+        self.netdev.ndo_hwtstamp_set = Some(ndo_hwtstamp_set::<T>);
+        self
+    }
+}
+
+/// A device whose hardware was woken, and may sleep again when this is dropped: who configures time
+/// stamps does so in the hardware.
+struct Woken<'a>(&'a NetDevice);
+
+impl<'a> Woken<'a> {
+    fn new(dev: &'a NetDevice) -> Self {
+        // SAFETY: The device is allocated.
+        unsafe { bindings::nh_wake(dev.as_ptr()) };
+        Woken(dev)
+    }
+}
+
+impl Drop for Woken<'_> {
+    fn drop(&mut self) {
+        // SAFETY: The device is allocated, and `new` has woken its hardware.
+        unsafe { bindings::nh_let_sleep(self.0.as_ptr()) };
+    }
+}
+
+// The callbacks. RTNL is held, `dev` is a device of driver `T`, and `config` is valid during the call.
+
+unsafe extern "C" fn ndo_hwtstamp_get<T: Timestamps>(
+    dev: *mut bindings::net_device,
+    config: *mut bindings::kernel_hwtstamp_config,
+) -> i32 {
+    from_result(|| {
+        // SAFETY: See above.
+        let (dev, rtnl) = unsafe { (Dev::<T>::from_raw(dev), Rtnl::assume()) };
+        let lower = Woken::new(stamping(dev, rtnl)?);
+        // SAFETY: The device is allocated; its instance lock is not held: it is not the one that
+        // was asked.
+        to_result(unsafe { bindings::generic_hwtstamp_get_lower(lower.0.as_ptr(), config) })?;
+        // SAFETY: See above.
+        to_result(unsafe { bindings::nh_hwtstamp_of_lower(config) }).map(|()| 0)
+    })
+}
+
+unsafe extern "C" fn ndo_hwtstamp_set<T: Timestamps>(
+    dev: *mut bindings::net_device,
+    config: *mut bindings::kernel_hwtstamp_config,
+    extack: *mut bindings::netlink_ext_ack,
+) -> i32 {
+    from_result(|| {
+        // Who sets it has to know that the clock is another one after a failover.
+        // SAFETY: See above.
+        let flags = unsafe { (*config).flags } as u32;
+        if flags & bindings::hwtstamp_flags_HWTSTAMP_FLAG_BONDED_PHC_INDEX == 0 {
+            return Err(eopnotsupp());
+        }
+        // SAFETY: See above.
+        let (dev, rtnl) = unsafe { (Dev::<T>::from_raw(dev), Rtnl::assume()) };
+        let lower = Woken::new(stamping(dev, rtnl)?);
+        // SAFETY: As in `ndo_hwtstamp_get`.
+        to_result(unsafe {
+            bindings::generic_hwtstamp_set_lower(lower.0.as_ptr(), config, extack)
+        })?;
+        // SAFETY: See above.
+        to_result(unsafe { bindings::nh_hwtstamp_of_lower(config) }).map(|()| 0)
+    })
+}
+
+fn stamping<'a, T: Timestamps>(dev: &'a Dev<T>, rtnl: &'a Rtnl) -> Result<&'a NetDevice> {
+    T::timestamp_lower(dev, rtnl)
+        .map(Lower::dev)
+        .ok_or_else(eopnotsupp)
+}

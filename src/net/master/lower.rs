@@ -1,0 +1,339 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! How a device becomes a lower device, and what it receives then.
+//!
+//! C header: [`include/linux/netdevice.h`](srctree/include/linux/netdevice.h)
+//! (`netdev_master_upper_dev_link()`, `netdev_rx_handler_register()`)
+//!
+//! The object of a lower device is freed by a work item that has taken RTNL after an RCU grace period, so that neither
+//! a read-side section nor a function that holds RTNL ever sees one go, whatever it calls meanwhile.
+
+use super::device::{next_of, Dev, Layout, Lower, Master, Rx};
+use crate::bindings;
+use crate::netdevice::NetDevice;
+use crate::netlink::ExtAck;
+use crate::rcu::Rcu;
+use crate::rtnl::{self, Rtnl};
+use crate::skbuff::{dev_of, Received};
+use core::pin::Pin;
+use core::ptr;
+use core::sync::atomic::{AtomicU32, Ordering};
+use kernel::error::{code::*, to_result, Result};
+use kernel::prelude::*;
+use kernel::types::Opaque;
+
+/// How a master spreads its packets (`enum netdev_lag_tx_type`), for drivers that do it in hardware.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LagTx {
+    /// In turn.
+    RoundRobin,
+    /// Through one at a time.
+    ActiveBackup,
+    /// Through all at once.
+    Broadcast,
+    /// By a hash.
+    Hash(LagHash),
+    /// In another way.
+    Unknown,
+}
+
+/// What enters the hash that spreads packets (`enum netdev_lag_hash`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LagHash {
+    /// Hardware addresses.
+    L2,
+    /// IP addresses and ports.
+    L34,
+    /// Hardware and IP addresses.
+    L23,
+    /// As `L23`, within tunnels.
+    E23,
+    /// As `L34`, within tunnels.
+    E34,
+    /// The VLAN and the source's hardware address.
+    VlanSrcMac,
+}
+
+impl LagHash {
+    const fn raw(self) -> bindings::netdev_lag_hash {
+        match self {
+            LagHash::L2 => bindings::netdev_lag_hash_NETDEV_LAG_HASH_L2,
+            LagHash::L34 => bindings::netdev_lag_hash_NETDEV_LAG_HASH_L34,
+            LagHash::L23 => bindings::netdev_lag_hash_NETDEV_LAG_HASH_L23,
+            LagHash::E23 => bindings::netdev_lag_hash_NETDEV_LAG_HASH_E23,
+            LagHash::E34 => bindings::netdev_lag_hash_NETDEV_LAG_HASH_E34,
+            LagHash::VlanSrcMac => bindings::netdev_lag_hash_NETDEV_LAG_HASH_VLAN_SRCMAC,
+        }
+    }
+}
+
+impl<T: Master> Lower<T> {
+    /// Links `dev` below `master`: takes its received packets, tells the core and the notifier chain
+    /// (`NETDEV_CHANGEUPPER`), and adds it to the master's list. May sleep. `prepare` is called before anybody finds it.
+    ///
+    /// From here on other kernel code knows `dev` by its flags ([`Layout::FLAG`] and `IFF_SLAVE`), and takes its
+    /// `rx_handler_data` for what that says.
+    ///
+    /// # Errors
+    ///
+    /// `ENODEV` if one of the devices is not registered, or is about to be unregistered: nobody would undo this.
+    /// `EBUSY` if `dev` is `master`, is above it, or has another handler or master; `EPERM` if `dev` is a master of
+    /// another kind, whose private area would be taken for one of this kind. `ENOMEM`, and what a listener has
+    /// against it.
+    pub fn link_up<'a, E>(
+        master: &'a Dev<T>,
+        dev: &'a NetDevice,
+        data: impl PinInit<T::Lower, E>,
+        tx: LagTx,
+        prepare: impl FnOnce(&Lower<T>),
+        extack: Option<&ExtAck>,
+        rtnl: &'a Rtnl,
+    ) -> Result<&'a Lower<T>>
+    where
+        Error: From<E>,
+    {
+        if !master.is_registered(rtnl) || !dev.is_registered(rtnl) {
+            return Err(ENODEV);
+        }
+        // The core refuses this too, but not before packets have gone round in the handlers.
+        let upper: &NetDevice = master;
+        if upper == dev || master.has_upper(rtnl, dev) {
+            return Err(EBUSY);
+        }
+        let flag = <T::Layout as Layout>::FLAG;
+        if dev.is_master() && !dev.has_priv_flag(flag) {
+            return Err(EPERM);
+        }
+        let dir = T::REGISTRY.lower_dir().ok_or(ENODEV)?;
+        let this = Self::new(master, dev, data, dir, Some(free::<T>))?;
+        // SAFETY: The object stays where it is until `free` makes a box of it again.
+        let raw = KBox::into_raw(unsafe { Pin::into_inner_unchecked(this) });
+        // SAFETY: Just made from a box; from here on it is freed by `dispose` only, which waits
+        // until RTNL was dropped.
+        let lower: &'a Lower<T> = unsafe { &*raw };
+        prepare(lower);
+
+        // SAFETY: RTNL is held; the data outlive the handler, which `unlink` takes away.
+        let res = to_result(unsafe {
+            bindings::netdev_rx_handler_register(dev.as_ptr(), Some(rx_handler::<T>), raw.cast())
+        });
+        if let Err(err) = res {
+            lower.dispose();
+            return Err(err);
+        }
+        // Not before the handler is ours: what others take for one of our lower devices has our data. A master that
+        // becomes one has the flag already, and keeps it.
+        if !dev.has_priv_flag(flag) {
+            lower.marked.store(true, Ordering::Relaxed);
+            dev.set_priv_flag(rtnl, flag, true);
+        }
+
+        let mut info = bindings::netdev_lag_upper_info {
+            tx_type: match tx {
+                LagTx::RoundRobin => bindings::netdev_lag_tx_type_NETDEV_LAG_TX_TYPE_ROUNDROBIN,
+                LagTx::ActiveBackup => bindings::netdev_lag_tx_type_NETDEV_LAG_TX_TYPE_ACTIVEBACKUP,
+                LagTx::Broadcast => bindings::netdev_lag_tx_type_NETDEV_LAG_TX_TYPE_BROADCAST,
+                LagTx::Hash(_) => bindings::netdev_lag_tx_type_NETDEV_LAG_TX_TYPE_HASH,
+                LagTx::Unknown => bindings::netdev_lag_tx_type_NETDEV_LAG_TX_TYPE_UNKNOWN,
+            },
+            hash_type: match tx {
+                LagTx::Hash(hash) => hash.raw(),
+                _ => bindings::netdev_lag_hash_NETDEV_LAG_HASH_NONE,
+            },
+        };
+        // SAFETY: RTNL is held, both devices are valid, and the info is valid for the call.
+        let res = to_result(unsafe {
+            bindings::netdev_master_upper_dev_link(
+                dev.as_ptr(),
+                master.as_ptr(),
+                raw.cast(),
+                (&raw mut info).cast(),
+                ExtAck::as_ptr(extack),
+            )
+        });
+        if let Err(err) = res {
+            lower.unmark(rtnl);
+            // SAFETY: Registered above; waits until the handler does not run any more.
+            unsafe { bindings::netdev_rx_handler_unregister(dev.as_ptr()) };
+            lower.dispose();
+            return Err(err);
+        }
+        dev.mark_slave(rtnl, true);
+
+        let mut tail = &master.private().first;
+        while let Some(last) = next_of(tail) {
+            tail = &last.next;
+        }
+        lower.linked.store(true, Ordering::Relaxed);
+        tail.store(raw, Ordering::Release);
+        master.add_to_count(1);
+        // SAFETY: The device stays while this is linked to it, and `unlink` removes the directory.
+        unsafe { lower.object.add(dev, dir) }.inspect_err(|_| lower.unlink(rtnl, || ()))?;
+        Ok(lower)
+    }
+
+    /// Undoes [`Self::link_up`]: nobody finds the device through its master any more, and no packet
+    /// of it is on its way to the master when this returns. Sleeps.
+    ///
+    /// Until `then` has run, the device carries [`Layout::FLAG`], by which drivers know one that leaves: they
+    /// look for it when the device is closed. Without effect on one that was unlinked; then `then` does not run.
+    ///
+    /// References that exist stay valid as long as they may be kept.
+    pub fn unlink(&self, rtnl: &Rtnl, then: impl FnOnce()) {
+        if !self.linked.swap(false, Ordering::Relaxed) {
+            return;
+        }
+        let (dev, master) = (self.dev(), self.master());
+        master.clear_slots(self, rtnl);
+        let mut at = &master.private().first;
+        while let Some(lower) = next_of(at) {
+            if ptr::eq(lower, self) {
+                // Our own link stays: somebody may stand here.
+                at.store(self.next.load(Ordering::Relaxed), Ordering::Release);
+                break;
+            }
+            at = &lower.next;
+        }
+        master.add_to_count(-1);
+        self.object.remove(rtnl);
+        // SAFETY: RTNL is held; the handler was registered by `link_up`. Waits for a grace period
+        // after the slots and the list were changed above.
+        unsafe { bindings::netdev_rx_handler_unregister(dev.as_ptr()) };
+        // SAFETY: RTNL is held, and the devices were linked.
+        unsafe { bindings::netdev_upper_dev_unlink(dev.as_ptr(), master.as_ptr()) };
+        dev.mark_slave(rtnl, false);
+        self.unpoll(rtnl);
+        master.ipsec_states().take_from(dev, rtnl);
+        then();
+        self.unmark(rtnl);
+        self.dispose();
+    }
+
+    /// Takes away the flag that [`Self::link_up`] has given to the device.
+    fn unmark(&self, rtnl: &Rtnl) {
+        if self.marked.swap(false, Ordering::Relaxed) {
+            self.dev()
+                .set_priv_flag(rtnl, <T::Layout as Layout>::FLAG, false);
+        }
+    }
+
+    /// Frees the object when no reference to it can exist any more.
+    fn dispose(&self) {
+        // SAFETY: Called once: by a `link_up` that failed, or by the first `unlink`. The directory was not made or is
+        // removed.
+        unsafe { self.object.put() };
+    }
+}
+
+/// Frees the object of a lower device, of which sysfs knows no more, when the others cannot either.
+///
+/// # Safety
+///
+/// To be called once, by the release of the sysfs object.
+pub(crate) unsafe fn free_later<T: Master>(this: *mut Lower<T>) {
+    // SAFETY: The work was initialised by `Lower::new`, and is queued once, by the caller's promise. The queue is there
+    // until the driver is unregistered, which waits for us.
+    unsafe {
+        let work = Opaque::cast_into(&raw const (*this).free);
+        bindings::queue_rcu_work(T::REGISTRY.free_wq(), work);
+    }
+}
+
+/// Frees a [`Lower`], a grace period after it was disposed of.
+unsafe extern "C" fn free<T: Master>(work: *mut bindings::work_struct) {
+    // SAFETY: The work is the first field of the `rcu_work` in a `Lower<T>`, and `Opaque` is
+    // transparent.
+    let lower =
+        unsafe { kernel::container_of!(work.cast::<Opaque<bindings::rcu_work>>(), Lower<T>, free) };
+    // Whoever held RTNL when the object was disposed of has dropped it now.
+    drop(rtnl::lock());
+    // SAFETY: Made from a pinned box by `link_up`; nobody has a reference any more.
+    // That the driver loses its user is the last that the object does; what is left of this function is waited for
+    // with the queue.
+    drop(unsafe { Pin::new_unchecked(KBox::from_raw(lower)) });
+}
+
+/// Receives the packets of a lower device (`rx_handler_func_t`).
+///
+/// All but the usual case is in functions of their own, so that this one needs no stack frame.
+unsafe extern "C" fn rx_handler<T: Master>(
+    pskb: *mut *mut bindings::sk_buff,
+) -> bindings::rx_handler_result_t {
+    // SAFETY: The stack gives us a valid packet; `users` is an aligned word that is read as a whole.
+    let skb = unsafe { *pskb };
+    // SAFETY: As above.
+    let users = unsafe { AtomicU32::from_ptr((&raw mut (*skb).users).cast()) };
+    if users.load(Ordering::Relaxed) != 1 {
+        // SAFETY: The arguments are handed on.
+        return unsafe { receive_shared::<T>(pskb) };
+    }
+    // SAFETY: The packet is not shared; the stack has read this handler in the section that we are in.
+    unsafe { receive::<T>(skb) }
+}
+
+/// Receives a packet that others have, too.
+///
+/// # Safety
+///
+/// As for [`rx_handler`].
+#[cold]
+#[inline(never)]
+unsafe fn receive_shared<T: Master>(
+    pskb: *mut *mut bindings::sk_buff,
+) -> bindings::rx_handler_result_t {
+    // SAFETY: The packet is valid; we own one reference, which is given away for the result.
+    let skb = unsafe { bindings::nh_share_check(*pskb) };
+    if skb.is_null() {
+        return bindings::rx_handler_result_RX_HANDLER_CONSUMED;
+    }
+    // SAFETY: The place is valid during the call; the packet is ours alone now.
+    unsafe {
+        *pskb = skb;
+        receive::<T>(skb)
+    }
+}
+
+/// Receives a packet that is not shared.
+///
+/// # Safety
+///
+/// `skb` must be valid, and the caller be in the read-side section in which the stack has read the
+/// handler of the packet's device, one of ours.
+#[inline(always)]
+unsafe fn receive<T: Master>(skb: *mut bindings::sk_buff) -> bindings::rx_handler_result_t {
+    // SAFETY: By the caller's promise, the data belong to the handler (`netdev_rx_handler_register()`)
+    // and are not freed before the section ends.
+    let lower = unsafe { &*(**dev_of(skb)).rx_handler_data.cast::<Lower<T>>() };
+    // SAFETY: By the caller's promise.
+    let packet = unsafe { Received::from_raw(skb) };
+    if T::takes(lower, packet) {
+        // SAFETY: The packet is valid.
+        unsafe { *dev_of(skb) = lower.master().as_ptr() };
+        return bindings::rx_handler_result_RX_HANDLER_ANOTHER;
+    }
+    // SAFETY: By the caller's promise.
+    unsafe { receive_some(lower, skb) }
+}
+
+/// As [`receive`], for a packet that has to be looked at.
+///
+/// # Safety
+///
+/// As there.
+#[inline(never)]
+unsafe fn receive_some<T: Master>(
+    lower: &Lower<T>,
+    skb: *mut bindings::sk_buff,
+) -> bindings::rx_handler_result_t {
+    // SAFETY: By the caller's promise.
+    let (packet, rcu) = unsafe { (Received::from_raw(skb), Rcu::assume()) };
+    match T::receive(lower, packet, rcu) {
+        Rx::Another => {
+            // SAFETY: The packet is valid.
+            unsafe { *dev_of(skb) = lower.master().as_ptr() };
+            bindings::rx_handler_result_RX_HANDLER_ANOTHER
+        }
+        Rx::Exact => bindings::rx_handler_result_RX_HANDLER_EXACT,
+        Rx::Pass => bindings::rx_handler_result_RX_HANDLER_PASS,
+    }
+}

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Registration of a driver of master devices, and its workqueues.
+//!
+//! C header: [`include/linux/workqueue.h`](srctree/include/linux/workqueue.h)
+
+use super::device::Master;
+use super::ops::Ops;
+use super::poll;
+use crate::bindings;
+use core::marker::PhantomData;
+use core::ptr;
+use core::sync::atomic::Ordering;
+use kernel::error::{code::*, Result};
+use kernel::prelude::*;
+use kernel::str::CStrExt;
+use kernel::sync::{Arc, Completion};
+
+/// A queue that is destroyed when dropped, after what is queued has run.
+struct Queue(*mut bindings::workqueue_struct);
+
+impl Queue {
+    fn new(queue: *mut bindings::workqueue_struct) -> Result<Self> {
+        if queue.is_null() {
+            return Err(ENOMEM);
+        }
+        Ok(Queue(queue))
+    }
+
+    fn into_raw(self) -> *mut bindings::workqueue_struct {
+        core::mem::ManuallyDrop::new(self).0
+    }
+}
+
+impl Drop for Queue {
+    fn drop(&mut self) {
+        // SAFETY: Allocated by whoever made this, and ours; nobody queues more.
+        unsafe { bindings::destroy_workqueue(self.0) };
+    }
+}
+
+/// A driver that is registered. Dropping it undoes that, after all devices have gone.
+///
+/// It is shared with those who make devices without being asked, such as the
+/// [registration of the link type](super::rtnetlink::Registration), and goes with the last of them.
+///
+/// # Invariants
+///
+/// The driver's registry counts it as a user, and holds its tables and queues.
+#[pin_data(PinnedDrop)]
+pub struct Registration<T: Master> {
+    /// Completed by the last user of the driver.
+    #[pin]
+    unused: Completion,
+    ops: &'static Ops<T>,
+    _driver: PhantomData<fn(T)>,
+}
+
+impl<T: Master> Registration<T> {
+    /// Registers the driver; one registration at a time. `name` is that of its workqueues. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// `EBUSY` if it is registered; `ENOMEM`.
+    pub fn new(name: &'static CStr, ops: &'static Ops<T>) -> Result<Arc<Self>> {
+        let registry = T::REGISTRY.get();
+        // SAFETY: The name is NUL-terminated.
+        let wq = Queue::new(unsafe { bindings::nh_alloc_workqueue(name.as_char_ptr()) })?;
+        // SAFETY: As above.
+        let free_wq = Queue::new(unsafe { bindings::nh_alloc_free_workqueue(name.as_char_ptr()) })?;
+        let none = ptr::null_mut();
+        if registry
+            .wq
+            .compare_exchange(none, wq.0, Ordering::AcqRel, Ordering::Relaxed)
+            .is_err()
+        {
+            return Err(EBUSY);
+        }
+        let this = Arc::pin_init(
+            pin_init!(Self {
+                unused <- Completion::new(),
+                ops,
+                _driver: PhantomData,
+            }),
+            GFP_KERNEL,
+        )
+        .inspect_err(|_| registry.wq.store(ptr::null_mut(), Ordering::Release))?;
+        let _ = wq.into_raw();
+        registry
+            .free_wq
+            .store(free_wq.into_raw(), Ordering::Release);
+        // SAFETY: There was no registration, so that this is the first, or `drop` has stopped it; registries are statics.
+        unsafe { registry.poller.start(Some(poll::work::<T>)) };
+        // INVARIANT: As stored.
+        // SAFETY: The tables are static, the queues are there, and `drop` waits for the completion.
+        unsafe { ops.open(&this.unused) };
+        Ok(this)
+    }
+
+    /// Returns the driver's tables.
+    pub(crate) fn ops(&self) -> &'static Ops<T> {
+        self.ops
+    }
+}
+
+#[pinned_drop]
+impl<T: Master> PinnedDrop for Registration<T> {
+    fn drop(self: Pin<&mut Self>) {
+        let registry = T::REGISTRY.get();
+        registry.leave();
+        // Who deletes a device may still be at it, and has need of what goes below: the device is a user until its
+        // destructor, the last that the driver has to do for it. Likewise with the lower devices that have left.
+        // With the last user gone, there is none who could let others in.
+        self.unused.wait_for_completion();
+        registry.close();
+        // SAFETY: `new` has started it.
+        unsafe { registry.poller.stop() };
+        // What is queued is finished; no device is left, which might queue more.
+        drop(Queue(
+            registry.free_wq.swap(ptr::null_mut(), Ordering::AcqRel),
+        ));
+        drop(Queue(registry.wq.load(Ordering::Acquire)));
+        registry.wq.store(ptr::null_mut(), Ordering::Release);
+    }
+}

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Files in sysfs of the devices of a driver, and of their lower devices.
+//!
+//! C headers: [`include/linux/sysfs.h`](srctree/include/linux/sysfs.h),
+//! [`include/linux/device.h`](srctree/include/linux/device.h)
+//!
+//! As for all files in sysfs: no function that shows or stores one may wait for RTNL; see [`sysfs`](crate::sysfs).
+
+use super::device::{Dev, Lower, Master};
+use super::lower::free_later;
+use super::object::{DirRef, Object};
+use super::ops::Ops;
+use crate::bindings;
+use crate::sysfs::{id_of, padded, stored, File, Page, Table, NAME_SIZE};
+use core::ffi::CStr;
+use core::marker::PhantomData;
+use core::ptr;
+use kernel::error::Result;
+
+/// The files in a directory of each device of a driver.
+pub trait DeviceFiles<T: Master>: 'static {
+    /// What the driver knows a file by.
+    type Id: Copy + Send + Sync + 'static;
+
+    /// Shows a file. Must not wait for RTNL.
+    fn show(dev: &Dev<T>, id: Self::Id, page: &mut Page<'_>);
+
+    /// Stores `text` into a file, all of it. May sleep; takes RTNL by [`lock_rtnl`].
+    fn store(dev: &Dev<T>, id: Self::Id, text: &[u8]) -> Result;
+}
+
+/// A directory with `N` files for each device of driver `T`; a static.
+pub struct DeviceDir<T: Master, F: DeviceFiles<T>, const N: usize> {
+    table: Table<F::Id, N>,
+    _driver: PhantomData<fn(T)>,
+}
+
+// SAFETY: The table is constant, and so is all that it points to.
+unsafe impl<T: Master, F: DeviceFiles<T>, const N: usize> Sync for DeviceDir<T, F, N> {}
+
+impl<T: Master, F: DeviceFiles<T>, const N: usize> DeviceDir<T, F, N> {
+    /// Makes the static `this`, a directory of this name.
+    pub const fn new(this: &'static Self, name: &str, files: &[File<F::Id>; N]) -> Self {
+        let table = Table::new(
+            &this.table,
+            name,
+            files,
+            Some(device_show::<T, F>),
+            Some(device_store::<T, F>),
+        );
+        DeviceDir {
+            table,
+            _driver: PhantomData,
+        }
+    }
+}
+
+impl<T: Master> Ops<T> {
+    /// Adds a directory for each device.
+    pub const fn with_sysfs<F: DeviceFiles<T>, const N: usize>(
+        mut self,
+        dir: &'static DeviceDir<T, F, N>,
+    ) -> Self {
+        self.group = &raw const dir.table.group;
+        self
+    }
+}
+
+/// Gives the device whose file is used.
+///
+/// # Safety
+///
+/// `dev` must be the `struct device` of a network device of driver `T`, whose files exist for all of
+/// `'a`: between `ndo_init` and the destructor.
+unsafe fn to_dev<'a, T: Master>(dev: *mut bindings::device) -> &'a Dev<T> {
+    // SAFETY: By the caller's promise.
+    unsafe { Dev::from_raw(kernel::container_of!(dev, bindings::net_device, dev)) }
+}
+
+unsafe extern "C" fn device_show<T: Master, F: DeviceFiles<T>>(
+    dev: *mut bindings::device,
+    attr: *mut bindings::device_attribute,
+    buf: *mut kernel::ffi::c_char,
+) -> isize {
+    // SAFETY: The file is of a `DeviceDir<T, F, _>`, which only devices of driver `T` have, and it
+    // is not removed before this returns; the buffer is a page.
+    let (dev, id, mut page) =
+        unsafe { (to_dev::<T>(dev), id_of(attr.cast()), Page::from_raw(buf)) };
+    F::show(dev, id, &mut page);
+    page.finish()
+}
+
+unsafe extern "C" fn device_store<T: Master, F: DeviceFiles<T>>(
+    dev: *mut bindings::device,
+    attr: *mut bindings::device_attribute,
+    buf: *const kernel::ffi::c_char,
+    count: usize,
+) -> isize {
+    // SAFETY: As in `device_show`; the buffer has `count` bytes.
+    let (dev, id, text) = unsafe {
+        (
+            to_dev::<T>(dev),
+            id_of(attr.cast()),
+            core::slice::from_raw_parts(buf.cast(), count),
+        )
+    };
+    stored(F::store(dev, id, text), count)
+}
+
+impl<T: Master> Ops<T> {
+    /// Makes the tables. `kind` is the name of the device type, in sysfs and of rtnetlink; `lower_dir` is what
+    /// each lower device has in sysfs.
+    pub const fn new<F: LowerFiles<T>, const N: usize>(
+        kind: &'static CStr,
+        lower_dir: &'static LowerDir<T, F, N>,
+    ) -> Self {
+        Self::with_dir(kind, lower_dir.dir_ref())
+    }
+}
+
+/// The files, read-only, in a directory of each lower device of a driver.
+pub trait LowerFiles<T: Master>: 'static {
+    /// What the driver knows a file by.
+    type Id: Copy + Send + Sync + 'static;
+
+    /// Shows a file. Must not wait for RTNL.
+    fn show(lower: &Lower<T>, id: Self::Id, page: &mut Page<'_>);
+}
+
+/// A directory with `N` files in that of each device below driver `T`'s; a static.
+#[repr(C)]
+pub struct LowerDir<T: Master, F: LowerFiles<T>, const N: usize> {
+    table: Table<F::Id, N>,
+    /// The directory itself; its files are in `table` without one.
+    name: [u8; NAME_SIZE],
+    groups: [*const bindings::attribute_group; 2],
+    ops: bindings::sysfs_ops,
+    ktype: bindings::kobj_type,
+    _driver: PhantomData<fn(T)>,
+}
+
+// SAFETY: As for `DeviceDir`.
+unsafe impl<T: Master, F: LowerFiles<T>, const N: usize> Sync for LowerDir<T, F, N> {}
+
+impl<T: Master, F: LowerFiles<T>, const N: usize> LowerDir<T, F, N> {
+    /// Makes the static `this`, a directory of this name.
+    pub const fn new(this: &'static Self, name: &str, files: &[File<F::Id>; N]) -> Self {
+        LowerDir {
+            table: Table::new(&this.table, "", files, None, None),
+            name: padded(name),
+            groups: [&raw const this.table.group, ptr::null()],
+            ops: bindings::sysfs_ops {
+                show: Some(lower_show::<T, F>),
+                store: None,
+            },
+            ktype: bindings::kobj_type {
+                release: Some(lower_release::<T>),
+                sysfs_ops: &raw const this.ops,
+                default_groups: (&raw const this.groups).cast_mut().cast(),
+                ..pin_init::zeroed()
+            },
+            _driver: PhantomData,
+        }
+    }
+}
+
+impl<T: Master, F: LowerFiles<T>, const N: usize> LowerDir<T, F, N> {
+    /// What the tables of the driver keep of it.
+    pub(crate) const fn dir_ref(&'static self) -> DirRef {
+        // SAFETY: Both are parts of a static; the name is padded with NULs.
+        unsafe { DirRef::new((&raw const self.name).cast(), &raw const self.ktype) }
+    }
+}
+
+/// Gives the lower device that an object is part of.
+///
+/// # Safety
+///
+/// The object must be that of a [`Lower<T>`].
+unsafe fn to_lower<T: Master>(kobj: *mut bindings::kobject) -> *mut Lower<T> {
+    // SAFETY: By the caller's promise; `Object` is transparent.
+    unsafe { kernel::container_of!(kobj.cast::<Object>(), Lower<T>, object) }
+}
+
+unsafe extern "C" fn lower_release<T: Master>(kobj: *mut bindings::kobject) {
+    // SAFETY: The object is of a `LowerDir<T, _, _>`, which only objects of a `Lower<T>` have; this was the last
+    // reference to it.
+    unsafe { free_later(to_lower::<T>(kobj)) };
+}
+
+unsafe extern "C" fn lower_show<T: Master, F: LowerFiles<T>>(
+    kobj: *mut bindings::kobject,
+    attr: *mut bindings::attribute,
+    buf: *mut kernel::ffi::c_char,
+) -> isize {
+    // SAFETY: The file is of a `LowerDir<T, F, _>`, which only objects of a `Lower<T>` have, and goes, after this has
+    // returned, before the lower device does; the buffer is a page.
+    let (lower, id, mut page) =
+        unsafe { (&*to_lower::<T>(kobj), id_of(attr), Page::from_raw(buf)) };
+    F::show(lower, id, &mut page);
+    page.finish()
+}

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! XDP on masters: programs that are given to the lower devices, and frames that they send.
+//!
+//! C headers: [`include/net/xdp.h`](srctree/include/net/xdp.h),
+//! [`include/linux/netdevice.h`](srctree/include/linux/netdevice.h) (`struct netdev_bpf`)
+
+use super::device::{Dev, Lower, Master};
+use super::ops::{nothing, Ops, Part};
+use crate::bindings;
+use crate::netdevice::NetDevice;
+use crate::netlink::ExtAck;
+use crate::rcu::Rcu;
+use crate::rtnl::{Rtnl, RtnlOnly};
+use crate::shared::Bytes;
+use crate::xdp::{Program, XdpFeatures};
+use core::mem::ManuallyDrop;
+use core::ptr::{self, NonNull};
+use core::sync::atomic::Ordering;
+use kernel::error::{code::*, from_result, to_result, Result};
+
+/// A driver whose devices run XDP programs.
+pub trait XdpMaster: Master {
+    /// An XDP program shall run for what the device receives, or none (`ndo_bpf`): it is given to the
+    /// lower devices.
+    fn set_xdp(
+        dev: &Dev<Self>,
+        program: Option<&Program>,
+        extack: Option<&ExtAck>,
+        rtnl: &RtnlOnly,
+    ) -> Result;
+
+    /// The lower device through which a frame of an XDP program would leave; it begins with its
+    /// Ethernet header (`ndo_xdp_get_xmit_slave`).
+    fn frame_lower<'a>(
+        dev: &'a Dev<Self>,
+        frame: Bytes<'_>,
+        rcu: &'a Rcu,
+    ) -> Option<&'a Lower<Self>>;
+}
+
+impl<T: XdpMaster> Ops<T> {
+    /// Adds XDP.
+    pub const fn with_xdp(mut self) -> Self {
+        self.netdev.ndo_bpf = Some(ndo_bpf::<T>);
+        self.netdev.ndo_xdp_xmit = Some(ndo_xdp_xmit::<T>);
+        self.netdev.ndo_xdp_get_xmit_slave = Some(ndo_xdp_get_xmit_slave::<T>);
+        self.with_part(Part {
+            before: nothing::<T>,
+            after: |dev, rtnl| dev.keep_xdp_program(rtnl, None),
+        })
+    }
+}
+
+impl<T: Master> Dev<T> {
+    /// Says what the device can do with XDP, and tells of a change. May sleep. Masters have
+    /// no instance lock.
+    pub fn set_xdp_features(&self, _rtnl: &Rtnl, features: XdpFeatures) {
+        // SAFETY: The device is allocated and RTNL is held.
+        unsafe { bindings::xdp_set_features_flag(self.as_ptr(), features.0) };
+    }
+
+    /// Returns whether a program is attached to the device, and so given to its lower devices.
+    pub fn has_xdp_program(&self, _rtnl: &Rtnl) -> bool {
+        !self.private().xdp_program.load(Ordering::Relaxed).is_null()
+    }
+
+    /// Returns the program that is attached to the device.
+    pub fn xdp_program(&self, _rtnl: &Rtnl) -> Option<Program> {
+        let program = NonNull::new(self.private().xdp_program.load(Ordering::Relaxed))?;
+        // SAFETY: The device has a reference to its program, and cannot lose it while RTNL is held.
+        // INVARIANT: The reference that is taken is the object's.
+        unsafe { bindings::bpf_prog_inc(program.as_ptr()) };
+        Some(Program(program))
+    }
+
+    /// Keeps the program that is attached now.
+    pub(crate) fn keep_xdp_program(&self, _rtnl: &Rtnl, program: Option<Program>) {
+        let new = program.map_or(ptr::null_mut(), |program| {
+            ManuallyDrop::new(program).0.as_ptr()
+        });
+        let old = self.private().xdp_program.swap(new, Ordering::Relaxed);
+        // While there is such a program, what programs of lower devices send back may be sent
+        // through another lower device.
+        if old.is_null() != new.is_null() {
+            // SAFETY: Process context; counts up when the first program comes, and down when the
+            // last goes.
+            unsafe { bindings::nh_xdp_redirect_master(!new.is_null()) };
+        }
+        // INVARIANT: The reference was the device's.
+        drop(NonNull::new(old).map(Program));
+    }
+}
+
+// The callbacks. For all of them: `dev` is a device of driver `T`.
+
+/// RTNL is held.
+unsafe extern "C" fn ndo_bpf<T: XdpMaster>(
+    dev: *mut bindings::net_device,
+    setup: *mut bindings::netdev_bpf,
+) -> i32 {
+    from_result(|| {
+        // SAFETY: See above; the structure is valid during the call.
+        let (dev, rtnl, setup) = unsafe { (Dev::<T>::from_raw(dev), RtnlOnly::assume(), &*setup) };
+        if setup.command != bindings::bpf_netdev_command_XDP_SETUP_PROG {
+            return Err(EINVAL);
+        }
+        // SAFETY: This command uses these fields of the union.
+        let args = unsafe { setup.__bindgen_anon_1.__bindgen_anon_1 };
+        // INVARIANT: The caller's reference becomes ours when we succeed, and stays the caller's when
+        // not.
+        let program = ManuallyDrop::new(NonNull::new(args.prog).map(Program));
+        // SAFETY: Valid during the call, if it is there.
+        let extack = unsafe { ExtAck::from_raw(args.extack) };
+        T::set_xdp(dev, program.as_ref(), extack, rtnl)?;
+        dev.keep_xdp_program(rtnl, ManuallyDrop::into_inner(program));
+        Ok(0)
+    })
+}
+
+/// Sends frames; those that belong to one lower device together. Softirq.
+unsafe extern "C" fn ndo_xdp_xmit<T: XdpMaster>(
+    dev: *mut bindings::net_device,
+    count: i32,
+    frames: *mut *mut bindings::xdp_frame,
+    flags: u32,
+) -> i32 {
+    let rcu = crate::rcu::read_lock();
+    // SAFETY: See above.
+    let dev = unsafe { Dev::<T>::from_raw(dev) };
+    let count = usize::try_from(count).unwrap_or(0);
+    let lower_of = |index: usize| {
+        // SAFETY: `frames` has `count` valid frames, of which this is one; its data are `len` bytes.
+        let bytes = unsafe {
+            let frame = *frames.add(index);
+            Bytes::new((*frame).data.cast::<u8>(), (*frame).len as usize)
+        };
+        T::frame_lower(dev, bytes, &rcu).map(Lower::dev)
+    };
+    let (mut start, mut lower) = (0usize, None);
+    for index in 0..count {
+        let next = lower_of(index);
+        if index != 0 && next != lower {
+            // SAFETY: As above; frames from `start` on are still ours.
+            match unsafe { send(lower, frames.add(start), index.wrapping_sub(start), flags) } {
+                Ok(sent) if sent == index.wrapping_sub(start) => start = index,
+                res => return answer(start, res),
+            }
+        }
+        lower = next;
+    }
+    if start == count {
+        return 0;
+    }
+    // SAFETY: As above.
+    let res = unsafe { send(lower, frames.add(start), count.wrapping_sub(start), flags) };
+    answer(start, res)
+}
+
+/// How many frames were sent, or why not even the first.
+fn answer(before: usize, res: Result<usize>) -> i32 {
+    match res {
+        Ok(sent) => i32::try_from(before.wrapping_add(sent)).unwrap_or(i32::MAX),
+        Err(err) if before == 0 => err.to_errno(),
+        Err(_) => i32::try_from(before).unwrap_or(i32::MAX),
+    }
+}
+
+/// Has a device send frames. Returns how many it took.
+///
+/// # Safety
+///
+/// `frames` must have `count` valid frames, which are given away as far as they are taken. Softirq.
+unsafe fn send(
+    dev: Option<&NetDevice>,
+    frames: *mut *mut bindings::xdp_frame,
+    count: usize,
+    flags: u32,
+) -> Result<usize> {
+    let dev = dev.ok_or(ENXIO)?.as_ptr();
+    // SAFETY: The device is allocated, and its operations are static.
+    let xmit = unsafe { (*(*dev).netdev_ops).ndo_xdp_xmit }.ok_or(ENXIO)?;
+    let count = i32::try_from(count).map_err(|_| EINVAL)?;
+    // SAFETY: By the caller's promise.
+    let sent = unsafe { xmit(dev, count, frames, flags) };
+    to_result(sent.min(0))?;
+    Ok(usize::try_from(sent).unwrap_or(0))
+}
+
+/// RCU.
+unsafe extern "C" fn ndo_xdp_get_xmit_slave<T: XdpMaster>(
+    dev: *mut bindings::net_device,
+    xdp: *mut bindings::xdp_buff,
+) -> *mut bindings::net_device {
+    // SAFETY: See above. The frame's data go from `data` to `data_end`, which lies behind it.
+    let (dev, rcu, bytes) = unsafe {
+        let data = (*xdp).data.cast::<u8>();
+        let len = ((*xdp).data_end as usize).wrapping_sub(data as usize);
+        (
+            Dev::<T>::from_raw(dev),
+            Rcu::assume(),
+            Bytes::new(data, len),
+        )
+    };
+    T::frame_lower(dev, bytes, rcu).map_or(ptr::null_mut(), |lower| lower.dev().as_ptr())
+}
