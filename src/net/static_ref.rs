@@ -11,11 +11,10 @@ use core::ops::Deref;
 /// changes; therefore this is a pointer.
 ///
 /// ```ignore
-/// static REGISTRY: Registry<Bond> = Registry::new();
+/// static REGISTRY: Registry<Team> = Registry::new();
 ///
-/// impl Master for Bond {
-///     const REGISTRY: StaticRef<Registry<Bond>> = StaticRef::new(&REGISTRY);
-///     ...
+/// impl Registered for Team {
+///     const REGISTRY: StaticRef<Registry<Self>> = StaticRef::new(&REGISTRY);
 /// }
 /// ```
 ///

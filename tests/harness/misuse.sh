@@ -30,16 +30,18 @@ refused() {
 			use core::ffi::CStr;
 			use kernel::prelude::*;
 			use kernel::sync::Arc;
-			use net::master::device::{Dev, Master};
-use net::master::ops::Ops;
-			use net::master::device::Lower;
-			use net::netdevice::NetDevice;
-			use net::master::pernet::{PerNet, Place};
-			use net::rcu::Rcu;
+			use net::bonding::published::Bonding;
+			use net::master::device::{Dev, Layout, Lower, Master};
+			use net::master::ops::Ops;
+			use net::master::pernet::{self, PerNet, Place};
 			use net::master::registry::{Registered, Registry};
-			use net::rtnl::{self, Rtnl, RtnlGuard};
+			use net::master::{registration, rtnetlink};
+			use net::netdev_lock::Held;
+			use net::netdevice::NetDevice;
+			use net::rcu::Rcu;
+			use net::rtnl::{self, Rtnl, RtnlGuard, RtnlOnly};
 			use net::static_ref::StaticRef;
-			use net::{pernet, registration, rtnetlink, sync};
+			use net::sync;
 		END
 		cat
 	} >"$COPY.rs"
@@ -60,19 +62,19 @@ test_a_link_type_needs_the_registration_of_its_driver() {
 }
 
 test_no_function_says_where_a_registration_is() {
-	refused 'error[E0407]: method `registry` is not a member of trait `Master`' <<-'END'
+	refused 'error[E0407]: method `registry` is not a member of trait `Registered`' <<-'END'
 		struct Two;
 		static ONE: Registry<Two> = Registry::new();
 		static OTHER: Registry<Two> = Registry::new();
-		impl Master for Two {
+		impl Registered for Two {
 		    fn registry() -> &'static Registry<Self> {
 		        if sync::random_u32() & 1 == 0 { &ONE } else { &OTHER }
 		    }
 		}
 	END
 	refused 'error[E0716]: temporary value dropped while borrowed' <<-'END'
-		struct NoStatic<T: Master>(T);
-		impl<T: Master> NoStatic<T> {
+		struct NoStatic<T: Registered>(T);
+		impl<T: Registered> NoStatic<T> {
 		    const REGISTRY: StaticRef<Registry<T>> = StaticRef::new(&Registry::new());
 		}
 	END
@@ -91,9 +93,41 @@ test_nobody_marks_a_device_as_a_bond() {
 		    dev.set_bonding(rtnl, true);
 		}
 	END
-	refused 'error[E0624]: method `mark_bonding` is private' <<-'END'
+	refused 'error[E0624]: method `set_priv_flag` is private' <<-'END'
 		fn f(dev: &NetDevice, rtnl: &Rtnl) {
-		    dev.mark_bonding(rtnl, true);
+		    dev.set_priv_flag(rtnl, 1, true);
+		}
+	END
+	refused 'error[E0200]: the trait `Layout` requires an `unsafe impl` declaration' <<-'END'
+		struct Other;
+		impl Layout for Other {
+		    type Master = <Bonding as Layout>::Master;
+		    type Lower = <Bonding as Layout>::Lower;
+		    const FLAG: u32 = 1;
+		}
+	END
+}
+
+# Who takes the instance lock of a device asks for a proof that none is held; a listener has it only where it is true.
+test_no_instance_lock_is_taken_in_an_event_that_holds_it() {
+	refused 'error[E0308]: mismatched types' <<-'END'
+		fn f(dev: &NetDevice, held: &Held<'_>) -> Result {
+		    dev.set_mtu(held, 1500)
+		}
+	END
+	refused 'error[E0308]: mismatched types' <<-'END'
+		fn f(dev: &NetDevice, rtnl: &Rtnl) {
+		    let _ = dev.ask(rtnl).link_settings();
+		}
+	END
+	refused 'error[E0624]: associated function `assume` is private' <<-'END'
+		fn f(dev: &NetDevice) {
+		    dev.close(RtnlOnly::assume());
+		}
+	END
+	refused 'error[E0624]: associated function `in_event_of` is private' <<-'END'
+		fn f<'a>(dev: &'a NetDevice) -> Held<'a> {
+		    Held::in_event_of(dev)
 		}
 	END
 }

@@ -42,4 +42,41 @@ test_no_slice_of_a_packet() {
 	[[ -z $found ]] || fail "slices of memory that others may write: $found"
 }
 
+# floors FOLDER: what tests/harness/floors.py finds in a checkout.
+floors() {
+	python3 tests/harness/floors.py "$1"
+}
+
+test_files_stand_on_their_floors() {
+	local found
+	found=$(floors .)
+	[[ -z $found ]] || fail "$found"
+}
+
+# finds TEXT FILE SED-SCRIPT: in a copy whose FILE is changed, TEXT is found.
+finds() {
+	local copy=build/harness/floors
+	rm -rf "$copy"
+	mkdir -p "$copy"
+	cp -r --parents src Documentation/code-map.md "$copy"
+	sed -i "$3" "$copy/$2"
+	if cmp -s "$2" "$copy/$2"; then fail "$2 is not changed by: $3"; fi
+	floors "$copy" >"$copy/found"
+	grep -qF -- "$1" "$copy/found" || fail "not found: $1; but: $(<"$copy/found")"
+}
+
+test_what_is_on_no_floor_is_found() {
+	finds 'upwards: bond/links (floor 2) imports bond/engine (floor 4)' src/bond/links.rs '$a use super::engine::handle;'
+	finds 'upwards: bond/wake imports interface/debugfs' src/bond/wake.rs '$a use crate::interface::debugfs::Directory;'
+	finds 'upwards: bond/wake imports bond' src/bond/wake.rs '$a use super::Bond;'
+	finds 'circle: bond/links bond/listeners' src/bond/listeners.rs '$a use super::links::set_roles;'
+	finds 'circle: namespace netdevice' src/net/namespace.rs '$a use crate::netdevice::NetDevice;'
+	finds 'undrawn: bond/mtu stands on no floor' Documentation/code-map.md 's/^\(2 .*\) mtu/\1/'
+	finds 'undrawn: Documentation/code-map.md has attic on a floor' Documentation/code-map.md 's/^4  engine/& attic/'
+	finds 'a match of a mode has a wildcard' src/bond/modes/mod.rs 's/Mode::RoundRobin => round_robin::xmit/_ => round_robin::xmit/'
+	finds 'mtu.rs: asks for Mode::ActiveBackup' src/bond/mtu.rs '$a fn f(mode: Mode) -> bool { mode == Mode::ActiveBackup }'
+	finds 'notify.rs: asks for Mode::Xor' src/policy/notify.rs '$a fn f(mode: Mode) -> bool { matches!(mode, Mode::Xor) }'
+	finds 'bonding: ' src/net/netdevice.rs '$a // of a bond'
+}
+
 ktap_main "$@"

@@ -22,7 +22,8 @@ use core::sync::atomic::{AtomicI32, AtomicI8, AtomicPtr, AtomicU8, Ordering};
 /// The layout of bonds.
 pub struct Bonding;
 
-impl Layout for Bonding {
+// SAFETY: The heads begin like the C structures, which the assertions below hold to.
+unsafe impl Layout for Bonding {
     type Master = BondHead;
     type Lower = SlaveHead;
     const FLAG: u32 = bindings::netdev_priv_flags_IFF_BONDING;

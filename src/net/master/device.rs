@@ -172,7 +172,11 @@ pub unsafe trait HeadBelow: Send + Sync {
 
 /// What other kernel code finds in the private areas of a driver's devices, in places that it knows. The driver keeps
 /// this part of its state there and nowhere else.
-pub trait Layout: 'static {
+///
+/// # Safety
+///
+/// Other code takes devices with this flag, and `IFF_MASTER` or `IFF_SLAVE`, for ones whose areas begin like that.
+pub unsafe trait Layout: 'static {
     /// At the beginning of `netdev_priv()` of a master.
     type Master: Head;
     /// At the beginning of what `rx_handler_data` of a lower device points to.

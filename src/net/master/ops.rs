@@ -34,6 +34,8 @@ pub struct Ops<T: Master> {
     pub(crate) group: *const bindings::attribute_group,
     lower_dir: DirRef,
     parts: [Option<Part<T>>; PARTS],
+    /// Whether the file of a device goes when the device ends.
+    pub(crate) has_procfs: bool,
     device_type: bindings::device_type,
     header: bindings::header_ops,
     _driver: PhantomData<fn(T)>,
@@ -74,6 +76,7 @@ impl<T: Master> Ops<T> {
             group: ptr::null(),
             lower_dir,
             parts: [const { None }; PARTS],
+            has_procfs: false,
             device_type: bindings::device_type {
                 name: as_char_ptr_in_const_context(kind),
                 ..pin_init::zeroed()

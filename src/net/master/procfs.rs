@@ -27,11 +27,13 @@ pub trait DeviceFile<T: Master>: 'static {
 ///
 /// # Errors
 ///
-/// `ENOENT` without a directory; `ENOMEM` if the file could not be made.
+/// `ENOENT` without a directory; `ENODEV` if the device is not registered, or its driver has no
+/// [files](Ops::with_procfs); `ENOMEM` if the file could not be made.
 pub fn publish<P: PerNet, F: DeviceFile<P::Driver>>(dev: &Dev<P::Driver>, rtnl: &Rtnl) -> Result {
     unpublish(dev, rtnl);
     let dir = dir::<P>(dev, rtnl).ok_or(ENOENT)?;
-    if !dev.is_registered(rtnl) {
+    let has_procfs = Ops::<P::Driver>::of_registered().is_some_and(|ops| ops.has_procfs);
+    if !has_procfs || !dev.is_registered(rtnl) {
         return Err(ENODEV);
     }
     let name: Name = dev.name();
@@ -86,7 +88,8 @@ unsafe extern "C" fn show<T: Master, F: DeviceFile<T>>(
 
 impl<T: Master> Ops<T> {
     /// Has the file of a device go when the device ends.
-    pub const fn with_procfs(self) -> Self {
+    pub const fn with_procfs(mut self) -> Self {
+        self.has_procfs = true;
         self.with_part(Part {
             before: unpublish::<T>,
             after: nothing::<T>,

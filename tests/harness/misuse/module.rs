@@ -7,18 +7,26 @@
 
 use core::pin::Pin;
 use kernel::prelude::*;
-use net::lower::{LagTx, Lower, Role};
-use net::master::device::{Dev, Master, Ops, Rx};
+use net::bonding::published::{Bonding, Role};
+use net::bonding::timestamp::Timestamps;
+use net::master::device::{Dev, Lower, Master, Rx};
+use net::master::lower::LagTx;
+use net::master::netpoll_ops::Netpoll;
+use net::master::ops::Ops;
+use net::master::registry::{Registered, Registry};
+use net::master::rtnetlink::{self, LinkOps};
 use net::master::sysfs::{LowerDir, LowerFiles};
+use net::master::tls::TlsMaster;
+use net::master::xdp::XdpMaster;
+use net::master::xfrm::XfrmMaster;
+use net::master::registration;
+use net::netdev_lock::Held;
 use net::netdevice::{NetDevice, Stats, Vlan};
 use net::netlink::{Attr, Attrs, ExtAck, Message, Policy};
 use net::notifier::{self, Event, Listener};
-use net::poll;
 use net::printk::{self, Level};
 use net::rcu::Rcu;
-use net::registration::{self, Registry};
-use net::rtnetlink::{self, LinkOps};
-use net::rtnl::Rtnl;
+use net::rtnl::{Rtnl, RtnlOnly};
 use net::shared::Bytes;
 use net::skbuff::{Received, SkBuff, XMIT_DROP};
 use net::sock::Socket;
@@ -76,7 +84,13 @@ static LOWERS: LowerDir<Wrong, NoFiles, 1> = LowerDir::new(
     }],
 );
 static POLICY: Policy<1> = Policy::new();
-static OPS: Ops<Wrong> = Ops::new(c"misuse", &LOWERS).with_link::<Link, 1, 1>(&POLICY, &POLICY);
+static OPS: Ops<Wrong> = Ops::new(c"misuse", &LOWERS)
+    .with_link::<Link, 1, 1>(&POLICY, &POLICY)
+    .with_netpoll()
+    .with_timestamps()
+    .with_tls()
+    .with_xdp()
+    .with_xfrm();
 
 struct NoFiles;
 
@@ -92,8 +106,9 @@ fn link_up(dev: &Dev<Wrong>, lower: &NetDevice, what: &str, rtnl: &Rtnl) -> Resu
         backup: false,
         inactive: false,
     };
-    let lag = (role, LagTx::Unknown);
-    let res = Lower::link_up(dev, lower, pin_init::init_zeroed::<()>(), lag, None, rtnl);
+    let data = pin_init::init_zeroed::<()>();
+    let prepare = |lower: &Lower<Wrong>| lower.set_role(rtnl, role);
+    let res = Lower::link_up(dev, lower, data, LagTx::Unknown, prepare, None, rtnl);
     let errno = res.map_or_else(|err| err.to_errno(), |_| 0);
     netdev_info!(lower, "misuse: linking {}: {}", what, errno);
     if errno == 0 {
@@ -106,7 +121,12 @@ fn link_up(dev: &Dev<Wrong>, lower: &NetDevice, what: &str, rtnl: &Rtnl) -> Resu
 struct Events;
 
 impl Listener for Events {
-    fn event(dev: &NetDevice, event: Event, _extack: Option<&ExtAck>, rtnl: &Rtnl) -> Result {
+    fn event(
+        dev: &NetDevice,
+        event: Event,
+        _extack: Option<&ExtAck>,
+        rtnl: &Held<'_>,
+    ) -> Result {
         if event != Event::Unregister {
             return Ok(());
         }
@@ -124,31 +144,35 @@ impl Listener for Events {
     }
 }
 
+impl Registered for Wrong {
+    const REGISTRY: StaticRef<Registry<Self>> = StaticRef::new(&REGISTRY);
+}
+
 impl Master for Wrong {
     type Lower = ();
+    type Layout = Bonding;
+    const NAME: &'static CStr = c"misuse";
 
-    const REGISTRY: StaticRef<Registry<Self>> = StaticRef::new(&REGISTRY);
-
-    fn new(_rtnl: &Rtnl) -> Result<Pin<KBox<Self>>> {
+    fn new(_rtnl: &RtnlOnly) -> Result<Pin<KBox<Self>>> {
         Ok(KBox::pin(Wrong, GFP_KERNEL)?)
     }
 
     /// The device is not registered yet.
-    fn ready(dev: &Dev<Self>, rtnl: &Rtnl) {
+    fn ready(dev: &Dev<Self>, rtnl: &RtnlOnly) {
         if let Some(early) = dev.net().device_by_name(rtnl, b"early") {
             let _ = link_up(dev, early, "to a master that comes", rtnl);
         }
     }
 
     /// Lets nothing go.
-    fn uninit(_dev: &Dev<Self>, _rtnl: &Rtnl) {}
+    fn uninit(_dev: &Dev<Self>, _rtnl: &RtnlOnly) {}
 
-    fn open(_dev: &Dev<Self>, _rtnl: &Rtnl) -> Result {
+    fn open(_dev: &Dev<Self>, _rtnl: &RtnlOnly) -> Result {
         Ok(())
     }
 
     /// Closes what is being closed.
-    fn stop(dev: &Dev<Self>, rtnl: &Rtnl) {
+    fn stop(dev: &Dev<Self>, rtnl: &RtnlOnly) {
         dev.close(rtnl);
         netdev_info!(dev, "misuse: closed while it is being closed");
         let res = dev.sync_addrs_from(rtnl, dev, false);
@@ -170,40 +194,6 @@ impl Master for Wrong {
         None
     }
 
-    fn next_xmit_lower<'a>(
-        _dev: &'a Dev<Self>,
-        _skb: &SkBuff,
-        _previous: Option<&Lower<Self>>,
-        _rcu: &'a Rcu,
-    ) -> Option<&'a Lower<Self>> {
-        None
-    }
-
-    fn frame_lower<'a>(
-        _dev: &'a Dev<Self>,
-        _frame: Bytes<'_>,
-        _rcu: &'a Rcu,
-    ) -> Option<&'a Lower<Self>> {
-        None
-    }
-
-    fn socket_lower<'a>(
-        _dev: &'a Dev<Self>,
-        _socket: &Socket,
-        _rcu: &'a Rcu,
-    ) -> Option<&'a Lower<Self>> {
-        None
-    }
-
-    fn set_xdp(
-        _dev: &Dev<Self>,
-        _program: Option<&Program>,
-        _extack: Option<&ExtAck>,
-        _rtnl: &Rtnl,
-    ) -> Result {
-        Err(EINVAL)
-    }
-
     fn takes(_lower: &Lower<Self>, _packet: Received<'_>) -> bool {
         true
     }
@@ -216,7 +206,7 @@ impl Master for Wrong {
         Stats::default()
     }
 
-    fn rx_flags_changed(_dev: &Dev<Self>, _promisc: bool, _allmulti: bool, _rtnl: &Rtnl) {}
+    fn rx_flags_changed(_dev: &Dev<Self>, _promisc: bool, _allmulti: bool, _rtnl: &RtnlOnly) {}
 
     fn rx_mode(
         _dev: &Dev<Self>,
@@ -225,11 +215,11 @@ impl Master for Wrong {
     ) {
     }
 
-    fn change_mtu(_dev: &Dev<Self>, _mtu: u32, _rtnl: &Rtnl) -> Result {
+    fn change_mtu(_dev: &Dev<Self>, _mtu: u32, _rtnl: &RtnlOnly) -> Result {
         Ok(())
     }
 
-    fn set_addr(_dev: &Dev<Self>, _addr: &[u8], _rtnl: &Rtnl) -> Result {
+    fn set_addr(_dev: &Dev<Self>, _addr: &[u8], _rtnl: &RtnlOnly) -> Result {
         Err(EINVAL)
     }
 
@@ -239,9 +229,60 @@ impl Master for Wrong {
 
     fn del_vlan(_dev: &Dev<Self>, _vlan: Vlan, _rtnl: &Rtnl) {}
 
-    fn timestamp_lower<'a>(_dev: &'a Dev<Self>, _rtnl: &'a Rtnl) -> Option<&'a Lower<Self>> {
+    /// Asks nothing of the device: it may be the master itself, above it, or a master of another kind.
+    fn add_lower(
+        dev: &Dev<Self>,
+        lower: &NetDevice,
+        _extack: Option<&ExtAck>,
+        rtnl: &RtnlOnly,
+    ) -> Result {
+        link_up(dev, lower, "what was asked for", rtnl)
+    }
+
+    fn del_lower(dev: &Dev<Self>, lower: &NetDevice, rtnl: &RtnlOnly) -> Result {
+        let lower = dev.lower_of(rtnl, lower).ok_or(EINVAL)?;
+        lower.unlink(rtnl, || ());
+        // Once more.
+        lower.unlink(rtnl, || netdev_info!(dev, "misuse: unlinked twice"));
+        Ok(())
+    }
+
+    fn poll(_dev: &Dev<Self>, _rcu: &Rcu) {}
+
+    fn work(_dev: &Dev<Self>) {}
+}
+
+impl XdpMaster for Wrong {
+    fn set_xdp(
+        _dev: &Dev<Self>,
+        _program: Option<&Program>,
+        _extack: Option<&ExtAck>,
+        _rtnl: &RtnlOnly,
+    ) -> Result {
+        Err(EINVAL)
+    }
+
+    fn frame_lower<'a>(
+        _dev: &'a Dev<Self>,
+        _frame: Bytes<'_>,
+        _rcu: &'a Rcu,
+    ) -> Option<&'a Lower<Self>> {
         None
     }
+}
+
+impl TlsMaster for Wrong {
+    fn socket_lower<'a>(
+        _dev: &'a Dev<Self>,
+        _socket: &Socket,
+        _rcu: &'a Rcu,
+    ) -> Option<&'a Lower<Self>> {
+        None
+    }
+}
+
+impl XfrmMaster for Wrong {
+    const CANNOT_HOLD: &'static CStr = c"misuse";
 
     fn ipsec_lower<'a>(_dev: &'a Dev<Self>, _rcu: &'a Rcu) -> Result<&'a Lower<Self>> {
         Err(EINVAL)
@@ -250,30 +291,23 @@ impl Master for Wrong {
     fn sole_lower<'a>(_dev: &'a Dev<Self>, _rcu: &'a Rcu) -> Option<&'a Lower<Self>> {
         None
     }
+}
 
-    /// Asks nothing of the device: it may be the master itself, above it, or a master of another kind.
-    fn add_lower(
-        dev: &Dev<Self>,
-        lower: &NetDevice,
-        _extack: Option<&ExtAck>,
-        rtnl: &Rtnl,
-    ) -> Result {
-        link_up(dev, lower, "what was asked for", rtnl)
+impl Netpoll for Wrong {
+    fn next_xmit_lower<'a>(
+        _dev: &'a Dev<Self>,
+        _skb: &SkBuff,
+        _previous: Option<&Lower<Self>>,
+        _rcu: &'a Rcu,
+    ) -> Option<&'a Lower<Self>> {
+        None
     }
+}
 
-    fn del_lower(dev: &Dev<Self>, lower: &NetDevice, rtnl: &Rtnl) -> Result {
-        let lower = dev.lower_of(rtnl, lower).ok_or(EINVAL)?;
-        lower.unlink(rtnl, || ());
-        // Once more.
-        lower.unlink(rtnl, || netdev_info!(dev, "misuse: unlinked twice"));
-        Ok(())
+impl Timestamps for Wrong {
+    fn timestamp_lower<'a>(_dev: &'a Dev<Self>, _rtnl: &'a Rtnl) -> Option<&'a Lower<Self>> {
+        None
     }
-
-    fn poll(_dev: &Dev<Self>, _now: u64, _rcu: &Rcu) -> u64 {
-        poll::NEVER
-    }
-
-    fn work(_dev: &Dev<Self>) {}
 }
 
 struct Link;
@@ -295,7 +329,7 @@ impl LinkOps<Wrong> for Link {
         _dev: &Dev<Wrong>,
         _attrs: &Attrs<'_>,
         _extack: Option<&ExtAck>,
-        _rtnl: &Rtnl,
+        _rtnl: &RtnlOnly,
     ) -> Result {
         Ok(())
     }
@@ -312,7 +346,7 @@ impl LinkOps<Wrong> for Link {
         _lower: &Lower<Wrong>,
         _attrs: &Attrs<'_>,
         _extack: Option<&ExtAck>,
-        _rtnl: &Rtnl,
+        _rtnl: &RtnlOnly,
     ) -> Result {
         Ok(())
     }
