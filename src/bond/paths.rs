@@ -9,10 +9,11 @@
 
 use super::master::{Bond, BondDev};
 use super::wake::Task;
+use core::net::Ipv4Addr;
 use net::master::device::Slot;
-use net::neighbour;
-use net::netdevice::ARPHRD_INFINIBAND;
-use net::rcu;
+use net::neighbour::{self, Kind};
+use net::netdevice::{NetDevice, ARPHRD_INFINIBAND};
+use net::rcu::{self, Rcu};
 use net::sync::now_ms;
 use policy::paths::{Lookups, PART};
 
@@ -62,7 +63,7 @@ pub(super) fn round(dev: &BondDev) {
     for slave in dev.lowers_rcu(&rcu) {
         let is_active = active.is_some_and(|active| core::ptr::eq(active, slave));
         if !is_active && slave.dev().has_link() {
-            found = neighbour::probe_neighbours(dev, slave.dev(), skip, PART, &rcu).max(found);
+            found = probe(dev, slave.dev(), skip, &rcu).max(found);
         }
     }
     drop(rcu);
@@ -71,4 +72,29 @@ pub(super) fn round(dev: &BondDev) {
         true => before.next(now_ms(), found),
         false => lookups,
     });
+}
+
+/// Has a slave find the ways to what the bond knows as its neighbours, and to the groups that it sends to. Leaves out
+/// the first `skip`; returns how many there are after those, [`PART`] at most.
+fn probe(dev: &BondDev, slave: &NetDevice, skip: u32, rcu: &Rcu) -> u32 {
+    // The addresses of the one have to be such of the other.
+    if dev.link_type() != slave.link_type() || dev.addr_len() != slave.addr_len() {
+        return 0;
+    }
+    let mut found = 0u32;
+    let neighbours = dev.neighbours(rcu).skip(skip as usize);
+    for neighbour in neighbours.take(PART as usize) {
+        found = found.saturating_add(1);
+        let addr = neighbour.hw_addr(dev);
+        let (asks, target) = match neighbour.kind() {
+            Kind::Unicast => (neighbour.was_resolved(), neighbour.ipv4()),
+            Kind::Multicast => (neighbour.needs_no_arp() && !slave.is_member(&addr), None),
+            Kind::Other => (false, None),
+        };
+        if asks {
+            let target = target.unwrap_or(Ipv4Addr::UNSPECIFIED);
+            neighbour::send_arp_probe(slave, target, &addr, rcu);
+        }
+    }
+    found
 }

@@ -102,6 +102,11 @@ impl<T: fmt::Display + Send + Sync + 'static> File<T> {
     }
 }
 
+/// Shows the file.
+///
+/// # Safety
+///
+/// The content of the file must be of this type, and stay until this returns.
 unsafe extern "C" fn show<T: fmt::Display + Sync>(
     seq: *mut bindings::seq_file,
     _v: *mut core::ffi::c_void,

@@ -725,7 +725,7 @@ int nh_solicited_node_change(struct net_device *dev, const struct in6_addr *addr
 	return join ? dev_mc_add(dev, group_addr) : dev_mc_del(dev, group_addr);
 }
 
-static bool is_mc_member(struct net_device *dev, const u8 *addr)
+bool nh_is_mc_member(struct net_device *dev, const u8 *addr)
 {
 	struct netdev_hw_addr *ha;
 	bool found = false;
@@ -737,52 +737,22 @@ static bool is_mc_member(struct net_device *dev, const u8 *addr)
 	return found;
 }
 
-/* Whether @lower needs a probe to know the way to @neigh, and the address that it asks for. */
-static bool wants_probe(struct net_device *lower, const struct neighbour *neigh, const u8 *ha,
-			__be32 *target)
-{
-	u8 state = READ_ONCE(neigh->nud_state);
+/* Neighbours */
 
-	*target = 0;
-	if (neigh->type == RTN_MULTICAST)
-		return (state & NUD_NOARP) && !is_mc_member(lower, ha);
-	if (neigh->ops->family == AF_INET)
-		*target = *(const __be32 *)neigh->primary_key;
-	return neigh->type == RTN_UNICAST && (state & NUD_VALID & ~NUD_NOARP);
+void nh_neigh_ha(struct net_device *dev, const struct neighbour *neigh, u8 *addr)
+{
+	neigh_ha_snapshot(addr, neigh, dev);
 }
 
-/*
- * Has @lower find the ways to what @dev knows as its neighbours, and to the groups that it sends to: by
- * ARP probes from nobody (RFC 5227), of which those who receive them take no notice but that an IPv4
- * host answers. Leaves out the first @skip; returns how many of the @count after those there are.
- */
-u32 nh_probe_neighbours(struct net_device *dev, struct net_device *lower, u32 skip, u32 count)
+int nh_neigh_family(const struct neighbour *neigh)
 {
-	u8 ha[ALIGN(MAX_ADDR_LEN, sizeof(unsigned long))];
-	struct neighbour *neigh;
-	struct sk_buff *skb;
-	__be32 target;
-	u32 place = 0;
+	return neigh->ops->family;
+}
 
-	/* The addresses of the one have to be such of the other. */
-	if (dev->type != lower->type || dev->addr_len != lower->addr_len)
-		return 0;
-	for (int table = 0; table < NEIGH_NR_TABLES; table++) {
-		hlist_for_each_entry_rcu(neigh, &dev->neighbours[table], dev_list) {
-			if (place++ < skip)
-				continue;
-			if (place - skip > count)
-				return count;
-			neigh_ha_snapshot(ha, neigh, dev);
-			if (!wants_probe(lower, neigh, ha, &target))
-				continue;
-			skb = arp_create(ARPOP_REQUEST, ETH_P_ARP, target, lower, 0, ha, lower->dev_addr,
-					 NULL);
-			if (skb)
-				arp_xmit(skb);
-		}
-	}
-	return place > skip ? place - skip : 0;
+/* RFC 5227: from nobody, so that those who receive it take no notice, but that an IPv4 host answers. */
+struct sk_buff *nh_arp_probe(struct net_device *dev, __be32 target, const u8 *to)
+{
+	return arp_create(ARPOP_REQUEST, ETH_P_ARP, target, dev, 0, to, dev->dev_addr, NULL);
 }
 
 /* net_namespace.h */

@@ -128,7 +128,10 @@ void nh_sysfs_attr_init(struct attribute *attr);
 int nh_neigh_setup_from(struct net_device *dev, struct neighbour *neigh);
 
 /* neighbour.h, net/arp.h: RCU */
-u32 nh_probe_neighbours(struct net_device *dev, struct net_device *lower, u32 skip, u32 count);
+bool nh_is_mc_member(struct net_device *dev, const u8 *addr);
+void nh_neigh_ha(struct net_device *dev, const struct neighbour *neigh, u8 *addr);
+int nh_neigh_family(const struct neighbour *neigh);
+struct sk_buff *nh_arp_probe(struct net_device *dev, __be32 target, const u8 *to);
 
 /* hrtimer.h */
 void nh_hrtimer_setup(struct hrtimer *timer, enum hrtimer_restart (*func)(struct hrtimer *));

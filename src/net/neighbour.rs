@@ -1,18 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Asking for neighbours: ARP requests and neighbour solicitations through a given device.
+//! Neighbours: those that a device knows, and ARP requests and neighbour solicitations through a given device.
 //!
-//! C headers: [`include/net/arp.h`](srctree/include/net/arp.h),
+//! C headers: [`include/net/neighbour.h`](srctree/include/net/neighbour.h),
+//! [`include/net/arp.h`](srctree/include/net/arp.h),
 //! [`include/net/ndisc.h`](srctree/include/net/ndisc.h)
 
 use crate::bindings;
 use crate::link_type::Broadcast;
-use crate::netdevice::NetDevice;
+use crate::netdevice::{NetDevice, MAX_ADDR_LEN};
 use crate::rcu::Rcu;
 use crate::route::{be32, in6, Tags};
 use crate::rtnl::Rtnl;
 use core::net::{Ipv4Addr, Ipv6Addr};
+use core::ptr;
+use core::sync::atomic::{AtomicPtr, Ordering};
 use kernel::error::{to_result, Result};
+use kernel::types::Opaque;
 
 /// Sends an ARP request for `target` through `dev`, from its hardware address and from `source`, with
 /// these VLAN tags. Returns whether it was handed over. Any context but hard interrupts.
@@ -54,19 +58,149 @@ pub fn send_solicitation(
     }
 }
 
-/// Has `lower` find the ways to the neighbours of `dev` and to the groups that it sends to, by ARP probes
-/// (RFC 5227), which nobody learns anything from. Leaves out the first `skip`; returns how many of the
-/// `count` after those there are; none if both have not the same link type. Any context but hard interrupts.
-pub fn probe_neighbours(
-    dev: &NetDevice,
-    lower: &NetDevice,
-    skip: u32,
-    count: u32,
-    _rcu: &Rcu,
-) -> u32 {
-    // SAFETY: Both devices are allocated; neighbours live until a grace period after they have left
-    // the list of their device, and this is a read-side section.
-    unsafe { bindings::nh_probe_neighbours(dev.as_ptr(), lower.as_ptr(), skip, count) }
+/// Sends an ARP probe (RFC 5227) for `target` through `dev`, to this hardware address: nobody learns anything from it,
+/// and an IPv4 host that has the address answers. Any context but hard interrupts.
+pub fn send_arp_probe(dev: &NetDevice, target: Ipv4Addr, to: &[u8; MAX_ADDR_LEN], _rcu: &Rcu) {
+    // SAFETY: The device is allocated, and the address as long as any; the frame is ours, and is given away.
+    unsafe {
+        let skb = bindings::nh_arp_probe(dev.as_ptr(), be32(target), to.as_ptr());
+        if !skb.is_null() {
+            bindings::arp_xmit(skb);
+        }
+    }
+}
+
+/// Whom or what a neighbour stands for (`RTN_*`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// A host.
+    Unicast,
+    /// A group.
+    Multicast,
+    /// Anything else.
+    Other,
+}
+
+/// What a device knows of a host or a group that it sends to (`struct neighbour`).
+///
+/// # Invariants
+///
+/// The pointee is a neighbour that was in the list of a device during the read-side section in which the reference
+/// lives.
+#[repr(transparent)]
+pub struct Neighbour(Opaque<bindings::neighbour>);
+
+impl Neighbour {
+    /// Returns whom or what it stands for.
+    pub fn kind(&self) -> Kind {
+        // SAFETY: The neighbour is valid (type invariant); the field is constant.
+        match u32::from(unsafe { (*self.0.get()).type_ }) {
+            bindings::RTN_UNICAST => Kind::Unicast,
+            bindings::RTN_MULTICAST => Kind::Multicast,
+            _ => Kind::Other,
+        }
+    }
+
+    /// `NUD_*`
+    fn state(&self) -> u32 {
+        // SAFETY: The neighbour is valid (type invariant); a byte that may change meanwhile.
+        unsafe { ptr::read_volatile(&raw const (*self.0.get()).nud_state) }.into()
+    }
+
+    /// Returns whether its hardware address needs no asking (`NUD_NOARP`), as those of groups.
+    pub fn needs_no_arp(&self) -> bool {
+        self.state() & bindings::NUD_NOARP != 0
+    }
+
+    /// Returns whether its hardware address was asked for, and is known (`NUD_VALID` but `NUD_NOARP`).
+    pub fn was_resolved(&self) -> bool {
+        const VALID: u32 = bindings::NUD_PERMANENT
+            | bindings::NUD_REACHABLE
+            | bindings::NUD_PROBE
+            | bindings::NUD_STALE
+            | bindings::NUD_DELAY;
+        self.state() & VALID != 0
+    }
+
+    /// Returns its IPv4 address, if it has one.
+    pub fn ipv4(&self) -> Option<Ipv4Addr> {
+        // SAFETY: The neighbour is valid (type invariant), and of a table: it has operations, and a key as long as an
+        // address of their family.
+        unsafe {
+            let neigh = self.0.get();
+            if bindings::nh_neigh_family(neigh) != bindings::AF_INET as i32 {
+                return None;
+            }
+            let key = (&raw const (*neigh).primary_key).cast::<[u8; 4]>();
+            Some(Ipv4Addr::from(key.read()))
+        }
+    }
+
+    /// Returns the hardware address that `dev`, whose neighbour it is, sends to.
+    pub fn hw_addr(&self, dev: &NetDevice) -> [u8; MAX_ADDR_LEN] {
+        let mut addr = [0; MAX_ADDR_LEN];
+        // SAFETY: Both are valid (type invariants); the array is as long as any address.
+        unsafe { bindings::nh_neigh_ha(dev.as_ptr(), self.0.get(), addr.as_mut_ptr()) };
+        addr
+    }
+}
+
+/// The iterator of [`NetDevice::neighbours`].
+///
+/// # Invariants
+///
+/// `next` is NULL or the `dev_list` of a neighbour that was in the list of the device during the read-side section of
+/// `'a`; it is freed a grace period after it has left that, and its link to the next one stays.
+pub struct Neighbours<'a> {
+    dev: &'a NetDevice,
+    next: *mut bindings::hlist_node,
+    table: usize,
+}
+
+impl<'a> Iterator for Neighbours<'a> {
+    type Item = &'a Neighbour;
+
+    fn next(&mut self) -> Option<&'a Neighbour> {
+        while self.next.is_null() {
+            // SAFETY: The device is valid (type invariant).
+            let lists = unsafe { &raw mut (*self.dev.as_ptr()).neighbours };
+            if self.table >= bindings::NEIGH_NR_TABLES as usize {
+                return None;
+            }
+            // SAFETY: There are so many lists; writers publish links with release semantics.
+            let first = unsafe {
+                let list = lists.cast::<bindings::hlist_head>().add(self.table);
+                AtomicPtr::from_ptr(&raw mut (*list).first)
+            };
+            self.next = first.load(Ordering::Acquire);
+            self.table = self.table.saturating_add(1);
+        }
+        let node = self.next;
+        // SAFETY: By the type invariant; links are published with release semantics.
+        self.next = unsafe { AtomicPtr::from_ptr(&raw mut (*node).next) }.load(Ordering::Acquire);
+        // SAFETY: By the type invariant, the node is that of a neighbour. INVARIANT: likewise.
+        unsafe {
+            let neigh = kernel::container_of!(node, bindings::neighbour, dev_list);
+            Some(&*neigh.cast::<Neighbour>())
+        }
+    }
+}
+
+impl NetDevice {
+    /// Goes over what the device knows of those that it sends to.
+    pub fn neighbours<'a>(&'a self, _rcu: &'a Rcu) -> Neighbours<'a> {
+        Neighbours {
+            dev: self,
+            next: ptr::null_mut(),
+            table: 0,
+        }
+    }
+
+    /// Returns whether the device is a member of the group with this hardware address. Takes the address lock.
+    pub fn is_member(&self, addr: &[u8; MAX_ADDR_LEN]) -> bool {
+        // SAFETY: The device is valid (type invariant); the array is as long as any address.
+        unsafe { bindings::nh_is_mc_member(self.as_ptr(), addr.as_ptr()) }
+    }
 }
 
 /// Puts VLAN tags into a frame: the outermost beside it, where the device may insert it, the others

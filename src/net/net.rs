@@ -16,8 +16,6 @@
     unsafe_op_in_unsafe_fn,
     clippy::undocumented_unsafe_blocks
 )]
-// Callbacks are called by C only; what holds then is said once for all of a table, above them.
-#![allow(clippy::missing_safety_doc)]
 
 pub mod alarm;
 mod bindings;

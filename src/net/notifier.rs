@@ -114,6 +114,12 @@ impl<L: Listener> PinnedDrop for Registration<L> {
     }
 }
 
+/// Hands an event to the listener.
+///
+/// # Safety
+///
+/// `info` must be a `struct netdev_notifier_info`, with a device that is allocated; RTNL must be held, and of instance locks
+/// what `Documentation/networking/netdevices.rst` says of the event.
 unsafe extern "C" fn call<L: Listener>(
     _block: *mut bindings::notifier_block,
     event: usize,

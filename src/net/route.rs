@@ -173,12 +173,14 @@ impl NetDevice {
 
     /// Returns whether `test` holds for this device or for one that is stacked on it.
     fn any_upper(&self, _rcu: &Rcu, test: &mut dyn FnMut(&NetDevice) -> bool) -> bool {
+        /// # Safety
+        ///
+        /// `nested.data` must point to such a closure, and the device be on a list that a read-side section keeps.
         unsafe extern "C" fn call(
             dev: *mut bindings::net_device,
             nested: *mut bindings::netdev_nested_priv,
         ) -> i32 {
-            // SAFETY: `data` is the closure below, which is valid during the walk; the device is on
-            // a list that the read-side section keeps.
+            // SAFETY: By the caller's promise.
             unsafe {
                 let test = &mut *(*nested).data.cast::<&mut dyn FnMut(&NetDevice) -> bool>();
                 test(NetDevice::from_raw(dev)).into()

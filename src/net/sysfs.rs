@@ -318,6 +318,11 @@ impl<F: ClassFile> PinnedDrop for ClassFileIn<F> {
     }
 }
 
+/// Shows the file.
+///
+/// # Safety
+///
+/// `attr` must be that of a [`ClassFileIn<F>`] which is not removed before this returns, and `buf` be a page.
 unsafe extern "C" fn class_show<F: ClassFile>(
     _class: *const bindings::class,
     attr: *const bindings::class_attribute,
@@ -330,6 +335,11 @@ unsafe extern "C" fn class_show<F: ClassFile>(
     page.finish()
 }
 
+/// Stores into the file.
+///
+/// # Safety
+///
+/// As for [`class_show`]; `buf` must have `count` bytes.
 unsafe extern "C" fn class_store<F: ClassFile>(
     _class: *const bindings::class,
     attr: *const bindings::class_attribute,

@@ -159,16 +159,18 @@ unsafe fn command<T: Master, I: Ioctl<T>>(
     I::command(dev, command.ok_or(eopnotsupp())?, other, rtnl)
 }
 
-// The callbacks. For all of them: `dev` is a device of driver `T`, as only its `setup` installs
-// them, and registered; RTNL is held; `ifr` is a copy of the request in the kernel.
-
+/// Carries out an ioctl of ifenslave.
+///
+/// # Safety
+///
+/// `dev` must be a device of driver `T` for which `ndo_init` succeeded; RTNL must be held, and `ifr` be a copy of the request in the kernel.
 unsafe extern "C" fn ndo_siocbond<T: Master, I: Ioctl<T>>(
     dev: *mut bindings::net_device,
     ifr: *mut bindings::ifreq,
     cmd: i32,
 ) -> i32 {
     from_result(|| {
-        // SAFETY: See above; every bit pattern is a valid pointer.
+        // SAFETY: By the caller's promise; every bit pattern is a valid pointer.
         let (dev, rtnl, data) = unsafe {
             (
                 Dev::<T>::from_raw(dev),
@@ -187,12 +189,16 @@ unsafe extern "C" fn ndo_siocbond<T: Master, I: Ioctl<T>>(
             bindings::SIOCBONDCHANGEACTIVE => Some(Command::ChangeActive),
             _ => None,
         };
-        // SAFETY: See above.
+        // SAFETY: By the caller's promise.
         unsafe { command::<T, I>(dev, ifr, cmd, rtnl) }.map(|()| 0)
     })
 }
 
 /// The same, with the numbers that they had before Linux 2.4.
+///
+/// # Safety
+///
+/// `dev` must be a device of driver `T` for which `ndo_init` succeeded; RTNL must be held, and `ifr` be a copy of the request in the kernel.
 unsafe extern "C" fn ndo_siocdevprivate<T: Master, I: Ioctl<T>>(
     dev: *mut bindings::net_device,
     ifr: *mut bindings::ifreq,
@@ -200,7 +206,7 @@ unsafe extern "C" fn ndo_siocdevprivate<T: Master, I: Ioctl<T>>(
     cmd: i32,
 ) -> i32 {
     from_result(|| {
-        // SAFETY: See above.
+        // SAFETY: By the caller's promise.
         let (dev, rtnl) = unsafe { (Dev::<T>::from_raw(dev), RtnlOnly::assume()) };
         let cmd = match cmd.unsigned_abs() {
             bindings::BOND_INFO_QUERY_OLD => return query::<T, I>(dev, data, rtnl).map(|()| 0),
@@ -213,19 +219,23 @@ unsafe extern "C" fn ndo_siocdevprivate<T: Master, I: Ioctl<T>>(
             bindings::BOND_CHANGE_ACTIVE_OLD => Command::ChangeActive,
             _ => return Err(eopnotsupp()),
         };
-        // SAFETY: See above.
+        // SAFETY: By the caller's promise.
         unsafe { command::<T, I>(dev, ifr, Some(cmd), rtnl) }.map(|()| 0)
     })
 }
 
 /// A PHY whose status register tells the carrier.
+///
+/// # Safety
+///
+/// `dev` must be a device of driver `T` for which `ndo_init` succeeded; `ifr` must be a copy of the request in the kernel.
 unsafe extern "C" fn ndo_eth_ioctl<T: Master>(
     dev: *mut bindings::net_device,
     ifr: *mut bindings::ifreq,
     cmd: i32,
 ) -> i32 {
     from_result(|| {
-        // SAFETY: See above. The request's union has the room for the MII data, whose alignment is
+        // SAFETY: By the caller's promise. The request's union has the room for the MII data, whose alignment is
         // less than its own (`if_mii()`).
         let (dev, mii) = unsafe {
             (

@@ -48,22 +48,32 @@ impl Drop for Woken<'_> {
 
 // The callbacks. RTNL is held, `dev` is a device of driver `T`, and `config` is valid during the call.
 
+/// Tells how the lower device stamps.
+///
+/// # Safety
+///
+/// `dev` must be a device of driver `T` for which `ndo_init` succeeded; RTNL must be held, and `config` be valid for reads and writes.
 unsafe extern "C" fn ndo_hwtstamp_get<T: Timestamps>(
     dev: *mut bindings::net_device,
     config: *mut bindings::kernel_hwtstamp_config,
 ) -> i32 {
     from_result(|| {
-        // SAFETY: See above.
+        // SAFETY: By the caller's promise.
         let (dev, rtnl) = unsafe { (Dev::<T>::from_raw(dev), Rtnl::assume()) };
         let lower = Woken::new(stamping(dev, rtnl)?);
         // SAFETY: The device is allocated; its instance lock is not held: it is not the one that
         // was asked.
         to_result(unsafe { bindings::generic_hwtstamp_get_lower(lower.0.as_ptr(), config) })?;
-        // SAFETY: See above.
+        // SAFETY: By the caller's promise.
         to_result(unsafe { bindings::nh_hwtstamp_of_lower(config) }).map(|()| 0)
     })
 }
 
+/// Has the lower device stamp.
+///
+/// # Safety
+///
+/// `dev` must be a device of driver `T` for which `ndo_init` succeeded; RTNL must be held, `config` be valid for reads and writes, and `extack` be valid or NULL.
 unsafe extern "C" fn ndo_hwtstamp_set<T: Timestamps>(
     dev: *mut bindings::net_device,
     config: *mut bindings::kernel_hwtstamp_config,
@@ -71,19 +81,19 @@ unsafe extern "C" fn ndo_hwtstamp_set<T: Timestamps>(
 ) -> i32 {
     from_result(|| {
         // Who sets it has to know that the clock is another one after a failover.
-        // SAFETY: See above.
+        // SAFETY: By the caller's promise.
         let flags = unsafe { (*config).flags } as u32;
         if flags & bindings::hwtstamp_flags_HWTSTAMP_FLAG_BONDED_PHC_INDEX == 0 {
             return Err(eopnotsupp());
         }
-        // SAFETY: See above.
+        // SAFETY: By the caller's promise.
         let (dev, rtnl) = unsafe { (Dev::<T>::from_raw(dev), Rtnl::assume()) };
         let lower = Woken::new(stamping(dev, rtnl)?);
         // SAFETY: As in `ndo_hwtstamp_get`.
         to_result(unsafe {
             bindings::generic_hwtstamp_set_lower(lower.0.as_ptr(), config, extack)
         })?;
-        // SAFETY: See above.
+        // SAFETY: By the caller's promise.
         to_result(unsafe { bindings::nh_hwtstamp_of_lower(config) }).map(|()| 0)
     })
 }

@@ -39,6 +39,11 @@ impl<T: Master> Ops<T> {
     }
 }
 
+/// Tells of the driver.
+///
+/// # Safety
+///
+/// `info` must be a zeroed structure that is the caller's.
 unsafe extern "C" fn get_drvinfo<T: Master, E: Ethtool<T>>(
     _dev: *mut bindings::net_device,
     info: *mut bindings::ethtool_drvinfo,
@@ -54,6 +59,11 @@ unsafe extern "C" fn get_drvinfo<T: Master, E: Ethtool<T>>(
     }
 }
 
+/// Tells of the link.
+///
+/// # Safety
+///
+/// `dev` must be a device of driver `T` for which `ndo_init` succeeded; RTNL must be held, and no instance lock. `settings` must be a zeroed structure.
 unsafe extern "C" fn get_link_ksettings<T: Master, E: Ethtool<T>>(
     dev: *mut bindings::net_device,
     settings: *mut bindings::ethtool_link_ksettings,
@@ -69,6 +79,11 @@ unsafe extern "C" fn get_link_ksettings<T: Master, E: Ethtool<T>>(
     0
 }
 
+/// Tells of the time stamps.
+///
+/// # Safety
+///
+/// `dev` must be a device of driver `T` for which `ndo_init` succeeded; `info` must be an initialised structure that nobody else uses.
 unsafe extern "C" fn get_ts_info<T: Master, E: Ethtool<T>>(
     dev: *mut bindings::net_device,
     info: *mut bindings::kernel_ethtool_ts_info,

@@ -240,6 +240,10 @@ pub(crate) unsafe fn free_later<T: Master>(this: *mut Lower<T>) {
 }
 
 /// Frees a [`Lower`], a grace period after it was disposed of.
+///
+/// # Safety
+///
+/// `work` must be the work of a [`Lower<T>`] that was disposed of a grace period ago.
 unsafe extern "C" fn free<T: Master>(work: *mut bindings::work_struct) {
     // SAFETY: The work is the first field of the `rcu_work` in a `Lower<T>`, and `Opaque` is
     // transparent.
@@ -256,6 +260,11 @@ unsafe extern "C" fn free<T: Master>(work: *mut bindings::work_struct) {
 /// Receives the packets of a lower device (`rx_handler_func_t`).
 ///
 /// All but the usual case is in functions of their own, so that this one needs no stack frame.
+///
+/// # Safety
+///
+/// `pskb` must point to a packet, received by a device that was linked by `link_up` of the same `T`; the caller must be
+/// in the read-side section in which it has read this handler.
 unsafe extern "C" fn rx_handler<T: Master>(
     pskb: *mut *mut bindings::sk_buff,
 ) -> bindings::rx_handler_result_t {

@@ -5,9 +5,9 @@
 //!
 //! C header: [`include/linux/netdevice.h`](srctree/include/linux/netdevice.h)
 //!
-//! For all functions: `dev` is a device of driver `T`, as only `setup::<T>` installs them, and its
-//! data are valid, as they run between `ndo_init` and the destructor. Where RTNL is held, no instance lock is: a
-//! master has none, and the core lets go of that of a device before it gives or takes it to or from a master.
+//! Only `setup::<T>` installs the tables, so that the core calls these functions with a device of driver `T`, and between
+//! `ndo_init` and the destructor. Where RTNL is held, no instance lock is: a master has none, and the core lets go of
+//! that of a device before it gives or takes it to or from a master.
 
 use super::device::{Dev, Master, Private, Slot};
 use crate::alarm::Alarm;
@@ -23,27 +23,46 @@ use core::ptr;
 use kernel::error::{code::*, from_result};
 use kernel::types::Opaque;
 
+/// The device is opened.
+///
+/// # Safety
+///
+/// `dev` must be a device of driver `T` for which `ndo_init` succeeded; RTNL must be held, and no instance lock.
 pub(crate) unsafe extern "C" fn ndo_open<T: Master>(dev: *mut bindings::net_device) -> i32 {
-    // SAFETY: See above; RTNL is held.
+    // SAFETY: By the caller's promise; RTNL is held.
     from_result(|| unsafe { T::open(Dev::from_raw(dev), RtnlOnly::assume()) }.map(|()| 0))
 }
 
+/// The device is closed.
+///
+/// # Safety
+///
+/// `dev` must be a device of driver `T` for which `ndo_init` succeeded; RTNL must be held, and no instance lock.
 pub(crate) unsafe extern "C" fn ndo_stop<T: Master>(dev: *mut bindings::net_device) -> i32 {
-    // SAFETY: See above; RTNL is held.
+    // SAFETY: By the caller's promise; RTNL is held.
     unsafe { T::stop(Dev::from_raw(dev), RtnlOnly::assume()) };
     0
 }
 
+/// A packet shall leave.
+///
+/// # Safety
+///
+/// `dev` must be a device of driver `T` for which `ndo_init` succeeded; `skb` must be a packet that is given to us, and bottom halves be off.
 pub(crate) unsafe extern "C" fn ndo_start_xmit<T: Master>(
     skb: *mut bindings::sk_buff,
     dev: *mut bindings::net_device,
 ) -> bindings::netdev_tx_t {
-    // SAFETY: See above. The packet is given to us. The stack calls this with bottom halves off,
+    // SAFETY: By the caller's promise. The packet is given to us. The stack calls this with bottom halves off,
     // which is an RCU read-side section.
     unsafe { T::start_xmit(Dev::from_raw(dev), SkBuff::from_raw(skb), Rcu::assume()) }
 }
 
 /// Keeps the stack's queue mapping for the lower device, and gives the packet a queue of ours.
+///
+/// # Safety
+///
+/// Both must be valid; the control block of the packet must be ours until it is queued.
 pub(crate) unsafe extern "C" fn ndo_select_queue(
     dev: *mut bindings::net_device,
     skb: *mut bindings::sk_buff,
@@ -69,12 +88,17 @@ pub(crate) unsafe extern "C" fn ndo_select_queue(
     }
 }
 
+/// The statistics are read.
+///
+/// # Safety
+///
+/// `dev` must be a device of driver `T` for which `ndo_init` succeeded; `storage` must be valid for writes, and may be aligned to four bytes only.
 pub(crate) unsafe extern "C" fn ndo_get_stats64<T: Master>(
     dev: *mut bindings::net_device,
     storage: *mut bindings::rtnl_link_stats64,
 ) {
     let rcu = crate::rcu::read_lock();
-    // SAFETY: See above; `Stats` has the layout of the C struct, which is valid for writes. In a
+    // SAFETY: By the caller's promise; `Stats` has the layout of the C struct, which is valid for writes. In a
     // netlink message it is aligned to four bytes only.
     unsafe {
         storage
@@ -83,12 +107,17 @@ pub(crate) unsafe extern "C" fn ndo_get_stats64<T: Master>(
     };
 }
 
+/// `IFF_PROMISC` or `IFF_ALLMULTI` changed.
+///
+/// # Safety
+///
+/// `dev` must be a device of driver `T` for which `ndo_init` succeeded; RTNL must be held, and no instance lock.
 pub(crate) unsafe extern "C" fn ndo_change_rx_flags<T: Master>(
     dev: *mut bindings::net_device,
     change: i32,
 ) {
     let change = change as u32;
-    // SAFETY: See above; RTNL is held.
+    // SAFETY: By the caller's promise; RTNL is held.
     unsafe {
         T::rx_flags_changed(
             Dev::from_raw(dev),
@@ -99,8 +128,13 @@ pub(crate) unsafe extern "C" fn ndo_change_rx_flags<T: Master>(
     };
 }
 
+/// The address lists changed.
+///
+/// # Safety
+///
+/// `dev` must be a device of driver `T` for which `ndo_init` succeeded; RTNL must be held, and the address lock of the device, with bottom halves off.
 pub(crate) unsafe extern "C" fn ndo_set_rx_mode<T: Master>(dev: *mut bindings::net_device) {
-    // SAFETY: See above. RTNL is held: the core defers this for devices that have
+    // SAFETY: By the caller's promise. RTNL is held: the core defers this for devices that have
     // `ndo_change_rx_flags`, to callers with RTNL or to a work item that takes it.
     let (dev, rtnl) = unsafe { (Dev::<T>::from_raw(dev), Rtnl::assume()) };
     // The caller holds the address lock of `dev`, bottom halves off.
@@ -112,13 +146,18 @@ pub(crate) unsafe extern "C" fn ndo_set_rx_mode<T: Master>(dev: *mut bindings::n
     });
 }
 
+/// The MTU shall change.
+///
+/// # Safety
+///
+/// `dev` must be a device of driver `T` for which `ndo_init` succeeded; RTNL must be held, and no instance lock.
 pub(crate) unsafe extern "C" fn ndo_change_mtu<T: Master>(
     dev: *mut bindings::net_device,
     mtu: i32,
 ) -> i32 {
     from_result(|| {
         let bytes = u32::try_from(mtu).map_err(|_| EINVAL)?;
-        // SAFETY: See above; RTNL is held.
+        // SAFETY: By the caller's promise; RTNL is held.
         unsafe { T::change_mtu(Dev::from_raw(dev), bytes, RtnlOnly::assume())? };
         // SAFETY: The core reads the field as a whole word; RTNL protects writes.
         unsafe { ptr::write_volatile(&raw mut (*dev).mtu, bytes) };
@@ -126,12 +165,18 @@ pub(crate) unsafe extern "C" fn ndo_change_mtu<T: Master>(
     })
 }
 
+/// The hardware address shall change.
+///
+/// # Safety
+///
+/// `dev` must be a device of driver `T` for which `ndo_init` succeeded; RTNL must be held, and no instance lock. `addr` must be a
+/// `struct sockaddr_storage`, or a `struct sockaddr` for an address of up to 14 bytes.
 pub(crate) unsafe extern "C" fn ndo_set_mac_address<T: Master>(
     dev: *mut bindings::net_device,
     addr: *mut core::ffi::c_void,
 ) -> i32 {
     from_result(|| {
-        // SAFETY: See above; RTNL is held.
+        // SAFETY: By the caller's promise; RTNL is held.
         let (dev, rtnl) = unsafe { (Dev::<T>::from_raw(dev), RtnlOnly::assume()) };
         let len = dev.addr_len().min(MAX_ADDR_LEN);
         // SAFETY: The argument is a `struct sockaddr_storage` (or a `struct sockaddr` for an address
@@ -141,6 +186,11 @@ pub(crate) unsafe extern "C" fn ndo_set_mac_address<T: Master>(
     })
 }
 
+/// The parameters of neighbours are set up.
+///
+/// # Safety
+///
+/// Both must be valid, and ours during the call.
 pub(crate) unsafe extern "C" fn ndo_neigh_setup<T: Master>(
     dev: *mut bindings::net_device,
     parms: *mut bindings::neigh_parms,
@@ -156,6 +206,10 @@ pub(crate) unsafe extern "C" fn ndo_neigh_setup<T: Master>(
 }
 
 /// Sets up a neighbour of the master as the first lower device's driver would.
+///
+/// # Safety
+///
+/// `neigh` must be a new neighbour of a device of driver `T`.
 unsafe extern "C" fn neigh_setup<T: Master>(neigh: *mut bindings::neighbour) -> i32 {
     let rcu = crate::rcu::read_lock();
     // SAFETY: The neighbour is new and belongs to a device of driver `T`, which it keeps.
@@ -167,34 +221,50 @@ unsafe extern "C" fn neigh_setup<T: Master>(neigh: *mut bindings::neighbour) -> 
     }
 }
 
+/// A VLAN id shall pass.
+///
+/// # Safety
+///
+/// `dev` must be a device of driver `T` for which `ndo_init` succeeded; RTNL must be held.
 pub(crate) unsafe extern "C" fn ndo_vlan_rx_add_vid<T: Master>(
     dev: *mut bindings::net_device,
     proto: u16,
     id: u16,
 ) -> i32 {
     from_result(|| {
-        // SAFETY: See above; RTNL is held.
+        // SAFETY: By the caller's promise; RTNL is held.
         unsafe { T::add_vlan(Dev::from_raw(dev), Vlan { proto, id }, Rtnl::assume()) }.map(|()| 0)
     })
 }
 
+/// A VLAN id need not pass any more.
+///
+/// # Safety
+///
+/// `dev` must be a device of driver `T` for which `ndo_init` succeeded; RTNL must be held.
 pub(crate) unsafe extern "C" fn ndo_vlan_rx_kill_vid<T: Master>(
     dev: *mut bindings::net_device,
     proto: u16,
     id: u16,
 ) -> i32 {
-    // SAFETY: See above; RTNL is held.
+    // SAFETY: By the caller's promise; RTNL is held.
     unsafe { T::del_vlan(Dev::from_raw(dev), Vlan { proto, id }, Rtnl::assume()) };
     0
 }
 
+/// A device shall become a lower device.
+///
+/// # Safety
+///
+/// `dev` must be a device of driver `T` for which `ndo_init` succeeded; RTNL must be held, and no instance lock. `lower` must be
+/// a device, and `extack` be valid or NULL.
 pub(crate) unsafe extern "C" fn ndo_add_slave<T: Master>(
     dev: *mut bindings::net_device,
     lower: *mut bindings::net_device,
     extack: *mut bindings::netlink_ext_ack,
 ) -> i32 {
     from_result(|| {
-        // SAFETY: See above; RTNL is held, and the other arguments are valid during the call.
+        // SAFETY: By the caller's promise; RTNL is held, and the other arguments are valid during the call.
         unsafe {
             T::add_lower(
                 Dev::from_raw(dev),
@@ -207,12 +277,18 @@ pub(crate) unsafe extern "C" fn ndo_add_slave<T: Master>(
     })
 }
 
+/// A lower device shall leave.
+///
+/// # Safety
+///
+/// `dev` must be a device of driver `T` for which `ndo_init` succeeded; RTNL must be held, and no instance lock. `lower` must be
+/// a device.
 pub(crate) unsafe extern "C" fn ndo_del_slave<T: Master>(
     dev: *mut bindings::net_device,
     lower: *mut bindings::net_device,
 ) -> i32 {
     from_result(|| {
-        // SAFETY: See above; RTNL is held, and `lower` is valid during the call.
+        // SAFETY: By the caller's promise; RTNL is held, and `lower` is valid during the call.
         unsafe {
             T::del_lower(
                 Dev::from_raw(dev),
@@ -225,11 +301,15 @@ pub(crate) unsafe extern "C" fn ndo_del_slave<T: Master>(
 }
 
 /// What all lower devices can do, as far as the user wants it.
+///
+/// # Safety
+///
+/// `dev` must be a device of driver `T` for which `ndo_init` succeeded; RTNL must be held.
 pub(crate) unsafe extern "C" fn ndo_fix_features<T: Master>(
     dev: *mut bindings::net_device,
     wanted: bindings::netdev_features_t,
 ) -> bindings::netdev_features_t {
-    // SAFETY: See above; RTNL is held.
+    // SAFETY: By the caller's promise; RTNL is held.
     let (dev, rtnl) = unsafe { (Dev::<T>::from_raw(dev), Rtnl::assume()) };
     let mask = Features(wanted);
     let mut features = mask.base();
@@ -239,12 +319,17 @@ pub(crate) unsafe extern "C" fn ndo_fix_features<T: Master>(
     features.add_tso(mask).0
 }
 
+/// Somebody asks through which lower device a packet would leave.
+///
+/// # Safety
+///
+/// `dev` must be a device of driver `T` for which `ndo_init` succeeded; `skb` must be a packet, and the caller be in an RCU read-side section.
 pub(crate) unsafe extern "C" fn ndo_get_xmit_slave<T: Master>(
     dev: *mut bindings::net_device,
     skb: *mut bindings::sk_buff,
     all: bool,
 ) -> *mut bindings::net_device {
-    // SAFETY: See above; callers are in an RCU read-side section.
+    // SAFETY: By the caller's promise; callers are in an RCU read-side section.
     let (dev, rcu) = unsafe { (Dev::<T>::from_raw(dev), Rcu::assume()) };
     // SAFETY: The packet is valid during the call. It stays the caller's, so it is not dropped.
     let skb = ManuallyDrop::new(unsafe { SkBuff::from_raw(skb) });
@@ -252,6 +337,10 @@ pub(crate) unsafe extern "C" fn ndo_get_xmit_slave<T: Master>(
 }
 
 /// Builds a header as the active lower device's driver would.
+///
+/// # Safety
+///
+/// `dev` must be a device of driver `T` for which `ndo_init` succeeded; the other arguments must be what `dev_hard_header()` takes.
 pub(crate) unsafe extern "C" fn header_create<T: Master>(
     skb: *mut bindings::sk_buff,
     dev: *mut bindings::net_device,
@@ -261,7 +350,7 @@ pub(crate) unsafe extern "C" fn header_create<T: Master>(
     len: u32,
 ) -> i32 {
     let rcu = crate::rcu::read_lock();
-    // SAFETY: See above.
+    // SAFETY: By the caller's promise.
     match unsafe { Dev::<T>::from_raw(dev) }.slot_rcu(&rcu, Slot::Active) {
         // SAFETY: The arguments are passed on to the device that they are meant for.
         Some(lower) => unsafe {
@@ -272,13 +361,17 @@ pub(crate) unsafe extern "C" fn header_create<T: Master>(
 }
 
 /// Reads the sender's address as the active lower device's driver would.
+///
+/// # Safety
+///
+/// `dev` must be a device of driver `T` for which `ndo_init` succeeded; `skb` must be a packet, and `haddr` have room for `MAX_ADDR_LEN` bytes.
 pub(crate) unsafe extern "C" fn header_parse<T: Master>(
     skb: *const bindings::sk_buff,
     dev: *const bindings::net_device,
     haddr: *mut u8,
 ) -> i32 {
     let rcu = crate::rcu::read_lock();
-    // SAFETY: See above.
+    // SAFETY: By the caller's promise.
     match unsafe { Dev::<T>::from_raw(dev.cast_mut()) }.slot_rcu(&rcu, Slot::Active) {
         // SAFETY: As in `header_create`.
         Some(lower) => unsafe { bindings::nh_header_parse(lower.dev().as_ptr(), skb, haddr) },
@@ -287,6 +380,10 @@ pub(crate) unsafe extern "C" fn header_parse<T: Master>(
 }
 
 /// Has the work run (`hrtimer.function`). Hard interrupt.
+///
+/// # Safety
+///
+/// `timer` must be that of the [`Alarm`] in a [`Private<T>`] that is in use.
 pub(crate) unsafe extern "C" fn alarm<T: Master>(
     timer: *mut bindings::hrtimer,
 ) -> bindings::hrtimer_restart {
@@ -301,6 +398,10 @@ pub(crate) unsafe extern "C" fn alarm<T: Master>(
 }
 
 /// The work of a device.
+///
+/// # Safety
+///
+/// `work` must be that in a [`Private<T>`] that is in use.
 pub(crate) unsafe extern "C" fn work<T: Master>(work: *mut bindings::work_struct) {
     // SAFETY: The work is that of a `Private<T>`, which is in use: the work is cancelled before the device goes.
     let dev = unsafe {

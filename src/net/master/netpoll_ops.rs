@@ -100,11 +100,13 @@ fn send<T: Netpoll>(lower: &Lower<T>, skb: SkBuff) -> i32 {
     }
 }
 
-// The callbacks. For all of them: `dev` is a device of driver `T`.
-
-/// RTNL is held.
+/// Somebody begins to send such messages.
+///
+/// # Safety
+///
+/// `dev` must be a device of driver `T` for which `ndo_init` succeeded; RTNL must be held.
 unsafe extern "C" fn ndo_netpoll_setup<T: Netpoll>(dev: *mut bindings::net_device) -> i32 {
-    // SAFETY: See above.
+    // SAFETY: By the caller's promise.
     let (dev, rtnl) = unsafe { (Dev::<T>::from_raw(dev), Rtnl::assume()) };
     from_result(|| {
         dev.all_or_none(rtnl, |lower| lower.poll(rtnl), |lower| lower.unpoll(rtnl))
@@ -112,17 +114,25 @@ unsafe extern "C" fn ndo_netpoll_setup<T: Netpoll>(dev: *mut bindings::net_devic
     })
 }
 
-/// RTNL is held.
+/// Nobody sends such messages any more.
+///
+/// # Safety
+///
+/// `dev` must be a device of driver `T` for which `ndo_init` succeeded; RTNL must be held.
 unsafe extern "C" fn ndo_netpoll_cleanup<T: Netpoll>(dev: *mut bindings::net_device) {
-    // SAFETY: See above.
+    // SAFETY: By the caller's promise.
     let (dev, rtnl) = unsafe { (Dev::<T>::from_raw(dev), Rtnl::assume()) };
     dev.lowers(rtnl).for_each(|lower| lower.unpoll(rtnl));
 }
 
 /// Has the lower devices look for packets without an interrupt. Interrupts off.
+///
+/// # Safety
+///
+/// `dev` must be a device of driver `T` for which `ndo_init` succeeded.
 unsafe extern "C" fn ndo_poll_controller<T: Netpoll>(dev: *mut bindings::net_device) {
     let rcu = crate::rcu::read_lock();
-    // SAFETY: See above.
+    // SAFETY: By the caller's promise.
     let dev = unsafe { Dev::<T>::from_raw(dev) };
     for lower in dev.lowers_rcu(&rcu).filter(|lower| lower.dev().has_link()) {
         // SAFETY: The device is allocated; does nothing unless it is used for such messages.

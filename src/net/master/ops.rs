@@ -261,6 +261,10 @@ pub(crate) unsafe extern "C" fn setup<T: Master>(dev: *mut bindings::net_device)
 }
 
 /// Frees the data of a device (`priv_destructor`).
+///
+/// # Safety
+///
+/// `dev` must be a device that [`setup`] of the same `T` set up, and that nobody uses any more. To be called once.
 unsafe extern "C" fn destructor<T: Master>(dev: *mut bindings::net_device) {
     // SAFETY: Called once, for a device that `setup` set up and that nobody uses any more.
     let data = unsafe {
@@ -291,6 +295,12 @@ unsafe extern "C" fn destructor<T: Master>(dev: *mut bindings::net_device) {
     }
 }
 
+/// A device begins.
+///
+/// # Safety
+///
+/// `dev` must be a device that [`setup`] of the same `T` set up and that is being registered; RTNL must be held, and no
+/// instance lock.
 unsafe extern "C" fn ndo_init<T: Master>(dev: *mut bindings::net_device) -> i32 {
     from_result(|| {
         // SAFETY: The device is allocated, and RTNL is held during registration.
@@ -331,8 +341,13 @@ unsafe extern "C" fn ndo_init<T: Master>(dev: *mut bindings::net_device) -> i32 
     })
 }
 
+/// A device ends.
+///
+/// # Safety
+///
+/// `dev` must be a device of driver `T` for which `ndo_init` succeeded; RTNL must be held, and no instance lock.
 unsafe extern "C" fn ndo_uninit<T: Master>(dev: *mut bindings::net_device) {
-    // SAFETY: See above; RTNL is held.
+    // SAFETY: By the caller's promise; RTNL is held.
     let (dev, rtnl) = unsafe { (Dev::<T>::from_raw(dev), RtnlOnly::assume()) };
     let parts = Ops::<T>::of_registered().map_or(&[][..], |ops| &ops.parts);
     for part in parts.iter().flatten() {

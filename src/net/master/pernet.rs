@@ -174,11 +174,14 @@ unsafe fn slot<P: PerNet>(net: *mut bindings::net) -> *const Slot<P> {
     unsafe { bindings::nh_net_generic(net, *P::PLACE.id.get()).cast() }
 }
 
-// The callbacks. For all of them: `net` is alive, and its slot is allocated.
-
+/// A namespace begins.
+///
+/// # Safety
+///
+/// `net` must be alive, and its slot be allocated.
 unsafe extern "C" fn init<P: PerNet>(net: *mut bindings::net) -> i32 {
     from_result(|| {
-        // SAFETY: See above.
+        // SAFETY: By the caller's promise.
         let net = unsafe { Net::from_raw(net) };
         // SAFETY: `exit` drops it, when all files of devices have gone with them, before the
         // namespace goes.
@@ -202,7 +205,7 @@ unsafe extern "C" fn init<P: PerNet>(net: *mut bindings::net) -> i32 {
                 bindings::netdev_name_in_use(net.as_ptr(), P::File::NAME.as_char_ptr())
             });
         }
-        // SAFETY: See above. The part stays pinned until `exit` drops it.
+        // SAFETY: By the caller's promise. The part stays pinned until `exit` drops it.
         unsafe {
             let slot = slot::<P>(net.as_ptr());
             let part = KBox::into_raw(Pin::into_inner_unchecked(part));
@@ -214,26 +217,40 @@ unsafe extern "C" fn init<P: PerNet>(net: *mut bindings::net) -> i32 {
 }
 
 /// Without RTNL, so that a `store` of the file may wait for it.
+///
+/// # Safety
+///
+/// `net` must be alive, and `init` have succeeded.
 unsafe extern "C" fn pre_exit<P: PerNet>(net: *mut bindings::net) {
-    // SAFETY: See above; the part is there from `init` to `exit`.
+    // SAFETY: By the caller's promise; the part is there from `init` to `exit`.
     if let Some(part) = unsafe { (*slot::<P>(net)).part.load(Ordering::Acquire).as_ref() } {
         part.file.remove();
     }
 }
 
+/// A namespace ends: its devices go.
+///
+/// # Safety
+///
+/// `net` must be alive, and `init` have succeeded; RTNL must be held, and the list be the caller's.
 unsafe extern "C" fn exit_rtnl<P: PerNet>(
     net: *mut bindings::net,
     kill_list: *mut bindings::list_head,
 ) {
-    // SAFETY: See above; RTNL is held, and the list is that of the caller.
+    // SAFETY: By the caller's promise; RTNL is held, and the list is that of the caller.
     unsafe {
         (*slot::<P>(net)).open.store(false, Ordering::Relaxed);
         unregister_all::<P::Driver>(Net::from_raw(net), Rtnl::assume(), kill_list);
     }
 }
 
+/// A namespace ends: what is left of it goes.
+///
+/// # Safety
+///
+/// `net` must be alive, and its slot be allocated; its devices must have gone.
 unsafe extern "C" fn exit<P: PerNet>(net: *mut bindings::net) {
-    // SAFETY: See above.
+    // SAFETY: By the caller's promise.
     let part = unsafe {
         (*slot::<P>(net))
             .part

@@ -70,6 +70,11 @@ pub(crate) fn remove(file: &AtomicPtr<bindings::proc_dir_entry>) {
     }
 }
 
+/// Shows the file.
+///
+/// # Safety
+///
+/// `seq` must be of a file that [`publish`] of the same driver made, which is not removed before this returns.
 unsafe extern "C" fn show<T: Master, F: DeviceFile<T>>(
     seq: *mut bindings::seq_file,
     _v: *mut core::ffi::c_void,

@@ -143,10 +143,11 @@ impl<T: Master> Drop for Registration<T> {
     }
 }
 
-// The callbacks. For all of them: RTNL is held (`validate` is called without, and does not need it, nor
-// do those that tell sizes and fill messages); `dev` is a device of driver `T` and, but for `newlink`, registered; arrays of attributes have the
-// sizes that the table gives.
-
+/// Checks a request.
+///
+/// # Safety
+///
+/// `tb` must have an entry for each `IFLA_*`; what is in it, and `extack`, must be valid or NULL.
 unsafe extern "C" fn validate<T: Master, L: LinkOps<T>>(
     tb: *mut *mut bindings::nlattr,
     _data: *mut *mut bindings::nlattr,
@@ -166,6 +167,12 @@ unsafe extern "C" fn validate<T: Master, L: LinkOps<T>>(
     })
 }
 
+/// A device was made by a request, and is to be registered.
+///
+/// # Safety
+///
+/// `dev` must be allocated and set up by `setup` of the same `T`; RTNL must be held, and no instance lock. The arrays of
+/// attributes must have the sizes of the table.
 unsafe extern "C" fn newlink<T: Master, L: LinkOps<T>>(
     dev: *mut bindings::net_device,
     params: *mut bindings::rtnl_newlink_params,
@@ -176,7 +183,7 @@ unsafe extern "C" fn newlink<T: Master, L: LinkOps<T>>(
         to_result(unsafe { bindings::register_netdevice(dev) })?;
         // SAFETY: `ndo_init` has succeeded.
         let (dev, rtnl) = unsafe { (Dev::<T>::from_raw(dev), RtnlOnly::assume()) };
-        // SAFETY: See above; all of it is valid during the call.
+        // SAFETY: By the caller's promise; all of it is valid during the call.
         let (attrs, extack) = unsafe {
             (
                 Attrs::from_raw((*params).data, max::<T, L>()),
@@ -199,6 +206,12 @@ fn max<T: Master, L: LinkOps<T>>() -> u16 {
     L::ATTRS.saturating_sub(1) as u16
 }
 
+/// A request changes a device.
+///
+/// # Safety
+///
+/// `dev` must be a device of driver `T` for which `ndo_init` succeeded; RTNL must be held, and no instance lock. The array of attributes
+/// must have the size of the table.
 unsafe extern "C" fn changelink<T: Master, L: LinkOps<T>>(
     dev: *mut bindings::net_device,
     _tb: *mut *mut bindings::nlattr,
@@ -206,7 +219,7 @@ unsafe extern "C" fn changelink<T: Master, L: LinkOps<T>>(
     extack: *mut bindings::netlink_ext_ack,
 ) -> i32 {
     from_result(|| {
-        // SAFETY: See above; all of it is valid during the call.
+        // SAFETY: By the caller's promise; all of it is valid during the call.
         unsafe {
             match Attrs::from_raw(data, max::<T, L>()) {
                 Some(attrs) => L::change(
@@ -222,24 +235,39 @@ unsafe extern "C" fn changelink<T: Master, L: LinkOps<T>>(
     })
 }
 
+/// Tells the room that attributes take.
+///
+/// # Safety
+///
+/// None: it only counts.
 unsafe extern "C" fn get_size<T: Master, L: LinkOps<T>>(
     _dev: *const bindings::net_device,
 ) -> usize {
     L::size()
 }
 
+/// Writes the attributes of a device.
+///
+/// # Safety
+///
+/// `dev` must be a device of driver `T` that is registered, and `skb` a message that is the caller's.
 unsafe extern "C" fn fill_info<T: Master, L: LinkOps<T>>(
     skb: *mut bindings::sk_buff,
     dev: *const bindings::net_device,
 ) -> i32 {
     let rcu = rcu::read_lock();
     from_result(|| {
-        // SAFETY: See above; the message is ours during the call.
+        // SAFETY: By the caller's promise; the message is ours during the call.
         let (dev, mut message) = unsafe { (Dev::from_raw(dev.cast_mut()), Message::from_raw(skb)) };
         L::fill(dev, &mut message, &rcu).map(|()| 0)
     })
 }
 
+/// Tells how many queues a new device has.
+///
+/// # Safety
+///
+/// None: it only asks the driver.
 unsafe extern "C" fn get_num_queues<T: Master, L: LinkOps<T>>() -> u32 {
     L::queues()
 }
@@ -262,6 +290,12 @@ unsafe fn lower_of<'a, T: Master>(
     }
 }
 
+/// A request changes a lower device.
+///
+/// # Safety
+///
+/// `dev` must be a device of driver `T` for which `ndo_init` succeeded; RTNL must be held, and no instance lock. `lower` must be a
+/// device below it. The array of attributes must have the size of the table.
 unsafe extern "C" fn slave_changelink<T: Master, L: LinkOps<T>>(
     dev: *mut bindings::net_device,
     lower: *mut bindings::net_device,
@@ -270,7 +304,7 @@ unsafe extern "C" fn slave_changelink<T: Master, L: LinkOps<T>>(
     extack: *mut bindings::netlink_ext_ack,
 ) -> i32 {
     from_result(|| {
-        // SAFETY: See above; all of it is valid during the call.
+        // SAFETY: By the caller's promise; all of it is valid during the call.
         let (lower, attrs, extack, rtnl) = unsafe {
             (
                 lower_of::<T>(dev, lower),
@@ -284,6 +318,11 @@ unsafe extern "C" fn slave_changelink<T: Master, L: LinkOps<T>>(
     })
 }
 
+/// Tells the room that attributes take.
+///
+/// # Safety
+///
+/// None: it only counts.
 unsafe extern "C" fn get_slave_size<T: Master, L: LinkOps<T>>(
     _dev: *const bindings::net_device,
     _lower: *const bindings::net_device,
@@ -291,6 +330,11 @@ unsafe extern "C" fn get_slave_size<T: Master, L: LinkOps<T>>(
     L::lower_size()
 }
 
+/// Writes the attributes of a lower device.
+///
+/// # Safety
+///
+/// Both must be devices, `dev` one of driver `T` that is registered, and `skb` a message that is the caller's.
 unsafe extern "C" fn fill_slave_info<T: Master, L: LinkOps<T>>(
     skb: *mut bindings::sk_buff,
     dev: *const bindings::net_device,
@@ -298,7 +342,7 @@ unsafe extern "C" fn fill_slave_info<T: Master, L: LinkOps<T>>(
 ) -> i32 {
     let rcu = rcu::read_lock();
     from_result(|| {
-        // SAFETY: See above; the message is ours during the call.
+        // SAFETY: By the caller's promise; the message is ours during the call.
         let (dev, lower, mut message) = unsafe {
             (
                 Dev::<T>::from_raw(dev.cast_mut()),
@@ -319,6 +363,11 @@ fn is_xstats(attr: i32) -> bool {
     attr == bindings::IFLA_STATS_LINK_XSTATS || attr == bindings::IFLA_STATS_LINK_XSTATS_SLAVE
 }
 
+/// Tells the room that extended statistics take.
+///
+/// # Safety
+///
+/// None: it only counts.
 unsafe extern "C" fn get_linkxstats_size(_dev: *const bindings::net_device, attr: i32) -> usize {
     if is_xstats(attr) {
         crate::netlink::total_size(0)
@@ -328,6 +377,10 @@ unsafe extern "C" fn get_linkxstats_size(_dev: *const bindings::net_device, attr
 }
 
 /// The driver's nest is there, without anything in it.
+///
+/// # Safety
+///
+/// `skb` must be a message that is the caller's.
 unsafe extern "C" fn fill_linkxstats<T: Master, L: LinkOps<T>>(
     skb: *mut bindings::sk_buff,
     _dev: *const bindings::net_device,

@@ -78,6 +78,11 @@ unsafe fn to_dev<'a, T: Master>(dev: *mut bindings::device) -> &'a Dev<T> {
     unsafe { Dev::from_raw(kernel::container_of!(dev, bindings::net_device, dev)) }
 }
 
+/// Shows a file of a device.
+///
+/// # Safety
+///
+/// The file must be of a [`DeviceDir<T, F, _>`](DeviceDir), not be removed before this returns, and `buf` be a page.
 unsafe extern "C" fn device_show<T: Master, F: DeviceFiles<T>>(
     dev: *mut bindings::device,
     attr: *mut bindings::device_attribute,
@@ -91,6 +96,11 @@ unsafe extern "C" fn device_show<T: Master, F: DeviceFiles<T>>(
     page.finish()
 }
 
+/// Stores into a file of a device.
+///
+/// # Safety
+///
+/// As for [`device_show`]; `buf` must have `count` bytes.
 unsafe extern "C" fn device_store<T: Master, F: DeviceFiles<T>>(
     dev: *mut bindings::device,
     attr: *mut bindings::device_attribute,
@@ -183,12 +193,22 @@ unsafe fn to_lower<T: Master>(kobj: *mut bindings::kobject) -> *mut Lower<T> {
     unsafe { kernel::container_of!(kobj.cast::<Object>(), Lower<T>, object) }
 }
 
+/// Frees the object.
+///
+/// # Safety
+///
+/// The object must be that of a [`Lower<T>`], and this have been the last reference to it.
 unsafe extern "C" fn lower_release<T: Master>(kobj: *mut bindings::kobject) {
     // SAFETY: The object is of a `LowerDir<T, _, _>`, which only objects of a `Lower<T>` have; this was the last
     // reference to it.
     unsafe { free_later(to_lower::<T>(kobj)) };
 }
 
+/// Shows a file of a lower device.
+///
+/// # Safety
+///
+/// The file must be of a [`LowerDir<T, F, _>`](LowerDir), not be removed before this returns, and `buf` be a page.
 unsafe extern "C" fn lower_show<T: Master, F: LowerFiles<T>>(
     kobj: *mut bindings::kobject,
     attr: *mut bindings::attribute,

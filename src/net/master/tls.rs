@@ -31,6 +31,10 @@ impl<T: TlsMaster> Ops<T> {
 }
 
 /// The lower device through which all packets of a socket leave. RCU is not held by all callers.
+///
+/// # Safety
+///
+/// `dev` must be a device of driver `T` for which `ndo_init` succeeded, and `sk` a socket of TCP or UDP.
 unsafe extern "C" fn ndo_sk_get_lower_dev<T: TlsMaster>(
     dev: *mut bindings::net_device,
     sk: *mut bindings::sock,

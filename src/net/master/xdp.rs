@@ -92,15 +92,18 @@ impl<T: Master> Dev<T> {
     }
 }
 
-// The callbacks. For all of them: `dev` is a device of driver `T`.
-
-/// RTNL is held.
+/// A program is attached or detached.
+///
+/// # Safety
+///
+/// `dev` must be a device of driver `T` for which `ndo_init` succeeded; RTNL must be held, and no instance lock. `setup` must be
+/// valid; a program in it becomes ours if this succeeds.
 unsafe extern "C" fn ndo_bpf<T: XdpMaster>(
     dev: *mut bindings::net_device,
     setup: *mut bindings::netdev_bpf,
 ) -> i32 {
     from_result(|| {
-        // SAFETY: See above; the structure is valid during the call.
+        // SAFETY: By the caller's promise; the structure is valid during the call.
         let (dev, rtnl, setup) = unsafe { (Dev::<T>::from_raw(dev), RtnlOnly::assume(), &*setup) };
         if setup.command != bindings::bpf_netdev_command_XDP_SETUP_PROG {
             return Err(EINVAL);
@@ -119,6 +122,10 @@ unsafe extern "C" fn ndo_bpf<T: XdpMaster>(
 }
 
 /// Sends frames; those that belong to one lower device together. Softirq.
+///
+/// # Safety
+///
+/// `dev` must be a device of driver `T` for which `ndo_init` succeeded; `frames` must have `count` frames, which are ours as far as the return value says.
 unsafe extern "C" fn ndo_xdp_xmit<T: XdpMaster>(
     dev: *mut bindings::net_device,
     count: i32,
@@ -126,7 +133,7 @@ unsafe extern "C" fn ndo_xdp_xmit<T: XdpMaster>(
     flags: u32,
 ) -> i32 {
     let rcu = crate::rcu::read_lock();
-    // SAFETY: See above.
+    // SAFETY: By the caller's promise.
     let dev = unsafe { Dev::<T>::from_raw(dev) };
     let count = usize::try_from(count).unwrap_or(0);
     let lower_of = |index: usize| {
@@ -188,11 +195,15 @@ unsafe fn send(
 }
 
 /// RCU.
+///
+/// # Safety
+///
+/// `dev` must be a device of driver `T` for which `ndo_init` succeeded; `xdp` must be valid, and the caller be in an RCU read-side section.
 unsafe extern "C" fn ndo_xdp_get_xmit_slave<T: XdpMaster>(
     dev: *mut bindings::net_device,
     xdp: *mut bindings::xdp_buff,
 ) -> *mut bindings::net_device {
-    // SAFETY: See above. The frame's data go from `data` to `data_end`, which lies behind it.
+    // SAFETY: By the caller's promise. The frame's data go from `data` to `data_end`, which lies behind it.
     let (dev, rcu, bytes) = unsafe {
         let data = (*xdp).data.cast::<u8>();
         let len = ((*xdp).data_end as usize).wrapping_sub(data as usize);

@@ -70,15 +70,18 @@ fn flush<T: Master>(dev: &Dev<T>, _rtnl: &Rtnl) {
     unsafe { bindings::xfrm_dev_state_flush(dev.net().as_ptr(), dev.as_ptr(), true) };
 }
 
-// The callbacks. For all of them: the state is valid, and its device is one of driver `T`.
-
+/// The stack leaves a state to us.
+///
+/// # Safety
+///
+/// `dev` must be a device of driver `T` for which `ndo_init` succeeded; `state` must be valid, and `extack` be valid or NULL.
 unsafe extern "C" fn state_add<T: XfrmMaster>(
     dev: *mut bindings::net_device,
     state: *mut bindings::xfrm_state,
     extack: *mut bindings::netlink_ext_ack,
 ) -> i32 {
     from_result(|| {
-        // SAFETY: See above; a state holds its device.
+        // SAFETY: By the caller's promise; a state holds its device.
         let dev = unsafe { Dev::<T>::from_raw(dev) };
         // SAFETY: Valid during the call, if it is there.
         let extack = unsafe { ExtAck::from_raw(extack) };
@@ -136,12 +139,16 @@ impl Drop for Hold {
     }
 }
 
-/// The lock of the state may be held.
+/// The stack has deleted a state, whose lock may be held.
+///
+/// # Safety
+///
+/// `dev` must be a device of driver `T` for which `ndo_init` succeeded, and `state` be one of its states.
 unsafe extern "C" fn state_delete<T: XfrmMaster>(
     dev: *mut bindings::net_device,
     state: *mut bindings::xfrm_state,
 ) {
-    // SAFETY: See above; a state holds its device.
+    // SAFETY: By the caller's promise; a state holds its device.
     let dev = unsafe { Dev::<T>::from_raw(dev) };
     dev.ipsec_states().nodes.with(|nodes| {
         let Some(node) = nodes.iter_mut().find(|node| node.state == state) else {
@@ -150,7 +157,7 @@ unsafe extern "C" fn state_delete<T: XfrmMaster>(
         if core::mem::replace(&mut node.deleted, true) {
             return;
         }
-        // SAFETY: See above; with the spinlock, nobody writes the field, and while it is not NULL, the
+        // SAFETY: By the caller's promise; with the spinlock, nobody writes the field, and while it is not NULL, the
         // device is allocated.
         unsafe {
             let real = (*state).xso.real_dev;
@@ -167,15 +174,19 @@ unsafe extern "C" fn state_delete<T: XfrmMaster>(
 }
 
 /// Called once for each state that was added, as the last.
+///
+/// # Safety
+///
+/// `dev` must be a device of driver `T` for which `ndo_init` succeeded, and `state` be one of its states.
 unsafe extern "C" fn state_free<T: XfrmMaster>(
     dev: *mut bindings::net_device,
     state: *mut bindings::xfrm_state,
 ) {
-    // SAFETY: See above; a state holds its device.
+    // SAFETY: By the caller's promise; a state holds its device.
     let dev = unsafe { Dev::<T>::from_raw(dev) };
     let states = dev.ipsec_states();
     let _moving = states.moving.lock();
-    // SAFETY: See above; both locks are held.
+    // SAFETY: By the caller's promise; both locks are held.
     let real = states.nodes.with(|nodes| unsafe {
         if let Some(at) = nodes.iter().position(|node| node.state == state) {
             let _ = nodes.remove(at);
@@ -198,7 +209,7 @@ unsafe extern "C" fn state_free<T: XfrmMaster>(
 ///
 /// # Safety
 ///
-/// See above.
+/// `state` must be valid, and its device be one of driver `T`.
 unsafe fn with_lower<T: XfrmMaster, R>(
     state: *mut bindings::xfrm_state,
     find: impl for<'a> FnOnce(&'a Dev<T>, &'a Rcu) -> Option<&'a Lower<T>>,
@@ -224,18 +235,28 @@ fn holder<'a, T: XfrmMaster>(dev: &'a Dev<T>, rcu: &'a Rcu) -> Option<&'a Lower<
     T::ipsec_lower(dev, rcu).ok()
 }
 
+/// The stack asks whether a packet may be left to the hardware.
+///
+/// # Safety
+///
+/// `state` must be valid, and its device be one of driver `T`.
 unsafe extern "C" fn offload_ok<T: XfrmMaster>(
     _skb: *mut bindings::sk_buff,
     state: *mut bindings::xfrm_state,
 ) -> bool {
     // A packet that is left to the hardware must not take another way, such as that of a backup which
     // sends in place of an active slave without carrier.
-    // SAFETY: See above.
+    // SAFETY: By the caller's promise.
     unsafe { with_lower::<T, _>(state, T::sole_lower, |lower| !lower.is_master()) }.unwrap_or(false)
 }
 
+/// A sequence number has to be told to the hardware.
+///
+/// # Safety
+///
+/// `state` must be valid, and its device be one of driver `T`.
 unsafe extern "C" fn advance_esn<T: XfrmMaster>(state: *mut bindings::xfrm_state) {
-    // SAFETY: See above; a callback of the device that holds the state.
+    // SAFETY: By the caller's promise; a callback of the device that holds the state.
     unsafe {
         with_lower::<T, _>(state, holder, |lower| {
             if let Some(advance) = ops_of(lower).and_then(|ops| ops.xdo_dev_state_advance_esn) {
@@ -245,6 +266,11 @@ unsafe extern "C" fn advance_esn<T: XfrmMaster>(state: *mut bindings::xfrm_state
     };
 }
 
+/// The hardware is asked what it has counted.
+///
+/// # Safety
+///
+/// `state` must be valid, and its device be one of driver `T`.
 unsafe extern "C" fn update_stats<T: XfrmMaster>(state: *mut bindings::xfrm_state) {
     // SAFETY: As in `advance_esn`.
     unsafe {

@@ -13,13 +13,13 @@ use net::master::device::{Dev, Lower, Master, Rx};
 use net::master::lower::LagTx;
 use net::master::netpoll_ops::Netpoll;
 use net::master::ops::Ops;
+use net::master::registration;
 use net::master::registry::{Registered, Registry};
 use net::master::rtnetlink::{self, LinkOps};
 use net::master::sysfs::{LowerDir, LowerFiles};
 use net::master::tls::TlsMaster;
 use net::master::xdp::XdpMaster;
 use net::master::xfrm::XfrmMaster;
-use net::master::registration;
 use net::netdev_lock::Held;
 use net::netdevice::{NetDevice, Stats, Vlan};
 use net::netlink::{Attr, Attrs, ExtAck, Message, Policy};
@@ -121,12 +121,7 @@ fn link_up(dev: &Dev<Wrong>, lower: &NetDevice, what: &str, rtnl: &Rtnl) -> Resu
 struct Events;
 
 impl Listener for Events {
-    fn event(
-        dev: &NetDevice,
-        event: Event,
-        _extack: Option<&ExtAck>,
-        rtnl: &Held<'_>,
-    ) -> Result {
+    fn event(dev: &NetDevice, event: Event, _extack: Option<&ExtAck>, rtnl: &Held<'_>) -> Result {
         if event != Event::Unregister {
             return Ok(());
         }
