@@ -180,7 +180,7 @@ fn join(dev: &BondDev, slave: &SlaveDev, config: &Config, rtnl: &RtnlOnly) {
     let held = Held::none(rtnl);
     engine::handle(dev, Event::Enslaved { key: Key(slave) }, &held);
     // If that has made it the active slave, listeners know.
-    if !is_told_later(slave) {
+    if !is_told_later(slave, rtnl) {
         tell(dev, slave, &held);
     }
 

@@ -5,10 +5,9 @@
 
 use super::master::{Bond, BondDev, SlaveDev};
 use super::wake::Task;
-use core::sync::atomic::Ordering;
 use net::bonding::info::BondingInfo;
 use net::netdev_lock::Held;
-use net::rtnl::RtnlOnly;
+use net::rtnl::{Rtnl, RtnlOnly};
 use policy::LinkState;
 
 /// Bits of `Slave::owed`: `NETDEV_BONDING_INFO`, and `NETDEV_CHANGELOWERSTATE`.
@@ -23,13 +22,14 @@ pub(super) fn tell(dev: &BondDev, slave: &SlaveDev, held: &Held<'_>) {
         Some(rtnl) => tell_state(slave, rtnl),
         None => owed |= STATE,
     }
-    slave.data().owed.fetch_or(owed, Ordering::Relaxed);
+    let so_far = slave.data().owed.get(held);
+    slave.data().owed.set(held, so_far | owed);
     Bond::wake(dev, Task::Listeners);
 }
 
 /// Whether a listener has still to be told of the state of a slave.
-pub(super) fn is_told_later(slave: &SlaveDev) -> bool {
-    slave.data().owed.load(Ordering::Relaxed) != 0
+pub(super) fn is_told_later(slave: &SlaveDev, rtnl: &Rtnl) -> bool {
+    slave.data().owed.get(rtnl) != 0
 }
 
 fn tell_state(slave: &SlaveDev, rtnl: &RtnlOnly) {
@@ -37,7 +37,8 @@ fn tell_state(slave: &SlaveDev, rtnl: &RtnlOnly) {
         LinkState::Up | LinkState::Fail => true,
         LinkState::Down | LinkState::Back => false,
     };
-    slave.data().owed.fetch_and(!STATE, Ordering::Relaxed);
+    let owed = slave.data().owed.get(rtnl);
+    slave.data().owed.set(rtnl, owed & !STATE);
     slave
         .dev()
         .lower_state_changed(rtnl, link_up, !slave.is_backup());
@@ -47,7 +48,7 @@ fn tell_state(slave: &SlaveDev, rtnl: &RtnlOnly) {
 pub(super) fn tell_rest(dev: &BondDev, rtnl: &RtnlOnly) {
     let config = dev.data().config(rtnl);
     for slave in dev.lowers(rtnl) {
-        let owed = slave.data().owed.swap(0, Ordering::Relaxed);
+        let owed = slave.data().owed.replace(rtnl, 0);
         if owed & STATE != 0 {
             tell_state(slave, rtnl);
         }

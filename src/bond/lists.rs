@@ -5,7 +5,6 @@
 use super::master::{Bond, BondDev, SlaveDev};
 use super::message::{slave_err, slave_warn};
 use super::wake::Task;
-use core::sync::atomic::Ordering;
 use kernel::prelude::*;
 use net::netdevice::{NetDevice, ARPHRD_INFINIBAND};
 use net::rtnl::{Rtnl, RtnlOnly};
@@ -75,10 +74,10 @@ pub(super) fn rx_mode(dev: &BondDev, rtnl: &Rtnl, sync: &mut dyn FnMut(&SlaveDev
     let mut tried = Tried::Done;
     if all_have_addrs(dev) {
         for slave in dev.lowers(rtnl) {
-            tried = tried.and(gave(dev, slave, sync(slave, true)));
+            tried = tried.and(gave(dev, slave, sync(slave, true), rtnl));
         }
     } else if let Some(slave) = dev.settled(rtnl) {
-        tried = gave(dev, slave, sync(slave, false));
+        tried = gave(dev, slave, sync(slave, false), rtnl);
     }
     set_retry(dev, dev.data().lists.get(rtnl).after(tried, now_ms()), rtnl);
 }
@@ -97,7 +96,7 @@ pub(super) fn retry(dev: &BondDev, rtnl: &Rtnl) {
 /// Gives one slave the bond's address lists, and the others, too, if there was no memory for that.
 pub(super) fn give(dev: &BondDev, slave: &SlaveDev, multiple: bool, rtnl: &Rtnl) {
     let res = slave.dev().sync_addrs_from(rtnl, dev, multiple);
-    let tried = gave(dev, slave, res);
+    let tried = gave(dev, slave, res, rtnl);
     // What others wait for they get then, too.
     if tried == Tried::Later {
         set_retry(dev, dev.data().lists.get(rtnl).after(tried, now_ms()), rtnl);
@@ -117,14 +116,14 @@ fn set_retry(dev: &BondDev, retry: Retry, rtnl: &Rtnl) {
 }
 
 /// What came of giving a slave the address lists. What cannot be is said once.
-fn gave(dev: &BondDev, slave: &SlaveDev, res: Result) -> Tried {
+fn gave(dev: &BondDev, slave: &SlaveDev, res: Result, rtnl: &Rtnl) -> Tried {
     let lacks = &slave.data().lacks_lists;
     let Err(err) = res else {
-        lacks.store(false, Ordering::Relaxed);
+        lacks.set(rtnl, false);
         return Tried::Done;
     };
     let tried = Tried::failed(err.to_errno().wrapping_neg());
-    if tried == Tried::Hopeless && !lacks.swap(true, Ordering::Relaxed) {
+    if tried == Tried::Hopeless && !lacks.replace(rtnl, true) {
         slave_err!(
             dev,
             slave.dev(),

@@ -4,7 +4,7 @@
 
 use super::heard::Heard;
 use super::master::{Bond, SlaveDev};
-use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU16, AtomicU8, Ordering};
+use core::sync::atomic::{AtomicI32, AtomicU16, AtomicU8, Ordering};
 use kernel::new_spinlock;
 use kernel::prelude::*;
 use kernel::sync::SpinLock;
@@ -60,11 +60,11 @@ pub(crate) struct Slave {
     /// What the ARP monitor keeps of it.
     pub(super) heard: Heard,
     /// Whether it could not be given the address lists of the bond, and the user knows.
-    pub(super) lacks_lists: AtomicBool,
+    pub(super) lacks_lists: RtnlCell<bool>,
     /// What it had when a request to all slaves began, which one of them may refuse.
     pub(super) before: RtnlCell<Before>,
-    /// What listeners have still to be told; see `listeners.rs`. Written under RTNL.
-    pub(super) owed: AtomicU8,
+    /// What listeners have still to be told; see `listeners.rs`.
+    pub(super) owed: RtnlCell<u8>,
 }
 
 impl Slave {
@@ -90,9 +90,9 @@ impl Slave {
             known: AtomicU8::new(known),
             queue_id: AtomicU16::new(0),
             heard: Heard::new(),
-            lacks_lists: AtomicBool::new(false),
+            lacks_lists: RtnlCell::new(false),
             before: RtnlCell::new(before),
-            owed: AtomicU8::new(0),
+            owed: RtnlCell::new(0),
         })
     }
 

@@ -5,7 +5,8 @@
 //! Each task has one time, which its owner sets ([`Bond::wake`](super::master::Bond::wake) and its like); nothing else
 //! remembers what is owed. The work of the bond runs at the earliest of the times, and does what is due.
 
-use core::sync::atomic::{AtomicU64, Ordering};
+use kernel::sync::atomic::{Acquire, Atomic, Release};
+use net::sync::update_u64;
 use policy::arp::Micros;
 use policy::Millis;
 
@@ -64,11 +65,11 @@ impl Task {
 }
 
 /// The time of a task, in µs of the monotonic clock; 0 for at once.
-struct Due(AtomicU64);
+struct Due(Atomic<u64>);
 
 impl Due {
     const fn never() -> Self {
-        Due(AtomicU64::new(NEVER))
+        Due(Atomic::new(NEVER))
     }
 }
 
@@ -102,7 +103,7 @@ impl Wake {
         }
     }
 
-    fn time(&self, task: Task) -> &AtomicU64 {
+    fn time(&self, task: Task) -> &Atomic<u64> {
         let Due(time) = match task {
             Task::Settle => &self.settle,
             Task::Mtu => &self.mtu,
@@ -120,7 +121,7 @@ impl Wake {
 
     /// Sets the time of a task, in place of the one before; whoever calls this has the work run at that time.
     pub(super) fn set(&self, task: Task, due: Micros) {
-        self.time(task).store(due, Ordering::Release);
+        self.time(task).store(due, Release);
     }
 
     /// The same with a time in ms, or none. Returns the time in µs.
@@ -134,21 +135,19 @@ impl Wake {
     /// it.
     pub(super) fn take(&self, task: Task, now: Micros) -> bool {
         let take = |due: Micros| (due <= now).then_some(NEVER);
-        self.time(task)
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, take)
-            .is_ok()
+        update_u64(self.time(task), take).is_ok()
     }
 
     /// Returns whether one of these tasks is due.
     pub(super) fn any_due(&self, tasks: &[Task], now: Micros) -> bool {
-        let is_due = |task: &Task| self.time(*task).load(Ordering::Acquire) <= now;
+        let is_due = |task: &Task| self.time(*task).load(Acquire) <= now;
         tasks.iter().any(is_due)
     }
 
     /// Returns the earliest of all times.
     pub(super) fn next(&self) -> Micros {
         let times = Task::ALL.iter().map(|task| self.time(*task));
-        let next = times.map(|time| time.load(Ordering::Acquire)).min();
+        let next = times.map(|time| time.load(Acquire)).min();
         next.unwrap_or(NEVER)
     }
 }

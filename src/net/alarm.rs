@@ -8,7 +8,8 @@
 //! timer, and is kept by the core.
 
 use crate::bindings;
-use core::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::fetch_min;
+use kernel::sync::atomic::{Acquire, Atomic, Full, Relaxed};
 use kernel::types::Opaque;
 
 /// A time that never comes, in µs.
@@ -19,7 +20,7 @@ pub const NEVER: u64 = u64::MAX;
 pub(crate) struct Alarm {
     timer: Opaque<bindings::hrtimer>,
     /// In µs of the monotonic clock; [`NEVER`] if nobody has set it since [`Alarm::begin`].
-    due: AtomicU64,
+    due: Atomic<u64>,
 }
 
 /// What the timer calls, in hard interrupts: a function that gets the timer, the first field of its [`Alarm`].
@@ -34,7 +35,7 @@ impl Alarm {
     /// The memory stays where it is, and nobody else uses it yet. Once it was set it must not go before
     /// [`Self::cancel`].
     pub(crate) unsafe fn init(&self, callback: Callback) {
-        self.due.store(NEVER, Ordering::Relaxed);
+        self.due.store(NEVER, Relaxed);
         // SAFETY: By the caller's promise the timer is ours.
         unsafe { bindings::nh_hrtimer_setup(self.timer.get(), Some(callback)) };
     }
@@ -43,11 +44,11 @@ impl Alarm {
     ///
     /// Whoever answers it calls [`Self::begin`] first, and reads after that what callers have stored before this.
     pub(crate) fn set(&self, at: u64) {
-        if self.due.fetch_min(at, Ordering::AcqRel) <= at {
+        if fetch_min(&self.due, at) <= at {
             return;
         }
         loop {
-            let due = self.due.load(Ordering::Acquire);
+            let due = self.due.load(Acquire);
             if due == NEVER {
                 // Whoever answers it has just begun, and sees for himself.
                 return;
@@ -55,7 +56,7 @@ impl Alarm {
             // SAFETY: The timer was initialised by `init`, and is there until `cancel`.
             unsafe { bindings::nh_hrtimer_start_at_us(self.timer.get(), due) };
             // Of two that were here at once, the later one may have set the later time.
-            if self.due.load(Ordering::Acquire) == due {
+            if self.due.load(Acquire) == due {
                 return;
             }
         }
@@ -63,13 +64,13 @@ impl Alarm {
 
     /// Forgets the time: what was due is looked at from here on.
     pub(crate) fn begin(&self) {
-        self.due.swap(NEVER, Ordering::AcqRel);
+        self.due.xchg(NEVER, Full);
     }
 
     /// Waits until the timer does not fire, and forgets the time.
     pub(crate) fn cancel(&self) {
         // SAFETY: The timer was initialised by `init`.
         unsafe { bindings::hrtimer_cancel(self.timer.get()) };
-        self.due.store(NEVER, Ordering::Relaxed);
+        self.due.store(NEVER, Relaxed);
     }
 }

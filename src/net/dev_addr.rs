@@ -59,7 +59,7 @@ impl NetDevice {
 
     /// Returns how the device got its hardware address.
     pub fn addr_assign(&self, _rtnl: &Rtnl) -> AddrAssign {
-        // SAFETY: The device is allocated; RTNL protects the field.
+        // SAFETY: The device is valid (type invariant); RTNL protects the field.
         match u32::from(unsafe { (*self.as_ptr()).addr_assign_type }) {
             bindings::NET_ADDR_RANDOM => AddrAssign::Random,
             bindings::NET_ADDR_STOLEN => AddrAssign::Stolen,
@@ -76,13 +76,13 @@ impl NetDevice {
             AddrAssign::Stolen => bindings::NET_ADDR_STOLEN,
             AddrAssign::Set => bindings::NET_ADDR_SET,
         };
-        // SAFETY: The device is allocated; RTNL protects the field.
+        // SAFETY: The device is valid (type invariant); RTNL protects the field.
         unsafe { (*self.as_ptr()).addr_assign_type = value as u8 };
     }
 
     /// Returns whether the driver can set the hardware address at all.
     pub fn can_set_addr(&self) -> bool {
-        // SAFETY: The device is allocated; its operations are static.
+        // SAFETY: The device is valid (type invariant); its operations are static.
         unsafe { (*(*self.as_ptr()).netdev_ops).ndo_set_mac_address.is_some() }
     }
 
@@ -99,7 +99,7 @@ impl NetDevice {
             let data = &raw mut ss.__bindgen_anon_1.__bindgen_anon_1.__data;
             ptr::copy_nonoverlapping(addr.as_ptr(), data.cast::<u8>(), len);
         }
-        // SAFETY: The device is allocated, RTNL is held, and the address is valid for the call.
+        // SAFETY: The device is valid (type invariant), RTNL is held, and the address is valid for the call.
         to_result(unsafe {
             bindings::dev_set_mac_address(self.as_ptr(), &mut ss, ExtAck::as_ptr(extack))
         })
@@ -142,13 +142,13 @@ impl NetDevice {
     /// Writes the device's hardware address and tells nobody.
     pub fn assign_addr(&self, _rtnl: &Rtnl, addr: &[u8]) {
         let len = addr.len().min(self.addr_len());
-        // SAFETY: The device is allocated, RTNL is held; `len` bytes are valid on both sides.
+        // SAFETY: The device is valid (type invariant), RTNL is held; `len` bytes are valid on both sides.
         unsafe { bindings::dev_addr_mod(self.as_ptr(), 0, addr.as_ptr().cast(), len) };
     }
 
     /// Gives the device a random Ethernet address (`eth_hw_addr_random()`) and tells nobody.
     pub fn randomize_addr(&self, _rtnl: &Rtnl) {
-        // SAFETY: The device is allocated and RTNL is held.
+        // SAFETY: The device is valid (type invariant) and RTNL is held.
         unsafe { bindings::nh_eth_hw_addr_random(self.as_ptr()) };
     }
 
@@ -165,14 +165,14 @@ impl NetDevice {
             // It would wait for its own lock.
             return Err(EINVAL);
         }
-        // SAFETY: Both devices are allocated and RTNL is held.
+        // SAFETY: Both devices are valid (type invariants) and RTNL is held.
         to_result(unsafe { bindings::nh_sync_addresses(self.as_ptr(), from.as_ptr(), multiple) })
     }
 
     /// As [`Self::sync_addrs_from`], for `ndo_set_rx_mode`, whose caller holds `from`'s address
     /// lock with bottom halves off.
     pub(crate) fn sync_addrs_locked(&self, from: &NetDevice, multiple: bool) -> Result {
-        // SAFETY: Both devices are allocated and `from`'s address lock is held by the caller.
+        // SAFETY: Both devices are valid (type invariants) and `from`'s address lock is held by the caller.
         to_result(unsafe {
             bindings::nh_sync_addresses_locked(self.as_ptr(), from.as_ptr(), multiple)
         })
@@ -183,7 +183,7 @@ impl NetDevice {
         if self == from {
             return;
         }
-        // SAFETY: Both devices are allocated.
+        // SAFETY: Both devices are valid (type invariants).
         unsafe {
             bindings::dev_uc_unsync(self.as_ptr(), from.as_ptr());
             bindings::dev_mc_unsync(self.as_ptr(), from.as_ptr());
@@ -192,7 +192,7 @@ impl NetDevice {
 
     /// Drops all additional unicast and multicast addresses of this device.
     pub fn flush_addrs(&self, _rtnl: &Rtnl) {
-        // SAFETY: The device is allocated.
+        // SAFETY: The device is valid (type invariant).
         unsafe {
             bindings::dev_uc_flush(self.as_ptr());
             bindings::dev_mc_flush(self.as_ptr());

@@ -42,7 +42,7 @@ impl<'a> Awake<'a> {
             lock: dev.lock(),
             held: false,
         };
-        // SAFETY: The device is allocated, and the place is valid for writes.
+        // SAFETY: The device is valid (type invariant), and the place is valid for writes.
         to_result(unsafe { bindings::nh_keep_awake(dev.dev().as_ptr(), &mut this.held) })?;
         Ok(this)
     }
@@ -57,7 +57,7 @@ impl<'a> Awake<'a> {
         if !device.is_present() {
             return Err(ENODEV);
         }
-        // SAFETY: The device is allocated, and its operations are static. RTNL is held, and the instance
+        // SAFETY: The device is valid (type invariant), and its operations are static. RTNL is held, and the instance
         // lock by those drivers that want it; the hardware is awake.
         unsafe {
             let dev = device.as_ptr();
@@ -72,7 +72,7 @@ impl<'a> Awake<'a> {
 impl Drop for Awake<'_> {
     fn drop(&mut self) {
         if self.held {
-            // SAFETY: The device is allocated, and `keep` has kept its hardware awake.
+            // SAFETY: The device is valid (type invariant), and `keep` has kept its hardware awake.
             unsafe { bindings::nh_let_sleep(self.lock.dev().as_ptr()) };
         }
     }
@@ -116,7 +116,7 @@ impl Askable<'_> {
             speed: u32::MAX,
             duplex: u8::MAX,
         };
-        // SAFETY: The device is allocated, RTNL and the instance lock are held, and the out arguments are
+        // SAFETY: The device is valid (type invariant), RTNL and the instance lock are held, and the out arguments are
         // valid.
         let res = to_result(unsafe {
             bindings::nh_link_settings(asked.as_ptr(), &mut settings.speed, &mut settings.duplex)

@@ -51,7 +51,7 @@ impl NetDevice {
     pub fn link_layer(&self, rtnl: &Rtnl) -> LinkLayer {
         let dev = self.as_ptr();
         let broadcast = self.broadcast(rtnl);
-        // SAFETY: The device is allocated, and RTNL protects these fields.
+        // SAFETY: The device is valid (type invariant), and RTNL protects these fields.
         unsafe {
             LinkLayer {
                 kind: (*dev).type_,
@@ -82,7 +82,7 @@ impl NetDevice {
 
     /// Returns the broadcast address.
     pub fn broadcast(&self, _rtnl: &Rtnl) -> Broadcast {
-        // SAFETY: The device is allocated, and the field has this length. RTNL protects it, but for
+        // SAFETY: The device is valid (type invariant), and the field has this length. RTNL protects it, but for
         // InfiniBand's own driver, which replaces the bytes of the partition whenever that changes.
         Broadcast(unsafe { shared::read((&raw const (*self.as_ptr()).broadcast).cast()) })
     }
@@ -98,7 +98,7 @@ impl NetDevice {
     /// Has IPv6 keep permanent addresses when the device is closed, or not (`keep_addr_on_down`).
     /// Returns what it did before.
     pub fn keep_addrs_on_close(&self, _rtnl: &Rtnl, keep: i32) -> i32 {
-        // SAFETY: The device is allocated and RTNL is held.
+        // SAFETY: The device is valid (type invariant) and RTNL is held.
         unsafe { bindings::nh_keep_addr_on_down(self.as_ptr(), keep) }
     }
 }

@@ -23,7 +23,7 @@ impl Askable<'_> {
         let Ok(awake) = Awake::keep(self) else {
             return Answer::NotNow;
         };
-        // SAFETY: The device is allocated, and its operations are static.
+        // SAFETY: The device is valid (type invariant), and its operations are static.
         let ops = unsafe { (*self.dev().as_ptr()).ethtool_ops.as_ref() };
         if let Some(get_link) = ops.and_then(|ops| ops.get_link) {
             let Ok(asked) = awake.begin() else {
@@ -41,7 +41,7 @@ impl Askable<'_> {
 
 fn mii_status(device: &NetDevice, _awake: &Awake<'_>) -> Option<u16> {
     let dev = device.as_ptr();
-    // SAFETY: The device is allocated, and its operations are static. RTNL is held, and the instance
+    // SAFETY: The device is valid (type invariant), and its operations are static. RTNL is held, and the instance
     // lock by those drivers that want it.
     let ioctl = unsafe { (*dev).netdev_ops.as_ref()?.ndo_eth_ioctl? };
     let mut request: bindings::ifreq = pin_init::zeroed();

@@ -16,8 +16,8 @@
 
 use crate::bindings;
 use core::cell::UnsafeCell;
-use core::sync::atomic::{AtomicI32, AtomicPtr, AtomicU32, Ordering};
 use kernel::ffi::{c_char, c_void};
+use kernel::sync::atomic::{Atomic, Relaxed};
 
 /// What the module loader knows of a parameter (`struct kernel_param`).
 #[doc(hidden)]
@@ -72,7 +72,7 @@ pub const fn join<const N: usize>(texts: &[&str]) -> [u8; N] {
 }
 
 /// An integer (`int`).
-pub struct Int(AtomicI32);
+pub struct Int(Atomic<i32>);
 
 impl Int {
     #[doc(hidden)]
@@ -80,12 +80,12 @@ impl Int {
 
     /// Makes a parameter with its default.
     pub const fn new(default: i32) -> Self {
-        Int(AtomicI32::new(default))
+        Int(Atomic::new(default))
     }
 
     /// Returns the value.
     pub fn get(&self) -> i32 {
-        self.0.load(Ordering::Relaxed)
+        self.0.load(Relaxed)
     }
 
     #[doc(hidden)]
@@ -102,7 +102,7 @@ impl Int {
 }
 
 /// An unsigned integer (`uint`).
-pub struct Uint(AtomicU32);
+pub struct Uint(Atomic<u32>);
 
 impl Uint {
     #[doc(hidden)]
@@ -110,12 +110,12 @@ impl Uint {
 
     /// Makes a parameter with its default.
     pub const fn new(default: u32) -> Self {
-        Uint(AtomicU32::new(default))
+        Uint(Atomic::new(default))
     }
 
     /// Returns the value.
     pub fn get(&self) -> u32 {
-        self.0.load(Ordering::Relaxed)
+        self.0.load(Relaxed)
     }
 
     #[doc(hidden)]
@@ -150,7 +150,7 @@ unsafe fn bytes(text: *const c_char) -> Option<&'static [u8]> {
 }
 
 /// A string (`charp`). Not in sysfs, so that it does not change after the module was loaded.
-pub struct Charp(AtomicPtr<c_char>);
+pub struct Charp(Atomic<*mut c_char>);
 
 impl Charp {
     #[doc(hidden)]
@@ -159,14 +159,14 @@ impl Charp {
     /// Makes a parameter that is not given by default.
     #[allow(clippy::new_without_default)]
     pub const fn new() -> Self {
-        Charp(AtomicPtr::new(core::ptr::null_mut()))
+        Charp(Atomic::new(core::ptr::null_mut()))
     }
 
     /// Returns the string without its NUL, if it was given.
     pub fn get(&'static self) -> Option<&'static [u8]> {
         // SAFETY: The parameter is set by the loader only, before the module's code runs, and freed
         // with the module.
-        unsafe { bytes(self.0.load(Ordering::Relaxed)) }
+        unsafe { bytes(self.0.load(Relaxed)) }
     }
 
     #[doc(hidden)]
@@ -189,7 +189,7 @@ impl Charp {
 /// An array of at most `N` strings, separated by commas (`array of charp`). Not in sysfs.
 pub struct CharpArray<const N: usize> {
     elements: UnsafeCell<[*mut c_char; N]>,
-    count: AtomicU32,
+    count: Atomic<u32>,
     array: bindings::kparam_array,
 }
 
@@ -204,7 +204,7 @@ impl<const N: usize> CharpArray<N> {
     pub const fn new(this: &'static Self) -> Self {
         CharpArray {
             elements: UnsafeCell::new([core::ptr::null_mut(); N]),
-            count: AtomicU32::new(0),
+            count: Atomic::new(0),
             array: bindings::kparam_array {
                 max: N as u32,
                 elemsize: size_of::<*mut c_char>() as u32,
@@ -217,7 +217,7 @@ impl<const N: usize> CharpArray<N> {
 
     /// Returns the strings that were given, without their NULs.
     pub fn get(&'static self) -> impl Iterator<Item = &'static [u8]> {
-        let count = self.count.load(Ordering::Relaxed) as usize;
+        let count = self.count.load(Relaxed) as usize;
         // SAFETY: The parameter is set by the loader only, before the module's code runs.
         let elements = unsafe { &*self.elements.get() };
         elements.iter().take(count).filter_map(|text| {

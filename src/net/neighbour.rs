@@ -27,7 +27,7 @@ pub fn send_arp_request(
     tags: &Tags,
     _rcu: &Rcu,
 ) -> bool {
-    // SAFETY: The device is allocated; the frame is ours, and is given away in the end.
+    // SAFETY: The device is valid (type invariant); the frame is ours, and is given away in the end.
     unsafe {
         let skb = bindings::nh_arp_request(dev.as_ptr(), be32(target), be32(source));
         let skb = tag(skb, tags);
@@ -61,7 +61,7 @@ pub fn send_solicitation(
 /// Sends an ARP probe (RFC 5227) for `target` through `dev`, to this hardware address: nobody learns anything from it,
 /// and an IPv4 host that has the address answers. Any context but hard interrupts.
 pub fn send_arp_probe(dev: &NetDevice, target: Ipv4Addr, to: &[u8; MAX_ADDR_LEN], _rcu: &Rcu) {
-    // SAFETY: The device is allocated, and the address as long as any; the frame is ours, and is given away.
+    // SAFETY: The device is valid (type invariant), and the address as long as any; the frame is ours, and is given away.
     unsafe {
         let skb = bindings::nh_arp_probe(dev.as_ptr(), be32(target), to.as_ptr());
         if !skb.is_null() {
@@ -240,7 +240,7 @@ impl NetDevice {
 
     fn change_solicited_node(&self, addr: Ipv6Addr, link: &Broadcast, join: bool) -> Result {
         let (dev, addr, link) = (self.as_ptr(), in6(addr), link.as_bytes().as_ptr());
-        // SAFETY: The device is allocated; the addresses are valid during the call.
+        // SAFETY: The device is valid (type invariant); the addresses are valid during the call.
         to_result(unsafe { bindings::nh_solicited_node_change(dev, &addr, link, join) })
     }
 }

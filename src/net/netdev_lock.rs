@@ -119,7 +119,7 @@ impl<'a> Askable<'a> {
     /// Takes the instance lock, unless the caller has it. May sleep.
     pub(crate) fn lock(&self) -> OpsGuard<'a> {
         if !self.is_held {
-            // SAFETY: The device is allocated, and the caller does not hold the lock.
+            // SAFETY: The device is valid (type invariant), and the caller does not hold the lock.
             unsafe { bindings::nh_lock_ops(self.dev.as_ptr()) };
         }
         OpsGuard(*self)
@@ -156,7 +156,7 @@ impl NetDevice {
     /// Returns whether operations of the device run under its instance lock
     /// (`netdev_need_ops_lock()`).
     fn needs_ops_lock(&self) -> bool {
-        // SAFETY: The device is allocated; its operations are static.
+        // SAFETY: The device is valid (type invariant); its operations are static.
         unsafe { bindings::nh_needs_ops_lock(self.as_ptr()) }
     }
 }

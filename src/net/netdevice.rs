@@ -103,13 +103,13 @@ impl NetDevice {
 
     #[inline(always)]
     fn flags(&self) -> u32 {
-        // SAFETY: The device is allocated; the place is only pointed to.
+        // SAFETY: The device is valid (type invariant); the place is only pointed to.
         self.read_u32(unsafe { &raw const (*self.as_ptr()).flags })
     }
 
     #[inline(always)]
     fn state(&self) -> usize {
-        // SAFETY: The device is allocated; `state` is an aligned word that C changes with atomic
+        // SAFETY: The device is valid (type invariant); `state` is an aligned word that C changes with atomic
         // bit operations.
         let state = unsafe { AtomicUsize::from_ptr((&raw mut (*self.as_ptr()).state).cast()) };
         state.load(Ordering::Relaxed)
@@ -124,7 +124,7 @@ impl NetDevice {
 
     /// Returns the interface index. Any context.
     pub fn ifindex(&self) -> i32 {
-        // SAFETY: The device is allocated; an aligned word, which changes when the device goes to another namespace.
+        // SAFETY: The device is valid (type invariant); an aligned word, which changes when the device goes to another namespace.
         unsafe { ptr::read_volatile(&raw const (*self.as_ptr()).ifindex) }
     }
 
@@ -160,7 +160,7 @@ impl NetDevice {
 
     /// Returns whether a carrier change is still on its way to the notifier chain. Any context.
     pub fn linkwatch_pending(&self) -> bool {
-        // SAFETY: The device is allocated.
+        // SAFETY: The device is valid (type invariant).
         unsafe { bindings::nh_linkwatch_pending(self.as_ptr()) }
     }
 
@@ -190,12 +190,12 @@ impl NetDevice {
     }
 
     fn priv_flags(&self) -> u32 {
-        // SAFETY: The device is allocated.
+        // SAFETY: The device is valid (type invariant).
         unsafe { bindings::nh_priv_flags(self.as_ptr()) }
     }
 
     fn change_flags(&self, set: u32, clear: u32) {
-        // SAFETY: The device is allocated, and all callers hold RTNL, which protects writes.
+        // SAFETY: The device is valid (type invariant), and all callers hold RTNL, which protects writes.
         let flags = unsafe { &raw mut (*self.as_ptr()).flags };
         let value = (self.flags() & !clear) | set;
         // SAFETY: As above.
@@ -233,38 +233,38 @@ impl NetDevice {
     }
 
     pub(crate) fn change_priv_flags(&self, set: u32, clear: u32) {
-        // SAFETY: The device is allocated; callers hold RTNL or are the only ones who know it.
+        // SAFETY: The device is valid (type invariant); callers hold RTNL or are the only ones who know it.
         unsafe { bindings::nh_change_priv_flags(self.as_ptr(), set, clear) };
     }
 
     /// Returns the link type (`ARPHRD_*`). Any context.
     pub fn link_type(&self) -> u16 {
-        // SAFETY: The device is allocated; an aligned word that may change meanwhile, under RTNL.
+        // SAFETY: The device is valid (type invariant); an aligned word that may change meanwhile, under RTNL.
         unsafe { ptr::read_volatile(&raw const (*self.as_ptr()).type_) }
     }
 
     /// Returns the maximum transmission unit in bytes. Any context.
     pub fn mtu(&self) -> u32 {
-        // SAFETY: The device is allocated; the place is only pointed to.
+        // SAFETY: The device is valid (type invariant); the place is only pointed to.
         self.read_u32(unsafe { &raw const (*self.as_ptr()).mtu })
     }
 
     /// Returns the length of hardware addresses in bytes. Any context.
     pub fn addr_len(&self) -> usize {
-        // SAFETY: The device is allocated; a byte that may change meanwhile, with the link type.
+        // SAFETY: The device is valid (type invariant); a byte that may change meanwhile, with the link type.
         usize::from(unsafe { ptr::read_volatile(&raw const (*self.as_ptr()).addr_len) })
     }
 
     /// Returns the features in use (`NETIF_F_*`).
     pub fn features(&self) -> Features {
-        // SAFETY: The device is allocated; an aligned word.
+        // SAFETY: The device is valid (type invariant); an aligned word.
         Features(unsafe { ptr::read_volatile(&raw const (*self.as_ptr()).features) })
     }
 
     /// Returns the number of transmit queues in use. Any context.
     #[inline]
     pub fn real_num_tx_queues(&self) -> u16 {
-        // SAFETY: The device is allocated; the place is only pointed to.
+        // SAFETY: The device is valid (type invariant); the place is only pointed to.
         let n = self.read_u32(unsafe { &raw const (*self.as_ptr()).real_num_tx_queues });
         n.min(u32::from(u16::MAX)) as u16
     }
@@ -273,7 +273,7 @@ impl NetDevice {
     /// begin (`unregister_netdevice_queued()`).
     pub fn is_registered(&self, _rtnl: &Rtnl) -> bool {
         let dev = self.as_ptr();
-        // SAFETY: The device is allocated; RTNL protects both fields.
+        // SAFETY: The device is valid (type invariant); RTNL protects both fields.
         let (state, is_queued) = unsafe {
             let list = &raw const (*dev).unreg_list;
             (u32::from((*dev).reg_state), !ptr::eq((*list).next, list))
@@ -284,7 +284,7 @@ impl NetDevice {
     /// Returns what a message adds to the name of a device that is not registered (`netdev_reg_state()`).
     /// Any context.
     pub fn registration(&self) -> &'static str {
-        // SAFETY: The device is allocated; a byte that is written under RTNL.
+        // SAFETY: The device is valid (type invariant); a byte that is written under RTNL.
         let state = unsafe { ptr::read_volatile(&raw const (*self.as_ptr()).reg_state) };
         match u32::from(state) {
             bindings::netdev_reg_state_NETREG_UNINITIALIZED => " (uninitialized)",
@@ -298,13 +298,13 @@ impl NetDevice {
     /// Returns whether the device is there (`netif_device_present()`): a driver detaches it while its
     /// hardware is out of reach. Any context.
     pub fn is_present(&self) -> bool {
-        // SAFETY: The device is allocated.
+        // SAFETY: The device is valid (type invariant).
         unsafe { bindings::nh_device_present(self.as_ptr()) }
     }
 
     /// Opens the device (`dev_open()`). May sleep.
     pub fn open(&self, _rtnl: &RtnlOnly, extack: Option<&ExtAck>) -> Result {
-        // SAFETY: The device is allocated and RTNL is held.
+        // SAFETY: The device is valid (type invariant) and RTNL is held.
         to_result(unsafe { bindings::dev_open(self.as_ptr(), ExtAck::as_ptr(extack)) })
     }
 
@@ -325,50 +325,50 @@ impl NetDevice {
     /// Sets the MTU in bytes (`dev_set_mtu()`). May sleep.
     pub fn set_mtu(&self, _rtnl: &RtnlOnly, mtu: u32) -> Result {
         let mtu = i32::try_from(mtu).map_err(|_| kernel::error::code::EINVAL)?;
-        // SAFETY: The device is allocated and RTNL is held.
+        // SAFETY: The device is valid (type invariant) and RTNL is held.
         to_result(unsafe { bindings::dev_set_mtu(self.as_ptr(), mtu) })
     }
 
     /// Sets the MTU in bytes of a device that is being unregistered. One that the device cannot have is left out.
     ///
     pub fn restore_mtu(&self, _rtnl: &RtnlOnly, mtu: u32) {
-        // SAFETY: The device is allocated and RTNL is held.
+        // SAFETY: The device is valid (type invariant) and RTNL is held.
         unsafe { bindings::nh_restore_mtu(self.as_ptr(), i32::try_from(mtu).unwrap_or(i32::MAX)) };
     }
 
     /// Counts one more or one less who wants promiscuous mode. May sleep.
     pub fn add_promiscuity(&self, _rtnl: &RtnlOnly, inc: i32) -> Result {
-        // SAFETY: The device is allocated and RTNL is held.
+        // SAFETY: The device is valid (type invariant) and RTNL is held.
         to_result(unsafe { bindings::dev_set_promiscuity(self.as_ptr(), inc) })
     }
 
     /// Counts one more or one less who wants all multicasts. May sleep.
     pub fn add_allmulti(&self, _rtnl: &RtnlOnly, inc: i32) -> Result {
-        // SAFETY: The device is allocated and RTNL is held.
+        // SAFETY: The device is valid (type invariant) and RTNL is held.
         to_result(unsafe { bindings::dev_set_allmulti(self.as_ptr(), inc) })
     }
 
     /// Switches large receive offload off, here and below. May sleep.
     pub fn disable_lro(&self, _rtnl: &RtnlOnly) {
-        // SAFETY: The device is allocated and RTNL is held.
+        // SAFETY: The device is valid (type invariant) and RTNL is held.
         unsafe { bindings::dev_disable_lro(self.as_ptr()) };
     }
 
     /// Returns whether another driver receives this device's packets. RTNL.
     pub fn is_rx_handler_busy(&self, _rtnl: &Rtnl) -> bool {
-        // SAFETY: The device is allocated and RTNL is held.
+        // SAFETY: The device is valid (type invariant) and RTNL is held.
         unsafe { bindings::netdev_is_rx_handler_busy(self.as_ptr()) }
     }
 
     /// Returns whether `upper` is above this device, directly or not. RTNL.
     pub fn has_upper(&self, _rtnl: &Rtnl, upper: &NetDevice) -> bool {
-        // SAFETY: Both devices are allocated and RTNL is held.
+        // SAFETY: Both devices are valid (type invariants) and RTNL is held.
         unsafe { bindings::netdev_has_upper_dev(self.as_ptr(), upper.as_ptr()) }
     }
 
     /// Returns the master of this device.
     pub fn master<'a>(&self, _rtnl: &'a Rtnl) -> Option<&'a NetDevice> {
-        // SAFETY: The device is allocated and RTNL is held.
+        // SAFETY: The device is valid (type invariant) and RTNL is held.
         let master = unsafe { bindings::netdev_master_upper_dev_get(self.as_ptr()) };
         // SAFETY: A master stays allocated while RTNL is held.
         (!master.is_null()).then(|| unsafe { NetDevice::from_raw(master) })
@@ -376,45 +376,45 @@ impl NetDevice {
 
     /// Returns whether VLAN devices are on top. RTNL.
     pub fn has_vlans(&self, _rtnl: &Rtnl) -> bool {
-        // SAFETY: The device is allocated and RTNL is held.
+        // SAFETY: The device is valid (type invariant) and RTNL is held.
         unsafe { bindings::vlan_uses_dev(self.as_ptr()) }
     }
 
     /// Pushes all VLAN ids of `from` to this device. May sleep.
     pub fn add_vlans_of(&self, _rtnl: &Rtnl, from: &NetDevice) -> Result {
-        // SAFETY: Both devices are allocated and RTNL is held.
+        // SAFETY: Both devices are valid (type invariants) and RTNL is held.
         to_result(unsafe { bindings::vlan_vids_add_by_dev(self.as_ptr(), from.as_ptr()) })
     }
 
     /// Takes all VLAN ids of `from` off this device. May sleep.
     pub fn del_vlans_of(&self, _rtnl: &Rtnl, from: &NetDevice) {
-        // SAFETY: Both devices are allocated and RTNL is held.
+        // SAFETY: Both devices are valid (type invariants) and RTNL is held.
         unsafe { bindings::vlan_vids_del_by_dev(self.as_ptr(), from.as_ptr()) };
     }
 
     /// Pushes one VLAN id to this device. May sleep.
     pub fn add_vlan(&self, _rtnl: &Rtnl, vlan: Vlan) -> Result {
-        // SAFETY: The device is allocated and RTNL is held.
+        // SAFETY: The device is valid (type invariant) and RTNL is held.
         to_result(unsafe { bindings::vlan_vid_add(self.as_ptr(), vlan.proto, vlan.id) })
     }
 
     /// Takes one VLAN id off this device. May sleep.
     pub fn del_vlan(&self, _rtnl: &Rtnl, vlan: Vlan) {
-        // SAFETY: The device is allocated and RTNL is held.
+        // SAFETY: The device is valid (type invariant) and RTNL is held.
         unsafe { bindings::vlan_vid_del(self.as_ptr(), vlan.proto, vlan.id) };
     }
 
     /// Reads the statistics. RCU, since the device may itself have lower devices.
     pub fn stats(&self, _rcu: &Rcu) -> Stats {
         let mut stats = Stats::default();
-        // SAFETY: The device is allocated, and `Stats` has the layout of the C struct.
+        // SAFETY: The device is valid (type invariant), and `Stats` has the layout of the C struct.
         unsafe { bindings::dev_get_stats(self.as_ptr(), (&raw mut stats).cast()) };
         stats
     }
 
     /// Returns how many devices are below this one at most; for lock nesting. Any context.
     pub fn lower_level(&self) -> u8 {
-        // SAFETY: The device is allocated; a byte that is written under RTNL.
+        // SAFETY: The device is valid (type invariant); a byte that is written under RTNL.
         unsafe { ptr::read_volatile(&raw const (*self.as_ptr()).lower_level) }
     }
 }

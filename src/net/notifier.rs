@@ -217,7 +217,7 @@ impl NetDevice {
     }
 
     fn call_notifiers(&self, _rtnl: &Rtnl, event: bindings::netdev_cmd) -> Result {
-        // SAFETY: The device is allocated and RTNL is held.
+        // SAFETY: The device is valid (type invariant) and RTNL is held.
         let ret = unsafe { bindings::call_netdevice_notifiers(event as usize, self.as_ptr()) };
         // notifier_to_errno()
         let stop = i32::try_from(bindings::NOTIFY_OK).unwrap_or(1);
@@ -237,7 +237,7 @@ impl NetDevice {
         let mut info: bindings::netdev_lag_lower_state_info = pin_init::zeroed();
         info.set_link_up(link_up.into());
         info.set_tx_enabled(tx_enabled.into());
-        // SAFETY: The device is allocated, RTNL is held, and the info is valid for the call.
+        // SAFETY: The device is valid (type invariant), RTNL is held, and the info is valid for the call.
         unsafe { bindings::netdev_lower_state_changed(self.as_ptr(), (&raw mut info).cast()) };
     }
 }

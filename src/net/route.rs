@@ -97,7 +97,7 @@ fn climb(from: &NetDevice, to: &NetDevice, depth: usize, tags: &mut Tags, rcu: &
 /// The tag that packets of a VLAN device get; none for other devices.
 fn vlan_tag(dev: &NetDevice) -> Tag {
     let (mut proto, mut vid) = (0, 0);
-    // SAFETY: The device is allocated; the places for the results are valid.
+    // SAFETY: The device is valid (type invariant); the places for the results are valid.
     if unsafe { bindings::nh_vlan_tag(dev.as_ptr(), &mut proto, &mut vid) } {
         Tag { proto, vid }
     } else {
@@ -140,7 +140,7 @@ impl<'a> Iterator for Uppers<'a> {
 impl NetDevice {
     /// Returns the address from which the device asks for `to`, if it has one.
     pub fn source_addr(&self, to: Ipv4Addr, _rcu: &Rcu) -> Option<Ipv4Addr> {
-        // SAFETY: The device is allocated, and we are in a read-side section.
+        // SAFETY: The device is valid (type invariant), and we are in a read-side section.
         let addr = unsafe { bindings::nh_confirm_addr(self.as_ptr(), be32(to), 0) };
         (addr != 0).then(|| Ipv4Addr::from(addr.to_ne_bytes()))
     }
@@ -148,7 +148,7 @@ impl NetDevice {
     /// As [`Self::source_addr`], for IPv6.
     pub fn source_addr6(&self, to: Ipv6Addr, _rcu: &Rcu) -> Option<Ipv6Addr> {
         let (to, mut from) = (in6(to), in6(Ipv6Addr::UNSPECIFIED));
-        // SAFETY: The device is allocated, and both addresses are valid during the call.
+        // SAFETY: The device is valid (type invariant), and both addresses are valid during the call.
         let found = unsafe { bindings::nh_source_addr6(self.as_ptr(), &to, &mut from) };
         // SAFETY: All bytes were initialised.
         found.then(|| Ipv6Addr::from(unsafe { from.in6_u.u6_addr8 }))
@@ -157,7 +157,7 @@ impl NetDevice {
     /// Returns whether the device, or one that is stacked on it, has this address.
     pub fn has_addr(&self, addr: Ipv4Addr, rcu: &Rcu) -> bool {
         self.any_upper(rcu, &mut |dev| {
-            // SAFETY: The device is allocated, and we are in a read-side section.
+            // SAFETY: The device is valid (type invariant), and we are in a read-side section.
             unsafe { bindings::nh_confirm_addr(dev.as_ptr(), 0, be32(addr)) == be32(addr) }
         })
     }
@@ -166,7 +166,7 @@ impl NetDevice {
     pub fn has_addr6(&self, addr: Ipv6Addr, rcu: &Rcu) -> bool {
         let addr = in6(addr);
         self.any_upper(rcu, &mut |dev| {
-            // SAFETY: The device is allocated; the address is valid during the call.
+            // SAFETY: The device is valid (type invariant); the address is valid during the call.
             unsafe { bindings::nh_has_addr6(dev.as_ptr(), &addr) }
         })
     }

@@ -165,7 +165,7 @@ impl SkBuff {
     /// Counts a packet that is gone as dropped by `dev` (`tx_dropped`). Any context.
     #[cold]
     pub fn count_drop_on(dev: &NetDevice) {
-        // SAFETY: The device is allocated.
+        // SAFETY: The device is valid (type invariant).
         unsafe { bindings::nh_count_tx_drop(dev.as_ptr()) };
     }
 

@@ -9,6 +9,10 @@
 //! ([`new_bh_lock!`](crate::new_bh_lock), [`new_nested_lock!`](crate::new_nested_lock)), so that
 //! lockdep learns the order of any two. Of the kernel crate's locks, `new_spinlock!` and `new_mutex!`
 //! do the same.
+//!
+//! Atomics are those of `kernel::sync::atomic`, where what a packet meets is not concerned. There they are those of
+//! `core`: in kernels that do not inline the helpers of Rust, as Debian's, each load of the former is a call, of which a
+//! packet would pay one for each field that it looks at. Both are relaxed or acquiring loads of the same instructions.
 
 use crate::bindings;
 use crate::rtnl::Rtnl;
@@ -20,6 +24,7 @@ use core::sync::atomic::{fence, AtomicUsize, Ordering};
 use kernel::error::{code::ENOMEM, Result};
 use kernel::prelude::*;
 use kernel::str::CStrExt;
+use kernel::sync::atomic::{Atomic, Full, Relaxed};
 use kernel::sync::LockClassKey;
 use kernel::types::{NotThreadSafe, Opaque};
 
@@ -315,6 +320,36 @@ impl<T: Copy> Latch<T> {
             fence(Ordering::SeqCst);
         }
     }
+}
+
+/// Makes the function for one type of integer.
+macro_rules! update {
+    ($name:ident, $type:ty) => {
+        /// Sets an atomic to what `next` makes of its value, unless that is none. Returns the value before; as an error
+        /// if it stays. A full barrier if it does not.
+        pub fn $name(
+            atomic: &Atomic<$type>,
+            next: impl Fn($type) -> Option<$type>,
+        ) -> core::result::Result<$type, $type> {
+            let mut now = atomic.load(Relaxed);
+            loop {
+                let new = next(now).ok_or(now)?;
+                match atomic.cmpxchg(now, new, Full) {
+                    Ok(before) => return Ok(before),
+                    Err(other) => now = other,
+                }
+            }
+        }
+    };
+}
+
+update!(update_u32, u32);
+update!(update_u64, u64);
+
+/// Sets an atomic to the lesser of its value and another. Returns the value before. A full barrier in any case.
+pub fn fetch_min(atomic: &Atomic<u64>, other: u64) -> u64 {
+    // It is written even where it stays, since callers rely on the barrier.
+    update_u64(atomic, |now| Some(now.min(other))).unwrap_or_else(|before| before)
 }
 
 /// A word of memory of which some bytes may be padding.

@@ -15,9 +15,9 @@ use crate::rtnl::{self, RtnlGuard};
 use core::fmt;
 use core::marker::PhantomData;
 use core::ptr;
-use core::sync::atomic::{AtomicBool, Ordering};
 use kernel::error::{code::*, to_result, Error, Result};
 use kernel::prelude::*;
+use kernel::sync::atomic::{Atomic, Full, Relaxed};
 use kernel::types::Opaque;
 
 /// Takes RTNL in a `store`, or has the system call start again, so that a removal of the file which
@@ -242,7 +242,7 @@ pub(crate) struct ClassFileIn<F: ClassFile> {
     #[pin]
     attr: Opaque<bindings::class_attribute>,
     net: *const Net,
-    present: AtomicBool,
+    present: Atomic<bool>,
     _file: PhantomData<fn(F)>,
 }
 
@@ -286,7 +286,7 @@ impl<F: ClassFile> ClassFileIn<F> {
                 if err != EEXIST.to_errno() {
                     to_result(err)?;
                 }
-                AtomicBool::new(err == 0)
+                Atomic::new(err == 0)
             },
             _file: PhantomData,
         }? Error)
@@ -294,12 +294,12 @@ impl<F: ClassFile> ClassFileIn<F> {
 
     /// Returns whether the file is this one, and not that of another driver.
     pub(crate) fn is_present(&self) -> bool {
-        self.present.load(Ordering::Relaxed)
+        self.present.load(Relaxed)
     }
 
     /// Removes the file, once. Waits until nobody uses it.
     pub(crate) fn remove(&self) {
-        if self.present.swap(false, Ordering::AcqRel) {
+        if self.present.xchg(false, Full) {
             // SAFETY: Created by `new` in this namespace, which is still alive.
             unsafe {
                 bindings::netdev_class_remove_file_ns(

@@ -59,7 +59,7 @@ impl NetDevice {
         if !self.is_present() {
             return Err(ENODEV);
         }
-        // SAFETY: The device is allocated, and the structure is valid for writes.
+        // SAFETY: The device is valid (type invariant), and the structure is valid for writes.
         to_result(unsafe { bindings::ethtool_get_ts_info_by_layer(self.as_ptr(), &mut info.0) })
     }
 }

@@ -63,14 +63,14 @@ impl XdpFeatures {
 impl NetDevice {
     /// Returns whether the driver runs XDP programs, and sends what they want sent.
     pub fn can_run_xdp(&self) -> bool {
-        // SAFETY: The device is allocated; its operations are static.
+        // SAFETY: The device is valid (type invariant); its operations are static.
         let ops = unsafe { &*(*self.as_ptr()).netdev_ops };
         ops.ndo_bpf.is_some() && ops.ndo_xdp_xmit.is_some()
     }
 
     /// Returns whether somebody has attached a program to the device itself.
     pub fn has_own_xdp(&self, _rtnl: &Rtnl) -> bool {
-        // SAFETY: The device is allocated and RTNL is held.
+        // SAFETY: The device is valid (type invariant) and RTNL is held.
         unsafe { bindings::dev_xdp_prog_count(self.as_ptr()) > 0 }
     }
 
@@ -88,7 +88,7 @@ impl NetDevice {
         let args = unsafe { &mut setup.__bindgen_anon_1.__bindgen_anon_1 };
         args.prog = raw(program.as_ref());
         args.extack = ExtAck::as_ptr(extack);
-        // SAFETY: The device is allocated and RTNL is held. The driver takes a reference over when it
+        // SAFETY: The device is valid (type invariant) and RTNL is held. The driver takes a reference over when it
         // succeeds.
         to_result(unsafe { bindings::dev_xdp_propagate(self.as_ptr(), &mut setup) })?;
         core::mem::forget(program);
@@ -97,7 +97,7 @@ impl NetDevice {
 
     /// Returns what the device can do with XDP.
     pub fn xdp_features(&self, _rtnl: &Rtnl) -> XdpFeatures {
-        // SAFETY: The device is allocated; a word that is read as a whole.
+        // SAFETY: The device is valid (type invariant); a word that is read as a whole.
         XdpFeatures(unsafe { ptr::read_volatile(&raw const (*self.as_ptr()).xdp_features) })
     }
 }

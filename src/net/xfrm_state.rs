@@ -236,6 +236,6 @@ pub(crate) fn ops_of(dev: &NetDevice) -> Option<&'static bindings::xfrmdev_ops> 
     if dev.is_master() {
         return None;
     }
-    // SAFETY: The device is allocated; the table is static, as all tables of operations.
+    // SAFETY: The device is valid (type invariant); the table is static, as all tables of operations.
     unsafe { (*dev.as_ptr()).xfrmdev_ops.as_ref() }
 }

@@ -47,7 +47,7 @@ impl NetDevice {
         raw.slave.link = info.link;
         raw.slave.state = info.state;
         raw.slave.link_failure_count = info.link_failure_count;
-        // SAFETY: The device is allocated, RTNL is held, and the info is valid for the call.
+        // SAFETY: The device is valid (type invariant), RTNL is held, and the info is valid for the call.
         unsafe { bindings::netdev_bonding_info_change(self.as_ptr(), &mut raw) };
     }
 }

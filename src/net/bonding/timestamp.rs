@@ -33,7 +33,7 @@ struct Woken<'a>(&'a NetDevice);
 
 impl<'a> Woken<'a> {
     fn new(dev: &'a NetDevice) -> Self {
-        // SAFETY: The device is allocated.
+        // SAFETY: The device is valid (type invariant).
         unsafe { bindings::nh_wake(dev.as_ptr()) };
         Woken(dev)
     }
@@ -41,7 +41,7 @@ impl<'a> Woken<'a> {
 
 impl Drop for Woken<'_> {
     fn drop(&mut self) {
-        // SAFETY: The device is allocated, and `new` has woken its hardware.
+        // SAFETY: The device is valid (type invariant), and `new` has woken its hardware.
         unsafe { bindings::nh_let_sleep(self.0.as_ptr()) };
     }
 }
@@ -61,7 +61,7 @@ unsafe extern "C" fn ndo_hwtstamp_get<T: Timestamps>(
         // SAFETY: By the caller's promise.
         let (dev, rtnl) = unsafe { (Dev::<T>::from_raw(dev), Rtnl::assume()) };
         let lower = Woken::new(stamping(dev, rtnl)?);
-        // SAFETY: The device is allocated; its instance lock is not held: it is not the one that
+        // SAFETY: The device is valid (type invariant); its instance lock is not held: it is not the one that
         // was asked.
         to_result(unsafe { bindings::generic_hwtstamp_get_lower(lower.0.as_ptr(), config) })?;
         // SAFETY: By the caller's promise.

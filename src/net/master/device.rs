@@ -24,9 +24,10 @@ use core::ffi::c_void;
 use core::marker::PhantomData;
 use core::ops::Deref;
 use core::ptr;
-use core::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, Ordering};
+use core::sync::atomic::{AtomicI32, AtomicPtr, Ordering};
 use kernel::error::{code::*, Result};
 use kernel::prelude::*;
+use kernel::sync::atomic::{Atomic, Relaxed};
 use kernel::types::Opaque;
 
 /// What the driver wants done with a received packet (`rx_handler_result_t`).
@@ -197,17 +198,17 @@ pub(crate) struct Private<T: Master> {
     /// The first lower device; see [`Lower`].
     pub(crate) first: AtomicPtr<Lower<T>>,
     /// The lower device that has the master's addresses; see [`Dev::settled`].
-    settled: AtomicPtr<Lower<T>>,
+    settled: Atomic<*mut Lower<T>>,
     /// The lower devices that hashes choose from.
     choices: Choices<Lower<T>>,
     /// The program that is attached; see `xdp.rs`.
-    pub(crate) xdp_program: AtomicPtr<bindings::bpf_prog>,
+    pub(crate) xdp_program: Atomic<*mut bindings::bpf_prog>,
     /// The states of IPsec that lower devices hold for it; NULL as `data` is.
-    pub(crate) ipsec: AtomicPtr<States>,
+    pub(crate) ipsec: Atomic<*mut States>,
     /// Its place among those that are polled; see `poll.rs`.
     pub(crate) poll: Link,
     /// The file in `/proc/net`; see `procfs.rs`.
-    pub(crate) proc_file: AtomicPtr<bindings::proc_dir_entry>,
+    pub(crate) proc_file: Atomic<*mut bindings::proc_dir_entry>,
     pub(crate) work: Opaque<bindings::work_struct>,
     /// Has the work run later.
     pub(crate) alarm: Alarm,
@@ -274,7 +275,7 @@ impl<T: Master> Dev<T> {
     /// Returns the device as one of driver `T`, if it is one.
     pub fn from_netdev(dev: &NetDevice) -> Option<&Dev<T>> {
         let ops = T::REGISTRY.netdev();
-        // SAFETY: The device is allocated.
+        // SAFETY: The device is valid (type invariant).
         if ops.is_null() || !ptr::eq(unsafe { (*dev.as_ptr()).netdev_ops }, ops) {
             return None;
         }
@@ -303,13 +304,13 @@ impl<T: Master> Dev<T> {
     /// Recomputes the features from those of the lower devices; with `update_header`, the room for headers, too,
     /// which without lower devices becomes that of Ethernet. May sleep.
     pub fn update_master_features(&self, update_header: bool, _rtnl: &Rtnl) {
-        // SAFETY: The device is allocated and RTNL is held.
+        // SAFETY: The device is valid (type invariant) and RTNL is held.
         unsafe { bindings::netdev_compute_master_upper_features(self.as_ptr(), update_header) };
     }
 
     /// Sets the carrier. RTNL, so that nobody else does the same.
     pub fn set_carrier(&self, _rtnl: &Rtnl, on: bool) {
-        // SAFETY: The device is allocated. It has no hardware, so that nobody but its driver does this.
+        // SAFETY: The device is valid (type invariant). It has no hardware, so that nobody but its driver does this.
         unsafe {
             if on {
                 bindings::netif_carrier_on(self.as_ptr());
@@ -330,7 +331,7 @@ impl<T: Master> Dev<T> {
     /// Returns the states of IPsec that lower devices hold for this device.
     pub fn ipsec_states(&self) -> &States {
         // SAFETY: By the type invariant `ndo_init` succeeded, which made them; they go with the data.
-        unsafe { &*self.private().ipsec.load(Ordering::Relaxed) }
+        unsafe { &*self.private().ipsec.load(Relaxed) }
     }
 
     /// Goes over the lower devices in the order in which they came.
@@ -429,7 +430,7 @@ impl<T: Master> Dev<T> {
     /// address lists for later (see [`netdev_lock`](crate::netdev_lock)); this slot tells where they are.
     pub fn settled<'a>(&'a self, _rtnl: &'a Rtnl) -> Option<&'a Lower<T>> {
         // SAFETY: As in `slot`.
-        unsafe { self.private().settled.load(Ordering::Relaxed).as_ref() }
+        unsafe { self.private().settled.load(Relaxed).as_ref() }
     }
 
     /// Tells which lower device has the master's addresses.
@@ -437,7 +438,7 @@ impl<T: Master> Dev<T> {
         let lower = lower.filter(|lower| lower.is_linked_to(self));
         self.private().settled.store(
             lower.map_or(ptr::null_mut(), |lower| ptr::from_ref(lower).cast_mut()),
-            Ordering::Relaxed,
+            Relaxed,
         );
     }
 
@@ -446,15 +447,14 @@ impl<T: Master> Dev<T> {
         self.private().choices.forget(lower, rtnl);
         let raw = ptr::from_ref(lower).cast_mut();
         let head = self.head();
-        for slot in [
-            head.slot::<Lower<T>>(Slot::Active),
-            head.slot::<Lower<T>>(Slot::Primary),
-            head.slot::<Lower<T>>(Slot::Tried),
-            &self.private().settled,
-        ] {
+        for slot in [Slot::Active, Slot::Primary, Slot::Tried] {
+            let slot = head.slot::<Lower<T>>(slot);
             if slot.load(Ordering::Relaxed) == raw {
                 slot.store(ptr::null_mut(), Ordering::Relaxed);
             }
+        }
+        if self.private().settled.load(Relaxed) == raw {
+            self.private().settled.store(ptr::null_mut(), Relaxed);
         }
     }
 
@@ -528,14 +528,14 @@ pub(crate) fn private<T: Master>(dev: *mut bindings::net_device) -> *mut Private
 pub struct Lower<T: Master> {
     head: LowerHead<T>,
     pub(super) next: AtomicPtr<Lower<T>>,
-    pub(super) linked: AtomicBool,
+    pub(super) linked: Atomic<bool>,
     /// Whether the device has the flag of [`Layout`] from us.
-    pub(super) marked: AtomicBool,
+    pub(super) marked: Atomic<bool>,
     /// The sysfs directory, and the references to all of this.
     #[pin]
     pub(crate) object: Object,
     /// By what it sends messages without interrupts; see `netpoll.rs`.
-    pub(crate) netpoll: AtomicPtr<bindings::netpoll>,
+    pub(crate) netpoll: Atomic<*mut bindings::netpoll>,
     #[pin]
     pub(super) free: Opaque<bindings::rcu_work>,
     #[pin]
@@ -569,10 +569,10 @@ impl<T: Master> Lower<T> {
             try_pin_init!(Self {
                 head: LowerHead::<T>::new(dev.as_ptr(), private.cast_mut().cast()),
                 next: AtomicPtr::new(ptr::null_mut()),
-                linked: AtomicBool::new(false),
-                marked: AtomicBool::new(false),
+                linked: Atomic::new(false),
+                marked: Atomic::new(false),
                 object <- Object::new(dir),
-                netpoll: AtomicPtr::new(ptr::null_mut()),
+                netpoll: Atomic::new(ptr::null_mut()),
                 free <- Opaque::ffi_init(move |work| {
                     // SAFETY: The work is pinned and valid for writes.
                     unsafe { bindings::nh_init_rcu_work(work, free) }
@@ -614,7 +614,7 @@ impl<T: Master> Lower<T> {
     }
 
     pub(crate) fn is_linked_to(&self, master: &Dev<T>) -> bool {
-        self.linked.load(Ordering::Relaxed) && ptr::eq(self.master(), master)
+        self.linked.load(Relaxed) && ptr::eq(self.master(), master)
     }
 }
 

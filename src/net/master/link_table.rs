@@ -5,13 +5,13 @@
 use crate::bindings;
 use core::cell::UnsafeCell;
 use core::ffi::CStr;
-use core::sync::atomic::AtomicBool;
 use kernel::str::as_char_ptr_in_const_context;
+use kernel::sync::atomic::Atomic;
 
 /// The link operations of a driver, which the kernel chains into a list while they are registered.
 pub(crate) struct LinkTable {
     ops: UnsafeCell<bindings::rtnl_link_ops>,
-    pub(crate) registered: AtomicBool,
+    pub(crate) registered: Atomic<bool>,
 }
 
 impl LinkTable {
@@ -22,7 +22,7 @@ impl LinkTable {
                 kind: as_char_ptr_in_const_context(kind),
                 ..pin_init::zeroed()
             }),
-            registered: AtomicBool::new(false),
+            registered: Atomic::new(false),
         }
     }
 

@@ -37,7 +37,7 @@ impl<T: Master> Dev<T> {
         } else {
             ptr::null()
         };
-        // SAFETY: The device is allocated; RTNL protects these fields, and nobody sends through the
+        // SAFETY: The device is valid (type invariant); RTNL protects these fields, and nobody sends through the
         // device while it is down. What others read without RTNL all the same is written as a whole.
         unsafe {
             ptr::write_volatile(&raw mut (*dev).header_ops, header_ops);
@@ -62,7 +62,7 @@ impl<T: Master> Dev<T> {
     /// who build a packet meanwhile take the one partition or the other, and it leaves through `lower`.
     pub fn take_broadcast(&self, lower: &NetDevice, rtnl: &Rtnl) {
         let broadcast = *lower.broadcast(rtnl).as_bytes();
-        // SAFETY: The device is allocated; RTNL protects this field of a master.
+        // SAFETY: The device is valid (type invariant); RTNL protects this field of a master.
         unsafe { (*self.as_ptr()).broadcast = broadcast };
     }
 
@@ -76,7 +76,7 @@ impl<T: Master> Dev<T> {
             return;
         }
         let dev = self.as_ptr();
-        // SAFETY: The device is allocated and RTNL is held. `ether_setup()` sets the flags anew, and
+        // SAFETY: The device is valid (type invariant) and RTNL is held. `ether_setup()` sets the flags anew, and
         // what is the user's or ours.
         unsafe {
             let keep = (*dev).flags & KEPT;

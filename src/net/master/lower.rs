@@ -20,6 +20,7 @@ use core::ptr;
 use core::sync::atomic::{AtomicU32, Ordering};
 use kernel::error::{code::*, to_result, Result};
 use kernel::prelude::*;
+use kernel::sync::atomic::Relaxed;
 use kernel::types::Opaque;
 
 /// How a master spreads its packets (`enum netdev_lag_tx_type`), for drivers that do it in hardware.
@@ -124,7 +125,7 @@ impl<T: Master> Lower<T> {
         // Not before the handler is ours: what others take for one of our lower devices has our data. A master that
         // becomes one has the flag already, and keeps it.
         if !dev.has_priv_flag(flag) {
-            lower.marked.store(true, Ordering::Relaxed);
+            lower.marked.store(true, Relaxed);
             dev.set_priv_flag(rtnl, flag, true);
         }
 
@@ -164,7 +165,7 @@ impl<T: Master> Lower<T> {
         while let Some(last) = next_of(tail) {
             tail = &last.next;
         }
-        lower.linked.store(true, Ordering::Relaxed);
+        lower.linked.store(true, Relaxed);
         tail.store(raw, Ordering::Release);
         master.add_to_count(1);
         // SAFETY: The device stays while this is linked to it, and `unlink` removes the directory.
@@ -180,7 +181,7 @@ impl<T: Master> Lower<T> {
     ///
     /// References that exist stay valid as long as they may be kept.
     pub fn unlink(&self, rtnl: &Rtnl, then: impl FnOnce()) {
-        if !self.linked.swap(false, Ordering::Relaxed) {
+        if !self.linked.xchg(false, Relaxed) {
             return;
         }
         let (dev, master) = (self.dev(), self.master());
@@ -211,7 +212,7 @@ impl<T: Master> Lower<T> {
 
     /// Takes away the flag that [`Self::link_up`] has given to the device.
     fn unmark(&self, rtnl: &Rtnl) {
-        if self.marked.swap(false, Ordering::Relaxed) {
+        if self.marked.xchg(false, Relaxed) {
             self.dev()
                 .set_priv_flag(rtnl, <T::Layout as Layout>::FLAG, false);
         }

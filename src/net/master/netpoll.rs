@@ -11,16 +11,16 @@ use super::device::{Dev, Lower, Master};
 use crate::bindings;
 use crate::rtnl::Rtnl;
 use core::ptr;
-use core::sync::atomic::Ordering;
 use kernel::error::{code::ENODEV, to_result, Result};
 use kernel::prelude::*;
 use kernel::str::CStrExt;
+use kernel::sync::atomic::{Relaxed, Release};
 use kernel::types::Opaque;
 
 impl<T: Master> Dev<T> {
     /// Returns whether somebody sends such messages through the device.
     pub fn is_polled(&self, _rtnl: &Rtnl) -> bool {
-        // SAFETY: The device is allocated.
+        // SAFETY: The device is valid (type invariant).
         unsafe { has_npinfo(self.as_ptr()) }
     }
 }
@@ -28,7 +28,7 @@ impl<T: Master> Dev<T> {
 impl<T: Master> Lower<T> {
     /// Has the device send such messages for its master. May sleep.
     pub fn poll(&self, _rtnl: &Rtnl) -> Result {
-        if !self.netpoll.load(Ordering::Relaxed).is_null() {
+        if !self.netpoll.load(Relaxed).is_null() {
             return Ok(());
         }
         if !self.is_linked_to(self.master()) {
@@ -41,14 +41,13 @@ impl<T: Master> Lower<T> {
             (*netpoll.get()).name = T::NAME.as_char_ptr();
             bindings::__netpoll_setup(netpoll.get(), self.dev().as_ptr())
         })?;
-        self.netpoll
-            .store(KBox::into_raw(netpoll).cast(), Ordering::Release);
+        self.netpoll.store(KBox::into_raw(netpoll).cast(), Release);
         Ok(())
     }
 
     /// Undoes [`Self::poll`]. Sleeps.
     pub(crate) fn unpoll(&self, _rtnl: &Rtnl) {
-        let netpoll = self.netpoll.swap(ptr::null_mut(), Ordering::Relaxed);
+        let netpoll = self.netpoll.xchg(ptr::null_mut(), Relaxed);
         if !netpoll.is_null() {
             // SAFETY: RTNL is held. It was set up by `poll`, and nobody finds it any more; this waits
             // for those who did, and frees it with `kfree()`, which suits a `KBox`.

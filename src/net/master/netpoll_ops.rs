@@ -9,8 +9,8 @@ use crate::bindings;
 use crate::rcu::Rcu;
 use crate::rtnl::Rtnl;
 use crate::skbuff::{lower_queue_mapping, SkBuff, XMIT_DROP};
-use core::sync::atomic::Ordering;
 use kernel::error::from_result;
+use kernel::sync::atomic::Acquire;
 
 /// A driver through whose devices such messages can be sent.
 pub trait Netpoll: Master {
@@ -58,7 +58,7 @@ unsafe extern "C" fn ndo_start_xmit<T: Netpoll>(
 /// Returns whether some of the packets that leave may be such messages.
 #[inline(always)]
 fn sends_messages<T: Netpoll>(dev: &Dev<T>) -> bool {
-    // SAFETY: The device is allocated.
+    // SAFETY: The device is valid (type invariant).
     unsafe { has_npinfo(dev.as_ptr()) }
 }
 
@@ -90,7 +90,7 @@ fn xmit<T: Netpoll>(dev: &Dev<T>, skb: SkBuff, rcu: &Rcu) -> i32 {
 }
 
 fn send<T: Netpoll>(lower: &Lower<T>, skb: SkBuff) -> i32 {
-    let netpoll = lower.netpoll.load(Ordering::Acquire);
+    let netpoll = lower.netpoll.load(Acquire);
     let skb = skb.into_raw();
     // SAFETY: The packet is valid and ours; for the mapping, see `SkBuff::transmit_through`. The netpoll is freed only when nobody runs with interrupts off any more who might have found it. If
     // there is none, the packet is freed.
@@ -135,7 +135,7 @@ unsafe extern "C" fn ndo_poll_controller<T: Netpoll>(dev: *mut bindings::net_dev
     // SAFETY: By the caller's promise.
     let dev = unsafe { Dev::<T>::from_raw(dev) };
     for lower in dev.lowers_rcu(&rcu).filter(|lower| lower.dev().has_link()) {
-        // SAFETY: The device is allocated; does nothing unless it is used for such messages.
+        // SAFETY: The device is valid (type invariant); does nothing unless it is used for such messages.
         unsafe { bindings::netpoll_poll_dev(lower.dev().as_ptr()) };
     }
 }

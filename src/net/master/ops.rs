@@ -23,6 +23,7 @@ use kernel::error::{code::*, from_result, to_result, Result};
 use kernel::prelude::*;
 use kernel::static_lock_class;
 use kernel::str::{as_char_ptr_in_const_context, CStrExt};
+use kernel::sync::atomic::{Full, Relaxed};
 use kernel::sync::Completion;
 
 /// The tables of C functions that make up a driver; made as a static by the driver's module.
@@ -275,11 +276,7 @@ unsafe extern "C" fn destructor<T: Master>(dev: *mut bindings::net_device) {
     // SAFETY: Nobody uses the device any more.
     unsafe { (*private::<T>(dev)).free_choices() };
     // SAFETY: As above.
-    let states = unsafe {
-        (*private::<T>(dev))
-            .ipsec
-            .swap(ptr::null_mut(), Ordering::AcqRel)
-    };
+    let states = unsafe { (*private::<T>(dev)).ipsec.xchg(ptr::null_mut(), Full) };
     if !states.is_null() {
         // SAFETY: `ndo_init` made the pointer from such a box.
         drop(unsafe { Pin::new_unchecked(KBox::from_raw(states)) });
@@ -303,7 +300,7 @@ unsafe extern "C" fn destructor<T: Master>(dev: *mut bindings::net_device) {
 /// instance lock.
 unsafe extern "C" fn ndo_init<T: Master>(dev: *mut bindings::net_device) -> i32 {
     from_result(|| {
-        // SAFETY: The device is allocated, and RTNL is held during registration.
+        // SAFETY: The device is valid (type invariant), and RTNL is held during registration.
         let (netdev, rtnl) = unsafe { (NetDevice::from_raw(dev), RtnlOnly::assume()) };
         let user = User::<T>::new().ok_or(ENODEV)?;
         let data = T::new(rtnl)?;
@@ -323,7 +320,7 @@ unsafe extern "C" fn ndo_init<T: Master>(dev: *mut bindings::net_device) -> i32 
                 static_lock_class!().as_ptr().cast(),
             );
             (*private).alarm.init(ndo::alarm::<T>);
-            (*private).ipsec.store(states, Ordering::Relaxed);
+            (*private).ipsec.store(states, Relaxed);
             (*private).data.store(data, Ordering::Release);
             // The destructor takes it back.
             user.forget();

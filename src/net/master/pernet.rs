@@ -17,9 +17,9 @@ use crate::sysfs::{ClassFile, ClassFileIn};
 use core::cell::UnsafeCell;
 use core::marker::PhantomData;
 use core::ptr;
-use core::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 use kernel::error::{code::EBUSY, from_result, to_result, Result};
 use kernel::prelude::*;
+use kernel::sync::atomic::{Acquire, Atomic, Full, Relaxed, Release};
 use kernel::types::Opaque;
 
 /// What a driver has in each namespace.
@@ -45,9 +45,9 @@ pub trait PerNet: Sized + 'static {
 pub struct Place<P> {
     id: UnsafeCell<u32>,
     /// Whether a registration owns the id.
-    taken: AtomicBool,
+    taken: Atomic<bool>,
     /// Whether every namespace was initialised.
-    registered: AtomicBool,
+    registered: Atomic<bool>,
     _what: PhantomData<fn(P)>,
 }
 
@@ -61,8 +61,8 @@ impl<P> Place<P> {
     pub const fn new() -> Self {
         Place {
             id: UnsafeCell::new(0),
-            taken: AtomicBool::new(false),
-            registered: AtomicBool::new(false),
+            taken: Atomic::new(false),
+            registered: Atomic::new(false),
             _what: PhantomData,
         }
     }
@@ -78,9 +78,9 @@ struct Part<P: PerNet> {
 
 /// What the kernel keeps for us in each namespace, zeroed at first.
 struct Slot<P: PerNet> {
-    part: AtomicPtr<Part<P>>,
+    part: Atomic<*mut Part<P>>,
     /// Whether devices may come: until `exit_rtnl`. Written under RTNL, but at first.
-    open: AtomicBool,
+    open: Atomic<bool>,
 }
 
 /// A [`PerNet`] that is registered. Dropping it unregisters the driver's devices in all namespaces.
@@ -100,7 +100,7 @@ impl<P: PerNet> Registration<P> {
     /// Registers; once at a time (`EBUSY`). Sleeps; must not be called with RTNL held.
     pub fn new() -> Result<Pin<KBox<Self>>> {
         let place = P::PLACE.get();
-        if place.taken.swap(true, Ordering::AcqRel) {
+        if place.taken.xchg(true, Full) {
             return Err(EBUSY);
         }
         let this = KBox::try_pin_init(
@@ -125,9 +125,9 @@ impl<P: PerNet> Registration<P> {
             }? Error),
             GFP_KERNEL,
         )
-        .inspect_err(|_| place.taken.store(false, Ordering::Release))?;
+        .inspect_err(|_| place.taken.store(false, Release))?;
         // Every namespace was initialised, and every new one will be before it is seen.
-        place.registered.store(true, Ordering::Release);
+        place.registered.store(true, Release);
         Ok(this)
     }
 }
@@ -138,18 +138,18 @@ impl<P: PerNet> PinnedDrop for Registration<P> {
         {
             // Whoever has found a `Part` holds RTNL.
             let _rtnl = rtnl::lock();
-            P::PLACE.registered.store(false, Ordering::Release);
+            P::PLACE.registered.store(false, Release);
         }
         // SAFETY: Registered by `new`.
         unsafe { bindings::unregister_pernet_subsys(self.ops.get()) };
-        P::PLACE.taken.store(false, Ordering::Release);
+        P::PLACE.taken.store(false, Release);
     }
 }
 
 /// Gives the directory of the driver in the namespace of a device, while devices may come.
 pub(crate) fn dir<'a, P: PerNet>(dev: &Dev<P::Driver>, _rtnl: &'a Rtnl) -> Option<&'a Dir> {
     let place = P::PLACE.get();
-    if !place.registered.load(Ordering::Acquire) {
+    if !place.registered.load(Acquire) {
         return None;
     }
     // SAFETY: RTNL is held, so that what is registered now stays so as long as `'a`. The namespace
@@ -157,10 +157,10 @@ pub(crate) fn dir<'a, P: PerNet>(dev: &Dev<P::Driver>, _rtnl: &'a Rtnl) -> Optio
     // the slot.
     unsafe {
         let slot = slot::<P>(dev.net().as_ptr());
-        if !(*slot).open.load(Ordering::Relaxed) {
+        if !(*slot).open.load(Relaxed) {
             return None;
         }
-        (*slot).part.load(Ordering::Acquire).as_ref()?.dir.as_ref()
+        (*slot).part.load(Acquire).as_ref()?.dir.as_ref()
     }
 }
 
@@ -209,8 +209,8 @@ unsafe extern "C" fn init<P: PerNet>(net: *mut bindings::net) -> i32 {
         unsafe {
             let slot = slot::<P>(net.as_ptr());
             let part = KBox::into_raw(Pin::into_inner_unchecked(part));
-            (*slot).part.store(part, Ordering::Release);
-            (*slot).open.store(true, Ordering::Release);
+            (*slot).part.store(part, Release);
+            (*slot).open.store(true, Release);
         }
         Ok(0)
     })
@@ -223,7 +223,7 @@ unsafe extern "C" fn init<P: PerNet>(net: *mut bindings::net) -> i32 {
 /// `net` must be alive, and `init` have succeeded.
 unsafe extern "C" fn pre_exit<P: PerNet>(net: *mut bindings::net) {
     // SAFETY: By the caller's promise; the part is there from `init` to `exit`.
-    if let Some(part) = unsafe { (*slot::<P>(net)).part.load(Ordering::Acquire).as_ref() } {
+    if let Some(part) = unsafe { (*slot::<P>(net)).part.load(Acquire).as_ref() } {
         part.file.remove();
     }
 }
@@ -239,7 +239,7 @@ unsafe extern "C" fn exit_rtnl<P: PerNet>(
 ) {
     // SAFETY: By the caller's promise; RTNL is held, and the list is that of the caller.
     unsafe {
-        (*slot::<P>(net)).open.store(false, Ordering::Relaxed);
+        (*slot::<P>(net)).open.store(false, Relaxed);
         unregister_all::<P::Driver>(Net::from_raw(net), Rtnl::assume(), kill_list);
     }
 }
@@ -251,11 +251,7 @@ unsafe extern "C" fn exit_rtnl<P: PerNet>(
 /// `net` must be alive, and its slot be allocated; its devices must have gone.
 unsafe extern "C" fn exit<P: PerNet>(net: *mut bindings::net) {
     // SAFETY: By the caller's promise.
-    let part = unsafe {
-        (*slot::<P>(net))
-            .part
-            .swap(ptr::null_mut(), Ordering::AcqRel)
-    };
+    let part = unsafe { (*slot::<P>(net)).part.xchg(ptr::null_mut(), Full) };
     if !part.is_null() {
         // SAFETY: Made from a pinned box by `init`. Nobody finds it any more (see `dir`), and the
         // devices of the namespace have gone.

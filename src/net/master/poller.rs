@@ -12,11 +12,11 @@
 use crate::bindings;
 use crate::rcu::Rcu;
 use crate::rtnl::Rtnl;
-use crate::sync::jiffies;
+use crate::sync::{fetch_min, jiffies};
 use core::ptr;
-use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
 use kernel::static_lock_class;
 use kernel::str::CStrExt;
+use kernel::sync::atomic::{Acquire, Atomic, Full, Relaxed, Release};
 use kernel::types::Opaque;
 
 /// A time that never comes, in jiffies.
@@ -30,9 +30,9 @@ const NEVER: u64 = u64::MAX;
 /// of their unregistration. All links, also those of devices that have left, are stored with release semantics, and
 /// loaded without RTNL with acquire semantics.
 pub(crate) struct Poller {
-    first: AtomicPtr<Link>,
+    first: Atomic<*mut Link>,
     /// When the work runs next, in jiffies; [`NEVER`] too while it goes over the list.
-    due: AtomicU64,
+    due: Atomic<u64>,
     work: Opaque<bindings::delayed_work>,
 }
 
@@ -41,12 +41,12 @@ unsafe impl Sync for Poller {}
 
 /// The place of a device on the list. All zeros when it is on none.
 pub(crate) struct Link {
-    next: AtomicPtr<Link>,
-    is_listed: AtomicBool,
+    next: Atomic<*mut Link>,
+    is_listed: Atomic<bool>,
     /// How often the device is looked at, in jiffies; 0 for not at all.
-    interval: AtomicU64,
+    interval: Atomic<u64>,
     /// When that is next, in jiffies.
-    due: AtomicU64,
+    due: Atomic<u64>,
 }
 
 /// The next multiple of an interval. [`NEVER`] if that is 0.
@@ -60,17 +60,14 @@ fn following(now: u64, interval: u64) -> u64 {
 impl Link {
     /// Looks at the device if it is time. Returns when that is next.
     fn look(&self, now: u64, poll: impl FnOnce()) -> u64 {
-        let due = self.due.load(Ordering::Relaxed);
+        let due = self.due.load(Relaxed);
         if now < due {
             return due;
         }
         poll();
-        let next = following(now, self.interval.load(Ordering::Relaxed));
+        let next = following(now, self.interval.load(Relaxed));
         // Unless somebody has changed the interval meanwhile.
-        match self
-            .due
-            .compare_exchange(due, next, Ordering::Relaxed, Ordering::Relaxed)
-        {
+        match self.due.cmpxchg(due, next, Relaxed) {
             Ok(_) => next,
             Err(other) => other,
         }
@@ -80,8 +77,8 @@ impl Link {
 impl Poller {
     pub(crate) const fn new() -> Self {
         Self {
-            first: AtomicPtr::new(ptr::null_mut()),
-            due: AtomicU64::new(NEVER),
+            first: Atomic::new(ptr::null_mut()),
+            due: Atomic::new(NEVER),
             work: Opaque::uninit(),
         }
     }
@@ -111,7 +108,7 @@ impl Poller {
     pub(crate) unsafe fn stop(&self) {
         // SAFETY: By the caller's promise the work is initialised.
         unsafe { bindings::cancel_delayed_work_sync(self.work.get()) };
-        self.due.store(NEVER, Ordering::Relaxed);
+        self.due.store(NEVER, Relaxed);
     }
 
     /// Has the work run at `due` at the latest, in a queue.
@@ -120,11 +117,11 @@ impl Poller {
     ///
     /// [`Self::start`] was called, and the queue exists until after [`Self::stop`].
     unsafe fn run_at(&self, due: u64, wq: *mut bindings::workqueue_struct) {
-        if self.due.fetch_min(due, Ordering::AcqRel) <= due {
+        if fetch_min(&self.due, due) <= due {
             return;
         }
         loop {
-            let due = self.due.load(Ordering::Acquire);
+            let due = self.due.load(Acquire);
             if due == NEVER {
                 // The work has just begun, and sees for itself.
                 return;
@@ -133,7 +130,7 @@ impl Poller {
             // SAFETY: By the caller's promise.
             unsafe { bindings::nh_mod_delayed_work(wq, self.work.get(), delay) };
             // Of two that were here at once, the later one may have set the later time.
-            if self.due.load(Ordering::Acquire) == due {
+            if self.due.load(Acquire) == due {
                 return;
             }
         }
@@ -150,13 +147,13 @@ impl Poller {
         rcu: &Rcu,
         mut poll: impl FnMut(&Link),
     ) {
-        self.due.swap(NEVER, Ordering::AcqRel);
+        self.due.xchg(NEVER, Full);
         let (now, mut due) = (jiffies(), NEVER);
         let _section = rcu;
         let mut at = &self.first;
         // SAFETY: By the type invariant what is on the list is in use, and stays so until a grace period after it
         // left the list, as what it points to does.
-        while let Some(link) = unsafe { at.load(Ordering::Acquire).as_ref() } {
+        while let Some(link) = unsafe { at.load(Acquire).as_ref() } {
             due = due.min(link.look(now, || poll(link)));
             at = &link.next;
         }
@@ -180,16 +177,14 @@ impl Poller {
         _rtnl: &Rtnl,
     ) {
         let due = following(jiffies(), interval);
-        link.interval.store(interval, Ordering::Relaxed);
-        link.due.store(due, Ordering::Relaxed);
-        if !link.is_listed.swap(true, Ordering::Relaxed) {
+        link.interval.store(interval, Relaxed);
+        link.due.store(due, Relaxed);
+        if !link.is_listed.xchg(true, Relaxed) {
             // The work may stand here since before the device has left the list, and go on with this link: as any
             // other link it is stored so that who reads it sees what it leads to.
-            link.next
-                .store(self.first.load(Ordering::Relaxed), Ordering::Release);
+            link.next.store(self.first.load(Relaxed), Release);
             // INVARIANT: By the caller's promise.
-            self.first
-                .store(ptr::from_ref(link).cast_mut(), Ordering::Release);
+            self.first.store(ptr::from_ref(link).cast_mut(), Release);
         }
         // SAFETY: By the caller's promise.
         unsafe { self.run_at(due, wq) };
@@ -197,16 +192,16 @@ impl Poller {
 
     /// Takes a link off the list. A look at its device may still be on its way.
     pub(crate) fn remove(&self, link: &Link, _rtnl: &Rtnl) {
-        link.due.store(NEVER, Ordering::Relaxed);
-        if !link.is_listed.swap(false, Ordering::Relaxed) {
+        link.due.store(NEVER, Relaxed);
+        if !link.is_listed.xchg(false, Relaxed) {
             return;
         }
         let mut at = &self.first;
         // SAFETY: The list changes under RTNL only; by the type invariant what is on it is in use.
-        while let Some(one) = unsafe { at.load(Ordering::Relaxed).as_ref() } {
+        while let Some(one) = unsafe { at.load(Relaxed).as_ref() } {
             if ptr::eq(one, link) {
                 // Our own link stays: the work may stand here.
-                at.store(link.next.load(Ordering::Relaxed), Ordering::Release);
+                at.store(link.next.load(Relaxed), Release);
                 return;
             }
             at = &one.next;

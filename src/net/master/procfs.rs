@@ -12,8 +12,8 @@ use crate::netdevice::Name;
 use crate::rtnl::Rtnl;
 use crate::seq_file::Seq;
 use core::ptr;
-use core::sync::atomic::{AtomicPtr, Ordering};
 use kernel::error::{code::*, Result};
+use kernel::sync::atomic::{Atomic, Relaxed};
 
 /// The file that each device of a driver has in the driver's directory; it has the device's name.
 pub trait DeviceFile<T: Master>: 'static {
@@ -51,7 +51,7 @@ pub fn publish<P: PerNet, F: DeviceFile<P::Driver>>(dev: &Dev<P::Driver>, rtnl: 
     if file.is_null() {
         return Err(ENOMEM);
     }
-    dev.private().proc_file.store(file, Ordering::Relaxed);
+    dev.private().proc_file.store(file, Relaxed);
     Ok(())
 }
 
@@ -61,8 +61,8 @@ pub fn unpublish<T: Master>(dev: &Dev<T>, _rtnl: &Rtnl) {
 }
 
 /// Removes the file that `file` holds, if it holds one.
-pub(crate) fn remove(file: &AtomicPtr<bindings::proc_dir_entry>) {
-    let file = file.swap(ptr::null_mut(), Ordering::Relaxed);
+pub(crate) fn remove(file: &Atomic<*mut bindings::proc_dir_entry>) {
+    let file = file.xchg(ptr::null_mut(), Relaxed);
     if !file.is_null() {
         // SAFETY: Created by `publish` and not removed yet: its directory stays until the devices of
         // its namespace have gone.

@@ -10,10 +10,10 @@ use super::poll;
 use crate::bindings;
 use core::marker::PhantomData;
 use core::ptr;
-use core::sync::atomic::Ordering;
 use kernel::error::{code::*, Result};
 use kernel::prelude::*;
 use kernel::str::CStrExt;
+use kernel::sync::atomic::{Acquire, Full, Release};
 use kernel::sync::{Arc, Completion};
 
 /// A queue that is destroyed when dropped, after what is queued has run.
@@ -69,11 +69,7 @@ impl<T: Master> Registration<T> {
         // SAFETY: As above.
         let free_wq = Queue::new(unsafe { bindings::nh_alloc_free_workqueue(name.as_char_ptr()) })?;
         let none = ptr::null_mut();
-        if registry
-            .wq
-            .compare_exchange(none, wq.0, Ordering::AcqRel, Ordering::Relaxed)
-            .is_err()
-        {
+        if registry.wq.cmpxchg(none, wq.0, Full).is_err() {
             return Err(EBUSY);
         }
         let this = Arc::pin_init(
@@ -84,11 +80,9 @@ impl<T: Master> Registration<T> {
             }),
             GFP_KERNEL,
         )
-        .inspect_err(|_| registry.wq.store(ptr::null_mut(), Ordering::Release))?;
+        .inspect_err(|_| registry.wq.store(ptr::null_mut(), Release))?;
         let _ = wq.into_raw();
-        registry
-            .free_wq
-            .store(free_wq.into_raw(), Ordering::Release);
+        registry.free_wq.store(free_wq.into_raw(), Release);
         // SAFETY: There was no registration, so that this is the first, or `drop` has stopped it; registries are statics.
         unsafe { registry.poller.start(Some(poll::work::<T>)) };
         // INVARIANT: As stored.
@@ -116,10 +110,8 @@ impl<T: Master> PinnedDrop for Registration<T> {
         // SAFETY: `new` has started it.
         unsafe { registry.poller.stop() };
         // What is queued is finished; no device is left, which might queue more.
-        drop(Queue(
-            registry.free_wq.swap(ptr::null_mut(), Ordering::AcqRel),
-        ));
-        drop(Queue(registry.wq.load(Ordering::Acquire)));
-        registry.wq.store(ptr::null_mut(), Ordering::Release);
+        drop(Queue(registry.free_wq.xchg(ptr::null_mut(), Full)));
+        drop(Queue(registry.wq.load(Acquire)));
+        registry.wq.store(ptr::null_mut(), Release);
     }
 }

@@ -6,10 +6,11 @@ use super::object::DirRef;
 use super::poller::Poller;
 use crate::bindings;
 use crate::static_ref::StaticRef;
+use crate::sync::update_u32;
 use core::ffi::c_void;
 use core::marker::PhantomData;
 use core::ptr;
-use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
+use kernel::sync::atomic::{Acquire, Atomic, Full, Release};
 use kernel::sync::Completion;
 
 /// A driver that can be registered.
@@ -25,17 +26,17 @@ pub trait Registered: Sized + 'static {
 /// While the driver is registered, the pointers are those of its static tables and of its queues; else they are NULL.
 pub struct Registry<T> {
     /// The driver's `Ops<T>`.
-    tables: AtomicPtr<c_void>,
-    netdev: AtomicPtr<bindings::net_device_ops>,
-    header: AtomicPtr<bindings::header_ops>,
-    lower_dir: AtomicPtr<DirRef>,
-    pub(crate) wq: AtomicPtr<bindings::workqueue_struct>,
-    pub(crate) free_wq: AtomicPtr<bindings::workqueue_struct>,
+    tables: Atomic<*mut c_void>,
+    netdev: Atomic<*mut bindings::net_device_ops>,
+    header: Atomic<*mut bindings::header_ops>,
+    lower_dir: Atomic<*mut DirRef>,
+    pub(crate) wq: Atomic<*mut bindings::workqueue_struct>,
+    pub(crate) free_wq: Atomic<*mut bindings::workqueue_struct>,
     /// How many there are who need the driver to be registered: its registration, and each [`User`]. With none it
     /// is not registered.
-    users: AtomicU32,
+    users: Atomic<u32>,
     /// What the last of them completes.
-    unused: AtomicPtr<Completion>,
+    unused: Atomic<*mut Completion>,
     pub(crate) poller: Poller,
     _driver: PhantomData<fn(T)>,
 }
@@ -45,14 +46,14 @@ impl<T> Registry<T> {
     #[allow(clippy::new_without_default)]
     pub const fn new() -> Self {
         Self {
-            tables: AtomicPtr::new(ptr::null_mut()),
-            netdev: AtomicPtr::new(ptr::null_mut()),
-            header: AtomicPtr::new(ptr::null_mut()),
-            lower_dir: AtomicPtr::new(ptr::null_mut()),
-            wq: AtomicPtr::new(ptr::null_mut()),
-            free_wq: AtomicPtr::new(ptr::null_mut()),
-            users: AtomicU32::new(0),
-            unused: AtomicPtr::new(ptr::null_mut()),
+            tables: Atomic::new(ptr::null_mut()),
+            netdev: Atomic::new(ptr::null_mut()),
+            header: Atomic::new(ptr::null_mut()),
+            lower_dir: Atomic::new(ptr::null_mut()),
+            wq: Atomic::new(ptr::null_mut()),
+            free_wq: Atomic::new(ptr::null_mut()),
+            users: Atomic::new(0),
+            unused: Atomic::new(ptr::null_mut()),
             poller: Poller::new(),
             _driver: PhantomData,
         }
@@ -60,34 +61,34 @@ impl<T> Registry<T> {
 
     /// The driver's `Ops<T>`; NULL without a registration.
     pub(crate) fn tables(&self) -> *mut c_void {
-        self.tables.load(Ordering::Acquire)
+        self.tables.load(Acquire)
     }
 
     /// The driver's operations of devices; NULL without a registration.
     pub(crate) fn netdev(&self) -> *const bindings::net_device_ops {
-        self.netdev.load(Ordering::Acquire)
+        self.netdev.load(Acquire)
     }
 
     /// The driver's header operations; NULL without a registration.
     pub(crate) fn header(&self) -> *const bindings::header_ops {
-        self.header.load(Ordering::Acquire)
+        self.header.load(Acquire)
     }
 
     /// What each lower device has in sysfs; none without a registration.
     pub(crate) fn lower_dir(&self) -> Option<&'static DirRef> {
         // SAFETY: By the type invariant.
-        unsafe { self.lower_dir.load(Ordering::Acquire).as_ref() }
+        unsafe { self.lower_dir.load(Acquire).as_ref() }
     }
 
     /// The driver's workqueue; NULL without a registration, during which no device exists.
     pub(crate) fn wq(&self) -> *mut bindings::workqueue_struct {
-        self.wq.load(Ordering::Acquire)
+        self.wq.load(Acquire)
     }
 
     /// The queue of those who wait for RTNL, one at a time: as many as there are lower devices would keep
     /// the others from running. As [`Self::wq`].
     pub(crate) fn free_wq(&self) -> *mut bindings::workqueue_struct {
-        self.free_wq.load(Ordering::Acquire)
+        self.free_wq.load(Acquire)
     }
 
     /// Lets users in, of whom the registration is the first. `tables` is the driver's `Ops<T>`, of which the others are
@@ -105,21 +106,20 @@ impl<T> Registry<T> {
         unused: &Completion,
     ) {
         // INVARIANT: By the caller's promise.
-        self.tables.store(tables.cast_mut(), Ordering::Release);
-        self.netdev.store(netdev.cast_mut(), Ordering::Release);
-        self.header.store(header.cast_mut(), Ordering::Release);
+        self.tables.store(tables.cast_mut(), Release);
+        self.netdev.store(netdev.cast_mut(), Release);
+        self.header.store(header.cast_mut(), Release);
         self.lower_dir
-            .store(ptr::from_ref(lower_dir).cast_mut(), Ordering::Release);
-        self.unused
-            .store(ptr::from_ref(unused).cast_mut(), Ordering::Release);
+            .store(ptr::from_ref(lower_dir).cast_mut(), Release);
+        self.unused.store(ptr::from_ref(unused).cast_mut(), Release);
         // Who becomes a user by this sees all of the above.
-        self.users.store(1, Ordering::Release);
+        self.users.store(1, Release);
     }
 
     /// Leaves the users; the last one completes what `open` was given.
     pub(crate) fn leave(&self) {
-        let unused = self.unused.load(Ordering::Acquire);
-        if self.users.fetch_sub(1, Ordering::AcqRel) == 1 {
+        let unused = self.unused.load(Acquire);
+        if self.users.fetch_sub(1, Full) == 1 {
             // SAFETY: Valid until it is completed, by the promise of `open`'s caller: here, by the last user.
             unsafe { (*unused).complete_all() };
         }
@@ -127,11 +127,11 @@ impl<T> Registry<T> {
 
     /// Forgets the tables, when there are no users.
     pub(crate) fn close(&self) {
-        self.tables.store(ptr::null_mut(), Ordering::Release);
-        self.netdev.store(ptr::null_mut(), Ordering::Release);
-        self.header.store(ptr::null_mut(), Ordering::Release);
-        self.lower_dir.store(ptr::null_mut(), Ordering::Release);
-        self.unused.store(ptr::null_mut(), Ordering::Release);
+        self.tables.store(ptr::null_mut(), Release);
+        self.netdev.store(ptr::null_mut(), Release);
+        self.header.store(ptr::null_mut(), Release);
+        self.lower_dir.store(ptr::null_mut(), Release);
+        self.unused.store(ptr::null_mut(), Release);
     }
 }
 
@@ -152,9 +152,7 @@ impl<T: Registered> User<T> {
                 users.checked_add(1)
             }
         };
-        T::REGISTRY
-            .users
-            .fetch_update(Ordering::Acquire, Ordering::Relaxed, more)
+        update_u32(&T::REGISTRY.users, more)
             .ok()
             // INVARIANT: There was a user, so that the driver is registered; it stays so while there is this one.
             .map(|_| Self(PhantomData))

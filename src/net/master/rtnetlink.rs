@@ -12,8 +12,8 @@ use crate::netdevice::NetDevice;
 use crate::netlink::{Attr, Attrs, ExtAck, Message, Policy};
 use crate::rcu::{self, Rcu};
 use crate::rtnl::RtnlOnly;
-use core::sync::atomic::Ordering;
 use kernel::error::{code::*, from_result, to_result, Result};
+use kernel::sync::atomic::{Full, Release};
 use kernel::sync::Arc;
 
 /// The link operations of a driver: what users ask of its devices by netlink.
@@ -112,7 +112,7 @@ impl<T: Master> Registration<T> {
     /// driver has no link operations.
     pub fn new(driver: Arc<Driver<T>>) -> Result<Self> {
         let ops = driver.ops();
-        if ops.link.registered.swap(true, Ordering::AcqRel) {
+        if ops.link.registered.xchg(true, Full) {
             return Err(EBUSY);
         }
         // SAFETY: The table is static, and is not registered, so that nobody else uses it.
@@ -125,7 +125,7 @@ impl<T: Master> Registration<T> {
             }
         };
         if res.is_err() {
-            ops.link.registered.store(false, Ordering::Release);
+            ops.link.registered.store(false, Release);
         }
         res.map(|()| Self {
             ops,
@@ -139,7 +139,7 @@ impl<T: Master> Drop for Registration<T> {
         let link = &self.ops.link;
         // SAFETY: Registered by `new`. The driver is registered still: its fields go after this.
         unsafe { bindings::rtnl_link_unregister(link.as_ptr()) };
-        link.registered.store(false, Ordering::Release);
+        link.registered.store(false, Release);
     }
 }
 

@@ -16,8 +16,8 @@ use crate::shared::Bytes;
 use crate::xdp::{Program, XdpFeatures};
 use core::mem::ManuallyDrop;
 use core::ptr::{self, NonNull};
-use core::sync::atomic::Ordering;
 use kernel::error::{code::*, from_result, to_result, Result};
+use kernel::sync::atomic::Relaxed;
 
 /// A driver whose devices run XDP programs.
 pub trait XdpMaster: Master {
@@ -56,18 +56,18 @@ impl<T: Master> Dev<T> {
     /// Says what the device can do with XDP, and tells of a change. May sleep. Masters have
     /// no instance lock.
     pub fn set_xdp_features(&self, _rtnl: &Rtnl, features: XdpFeatures) {
-        // SAFETY: The device is allocated and RTNL is held.
+        // SAFETY: The device is valid (type invariant) and RTNL is held.
         unsafe { bindings::xdp_set_features_flag(self.as_ptr(), features.0) };
     }
 
     /// Returns whether a program is attached to the device, and so given to its lower devices.
     pub fn has_xdp_program(&self, _rtnl: &Rtnl) -> bool {
-        !self.private().xdp_program.load(Ordering::Relaxed).is_null()
+        !self.private().xdp_program.load(Relaxed).is_null()
     }
 
     /// Returns the program that is attached to the device.
     pub fn xdp_program(&self, _rtnl: &Rtnl) -> Option<Program> {
-        let program = NonNull::new(self.private().xdp_program.load(Ordering::Relaxed))?;
+        let program = NonNull::new(self.private().xdp_program.load(Relaxed))?;
         // SAFETY: The device has a reference to its program, and cannot lose it while RTNL is held.
         // INVARIANT: The reference that is taken is the object's.
         unsafe { bindings::bpf_prog_inc(program.as_ptr()) };
@@ -79,7 +79,7 @@ impl<T: Master> Dev<T> {
         let new = program.map_or(ptr::null_mut(), |program| {
             ManuallyDrop::new(program).0.as_ptr()
         });
-        let old = self.private().xdp_program.swap(new, Ordering::Relaxed);
+        let old = self.private().xdp_program.xchg(new, Relaxed);
         // While there is such a program, what programs of lower devices send back may be sent
         // through another lower device.
         if old.is_null() != new.is_null() {
@@ -185,7 +185,7 @@ unsafe fn send(
     flags: u32,
 ) -> Result<usize> {
     let dev = dev.ok_or(ENXIO)?.as_ptr();
-    // SAFETY: The device is allocated, and its operations are static.
+    // SAFETY: The device is valid (type invariant), and its operations are static.
     let xmit = unsafe { (*(*dev).netdev_ops).ndo_xdp_xmit }.ok_or(ENXIO)?;
     let count = i32::try_from(count).map_err(|_| EINVAL)?;
     // SAFETY: By the caller's promise.

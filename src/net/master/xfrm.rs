@@ -52,7 +52,7 @@ impl<T: XfrmMaster> Ops<T> {
 impl<T: Master> Dev<T> {
     /// Has the device offer IPsec in hardware, as far as all its lower devices do, or not at all.
     pub fn want_ipsec(&self, _rtnl: &Rtnl, want: bool) {
-        // SAFETY: The device is allocated and RTNL is held.
+        // SAFETY: The device is valid (type invariant) and RTNL is held.
         unsafe { bindings::nh_want_xfrm_features(self.as_ptr(), want) };
     }
 
@@ -66,7 +66,7 @@ impl<T: Master> Dev<T> {
 
 /// Deletes the states of a device that goes away.
 fn flush<T: Master>(dev: &Dev<T>, _rtnl: &Rtnl) {
-    // SAFETY: The device is allocated; RTNL is held, and this may sleep.
+    // SAFETY: The device is valid (type invariant); RTNL is held, and this may sleep.
     unsafe { bindings::xfrm_dev_state_flush(dev.net().as_ptr(), dev.as_ptr(), true) };
 }
 
@@ -121,7 +121,7 @@ impl Hold {
             dev: dev.as_ptr(),
             tracker: kernel::types::Opaque::zeroed(),
         };
-        // SAFETY: The device is allocated; the tracker's place is valid for writes.
+        // SAFETY: The device is valid (type invariant); the tracker's place is valid for writes.
         unsafe { bindings::nh_dev_hold(hold.dev, hold.tracker.get()) };
         hold
     }
