@@ -12,6 +12,7 @@ mod hash;
 mod history;
 mod link;
 mod markdown;
+mod mode;
 mod monitors;
 mod name;
 mod network;
