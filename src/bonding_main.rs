@@ -24,14 +24,15 @@ module! {
     imports_ns: ["NETDEV_INTERNAL"],
 }
 
-/// What the module has registered, in the order in which it is undone.
+/// What the module has registered, in the order in which the fields are dropped.
 struct Bonding {
-    // With these the last files go by which bonds are made and deleted; what is left of bonds goes with the link type,
-    // which waits for those that are on their way out.
+    // Dropping these removes the last files by which bonds are made and deleted. What is left of
+    // the bonds goes with the link type, which waits for the bonds that are being unregistered.
     _namespaces: Pin<KBox<pernet::Registration<interface::Namespaces>>>,
     _link: rtnetlink::Registration<Bond>,
-    // The listeners hear of every slave that goes, from before the first bond to after the last.
-    // Gone before the files of bonds, which keep what they need of it.
+    // The listeners are registered from before the first bond until after the last one, so they
+    // hear of every slave that goes away. The debugfs directory is dropped before the files of the
+    // bonds, which keep what they need of it.
     _debugfs: interface::debugfs::Directory,
     _debug_files: Pin<KBox<notifier::Registration<interface::debugfs::DebugFiles>>>,
     _proc_files: Pin<KBox<notifier::Registration<interface::Files>>>,
@@ -48,7 +49,8 @@ impl kernel::Module for Bonding {
         let debugfs = interface::debugfs::Directory::new();
         let debug_files = notifier::Registration::new()?;
         let namespaces = pernet::Registration::new()?;
-        // After the namespaces, so that it is told of bonds that somebody has made there meanwhile.
+        // After the namespaces, so that the listener is told of the bonds that somebody has made in
+        // them meanwhile.
         let proc_files = notifier::Registration::new()?;
         let link = rtnetlink::Registration::new(driver.clone())?;
         let this = Bonding {

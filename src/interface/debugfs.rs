@@ -2,8 +2,8 @@
 
 //! `/sys/kernel/debug/bonding/BOND/events`: what a bond has decided lately, and why.
 //!
-//! There is one debugfs for all network namespaces: bonds of others than the first have the number
-//! of their namespace behind their name, as `lsns` shows it.
+//! There is one debugfs for all network namespaces: the name of a bond outside the initial
+//! namespace is followed by the number of that namespace, as `lsns` shows it.
 
 use crate::bond::{BondDev, History};
 use kernel::prelude::*;
@@ -19,11 +19,11 @@ use net::rtnl::{self, Rtnl, RtnlCell};
 /// The directory, while the module is loaded.
 static DIR: RtnlCell<Option<Arc<Dir>>> = RtnlCell::new(None);
 
-/// The directory of the driver. Dropping it removes it.
+/// The driver's directory, which is removed on drop.
 pub(crate) struct Directory;
 
 impl Directory {
-    /// Makes it. Bonds work without it.
+    /// Makes the directory. Bonds work without it.
     pub(crate) fn new() -> Self {
         let dir = Arc::new(Dir::new(c"bonding"), GFP_KERNEL).ok();
         DIR.replace(&rtnl::lock(), dir);
@@ -50,7 +50,7 @@ impl Listener for DebugFiles {
         match event {
             Event::Register | Event::ChangeName => {
                 drop(bond.data().events_file.replace(rtnl, None));
-                // A bond works without it.
+                // A bond works without its file.
                 if let Ok(file) = make(bond, rtnl) {
                     drop(bond.data().events_file.replace(rtnl, file));
                 }

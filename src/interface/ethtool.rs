@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What ethtool shows of a bond.
+//! What ethtool shows about a bond.
 
 use crate::bond::{ethtool, Bond, BondDev};
 use kernel::error::Result;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What there is in each network namespace: `/sys/class/net/bonding_masters`, which lists the bonds,
-//! makes and deletes them; the directory `/proc/net/bonding`; and the bonds themselves.
+//! What each network namespace has: `/sys/class/net/bonding_masters`, which lists, makes and
+//! deletes bonds; the directory `/proc/net/bonding`; and the bonds themselves.
 
 use crate::bond::message::Text;
 use crate::bond::{options, Bond, BondDev};
@@ -19,7 +19,7 @@ use policy::IfName;
 
 static PLACE: Place<Namespaces> = Place::new();
 
-/// What there is in each namespace.
+/// What each namespace has.
 pub(crate) struct Namespaces;
 
 impl PerNet for Namespaces {
@@ -30,8 +30,9 @@ impl PerNet for Namespaces {
     const PLACE: StaticRef<Place<Self>> = StaticRef::new(&PLACE);
 
     fn file_exists(device: bool) {
-        // Without a device of that name it belongs to another copy of the driver, which is loaded
-        // under another name, as old initscripts do. Our bonds then have to be made by netlink.
+        // If no device has that name, the file belongs to another copy of the driver, which old
+        // initscripts load under another name. The bonds of this copy then have to be made through
+        // netlink.
         if device {
             pr_err!("network device named bonding_masters already exists in sysfs\n");
         }
@@ -108,7 +109,7 @@ fn create_bond(net: &Net, name: &[u8]) -> Result {
     BondDev::create(net, name, queues.into(), &rtnl::lock()).map(|_| ())
 }
 
-/// Creates the bonds that the module starts with, in the first namespace.
+/// Creates the bonds that the module starts with, in the initial namespace.
 pub(crate) fn create_bonds(count: u32) -> Result {
     (0..count).try_for_each(|_| create_bond(Net::init(), b"bond%d"))
 }

@@ -20,8 +20,9 @@ use policy::options::{Excerpt, Netlink, NetlinkKind, Reason, Request, Scope, Sho
 use policy::options::{MAX_TARGETS, OPTIONS};
 use policy::{IfName, OptionError, OptionId, Value};
 
-/// The options of a bond in the order in which a request sets them, and a message has them: the mode
-/// first, since it decides what else may be set, and `miimon` before the delays, its multiples.
+/// The options of a bond, in the order in which a request sets them and a message lists them: the
+/// mode comes first, since it decides what else may be set, and `miimon` comes before the delays,
+/// which are multiples of it.
 const ORDER: [OptionId; 33] = complete(
     Scope::Bond,
     [
@@ -61,15 +62,15 @@ const ORDER: [OptionId; 33] = complete(
     ],
 );
 
-/// The options of a slave, likewise.
+/// The options of a slave, in the order in which a request sets them and a message lists them.
 const SLAVE_ORDER: [OptionId; 3] = complete(
     Scope::Slave,
     [OptionId::QueueId, OptionId::Prio, OptionId::ActorPortPrio],
 );
 
-// These run in the compiler only.
+// These run at compile time only.
 
-/// Checks that `order` has all options of a scope that have an attribute, and each once.
+/// Checks that `order` has every option of a scope that has an attribute, exactly once.
 const fn complete<const N: usize>(scope: Scope, order: [OptionId; N]) -> [OptionId; N] {
     let (mut seen, mut place) = (0u64, 0);
     while place < order.len() {
@@ -127,7 +128,7 @@ const fn policy<const N: usize>(scope: Scope) -> Policy<N> {
     policy
 }
 
-/// The only range that the in-tree driver leaves to the policy, which says `ERANGE`.
+/// The only range that the in-tree driver leaves to the netlink policy, which returns `ERANGE`.
 static PEER_NOTIF_DELAY: Range =
     Range::up_to(match OPTIONS[OptionId::PeerNotifDelay as usize].values {
         Values::Range { max, .. } => max,
@@ -140,10 +141,10 @@ const ETH_ALEN: usize = 6;
 const IPV4_LEN: usize = 4;
 const IPV6_LEN: usize = 16;
 
-/// `IFLA_BOND_AD_INFO`, of which the policy knows although it cannot be set.
+/// `IFLA_BOND_AD_INFO`, which is in the policy although it cannot be set.
 const AD_INFO: u16 = 23;
 
-// `IFLA_BOND_SLAVE_*` of what is told of a slave and cannot be set.
+// The `IFLA_BOND_SLAVE_*` attributes that are reported for a slave and cannot be set.
 const SLAVE_STATE: u16 = 1;
 const SLAVE_MII_STATUS: u16 = 2;
 const SLAVE_LINK_FAILURE_COUNT: u16 = 3;
@@ -191,7 +192,8 @@ impl LinkOps<Bond> for Link {
         extack: Option<&ExtAck>,
         rtnl: &RtnlOnly,
     ) -> Result {
-        // First all of it is checked, one upon the other, so that a bad value changes nothing.
+        // First the whole request is checked, each option as if those before it were set, so that a
+        // bad value changes nothing.
         let state = configure::state(dev, rtnl);
         let mut request = Request::new(dev.data().options.copy(), state);
         for (id, attr) in given(&ORDER, attrs) {
@@ -221,7 +223,7 @@ impl LinkOps<Bond> for Link {
             let slot = match id {
                 OptionId::ActiveSlave if config.mode.uses_primary() => Some(Slot::Active),
                 OptionId::Primary => Some(Slot::Primary),
-                // Those of 802.3ad are told in that mode only.
+                // The options of 802.3ad are reported in that mode only.
                 _ if id
                     .desc()
                     .sysfs
@@ -263,7 +265,8 @@ impl LinkOps<Bond> for Link {
             Some(NetlinkKind::S32) => i64::from(attr.number(NumberType::U32) as i32),
             _ => i64::from(attr.number(NumberType::U16)),
         };
-        // One that may not be set now is set first, to no effect but the message.
+        // An option that may not be set now is set first, which has no effect but the error
+        // message.
         let refused = given(&SLAVE_ORDER, attrs).find(|(id, attr)| {
             configure::changes_slave(slave, *id, number(*id, *attr), rtnl).is_err()
         });
@@ -292,7 +295,7 @@ impl LinkOps<Bond> for Link {
             match id {
                 OptionId::QueueId => message.put_u16(netlink.attribute, slave.data().queue_id())?,
                 OptionId::Prio => message.put_u32(netlink.attribute, port.prio as u32)?,
-                // 802.3ad's is told in that mode only.
+                // The option of 802.3ad is reported in that mode only.
                 _ => {}
             }
         }
@@ -315,8 +318,8 @@ fn given<'a>(
         .filter_map(|(id, netlink)| Some((id, attrs.get(netlink.attribute)?)))
 }
 
-/// Reads the value that an attribute gives to an option. The outer error is for what is no value at
-/// all.
+/// Reads the value that an attribute gives to an option. The outer error is for an attribute that
+/// holds no value at all.
 fn read(
     dev: &BondDev,
     id: OptionId,
@@ -345,8 +348,8 @@ fn read(
     Ok(Ok(Value::Number(number.into())))
 }
 
-/// Reads the index of an interface. Zero stands for none, and so does, for `primary`, the index of
-/// an interface that does not exist.
+/// Reads the index of an interface. Zero means no interface; for `primary`, so does the index of an
+/// interface that does not exist.
 fn interface(
     dev: &BondDev,
     id: OptionId,
@@ -389,7 +392,7 @@ fn put(message: &mut Message<'_>, netlink: Netlink, number: u64) -> Result {
     }
 }
 
-/// The room in bytes that the attributes of these options take at most.
+/// The most room that the attributes of these options take, in bytes.
 fn room(order: &[OptionId]) -> usize {
     let sizes = order.iter().filter_map(|id| {
         Some(match id.desc().netlink?.kind {

@@ -12,7 +12,7 @@ use policy::{Config, OptionId};
 /// `BOND_MAX_ARP_TARGETS`
 const MAX_ARP_TARGETS: usize = 16;
 
-// These run in the compiler only.
+// These run at compile time only.
 
 const fn desc(id: OptionId) -> &'static OptionDesc {
     &OPTIONS[id as usize]

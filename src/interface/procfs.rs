@@ -38,10 +38,10 @@ impl Listener for Files {
         match event {
             Event::Register | Event::ChangeName => {
                 match procfs::publish::<Namespaces, Files>(bond, rtnl) {
-                    // Without the directory, of which the user was told when it could not be made.
+                    // There is no directory; the user was told when it could not be made.
                     Ok(()) => {}
                     Err(err) if err == ENOENT => {}
-                    // Scripts that look after a bond read its file: rather no bond than one that
+                    // Scripts that look after a bond read its file: no bond is better than one that
                     // they do not see.
                     Err(err) => {
                         bond_warn!(dev, "Cannot create /proc/net/bonding/{}", NameOf(dev));
@@ -59,7 +59,7 @@ impl Listener for Files {
 impl DeviceFile<Bond> for Files {
     fn show(dev: &BondDev, seq: &mut Seq<'_>) {
         let rcu = rcu::read_lock();
-        // A file takes all that is written.
+        // Writing to the file does not fail.
         let _ = show_bond(dev, seq, &rcu);
         for slave in dev.lowers_rcu(&rcu) {
             let _ = show_slave(slave, seq);

@@ -18,7 +18,7 @@ pub(super) enum Content {
     LinkFailureCount,
     PermHwaddr,
     QueueId,
-    /// What 802.3ad mode tells.
+    /// What 802.3ad mode reports.
     Ad,
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `/sys/class/net/BOND/bonding/`: a file for each option, and a few that tell the state.
+//! `/sys/class/net/BOND/bonding/`: a file for each option, and a few that show the state.
 
 use crate::bond::{configure, Bond, BondDev, SlaveDev};
 use core::fmt::Write;
@@ -16,10 +16,10 @@ use policy::OptionId;
 /// The name of the directory.
 const NAME: &str = "bonding";
 
-/// The longest `:65535`, in bytes.
+/// The length of the longest queue suffix, `:65535`, in bytes.
 const QUEUE_LEN: usize = 6;
 
-/// The longest `255.255.255.255`, in bytes.
+/// The length of the longest IPv4 address, `255.255.255.255`, in bytes.
 const IPV4_TEXT_LEN: usize = 15;
 
 /// What a file is about.
@@ -27,7 +27,7 @@ const IPV4_TEXT_LEN: usize = 15;
 pub(super) enum Content {
     Option(OptionId),
     MiiStatus,
-    /// What 802.3ad mode tells; empty in the others.
+    /// What 802.3ad mode reports; empty in the other modes.
     Ad,
 }
 
@@ -40,7 +40,7 @@ const READ_ONLY: [(&str, Content); 6] = [
     ("ad_partner_mac", Content::Ad),
 ];
 
-// These run in the compiler only.
+// These run at compile time only.
 
 const fn count() -> usize {
     let (mut count, mut place) = (READ_ONLY.len(), 0);
@@ -142,7 +142,8 @@ fn interface(dev: &BondDev, slot: Slot, page: &mut Page<'_>) {
     }
 }
 
-/// Shows the names of the slaves, with what `more` adds to each; `room` is the longest item.
+/// Shows the names of the slaves, each with what `more` adds; `room` is the length of the longest
+/// item.
 fn list(dev: &BondDev, page: &mut Page<'_>, room: usize, more: impl Fn(&SlaveDev, &mut Page<'_>)) {
     let rcu = rcu::read_lock();
     for slave in dev.lowers_rcu(&rcu) {

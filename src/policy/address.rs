@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Who has which hardware address: `fail_over_mac`, and slaves that cannot change theirs.
+//! Which device has which hardware address: `fail_over_mac`, and slaves that cannot change their
+//! address.
 
 use core::fmt;
 
@@ -60,16 +61,16 @@ impl fmt::Debug for HwAddr {
     }
 }
 
-/// Whether a slave can be enslaved at all, by its address.
+/// Whether a device can be enslaved at all, as far as its address is concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Admission {
     /// It can.
     Admit,
-    /// It can, once `fail_over_mac` is `active`; the driver sets that, since it is the first slave.
-    /// It keeps its address.
+    /// It can, once `fail_over_mac` is `active`. The driver sets that, since this is the first
+    /// slave. The slave keeps its address.
     AdmitAsActive,
-    /// It cannot (`EOPNOTSUPP`): it is unable to change its address, which the `fail_over_mac` of
-    /// the bond asks for.
+    /// It cannot (`EOPNOTSUPP`): the device cannot change its address, which the bond's
+    /// `fail_over_mac` requires.
     Refuse,
 }
 
@@ -78,7 +79,8 @@ pub enum Admission {
 pub fn admit(config: &Config, can_set_address: bool, is_first: bool) -> Admission {
     let keeps_address = match config.mode.row().addresses {
         Addresses::ByOption => config.fail_over_mac == FailOverMac::Active,
-        // One that refuses the bond's address is refused when it is given it.
+        // A device that refuses the bond's address is rejected later, when it is given that
+        // address.
         Addresses::Shared => true,
     };
     if can_set_address || keeps_address {
@@ -90,8 +92,8 @@ pub fn admit(config: &Config, can_set_address: bool, is_first: bool) -> Admissio
     }
 }
 
-/// Whether the bond takes over the address of its first slave: if nobody has given it one, so that
-/// it has a random one.
+/// Whether the bond takes over the address of its first slave: it does if nobody has given the bond
+/// an address, so that it has a random one.
 pub const fn bond_takes_over(is_first: bool, bond_address_is_random: bool) -> bool {
     is_first && bond_address_is_random
 }
@@ -99,16 +101,17 @@ pub const fn bond_takes_over(is_first: bool, bond_address_is_random: bool) -> bo
 /// What becomes of the address of a slave that joins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AtEnslave {
-    /// It keeps it.
+    /// The slave keeps its address.
     Keep,
-    /// It gets that of the bond.
+    /// The slave gets the bond's address.
     SetTo(HwAddr),
-    /// It gets a random one, because its own is in use in the bond, or another slave gets that back.
+    /// The slave gets a random address, because its own is in use in the bond, or because another
+    /// slave gets that address back when it leaves.
     Random,
 }
 
-/// What becomes of the address of a slave that joins; `bond` is the address of the bond after
-/// [`bond_takes_over`], `slaves` are those that are there already.
+/// What becomes of the address of a slave that joins. `bond` is the address of the bond after
+/// [`bond_takes_over`]; `slaves` are the slaves that the bond already has.
 pub fn at_enslave<K>(
     config: &Config,
     slave: HwAddr,
@@ -123,18 +126,18 @@ pub fn at_enslave<K>(
     }
 }
 
-/// A slave, or a device that just was one, and its addresses.
+/// A slave, or a device that has just left the bond, and its addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Holder<K> {
-    /// Names it.
+    /// Identifies the device.
     pub key: K,
-    /// The address that it has.
+    /// The address that the device has now.
     pub addr: HwAddr,
-    /// The one that it had before it was enslaved, and gets back.
+    /// The address that the device had before it was enslaved, and gets back when it leaves.
     pub own: HwAddr,
 }
 
-/// Whether neither the bond nor a slave has this address, and no slave gets it back.
+/// Whether neither the bond nor a slave has this address, and no slave gets it back when it leaves.
 pub fn is_free<K>(addr: HwAddr, bond: HwAddr, mut slaves: impl Iterator<Item = Holder<K>>) -> bool {
     addr != bond && slaves.all(|slave| addr != slave.addr && addr != slave.own)
 }
@@ -142,9 +145,9 @@ pub fn is_free<K>(addr: HwAddr, bond: HwAddr, mut slaves: impl Iterator<Item = H
 /// Whose address a step changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Who<K> {
-    /// That of the bond, which becomes that of this slave.
+    /// The bond's address, which becomes the address of this slave.
     Bond(K),
-    /// That of this slave.
+    /// The address of this slave.
     Slave(K),
 }
 
@@ -155,19 +158,21 @@ pub enum Act {
     GiveUp,
     /// The new active slave takes the address of the bond.
     Take,
-    /// The slave that gave the bond's address up gets that which the new active slave had.
+    /// The slave that gave up the bond's address gets the address that the new active slave had.
     Swap,
-    /// A slave other than the active one gives up the address of the bond, which it was given by hand.
+    /// A slave other than the active one gives up the bond's address, which somebody gave it by
+    /// hand.
     Part,
     /// The bond takes the address of a slave.
     Follow,
-    /// The slave that leaves gives up its address, for that which has the leaving one's own.
+    /// The leaving slave gives up its address to the slave that has the leaving slave's own
+    /// address.
     StepAside,
-    /// A slave gives up the own address of the one that leaves.
+    /// A slave gives up the leaving slave's own address.
     Vacate,
-    /// The slave that leaves gets its own address back.
+    /// The leaving slave gets its own address back.
     Restore,
-    /// The slave that leaves gets a random address, because it cannot have its own.
+    /// The leaving slave gets a random address, because it cannot have its own.
     Renounce,
     /// An earlier step is undone.
     Undo,
@@ -176,24 +181,24 @@ pub enum Act {
 /// What happens if the device refuses a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum IfRefused {
-    /// The next step comes all the same.
+    /// The next step follows all the same.
     GoOn,
     /// Nothing more happens.
     Stop,
-    /// [`Plan::instead`] happens, what can be undone is, and nothing more.
+    /// [`Plan::instead`] is carried out, what can be undone is undone, and nothing more happens.
     Undo,
 }
 
 /// One change of one address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Step<K> {
-    /// Whose.
+    /// Whose address changes.
     pub who: Who<K>,
     /// The address afterwards.
     pub to: HwAddr,
-    /// What it is for.
+    /// What the step is for.
     pub act: Act,
-    /// The address before, if the step is undone when the next one is refused.
+    /// The address before the step, if the step is undone when the next one is refused.
     undo: Option<HwAddr>,
     if_refused: IfRefused,
 }
@@ -222,12 +227,12 @@ impl<K: Copy> Step<K> {
     }
 }
 
-/// Changes of addresses, in such an order that no two devices have one address at any time: there
-/// are devices that refuse it, and others that get confused.
+/// Changes of addresses, in an order in which no two devices have the same address at any time:
+/// some devices refuse that, and others get confused by it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Plan<K> {
     steps: [Option<Step<K>>; 4],
-    /// What happens if a step is refused which the rest depends on.
+    /// What happens if a step that the rest depends on is refused.
     instead: Option<Step<K>>,
 }
 
@@ -251,8 +256,8 @@ impl<K: Copy> Plan<K> {
         }
     }
 
-    /// Carries the plan out; `set` tries one step, and returns whether the device has accepted it.
-    /// Returns whether all went as planned.
+    /// Carries out the plan; `set` tries one step, and returns whether the device has accepted it.
+    /// Returns whether everything went as planned.
     pub fn carry_out(&self, mut set: impl FnMut(&Step<K>) -> bool) -> bool {
         let mut undo = None;
         let mut as_planned = true;
@@ -266,7 +271,7 @@ impl<K: Copy> Plan<K> {
                 IfRefused::GoOn => {}
                 IfRefused::Stop => break,
                 IfRefused::Undo => {
-                    // First what the traffic waits for.
+                    // First the step that traffic is waiting for.
                     for step in [self.instead, undo].iter().flatten() {
                         set(step);
                     }
@@ -280,10 +285,10 @@ impl<K: Copy> Plan<K> {
 
 /// What a failover does to the addresses.
 ///
-/// `new` is the new active slave, if any; `slaves` are all slaves, among which the one that has the
-/// address of the bond is looked up: the former active one, unless somebody has given that another
-/// address. `leaver` is a slave that leaves and is to have its own address back, though that be the
-/// bond's. `fresh` is an address that is free ([`is_free`]).
+/// `new` is the new active slave, if any. `slaves` are all slaves; the one that has the bond's
+/// address is looked up among them. It is the former active slave, unless somebody has given that
+/// slave another address. `leaver` is a slave that leaves and is to get its own address back, even
+/// if that is the bond's. `fresh` is an address that is free ([`is_free`]).
 pub fn at_failover<K: Copy + Eq>(
     config: &Config,
     new: Option<Holder<K>>,
@@ -323,9 +328,10 @@ pub fn at_failover<K: Copy + Eq>(
     }
 }
 
-/// The address for a slave that shares its one with another, where each has to have its own: that
-/// happens if somebody sets it by hand. `None` if it shares it with nobody, or if the others are to
-/// give way: of those that share an address, `active` keeps it, else the first of `slaves`.
+/// The new address for a slave that shares its address with another slave although each has to have
+/// its own, which happens if somebody sets the address by hand. `None` if the slave shares its
+/// address with no other slave, or if the others are to give way: of the slaves that share an
+/// address, `active` keeps it, or else the first of `slaves`.
 pub fn apart<K: Copy + Eq>(
     config: &Config,
     slave: Holder<K>,
@@ -348,21 +354,22 @@ pub fn apart<K: Copy + Eq>(
     gives_way.then_some(if own_is_free { slave.own } else { fresh })
 }
 
-/// What becomes of the address of a bond if the slave leaves whose own that is.
+/// What becomes of the bond's address if it is the own address of a slave that leaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Claim {
-    /// The bond has borrowed it, and takes another one, where `fail_over_mac` is `follow`.
+    /// The bond has borrowed the address, and takes another one where `fail_over_mac` is `follow`.
     Borrowed,
-    /// The bond keeps it: the user has given it to the bond, or the device goes away.
+    /// The bond keeps the address: the user has given it to the bond, or the slave's device goes
+    /// away.
     Kept,
-    /// The bond goes away itself.
+    /// The bond itself goes away.
     Ends,
 }
 
 /// What a slave's release does to the addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AtRelease<K> {
-    /// Which addresses are set; the slave is closed by then.
+    /// The addresses to set; the slave is closed by then.
     pub plan: Plan<K>,
     /// The bond goes on using the address that is the slave's own: warn the user.
     pub conflict: bool,
@@ -370,8 +377,8 @@ pub struct AtRelease<K> {
     pub randomize_bond: bool,
 }
 
-/// What a slave's release does to the addresses; `slaves` are those that stay, `active` one of them,
-/// and `fresh` an address that is free ([`is_free`]).
+/// What a slave's release does to the addresses. `slaves` are the slaves that stay, `active` is one
+/// of them, and `fresh` is an address that is free ([`is_free`]).
 pub fn at_release<K: Copy + Eq>(
     config: &Config,
     leaver: Holder<K>,
@@ -414,7 +421,7 @@ pub fn at_release<K: Copy + Eq>(
     }
 }
 
-/// The steps after which nobody has the own address of the slave that leaves.
+/// The steps after which no device has the leaving slave's own address.
 fn clear<K: Copy + Eq>(
     leaver: Holder<K>,
     active: Option<K>,
@@ -434,7 +441,8 @@ fn clear<K: Copy + Eq>(
         let step = model.and_then(|model| follow(model, IfRefused::Undo));
         return [step, None, None];
     };
-    // The holder gets what the leaving one has in place of its own, if somebody has not set both by hand.
+    // The holder gets the address that the leaving slave has in place of its own, unless somebody
+    // has set both addresses by hand.
     let who = Who::Slave(leaver.key);
     let aside = Step::new(who, Act::StepAside, fresh, IfRefused::Stop);
     let (aside, vacant) = if leaver.addr == leaver.own {
@@ -446,8 +454,9 @@ fn clear<K: Copy + Eq>(
         addr: vacant,
         ..holder
     };
-    // The holder is the active slave, unless that has refused the address of the bond. Then the bond keeps what
-    // it gets here, whoever refuses the rest: its active slave has that address.
+    // The holder is the active slave, unless the active slave has refused the bond's address. In
+    // that case the bond keeps the address that it gets here, even if a later step is refused: its
+    // active slave has that address.
     let follow = match active.filter(|slave| slave.key != holder.key) {
         Some(active) => follow(active, IfRefused::Stop),
         None => follow(moved, IfRefused::Stop).map(|step| step.undone_to(bond)),
@@ -457,14 +466,15 @@ fn clear<K: Copy + Eq>(
     [aside, follow, Some(vacate)]
 }
 
-/// Whether the bond takes another address because its active slave has got one, by hand: where the two are the
-/// same on purpose. Without that, nothing that is sent to the bond would be received.
+/// Whether the bond follows when its active slave has been given another address by hand: it does
+/// where the two addresses are the same on purpose. Otherwise nothing that is sent to the bond
+/// would be received.
 pub fn slave_changed(config: &Config, active: HwAddr, bond: HwAddr) -> bool {
     follows(config) != FailOverMac::None && active != bond
 }
 
-/// Whether setting the address of the bond sets those of its slaves too. It does not where they
-/// differ on purpose: then the request is accepted without effect, as in the in-tree driver.
+/// Whether setting the address of the bond also sets the addresses of its slaves. It does not where
+/// they differ on purpose: then the request is accepted without effect, as in the in-tree driver.
 pub fn sets_slaves(config: &Config) -> bool {
     follows(config) == FailOverMac::None
 }

@@ -4,14 +4,16 @@
 //!
 //! Every `arp_interval` a *round* of probes goes out: ARP requests to `arp_ip_target`, neighbour
 //! solicitations to `ns_ip6_target`. In active-backup mode the active slave sends them, and the
-//! backups hear them, through the switch; in the other modes every slave sends its own. A round that
-//! has no answer after half an interval is repeated, so that one lost packet costs nothing. A link is
-//! down when `arp_missed_max` rounds, and as many intervals, have passed without an answer; a backup
-//! is given one and a half more, and is not judged while the active slave is without an answer.
+//! backups hear them through the switch; in the other modes every slave sends its own. A round that
+//! has no answer after half an interval is repeated, so that one lost packet costs nothing. A link
+//! is down when `arp_missed_max` rounds, and as many intervals, have passed without an answer; a
+//! backup is given one and a half intervals more, and is not judged while the active slave is
+//! without an answer.
 //!
-//! Both are asked for: the time alone would condemn a link because this machine slept. So would a
-//! single round, which may just have been sent; two are needed at least. A link that is down is up
-//! when it is heard again. Without an active slave the slaves are tried in turn, one each interval.
+//! Both rounds and intervals are required: time alone would condemn a link because this machine
+//! slept. So would a single round, which may only just have been sent; at least two are needed. A
+//! link that is down comes up when something is heard on it again. Without an active slave, the
+//! slaves are tried in turn, one per interval.
 
 use crate::link::Link;
 use crate::mode::Probes;
@@ -22,25 +24,27 @@ use crate::wire::ndisc::Discovery;
 /// A point in time, or a length of time, in microseconds of a clock that never goes back.
 pub type Micros = u64;
 
-/// What is known of the traffic of one slave.
+/// What is known about the traffic of one slave.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Traffic {
-    /// When something that counts was last received, 0 for never; where all targets must answer, the
-    /// time of the one that has been silent for longest.
+    /// When something that counts was last received, 0 for never; where all targets must answer,
+    /// when the target that has been silent for longest was last heard.
     pub last_rx: Micros,
-    /// From when on the slave is judged: when it joined, or began to be tried. Where one slave sends
-    /// for all, also when another one became active, since the backups hear that one from then on.
+    /// The time from which the slave is judged: when it joined, or when the monitor began to try
+    /// it. Where one slave sends for all, also when another slave became active, since the backups
+    /// hear the probes of that slave from then on.
     pub since: Micros,
-    /// The rounds since something was received; see [`Traffic::answered`].
+    /// The number of rounds since something was received; see [`Traffic::answered`].
     pub unanswered: u32,
-    /// The rounds in a row in which this slave had to send a probe, and could not.
+    /// The number of consecutive rounds in which this slave had to send a probe, and could not.
     pub unsent: u32,
 }
 
 impl Traffic {
-    /// The counts after another round. `before` is the time of the one before; `sent` tells whether
-    /// a probe left through this slave, where it had to. A round that is sent before it is due, since
-    /// a carrier came back, is one more and does not count: it may be answered as late as the next.
+    /// The counts after another round. `before` is the time of the round before; `sent` tells
+    /// whether a probe left through this slave, where it had to send one. A round that is sent
+    /// early because a carrier came back is an extra one and does not count: its answer may come as
+    /// late as that of the next round.
     pub fn after_round(self, before: Micros, sent: Option<bool>) -> Traffic {
         Traffic {
             unanswered: self.answered(before).unanswered.saturating_add(1),
@@ -52,8 +56,8 @@ impl Traffic {
         }
     }
 
-    /// The counts as they are before the next round, where the last one was at `last`: what has come
-    /// in since is the answer to all of them.
+    /// The counts before the next round, where the last round was sent at `last`: what has come in
+    /// since then is the answer to all rounds so far.
     pub fn answered(self, last: Micros) -> Traffic {
         let unanswered = if self.last_rx >= last {
             0
@@ -69,27 +73,28 @@ impl Traffic {
     }
 }
 
-/// What a slave has to do with the probes.
+/// What part a slave has in the probing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Duty {
-    /// It sends them and hears the answers: the active slave; every slave of a mode without one.
+    /// The slave sends probes and hears the answers: the active slave, or every slave of a mode
+    /// without an active slave.
     Sends,
-    /// It hears those of the active slave.
+    /// The slave hears the probes of the active slave.
     Listens,
-    /// There is no active slave; it is tried, or waits for its turn.
+    /// There is no active slave; the slave is tried, or waits for its turn.
     Waits,
 }
 
 /// What a look at a link found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// It stays as it is.
+    /// The link stays as it is.
     Keep,
-    /// It works again.
+    /// The link works again.
     Up,
-    /// It works no more.
+    /// The link no longer works.
     Down,
-    /// It was tried without success.
+    /// The link was tried without success.
     GiveUp,
 }
 
@@ -119,7 +124,8 @@ impl Config {
 }
 
 impl Monitor {
-    /// What a slave has to do with the probes, in a bond that has an active slave or not.
+    /// What part a slave has in the probing, given whether it is the active slave and whether the
+    /// bond has an active slave.
     pub fn duty(&self, is_active: bool, has_active: bool) -> Duty {
         if !self.one_sends || is_active {
             Duty::Sends
@@ -130,7 +136,7 @@ impl Monitor {
         }
     }
 
-    /// Whether one slave sends for all, so that slaves are tried in turn when there is none.
+    /// Whether one slave sends for all, so that the slaves are tried in turn when none is active.
     pub fn one_sends(&self) -> bool {
         self.one_sends
     }
@@ -162,21 +168,21 @@ impl Monitor {
         }
     }
 
-    /// When a link that is up is down at the earliest, if nothing more is received.
+    /// The earliest time at which a link that is up goes down, if nothing more is received.
     pub fn deadline(&self, duty: Duty, traffic: &Traffic) -> Micros {
         let patience = match (duty, self.missed_max) {
-            // The answer to the next probe needs its time, too.
+            // The answer to the next probe needs time, too.
             (Duty::Sends, 0 | 1) => self.intervals(3, 2),
             (Duty::Sends, missed) => self.intervals(missed, 1),
-            // The last probe of the active slave does, too.
+            // The last probe of the active slave needs time, too.
             _ => self.intervals(self.rounds(duty).saturating_mul(2).saturating_add(1), 2),
         };
         let silent = traffic.last_rx.max(traffic.since).saturating_add(patience);
         silent.max(self.grace(traffic))
     }
 
-    /// How many rounds must have been sent in vain. The last one may still be answered, and the first
-    /// one of a new active slave may come too early for the backups to trust it.
+    /// How many rounds must have been sent in vain. The last one may still be answered, and the
+    /// first one of a new active slave may come too early for the backups to trust it.
     fn rounds(&self, duty: Duty) -> u32 {
         let rounds = self.missed_max.max(2);
         match duty {
@@ -190,8 +196,8 @@ impl Monitor {
         traffic.since.saturating_add(self.intervals(2, 1))
     }
 
-    /// When the next round is due after one at `last`; `heard` tells whether that was answered by
-    /// all who had to, `searching` that there is no active slave.
+    /// When the next round is due after one at `last`. `heard` tells whether that round has all the
+    /// answers that it needs; `searching` tells that there is no active slave.
     pub fn next_round(&self, last: Micros, heard: bool, searching: bool) -> Micros {
         let pause = if heard || searching {
             self.interval
@@ -201,17 +207,18 @@ impl Monitor {
         last.saturating_add(pause)
     }
 
-    /// Whether something at `then` is at most one and a half intervals ago.
+    /// Whether `then` is at most one and a half intervals ago.
     pub fn is_recent(&self, then: Micros, now: Micros) -> bool {
         then != 0 && now.saturating_sub(then) <= self.intervals(3, 2)
     }
 
-    /// How fine the time of reception has to be known.
+    /// How precisely the time of reception has to be known.
     pub fn resolution(&self) -> Micros {
         self.interval.wrapping_shr(5)
     }
 
-    /// Whether a clock whose ticks are this long is fine enough to tell that there is nothing to note.
+    /// Whether a clock with ticks of this length is fine enough to tell that there is nothing to
+    /// note.
     pub fn takes_ticks_of(&self, tick: Micros) -> bool {
         tick <= self.interval.wrapping_shr(4)
     }
@@ -222,25 +229,27 @@ impl Monitor {
     }
 }
 
-/// From when on a slave whose link is not up has to be heard for it to be up; `since` is that of its [`Traffic`].
+/// The earliest time of reception that brings up a link that is not up; `since` is that of the
+/// slave's [`Traffic`].
 pub fn heard_from(link: Link, since: Micros) -> Micros {
     match link {
         Link::Tried { .. } | Link::GoingBack { .. } => since,
-        // What came before the link went down, in the same millisecond, does not count.
+        // What came before the link went down, but in the same millisecond, does not count.
         Link::Up { .. } | Link::GoingDown { .. } | Link::Down { .. } | Link::GivenUp { .. } => {
             link.since().saturating_add(1).saturating_mul(1000)
         }
     }
 }
 
-/// Whether it is news that a slave, or a target, was heard now, after it was noted at `noted`: it is the
-/// first time since `from`, when something changed or a round of probes was sent, or in `resolution`. What
-/// is no news is not written down: whoever sends many frames has no cache line written more often.
+/// Whether it is news that a slave, or a target, was heard now, after it was last noted at `noted`.
+/// It is news if this is the first time since `from`, when something changed or a round of probes
+/// was sent, or the first time within `resolution`. What is not news is not written down, so a peer
+/// that sends many frames does not cause more writes to a cache line.
 pub fn is_news(noted: Micros, from: Micros, resolution: Micros, now: Micros) -> bool {
     noted < from || now.saturating_sub(noted) > resolution
 }
 
-/// What the monitor looks at of the packets that a slave receives.
+/// Which of the packets that a slave receives the monitor looks at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Watch {
@@ -248,14 +257,15 @@ pub enum Watch {
     Nothing = 0,
     /// All of them: each shows that the link works.
     All = 1,
-    /// ARP and IPv6, which show it.
+    /// ARP and IPv6 packets, which show that the link works.
     Neighbours = 2,
-    /// What may be an answer of a target.
+    /// Packets that may be an answer from a target.
     Answers = 3,
 }
 
 impl Watch {
-    /// What these options ask for; `hears` tells whether the slave hears the probes of another, and sends none.
+    /// What these options ask for; `hears` tells whether the slave hears the probes of another
+    /// slave, and sends none itself.
     pub const fn of(config: &Config, hears: bool) -> Watch {
         if !config.is_probed() {
             Watch::Nothing
@@ -268,7 +278,7 @@ impl Watch {
         }
     }
 
-    /// The one whose number the last two bits are.
+    /// The value whose number is in the lowest two bits.
     #[inline(always)]
     pub const fn from_bits(bits: u8) -> Watch {
         match bits & 3 {
@@ -279,8 +289,9 @@ impl Watch {
         }
     }
 
-    /// Whether a packet of this protocol (`ETH_P_*`) may be one to look at. `next_header` is the byte at
-    /// [`Discovery::NEXT_HEADER`] of an IPv6 packet, if it is at hand. For every packet.
+    /// Whether a packet of this protocol (`ETH_P_*`) may be one to look at. `next_header` is the
+    /// byte at [`Discovery::NEXT_HEADER`] of an IPv6 packet, if it is at hand. Runs for every
+    /// packet.
     #[inline(always)]
     pub fn wants(self, protocol: u16, next_header: impl FnOnce() -> Option<u8>) -> bool {
         match self {
@@ -306,21 +317,22 @@ pub enum Trust {
     Probe,
 }
 
-/// What the receiver of a frame has to know of its bond.
+/// What the receiver of a frame has to know about its bond.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Receiver {
     /// Whether the slave is the active one, or the one that is being tried.
     pub is_active: bool,
-    /// Whether the active slave, if there is one, has had an answer since it became active. Otherwise
-    /// the bond might keep itself up by its own probes.
+    /// Whether the active slave, if there is one, has had an answer since it became active. Without
+    /// this condition, the bond might keep itself up by its own probes.
     pub active_was_heard: Option<bool>,
-    /// Whether a slave that is being tried has sent a probe within the last one and a half intervals.
+    /// Whether a slave that is being tried has sent a probe within the last one and a half
+    /// intervals.
     pub tried_lately: bool,
 }
 
 impl Receiver {
-    /// Whether a frame counts, and as what. A switch that has not learned of the change yet may
-    /// deliver an answer to another slave than the one which asked, which is as good.
+    /// Whether a frame counts, and as what. A switch that has not yet learned of a change may
+    /// deliver an answer to a slave other than the one that asked; such an answer is as good.
     pub fn trusts(&self, is_reply: bool) -> Option<Trust> {
         if self.is_active {
             Some(Trust::Answer)

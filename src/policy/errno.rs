@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Error numbers, positive, with the values that Linux has on every architecture it runs Rust on
-//! (`include/uapi/asm-generic/errno-base.h`, `errno.h`).
+//! Positive error numbers, with the values that Linux has on every architecture on which it
+//! supports Rust (`include/uapi/asm-generic/errno-base.h`, `errno.h`).
 
 /// Operation not permitted.
 pub const EPERM: i32 = 1;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The slaves of a bond together: what an event means for their links, for the active slave, for
-//! the carrier of the bond, and for the time of the next look.
+//! The slaves of a bond as a group: what an event means for their links, for the active slave, for
+//! the carrier of the bond, and for the time of the next check.
 //!
 //! The state of each slave stays where the caller keeps it (the driver: in its slaves, under RTNL;
 //! the tests: in a `Vec`), and is reached through [`Ports`].
@@ -12,7 +12,7 @@ use crate::link::{Delays, Link, LinkState, Millis, Transition};
 use crate::options::{Config, Effects};
 use crate::select::{self, Candidate, Duplex};
 
-/// What is known of one slave.
+/// What is known about one slave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Port {
     /// The link, after the delays.
@@ -25,9 +25,10 @@ pub struct Port {
     pub speed: Option<u32>,
     /// The duplex mode.
     pub duplex: Duplex,
-    /// How often the link has gone down; stays at its largest value.
+    /// How often the link has gone down; the count stays at its largest value.
     pub failures: u32,
-    /// What has happened to the link and was not reported yet. The caller reports it and clears it.
+    /// What has happened to the link and was not reported yet. The caller reports the transition
+    /// and clears it.
     pub pending: Option<Transition>,
     /// Why that has happened.
     pub cause: Cause,
@@ -64,7 +65,7 @@ impl Port {
 /// Where the ports are kept. `get` and `set` are called with keys that `keys` has listed, or that
 /// came in an event.
 pub trait Ports {
-    /// Names a slave.
+    /// Identifies a slave.
     type Key: Copy + Eq;
 
     /// The slaves in the order in which they were enslaved.
@@ -83,8 +84,8 @@ pub trait Ports {
 /// What the bond knows of its slaves as a group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Group<K> {
-    /// The active slave. A bond that uses all slaves alike has one too: its IGMP traffic goes
-    /// through it.
+    /// The active slave. A bond that uses all slaves alike has one too: the bond's IGMP traffic
+    /// goes through that slave.
     pub active: Option<K>,
     /// The primary slave, if one of the slaves has the name that the option `primary` gives.
     pub primary: Option<K>,
@@ -120,7 +121,7 @@ impl<K> Default for Group<K> {
 /// What has happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event<K> {
-    /// The kernel says that a slave has, or has lost, its carrier (or was set up or down). Counts
+    /// The kernel reports that a slave has got or lost its carrier (or was set up or down). Counts
     /// only with `link_events`.
     Carrier {
         /// The slave.
@@ -130,23 +131,23 @@ pub enum Event<K> {
     },
     /// The `miimon` interval is over, and the caller has read the carriers into the ports again.
     Poll,
-    /// The deadline of an earlier outcome has come. The caller had better read the carriers into
-    /// the ports first, in case that one of them was lost without an event.
+    /// The deadline of an earlier outcome has come. The caller should read the carriers into the
+    /// ports first, in case one of them was lost without an event.
     Tick,
     /// The ARP monitor looks at the links. The caller has read the carriers into the ports.
     Probed {
         /// The time, by the clock of [`Ports::traffic`].
         now: Micros,
     },
-    /// A slave has joined. It is listed, its link is [`Link::initial`]; if it is the primary, the
-    /// caller has set `primary` and `force_primary` of the group.
+    /// A slave has joined. It is listed, and its link is [`Link::initial`]; if it is the primary,
+    /// the caller has set `primary` and `force_primary` of the group.
     Enslaved {
         /// The slave.
         key: K,
     },
     /// A slave has left; it should not be listed any more.
     Released {
-        /// The slave that was.
+        /// The slave that has left.
         key: K,
     },
     /// An option was set, and the configuration is the new one. If it changed the monitor, the
@@ -158,11 +159,11 @@ pub enum Event<K> {
     },
     /// A slave's `prio` was set.
     PrioChanged,
-    /// The primary slave is another one, because a device was renamed; the caller has set the
+    /// Another slave is the primary slave now, because a device was renamed; the caller has set
     /// `primary` of the group.
     PrimaryRenamed,
-    /// The user wants this slave to be active. Nothing happens if [`select::may_activate`] is
-    /// against it.
+    /// The user wants this slave to be active. Nothing happens if [`select::may_activate`] forbids
+    /// it.
     Activate {
         /// The slave.
         key: K,
@@ -171,19 +172,19 @@ pub enum Event<K> {
     ClearActive,
 }
 
-/// What is to be done.
+/// What the caller has to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Outcome<K> {
     /// The group from now on.
     pub group: Group<K>,
-    /// Whether the active slave is another one than before.
+    /// Whether the active slave has changed.
     pub active_changed: bool,
-    /// Why it is, if it is.
+    /// Why the active slave has changed, if it has.
     pub why: Why,
-    /// The part of its `updelay` in milliseconds that the new active slave was spared, since there
-    /// was no better one.
+    /// The part of its `updelay`, in milliseconds, that the new active slave was spared because
+    /// there was no better slave.
     pub early_ms: Option<Millis>,
-    /// Whether the link of a port changed its state; there may be a `pending` transition in it.
+    /// Whether the link of a port has changed its state; the port may have a `pending` transition.
     pub links_changed: bool,
     /// Whether the bond has carrier.
     pub carrier: bool,
@@ -193,7 +194,7 @@ pub struct Outcome<K> {
 
 /// Handles an event: updates the ports, chooses the active slave.
 ///
-/// Nothing is left to guess from the past: the same ports, group, configuration, event and time
+/// The function keeps no state of its own: the same ports, group, configuration, event and time
 /// give the same outcome.
 pub fn handle<P: Ports>(
     ports: &P,
@@ -311,7 +312,7 @@ impl<P: Ports> Round<'_, P> {
         for key in keys {
             let port = self.ports.get(key);
             if is_probed && port.carrier {
-                // It takes more than a carrier.
+                // The ARP monitor requires more than a carrier.
                 continue;
             }
             let was = port.link;
@@ -329,7 +330,7 @@ impl<P: Ports> Round<'_, P> {
         }
     }
 
-    /// A link is in another state now.
+    /// Moves a link to another state.
     fn enter(
         &mut self,
         key: P::Key,
@@ -353,13 +354,14 @@ impl<P: Ports> Round<'_, P> {
         self.changed = true;
     }
 
-    /// The ARP monitor takes over, which knows no delays: a link that was going down is up if it has its carrier
-    /// again, until it misses an answer; one that was going back is down until something is heard on it.
+    /// The ARP monitor takes over, and it knows no delays. A link that was going down counts as up
+    /// if it has carrier again, until it misses an answer; a link that was going back counts as
+    /// down until something is heard on it.
     fn end_delays(&mut self) {
         for key in self.ports.keys() {
             let port = self.ports.get(key);
             match (port.link, port.carrier) {
-                // Nothing has happened to it.
+                // Nothing has happened to the link itself.
                 (Link::GoingBack { .. }, true) => {
                     let link = Link::down(self.now);
                     self.ports.set(key, Port { link, ..port });
@@ -388,7 +390,7 @@ impl<P: Ports> Round<'_, P> {
     fn judge(&mut self, monitor: &Monitor, now: Micros) {
         self.observe(self.ports.keys());
         let active = self.group.active;
-        // What the backups hear are the probes of the active slave: its silence is no fault of theirs.
+        // The backups hear the probes of the active slave, so its silence is no fault of theirs.
         let in_doubt = active.is_some_and(|active| {
             !self.ports.get(active).carrier || self.ports.traffic(active).is_in_doubt()
         });
@@ -461,7 +463,7 @@ impl<P: Ports> Round<'_, P> {
         }
     }
 
-    /// Why a link changed its state, as its carrier was looked at.
+    /// Why a link changed its state when its carrier was looked at.
     fn cause(&self, was: Link, transition: Transition) -> Cause {
         let is_over = was.deadline().is_some_and(|deadline| deadline <= self.now);
         match transition {
@@ -471,7 +473,7 @@ impl<P: Ports> Round<'_, P> {
         }
     }
 
-    /// Why the active slave is another one.
+    /// Why the active slave has changed.
     fn why(&self, before: Option<P::Key>) -> Why {
         let Some(before) = before else {
             return Why::First;
@@ -528,8 +530,8 @@ impl<P: Ports> Round<'_, P> {
     }
 
     fn finish(mut self, before: Option<P::Key>, asked: Option<Why>) -> Outcome<P::Key> {
-        // A bond that uses all its slaves and has no link left takes one that is going up, as it
-        // would if that one came back now.
+        // A bond that uses all its slaves and has no link left takes a slave whose link is going
+        // back, as it would if that link came back now.
         let stranded = !self.config.mode.uses_primary() && !self.carrier();
         if self.select || stranded || self.group.active.is_none() {
             let choice = select::choose(
@@ -570,8 +572,8 @@ impl<P: Ports> Round<'_, P> {
         }
     }
 
-    /// The active slave is the best there is, so its link counts as up now. Returns the milliseconds
-    /// that were left of its `updelay`.
+    /// The active slave is the best there is, so its link counts as up now. Returns the
+    /// milliseconds that were left of its `updelay`.
     fn end_updelay(&mut self, active: P::Key) -> Option<Millis> {
         let mut port = self.ports.get(active);
         if port.link.state() != LinkState::Back {

@@ -3,7 +3,7 @@
 //! The hash of a packet that picks its slave (`xmit_hash_policy`).
 //!
 //! Switches and peers may rely on which flow takes which link, so the numbers are those of the
-//! in-tree driver, bit for bit. All fields of a packet enter as they lie in memory.
+//! in-tree driver, bit for bit. All fields of a packet enter the hash as they lie in memory.
 
 /// What enters the hash; the numbers are those of `linux/if_bonding.h` (`BOND_XMIT_POLICY_*`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -16,9 +16,9 @@ pub enum HashPolicy {
     Layer34 = 1,
     /// The hardware addresses and the IP addresses.
     Layer23 = 2,
-    /// As `Layer23`, of the innermost packet of a tunnel.
+    /// Like `Layer23`, but of the innermost packet of a tunnel.
     Encap23 = 3,
-    /// As `Layer34`, of the innermost packet of a tunnel.
+    /// Like `Layer34`, but of the innermost packet of a tunnel.
     Encap34 = 4,
     /// The VLAN and the source's hardware address.
     VlanSrcMac = 5,
@@ -43,46 +43,48 @@ impl HashPolicy {
     }
 }
 
-/// What a hash is made of. Each field is as it lies in memory, read as a number of this machine.
+/// What a hash is made of. Each field holds its bytes as they lie in memory, read in native byte
+/// order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Flow {
-    /// The source address; of IPv6, its four words one XOR the other.
+    /// The source address; for IPv6, the XOR of its four words.
     pub src: u32,
-    /// The destination address, likewise.
+    /// The destination address, in the same form.
     pub dst: u32,
-    /// Both ports, or what an IPsec header has in their place (its SPI); 0 for none.
+    /// Both ports, or the SPI that an IPsec header has in their place; 0 for none.
     pub ports: u32,
     /// Type, code and identifier of an ICMP message that has an identifier; 0 for none.
     pub icmp: u32,
 }
 
-/// A packet that is about to leave, from its link-layer header on.
+/// A packet that is about to leave, starting at its link-layer header.
 pub trait Packet: Sized {
-    /// The `N` bytes at an offset from the link-layer header; none if the packet ends before.
+    /// The `N` bytes at an offset from the link-layer header; `None` if the packet is too short.
     fn bytes<const N: usize>(&self, at: usize) -> Option<[u8; N]>;
 
-    /// The same, if they lie in one piece; for [`quick`] only.
+    /// The same bytes, if they are contiguous in memory; for [`quick`] only.
     #[inline(always)]
     fn in_one_piece<const N: usize>(&self, _at: usize) -> Option<[u8; N]> {
         None
     }
 
-    /// The protocol behind the link-layer header, `ETH_P_*`, in host byte order.
+    /// The protocol that follows the link-layer header, `ETH_P_*`, in host byte order.
     fn protocol(&self) -> u16;
 
-    /// The offset of what that protocol begins with.
+    /// The offset at which the header of that protocol begins.
     fn network_offset(&self) -> usize;
 
-    /// The VLAN tag (TCI) that goes beside the packet, in host byte order; 0 for none.
+    /// The VLAN tag (TCI) that is kept beside the packet, in host byte order; 0 for none.
     fn vlan_tag(&self) -> u16;
 
-    /// The hash of its flow that the stack has already, if it is one of addresses and ports.
+    /// The hash of the packet's flow that the stack already has, if it covers addresses and ports.
     fn flow_hash(&self) -> Option<u32>;
 
     /// The innermost flow, as the kernel's flow dissector sees it.
     fn dissect(&self) -> Option<Flow>;
 
-    /// Whether a program of the administrator's decides what [`Packet::dissect`] sees; for [`quick`] only.
+    /// Whether a program that the administrator has installed decides what [`Packet::dissect`]
+    /// sees; for [`quick`] only.
     fn has_own_dissector(&self) -> bool;
 }
 
@@ -120,8 +122,9 @@ impl<P: Packet> Packet for &P {
     }
 }
 
-/// The hash of a packet of the kinds that most traffic is made of, in one piece; none for others, for
-/// which [`hash`] has it. Where there is one, it is the same.
+/// The hash of a packet of the kinds that make up most traffic, if its headers are contiguous in
+/// memory; `None` for other packets, which [`hash`] handles. If there is a hash, [`hash`] gives the
+/// same one.
 #[inline(always)]
 pub fn quick(policy: HashPolicy, packet: impl Packet + Copy) -> Option<u32> {
     match policy {
@@ -139,10 +142,11 @@ pub fn quick(policy: HashPolicy, packet: impl Packet + Copy) -> Option<u32> {
     }
 }
 
-/// Reads what counts and no more. The last of it first: where that is, the rest is.
+/// Reads only the bytes that count, the last ones first: if these are there, so are the others.
 #[inline(always)]
 fn quick_layer2(packet: impl Packet + Copy) -> Option<u32> {
-    /// The last bytes of the two hardware addresses, and what stands behind these.
+    /// The offsets of the last bytes of the two hardware addresses, and of the protocol that
+    /// follows them.
     const DST_END: usize = SOURCE - 1;
     const SRC_END: usize = PROTOCOL - 1;
     const PROTOCOL: usize = 2 * SOURCE;
@@ -166,18 +170,19 @@ fn quick_layer34(packet: impl Packet + Copy, ip: Ip) -> Option<u32> {
     Some(fold_ends(ports, ip.src, ip.dst) >> 1)
 }
 
-/// The IP header of a packet that carries TCP or UDP and no tunnel, in one piece: what the kernel's flow
-/// dissector would come to.
+/// The IP header of a packet that carries TCP or UDP and no tunnel, if the header is contiguous in
+/// memory: the result that the kernel's flow dissector would come to.
 #[inline(always)]
 fn quick_innermost(packet: impl Packet + Copy) -> Option<Ip> {
     let ip = quick_ip(packet)?;
-    // Shorter than its fixed part no IPv4 header is; there the dissector gives up.
+    // No IPv4 header is shorter than its fixed part; the dissector gives up on a header whose
+    // length field says otherwise.
     let is_whole = ip.payload >= packet.network_offset().checked_add(IPV4_LEN)?;
     let is_plain = matches!(ip.protocol, Some(IPPROTO_TCP | IPPROTO_UDP));
     (is_whole && is_plain && !packet.has_own_dissector()).then_some(ip)
 }
 
-/// The IP header of a packet that is no ICMP message, in one piece.
+/// The IP header of a packet that is not an ICMP message, if the header is contiguous in memory.
 #[inline(always)]
 fn quick_ip(packet: impl Packet + Copy) -> Option<Ip> {
     let at = packet.network_offset();
@@ -189,7 +194,8 @@ fn quick_ip(packet: impl Packet + Copy) -> Option<Ip> {
     (!ip.is_icmp()).then_some(ip)
 }
 
-/// The hash of a packet. It is passed by value: the driver's are two words, that need no memory.
+/// The hash of a packet. The packet is passed by value: the driver's packets are two words, which
+/// need no memory.
 pub fn hash(policy: HashPolicy, packet: impl Packet + Copy) -> u32 {
     let flow = match policy {
         HashPolicy::Layer2 => None,
@@ -218,7 +224,7 @@ pub fn hash(policy: HashPolicy, packet: impl Packet + Copy) -> u32 {
     }
 }
 
-/// The hash of a socket's flow, as of a packet with `layer3+4`.
+/// The hash of a socket's flow, the same as that of a packet with `layer3+4`.
 pub const fn of_flow(flow: &Flow) -> u32 {
     fold(flow.ports, flow) >> 1
 }
@@ -234,7 +240,7 @@ const fn fold_ends(hash: u32, src: u32, dst: u32) -> u32 {
     hash ^ (hash >> 8)
 }
 
-/// 0 for a packet without such a header.
+/// The hash of layer 2; 0 for a packet without an Ethernet header.
 fn layer2(packet: impl Packet) -> u32 {
     packet.bytes(0).map_or(0, |frame| {
         let [_, _, _, _, _, dst, _, _, _, _, _, src, p0, p1]: [u8; 14] = frame;
@@ -242,7 +248,7 @@ fn layer2(packet: impl Packet) -> u32 {
     })
 }
 
-/// The last bytes of the hardware addresses, and the protocol.
+/// Combines the last bytes of the hardware addresses and the protocol.
 #[inline(always)]
 fn of_frame(dst: u8, src: u8, protocol: [u8; 2]) -> u32 {
     u32::from(dst ^ src) ^ u32::from(u16::from_be_bytes(protocol))
@@ -254,10 +260,11 @@ fn vlan_srcmac(packet: impl Packet) -> u32 {
         .map_or(0, |source| of_source(source, packet.vlan_tag()))
 }
 
-/// Where the source's hardware address stands in a frame.
+/// The offset of the source's hardware address in a frame.
 const SOURCE: usize = 6;
 
-/// The halves of the source's hardware address, behind which the protocol stands, and the VLAN.
+/// Combines the halves of the source's hardware address, which the protocol follows in `source`,
+/// and the VLAN.
 #[inline(always)]
 fn of_source(source: [u8; 8], vlan_tag: u16) -> u32 {
     const HALF: u64 = 0x00ff_ffff;
@@ -289,14 +296,15 @@ const ICMP_LEN: usize = 8;
 struct Ip {
     src: u32,
     dst: u32,
-    /// Where what is in it begins.
+    /// The offset at which the payload begins.
     payload: usize,
-    /// What is in it; none in a fragment, whose first part alone would tell.
+    /// The protocol of the payload; `None` in a fragment, since only the first fragment has the
+    /// header of that protocol.
     protocol: Option<u8>,
 }
 
 impl Ip {
-    /// The header at `at`, of IPv4 (RFC 791, section 3.1).
+    /// The IPv4 header at `at` (RFC 791, section 3.1).
     #[inline(always)]
     fn v4(header: [u8; IPV4_LEN], at: usize) -> Option<Ip> {
         /// More fragments follow, or the offset is not 0.
@@ -312,7 +320,7 @@ impl Ip {
         })
     }
 
-    /// The same of IPv6 (RFC 8200, section 3).
+    /// The IPv6 header at `at` (RFC 8200, section 3).
     #[inline(always)]
     fn v6(header: [u8; 40], at: usize) -> Option<Ip> {
         let (&[_, _, _, _, _, _, next, _], addresses) = header.split_first_chunk()?;
@@ -330,7 +338,8 @@ impl Ip {
         matches!(self.protocol, Some(IPPROTO_ICMP | IPPROTO_ICMPV6))
     }
 
-    /// Where the ports are, or what an IPsec header has in their place (its SPI); none if there are none.
+    /// The offset of the ports, or of the SPI that an IPsec header has in their place; `None` if
+    /// there are none.
     #[inline(always)]
     fn ports(&self) -> Option<usize> {
         match self.protocol? {
@@ -342,7 +351,7 @@ impl Ip {
     }
 }
 
-/// The flow of an IP packet; that of the packet that caused it, if this is an ICMP error.
+/// The flow of an IP packet; for an ICMP error, the flow of the packet that caused the error.
 fn flow(packet: impl Packet + Copy, with_ports: bool) -> Option<Flow> {
     let ip = ip(packet, packet.network_offset())?;
     if let Some(protocol) = ip.protocol.filter(|_| ip.is_icmp()) {
@@ -382,7 +391,7 @@ fn icmp(packet: impl Packet + Copy, outer: &Ip, protocol: u8, with_ports: bool) 
     Some(flow)
 }
 
-/// The IP header at an offset; its version is that of the outermost one.
+/// The IP header at an offset; its version is that of the outermost header.
 fn ip(packet: impl Packet, at: usize) -> Option<Ip> {
     match packet.protocol() {
         ETH_P_IP => Ip::v4(packet.bytes(at)?, at),
@@ -391,7 +400,7 @@ fn ip(packet: impl Packet, at: usize) -> Option<Ip> {
     }
 }
 
-/// The words of an address, one XOR the other.
+/// The XOR of the words of an address.
 #[inline(always)]
 fn words(address: &[u8]) -> u32 {
     address

@@ -28,22 +28,22 @@ pub enum Cause {
     Unwatched,
 }
 
-/// Why another slave is the active one, or none.
+/// Why the active slave is another one, or why there is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Why {
-    /// There was none before.
+    /// There was no active slave before.
     First,
-    /// The link of the one before is down.
+    /// The link of the previous active slave is down.
     Lost,
-    /// The one before has left the bond.
+    /// The previous active slave has left the bond.
     Left,
-    /// It is the primary slave.
+    /// The new active slave is the primary slave.
     Primary,
-    /// It has a higher `prio`.
+    /// The new active slave has a higher `prio`.
     Priority,
     /// An option changed.
     Options,
-    /// The user wants this one.
+    /// The user wants this slave.
     ByHand,
     /// The user wants the bond to choose afresh.
     Cleared,
@@ -52,17 +52,18 @@ pub enum Why {
 /// What was decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum What {
-    /// A slave has joined, and its link counts as this.
+    /// A slave has joined, and its link counts as being in this state.
     Joined(LinkState),
     /// A slave has left.
     Left,
     /// The link of a slave changed its state.
     Link(Transition, Cause),
-    /// The slave is the active one; or none is.
+    /// The slave is active now; or none is.
     Active {
         /// The reason.
         why: Why,
-        /// What was left of its `updelay`, in milliseconds, since there was no better one.
+        /// What was left of the slave's `updelay`, in milliseconds, if it was cut short because
+        /// there was no better slave.
         early_ms: Option<Millis>,
     },
 }
@@ -70,9 +71,9 @@ pub enum What {
 /// One decision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// When, in milliseconds since the start of the machine.
+    /// The time of the decision, in milliseconds since boot.
     pub at: Millis,
-    /// The slave that it is about.
+    /// The slave that the decision is about.
     pub slave: Option<IfName>,
     /// What was decided.
     pub what: What,

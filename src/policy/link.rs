@@ -50,41 +50,43 @@ pub struct Delays {
     pub down: Millis,
 }
 
-/// The link of one slave. All times are points in time, in milliseconds; `since` is when the link entered its state.
+/// The link of one slave. All times are points in time, in milliseconds; `since` is when the link
+/// entered its state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Link {
-    /// It works.
+    /// The link works.
     Up {
-        /// Since when.
+        /// When the link entered this state.
         since: Millis,
     },
-    /// It has no carrier, and counts as down when `downdelay` is over.
+    /// The link has no carrier, and counts as down when `downdelay` is over.
     GoingDown {
-        /// Since when.
+        /// When the link entered this state.
         since: Millis,
-        /// When that is.
+        /// When `downdelay` is over.
         until: Millis,
     },
-    /// It does not work.
+    /// The link does not work.
     Down {
-        /// Since when.
+        /// When the link entered this state.
         since: Millis,
     },
-    /// It has carrier again, and counts as up when `updelay` is over.
+    /// The link has carrier again, and counts as up when `updelay` is over.
     GoingBack {
-        /// Since when.
+        /// When the link entered this state.
         since: Millis,
-        /// When that is.
+        /// When `updelay` is over.
         until: Millis,
     },
-    /// It was down, and the ARP monitor tries it: it is up when something is heard on it.
+    /// The link was down, and the ARP monitor tries it: it counts as up when something is heard on
+    /// it.
     Tried {
-        /// Since when.
+        /// When the link entered this state.
         since: Millis,
     },
-    /// The ARP monitor has tried it in vain, and tries others.
+    /// The ARP monitor has tried the link in vain, and tries others.
     GivenUp {
-        /// Since when.
+        /// When the link entered this state.
         since: Millis,
     },
 }
@@ -92,7 +94,7 @@ pub enum Link {
 /// What has just happened to a link, with what a message about it needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Transition {
-    /// The carrier is gone; the link goes down after `ms` unless it comes back.
+    /// The carrier is gone; the link goes down after `ms` unless the carrier comes back.
     GoingDown {
         /// The `downdelay`.
         ms: Millis,
@@ -104,7 +106,7 @@ pub enum Transition {
     },
     /// The link is down.
     WentDown,
-    /// The carrier is back; the link goes up after `ms` unless it is lost again.
+    /// The carrier is back; the link goes up after `ms` unless the carrier is lost again.
     GoingUp {
         /// The `updelay`.
         ms: Millis,
@@ -119,8 +121,8 @@ pub enum Transition {
 }
 
 impl Transition {
-    /// The line of the log that follows this one in the in-tree driver: a link that recovers, or
-    /// fails, before its delay is over is then reported as definitely up, or down.
+    /// The transition that the in-tree driver logs after this one: a link that recovers, or fails,
+    /// before its delay is over is then reported as definitely up, or down.
     pub const fn settled(self) -> Option<Transition> {
         match self {
             Transition::UpAgain { .. } => Some(Transition::WentUp),
@@ -176,7 +178,7 @@ impl Link {
         }
     }
 
-    /// Whether it counts as up.
+    /// Whether the link counts as up.
     pub const fn is_up(self) -> bool {
         matches!(self, Link::Up { .. })
     }
@@ -193,7 +195,7 @@ impl Link {
         }
     }
 
-    /// When the delay is over, if one runs.
+    /// When the delay is over, if one is running.
     pub const fn deadline(self) -> Option<Millis> {
         match self {
             Link::GoingDown { until, .. } | Link::GoingBack { until, .. } => Some(until),
@@ -203,8 +205,8 @@ impl Link {
 
     /// The next state of the link, given its carrier and the time, and what happened, if anything.
     ///
-    /// `skip_updelay` is set where the bond has no other link: then the first carrier is taken at
-    /// once (`Documentation/networking/bonding.rst`, `updelay`).
+    /// `skip_updelay` is set where the bond has no other link: then the first link with carrier
+    /// counts as up at once (`Documentation/networking/bonding.rst`, `updelay`).
     pub fn observe(
         self,
         carrier: bool,
@@ -246,7 +248,7 @@ impl Link {
         (link, Some(transition))
     }
 
-    /// How much of the running delay is left, in milliseconds; zero if none runs.
+    /// How much of the running delay is left, in milliseconds; zero if none is running.
     pub fn remaining(self, now: Millis) -> Millis {
         self.deadline()
             .map_or(0, |deadline| deadline.saturating_sub(now))
@@ -262,7 +264,7 @@ pub enum Role {
     Backup,
     /// A slave of a bond that uses all of them alike.
     Member,
-    /// The same, watched by the ARP monitor.
+    /// Like `Member`, but watched by the ARP monitor.
     Probed,
 }
 

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The modes of a bond: a row each.
+//! The modes of a bond, one row each.
 //!
-//! Whoever has to know what a mode does asks for a column of its [`Row`], and answers for each value of that. Nobody
-//! else compares modes: a new one is a row here, its machine, and its file in `src/bond/modes/`.
+//! Code that has to know what a mode does reads a column of its [`Row`], and handles each value of
+//! that column. No other code compares modes: a new mode is a row here, its machine, and its file
+//! in `src/bond/modes/`.
 
 /// How a bond uses its slaves; the numbers are those of `linux/if_bonding.h` (`BOND_MODE_*`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -29,7 +30,7 @@ pub enum Mode {
 /// Which slave a packet leaves through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sender {
-    /// One after the other.
+    /// One slave after the other.
     Turn,
     /// The active one.
     Active,
@@ -41,35 +42,36 @@ pub enum Sender {
     Load,
 }
 
-/// Whether one slave is singled out as the active one, so that `primary`, `active_slave` and `prio` mean something.
-/// That one alone has the bond's address lists and its promiscuous mode then.
+/// Whether one slave is singled out as the active one, so that `primary`, `active_slave` and `prio`
+/// have a meaning. Only that slave then has the bond's address lists and its promiscuous mode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Active {
-    /// One is.
+    /// One slave is.
     One,
     /// All slaves are alike.
     All,
 }
 
-/// What a slave is that is not the active one, to the core and to other drivers (`struct slave` of `net/bonding.h`).
+/// What a slave other than the active one is to the network core and to other drivers
+/// (`struct slave` of `net/bonding.h`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Idle {
-    /// In use as any other.
+    /// In use like any other slave.
     InUse,
-    /// A backup, whose packets the bond does not receive.
+    /// A backup; the bond does not receive the packets that arrive on it.
     Backup,
-    /// No backup, since it sends, but the bond does not receive its packets.
+    /// Not a backup, since it sends; but the bond does not receive the packets that arrive on it.
     Inactive,
-    /// The same, but for packets to one address, which the bond does receive.
+    /// Like `Inactive`, but the bond does receive packets to a unicast address.
     HearsUnicast,
 }
 
-/// What the bond's carrier is.
+/// When the bond has carrier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Carrier {
-    /// That any link is up.
+    /// When any link is up.
     AnyLink,
-    /// That the active aggregator has at least `min_links` links that are up.
+    /// When the active aggregator has at least `min_links` links that are up.
     Aggregator,
 }
 
@@ -84,12 +86,12 @@ pub enum Probes {
     Refused,
 }
 
-/// Whether a packet whose transmit queue is a slave's (`queue_id`) leaves through that slave.
+/// Whether a packet whose transmit queue is tied to a slave (`queue_id`) leaves through that slave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum QueueOverride {
     /// It does.
     Obeyed,
-    /// The mode chooses all the same.
+    /// The mode chooses the slave all the same.
     Ignored,
 }
 
@@ -98,31 +100,31 @@ pub enum QueueOverride {
 pub enum Addresses {
     /// As `fail_over_mac` says.
     ByOption,
-    /// All slaves have that of the bond.
+    /// All slaves have the address of the bond.
     Shared,
 }
 
-/// When neighbours are told the bond's addresses anew (`num_grat_arp`).
+/// When neighbours are told the bond's addresses again (`num_grat_arp`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotifyPeers {
-    /// When another slave is active.
+    /// When another slave becomes active.
     OnFailover,
     /// Never.
     Never,
 }
 
-/// When IGMP memberships are reported anew (`resend_igmp`).
+/// When IGMP memberships are reported again (`resend_igmp`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ResendIgmp {
-    /// When another slave is active.
+    /// When another slave becomes active.
     OnFailover,
-    /// Also when none is left.
+    /// When another slave becomes active, and when none is left.
     OnChange,
     /// Never.
     Never,
 }
 
-/// Where IPsec is done that is left to the bond.
+/// Where IPsec processing that is left to the bond takes place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ipsec {
     /// In the hardware of the active slave.
@@ -134,18 +136,20 @@ pub enum Ipsec {
 /// Where the records of TLS sockets are encrypted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tls {
-    /// In the hardware of the slave that `layer3+4` picks for all packets of a socket; with another hash in software.
+    /// In the hardware of the slave that `layer3+4` picks for all packets of a socket; with another
+    /// hash, in software.
     Layer34,
     /// In software.
     Software,
 }
 
-/// Whether a slave can be chosen for a frame that no stack has seen, as XDP programs send them.
+/// Whether a slave can be chosen for a frame that has not passed through the stack, as XDP programs
+/// send them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Xdp {
     /// It can.
     Native,
-    /// Unless the hash takes VLAN tags: they are seldom part of such a frame.
+    /// It can, unless the hash covers VLAN tags, which are seldom part of such a frame.
     ButVlan,
     /// It cannot.
     Refused,
@@ -175,21 +179,21 @@ pub enum Lag {
     Unknown,
 }
 
-/// What the speed of the bond is for ethtool.
+/// The speed that ethtool shows for the bond.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Speed {
-    /// The sum of those slaves that can send.
+    /// The sum of the speeds of the slaves that can send.
     Sum,
-    /// That of the slowest.
+    /// The speed of the slowest slave that can send.
     Slowest,
 }
 
 /// Whether this version of the driver has the mode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Built {
-    /// It has.
+    /// It does.
     Yes,
-    /// It can be named, and is refused.
+    /// It does not: the mode can be named, and is refused.
     No,
 }
 
@@ -414,7 +418,8 @@ impl Mode {
             .find(|mode| u64::from(mode.number()) == number)
     }
 
-    /// The mode with this number, for every packet. The number is one of [`Mode::number`].
+    /// The mode with this number; runs for every packet. The number is one that [`Mode::number`]
+    /// returns.
     #[inline(always)]
     pub const fn from_published(number: i32) -> Mode {
         const LAST: i32 = Mode::Alb as i32;
@@ -444,7 +449,7 @@ impl Mode {
         matches!(self.row().built, Built::Yes)
     }
 
-    /// Whether a number picks the slave among those that can send: a hash, or that of a turn.
+    /// Whether a number picks the slave among those that can send: a hash, or the number of a turn.
     pub const fn uses_number(self) -> bool {
         match self.row().sender {
             Sender::Turn | Sender::Hash => true,

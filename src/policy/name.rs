@@ -54,18 +54,20 @@ impl fmt::Debug for IfName {
     }
 }
 
-/// Bytes for a text that people read. Where they are no text, or where they hold control characters,
-/// which could forge a line of the kernel log, what is not printable ASCII comes out as `?`.
+/// Bytes that are part of a text for people. If they are not UTF-8, or hold control characters,
+/// which could forge a line of the kernel log, each byte that is not printable ASCII is shown as
+/// `?`.
 ///
-/// Whatever goes into a message, a trace or a history is one of these: a name of a device, since the
-/// kernel lets it have any byte but white space, `/` and `:`, and what a user wrote.
+/// Whatever goes into a message, a trace or a history is wrapped in this type: the name of a
+/// device, since the kernel allows any byte in it except white space, `/` and `:`, and text that a
+/// user wrote.
 #[derive(Clone, Copy)]
 pub struct Printable<'a>(pub &'a [u8]);
 
 impl fmt::Display for Printable<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         use fmt::Write;
-        // Those of ASCII and of Latin-1; some terminals obey the latter, too.
+        // The control characters of ASCII and of Latin-1; some terminals obey the latter, too.
         let is_control = |it| matches!(it, '\0'..='\x1f' | '\x7f'..='\u{9f}');
         match core::str::from_utf8(self.0) {
             Ok(text) if !text.chars().any(is_control) => f.write_str(text),

@@ -9,8 +9,8 @@ use crate::options::Config;
 /// The time between two IGMP reports in milliseconds (`HZ/5` in the in-tree driver).
 const IGMP_INTERVAL: Millis = 200;
 
-/// The time between two peer notifications where there is no monitor to give one, in milliseconds: the interval
-/// that the documentation recommends for `miimon`.
+/// The time between two peer notifications if there is no monitor to set the pace, in milliseconds:
+/// the interval that the documentation recommends for `miimon`.
 const DEFAULT_INTERVAL: Millis = 100;
 
 /// What is to be announced after the active slave has changed.
@@ -64,7 +64,7 @@ pub enum Countdown {
     /// Nothing is left to send.
     #[default]
     Done,
-    /// Nothing was sent yet. A first time that has to wait is made up for.
+    /// Nothing was sent yet. If the first one has to wait, it is sent later.
     First(Left),
     /// The first one was sent.
     Again(Left),
@@ -80,8 +80,8 @@ pub struct Left {
 
 impl Countdown {
     /// Peer notifications: `num_grat_arp` of them, the first one at once, then one every
-    /// `peer_notif_delay`, or at the pace of the monitor (`miimon` or `arp_interval`) if that is slower, or every
-    /// 100 ms without any.
+    /// `peer_notif_delay`, or at the pace of the monitor (`miimon` or `arp_interval`) if that is
+    /// slower, or every 100 ms without a monitor.
     pub fn peers(config: &Config, now: Millis) -> Countdown {
         let pace = match (config.miimon, config.arp_interval) {
             (0, 0) => DEFAULT_INTERVAL,
@@ -91,7 +91,7 @@ impl Countdown {
         Countdown::start(config.num_peer_notif, interval, now)
     }
 
-    /// IGMP reports: `resend_igmp` of them, the first one as soon as the caller has let go of its
+    /// IGMP reports: `resend_igmp` of them, the first one as soon as the caller has released its
     /// locks, then one every 200 ms.
     pub fn igmp(config: &Config, now: Millis) -> Countdown {
         Countdown::start(config.resend_igmp, IGMP_INTERVAL, now)
@@ -116,7 +116,8 @@ impl Countdown {
         }
     }
 
-    /// The same, while a first time would be in vain until the carrier comes: the caller calls when it does.
+    /// Like [`Countdown::due`], for a bond without carrier: the first one would be sent in vain,
+    /// and the caller calls [`Countdown::next`] when the carrier comes.
     pub const fn due_without_carrier(self) -> Option<Millis> {
         match self {
             Countdown::Done | Countdown::First(_) => None,
@@ -127,8 +128,8 @@ impl Countdown {
     /// The countdown after this moment, whether to send now, and when to come back.
     ///
     /// `ready` says whether sending makes sense: the bond has carrier, and no link event of the
-    /// active slave is on its way. The first notification waits for it, coming back after an
-    /// interval; the later ones are lost if their time comes without it.
+    /// active slave is on its way. The first notification waits until sending makes sense, and is
+    /// tried again after an interval; a later one is lost if sending makes no sense when it is due.
     pub fn next(self, now: Millis, ready: bool) -> (Countdown, bool, Option<Millis>) {
         let (Countdown::First(left) | Countdown::Again(left)) = self else {
             return (self, false, None);

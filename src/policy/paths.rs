@@ -5,40 +5,40 @@
 
 use crate::link::Millis;
 
-/// How long after a change the backups ask; the neighbours are resolved anew in that time.
+/// How long after a change the backups ask; the neighbours are resolved again in that time.
 const SOON: Millis = 500;
 
-/// The longest pause between two rounds. Whoever uses a path less often than every minute may forget
-/// it (IPoIB does).
+/// The longest pause between two rounds. A driver may forget a path that is used less often than
+/// every minute (IPoIB does).
 const LONGEST: Millis = 32_000;
 
-/// The pause between two parts of a round, and how many neighbours a part asks: what a round asks of a
-/// subnet administrator at once has a limit.
+/// The pause between two parts of a round, and how many neighbours a part covers: this limits what
+/// a round asks of a subnet administrator at once.
 const BREATH: Millis = 250;
 
 /// See [`BREATH`].
 pub const PART: u32 = 16;
 
-/// Where the backups are in asking.
+/// How far the backups have got with asking.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Lookups {
     /// They have nothing to ask.
     #[default]
     None,
-    /// They go on at a time.
+    /// They continue at a given time.
     At {
-        /// That time.
+        /// When they continue.
         due: Millis,
         /// The pause after this round.
         pause: Millis,
-        /// How many neighbours this round has asked already.
+        /// How many neighbours this round has covered already.
         asked: u32,
     },
 }
 
 impl Lookups {
-    /// After links, or the active slave, have changed: soon, then at pauses that double, so that
-    /// neighbours that are new since then do not wait long.
+    /// The lookups after links, or the active slave, have changed: the first round comes soon, then
+    /// the pauses double, so that neighbours that have appeared since then do not wait long.
     pub fn after_change(now: Millis) -> Lookups {
         Lookups::At {
             due: now.saturating_add(SOON),
@@ -55,7 +55,7 @@ impl Lookups {
         }
     }
 
-    /// Which neighbours to skip now, if it is time.
+    /// How many neighbours to skip now, if it is time.
     pub fn skip(self, now: Millis) -> Option<u32> {
         match self {
             Lookups::At { due, asked, .. } if due <= now => Some(asked),
@@ -63,7 +63,7 @@ impl Lookups {
         }
     }
 
-    /// After a part of a round, which found so many neighbours, [`PART`] at most.
+    /// The lookups after a part of a round that found this many neighbours, [`PART`] at most.
     pub fn next(self, now: Millis, found: u32) -> Lookups {
         match self {
             Lookups::None => Lookups::None,

@@ -11,7 +11,7 @@
 //! sources are compiled twice: into `bonding.ko`, and on the host, where the tests run.
 //!
 //! Nothing here can panic, since a panic is a `BUG()` in a kernel: no operator that checks for
-//! overflow, no indexing, no `unwrap`. The lints below and the build of the module hold to that.
+//! overflow, no indexing, no `unwrap`. The lints below and the build of the module enforce that.
 
 #![cfg_attr(not(MODULE), no_std)] // Kbuild says so itself.
 #![forbid(unsafe_code)]

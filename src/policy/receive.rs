@@ -19,10 +19,11 @@ pub enum Receive {
 
 /// Classifies a frame.
 ///
-/// The bond receives what arrives on a slave that is not `inactive`. What arrives on the others is
-/// a duplicate, as a rule, and reaches only those who listen on that very slave; but link-local
-/// frames (LLDP and the like) speak about the link, so they are received there as usual.
-/// Where slaves hear unicast ([`Idle::HearsUnicast`]), the bond receives such frames on all of them.
+/// The bond receives what arrives on a slave that is not `inactive`. What arrives on the other
+/// slaves is usually a duplicate, and reaches only those who listen on that slave itself; but
+/// link-local frames (LLDP and the like) are about the link, so the slave receives them as usual.
+/// Where slaves hear unicast ([`Idle::HearsUnicast`]), the bond receives unicast frames on all of
+/// them.
 #[inline]
 pub const fn classify(idle: Idle, inactive: bool, unicast: bool, link_local: bool) -> Receive {
     let hears = match idle {
@@ -55,8 +56,9 @@ pub struct SlaveFlags {
 }
 
 impl SlaveFlags {
-    /// The flags of a slave: where not all are in use, the idle ones receive only with `all_slaves_active`; where
-    /// they are, all of them are active, but for those that the ARP monitor has given up.
+    /// The flags of a slave. Where not all slaves are in use, the idle ones receive only with
+    /// `all_slaves_active`; where all are in use, all of them are active, except, with the ARP
+    /// monitor, those whose link is down.
     pub fn of(config: &Config, is_active: bool, link: LinkState) -> SlaveFlags {
         let inactive = !is_active && !config.all_slaves_active;
         match config.mode.row().idle {

@@ -1,29 +1,30 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! When what did not work is tried again: if it may work then, and less and less often.
+//! When something that failed is tried again: only if it may work then, and less and less often.
 
 use crate::errno::ENOMEM;
 use crate::link::Millis;
 
-/// The pause before the first try after one that failed; the next ones double.
+/// The pause before the first try after one that failed; each further pause is twice as long.
 const SHORTEST: Millis = 100;
 
-/// The longest pause. Memory that was short for minutes comes back some time, and nobody else says so.
+/// The longest pause. Memory that was short for minutes is available again at some time, and
+/// nothing else says so.
 const LONGEST: Millis = 12_800;
 
-/// What came of a try.
+/// The result of a try.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tried {
     /// It is done.
     Done,
-    /// It cannot work as things are: whoever changes that has it tried anew.
+    /// It cannot work as things are: whatever changes that also has it tried again.
     Hopeless,
     /// It may work later: there was no memory.
     Later,
 }
 
 impl Tried {
-    /// What an error says, a positive errno.
+    /// The result that a positive errno stands for.
     pub const fn failed(errno: i32) -> Tried {
         match errno {
             ENOMEM => Tried::Later,
@@ -31,7 +32,7 @@ impl Tried {
         }
     }
 
-    /// What came of two tries.
+    /// The result of two tries together.
     pub fn and(self, other: Tried) -> Tried {
         match (self, other) {
             (Tried::Later, _) | (_, Tried::Later) => Tried::Later,
@@ -47,9 +48,9 @@ pub enum Retry {
     /// Never.
     #[default]
     Never,
-    /// At a time.
+    /// At a given time.
     At {
-        /// That time.
+        /// When to try.
         due: Millis,
         /// The pause after that try, if it fails.
         pause: Millis,
@@ -65,7 +66,7 @@ impl Retry {
         }
     }
 
-    /// After a try.
+    /// When to try again after a try.
     pub fn after(self, tried: Tried, now: Millis) -> Retry {
         let pause = match self {
             Retry::Never => SHORTEST,

@@ -44,7 +44,7 @@ impl Reselect {
     }
 }
 
-/// What the choice needs to know of a slave.
+/// What the choice needs to know about a slave.
 #[derive(Clone, Copy, Debug)]
 pub struct Candidate<K: Copy + Eq> {
     /// The slave.
@@ -62,7 +62,7 @@ pub struct Candidate<K: Copy + Eq> {
 }
 
 impl<K: Copy + Eq> Candidate<K> {
-    /// Whether the link counts as up and is.
+    /// Whether the link counts as up and is usable.
     fn is_up(&self) -> bool {
         self.usable && self.link.is_up()
     }
@@ -79,8 +79,8 @@ impl<K: Copy + Eq> Candidate<K> {
 pub struct Choice<K> {
     /// The slave that should be active.
     pub best: Option<K>,
-    /// Whether the primary slave still has to be made active whatever `primary_reselect` says; it
-    /// is consumed when the primary slave is up.
+    /// Whether the primary slave still has to be made active whatever `primary_reselect` says; this
+    /// is cleared when the primary slave is up.
     pub force_primary: bool,
 }
 
@@ -91,9 +91,9 @@ pub struct Choice<K> {
 ///
 /// The rules are those of the in-tree driver (`bonding.rst`: `primary`, `primary_reselect`,
 /// `prio`): the primary slave if it is up, else the slave of the highest priority that is up (the
-/// first of equals), and `reselect` decides whether it replaces a current one that is up too. If
-/// none is up, the slave whose `updelay` is over first. On top of that, no slave without carrier
-/// is chosen while another one has it, and a current slave whose `downdelay` is running stays as
+/// first of equals), and `reselect` decides whether it replaces a current slave that is up too. If
+/// none is up, the slave whose `updelay` is over first. In addition, no slave without carrier is
+/// chosen while another one has carrier, and a current slave whose `downdelay` is running stays as
 /// long as there is nothing better.
 pub fn choose<K, I>(
     candidates: I,
@@ -146,7 +146,7 @@ where
     }
 }
 
-/// The better of a slave that is up and wants to be active, and the current active one.
+/// Chooses between a slave that is up and wants to be active, and the current active slave.
 fn challenge<K: Copy + Eq>(
     challenger: Candidate<K>,
     current: Option<Candidate<K>>,

@@ -3,14 +3,15 @@
 //! Statistics: what a device has counted since the bond looked last.
 //!
 //! A bond adds up what its slaves count. Most counters have 64 bits and only grow. Those of some
-//! devices have 32 bits and begin at zero again after 2^32; and some drivers begin at zero when a
-//! device is reset. Nothing says which of these a counter is, so it is judged by what it does:
+//! devices have 32 bits and begin at zero again after 2^32, and some drivers begin at zero again
+//! when a device is reset. Nothing says which kind a counter is, so it is judged by what it does:
 //!
 //! - A counter that is higher than it was has grown by the difference, however much that is.
-//! - One that is lower has wrapped, if that means that it grew by at most 2^31, if it was never
-//!   beyond 32 bits, and if each other counter of the device is either no lower, or may have wrapped as
-//!   well. A reset takes packets back, too, whose number is far from 2^32 when that of bytes is near.
-//! - Otherwise the device was reset, and what is lower has grown by nothing.
+//! - A counter that is lower has wrapped if that means that it grew by at most 2^31, if it was
+//!   never beyond 32 bits, and if each other counter of the device is either no lower, or may have
+//!   wrapped as well. A reset also takes the packet counter back, which is far from 2^32 when the
+//!   byte counter is near it.
+//! - Otherwise the device was reset, and a counter that is lower has grown by nothing.
 //!
 //! So the sum never goes back, and a reset adds nothing that was not counted.
 
@@ -21,7 +22,7 @@ const MAX_WRAP: u64 = 1 << 31;
 /// The size of a counter of 32 bits.
 const NARROW: u64 = 1 << 32;
 
-/// The counters of a device, as they were when somebody looked last.
+/// The counters of a device, as they were when they were last read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Counters<const N: usize> {
     last: [Counter; N],
@@ -56,7 +57,7 @@ impl Counter {
 }
 
 impl<const N: usize> Counters<N> {
-    /// The counters of a device that nobody has looked at before.
+    /// The counters of a device that nobody has read before.
     pub fn new(now: [u64; N]) -> Self {
         Counters {
             last: now.map(|value| Counter {
@@ -66,7 +67,7 @@ impl<const N: usize> Counters<N> {
         }
     }
 
-    /// Adds to `sum` what was counted since the last time. `now` is what the counters say.
+    /// Adds to `sum` what was counted since the last call. `now` is what the counters say.
     pub fn add_new(&mut self, sum: &mut [u64; N], now: [u64; N]) {
         let was_reset = self
             .last

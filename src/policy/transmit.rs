@@ -8,7 +8,8 @@ use crate::link::LinkState;
 use crate::name::IfName;
 use crate::options::{Excerpt, OptionError, OptionId, Reason};
 
-/// Whose turn it is in balance-rr: the number of a slave, counted on from the last to the first.
+/// Whose turn it is in balance-rr: the number of a slave, where counting goes on with the first
+/// slave after the last one.
 ///
 /// `counter` is a number that grows by one with each packet, or a random number if
 /// `packets_per_slave` is 0.
@@ -20,7 +21,7 @@ pub fn turn(counter: u32, packets_per_slave: u16) -> u32 {
     }
 }
 
-/// The place in the list of slaves whose [`turn`] it is; none if there are no slaves.
+/// The place in the list of the slave whose [`turn`] it is; `None` if there are no slaves.
 #[inline]
 pub const fn slot(turn: u32, slaves: u32) -> Option<u32> {
     turn.checked_rem(slaves)
@@ -45,8 +46,8 @@ pub fn take_turn<K: Copy>(slaves: impl Iterator<Item = (K, bool)>, slot: u32) ->
     before
 }
 
-/// Whether a slave can send in the modes that use all slaves: it is running and has carrier, its link counts as up,
-/// and it does not stand by.
+/// Whether a slave can send in the modes that use all slaves: it is running and has carrier, its
+/// link counts as up, and it does not stand by.
 #[inline]
 pub const fn can_send(carrier: bool, link: LinkState, backup: bool) -> bool {
     carrier && matches!(link, LinkState::Up) && !backup
@@ -65,9 +66,9 @@ pub struct StandIn<K> {
     pub prio: i32,
 }
 
-/// The slave that takes a packet whose active slave has no carrier, before the failover that is
-/// about to come: of those with carrier the one with the highest priority that is up, the first of
-/// equals; if none is up, the first whose `updelay` is running.
+/// The slave that takes a packet while the active slave has no carrier, before the failover that is
+/// about to come: of the slaves with carrier, the one with the highest priority whose link is up
+/// (the first of equals); if none is up, the first one whose `updelay` is running.
 #[inline]
 pub fn stand_in<K: Copy>(slaves: impl Iterator<Item = StandIn<K>>) -> Option<K> {
     let rank = |it: &StandIn<K>| match it.link {

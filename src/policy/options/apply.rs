@@ -14,7 +14,7 @@ use crate::select::Reselect;
 /// (`BOND_DEFAULT_MIIMON`).
 const DEFAULT_MIIMON: u32 = 100;
 
-/// What matters of the bond's device when an option is set.
+/// The state of the bond's device that matters when an option is set.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DeviceState {
     /// Whether the bond has slaves.
@@ -32,16 +32,16 @@ pub struct Effects {
     pub reselect: bool,
     /// Start, stop or restart the link monitor ([`crate::Event::OptionsChanged`]).
     pub monitor: bool,
-    /// What is probed, or what counts as an answer, is something else: tell those who receive.
+    /// What is probed, or what counts as an answer, has changed: tell the receive path.
     pub probes: bool,
     /// Work out the carrier of the bond again.
     pub carrier: bool,
     /// Work out the flags of the slaves again ([`crate::receive::SlaveFlags`]).
     pub slave_flags: bool,
-    /// The mode was set: drop what was left to do in the one before.
+    /// The mode was set: drop the work that is left from the previous mode.
     pub mode: bool,
-    /// Find the slave that has the name of `primary`, if any. Unless there was none before and is none now,
-    /// choose the active slave again.
+    /// Find the slave that has the name of `primary`, if any. Choose the active slave again, unless
+    /// there was no primary slave before and is none now.
     pub primary: bool,
     /// Carry out the command in the value: `slaves`, `active_slave`, `queue_id`, `prio`.
     pub command: bool,
@@ -60,10 +60,10 @@ pub enum Notice {
         asked: u32,
         /// `miimon`, in milliseconds.
         miimon: u32,
-        /// What it is now, in milliseconds.
+        /// What the delay is now, in milliseconds.
         now: u64,
     },
-    /// There is nothing left to probe, though `arp_interval` says how often.
+    /// There is nothing left to probe, although `arp_interval` is set.
     LastTarget {
         /// The list that is empty.
         option: OptionId,
@@ -107,8 +107,8 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// As [`Config::apply`] and [`parse`], in the order of the in-tree driver: what the bond is
-    /// like comes before what was written, unless that is the value in force.
+    /// Those of [`Config::apply`] and [`parse`], in the order of the in-tree driver: the state of
+    /// the bond is checked before the text, unless the text is the value in force.
     pub fn write(
         self,
         id: OptionId,
@@ -124,11 +124,12 @@ impl Config {
         Ok((config, effects, value))
     }
 
-    /// Sets an option: returns the configuration as it is then, and what there is to do.
+    /// Sets an option. Returns the new configuration, and what there is to do.
     ///
-    /// The value that the option has already ([`Config::has`]) is always accepted, and asks for nothing:
-    /// programs that configure a bond spell out what they do not want to change. So is the default of
-    /// an option that the mode, or this version, does not have.
+    /// The value that the option already has ([`Config::has`]) is always accepted, and has no
+    /// effects: programs that configure a bond spell out even what they do not want to change. The
+    /// default of an option that the mode, or this version, does not have is accepted in the same
+    /// way.
     ///
     /// # Errors
     ///
@@ -151,7 +152,7 @@ impl Config {
         Ok((config, effects))
     }
 
-    /// Whether an option may be set now, to whatever but the value that it has.
+    /// Whether an option may be set now to a value other than the one that it has.
     ///
     /// # Errors
     ///
@@ -172,12 +173,12 @@ impl Config {
         Err(OptionError { option: id, reason })
     }
 
-    /// Whether an option of a slave, which is `now`, may be set to a number. Returns whether that is
-    /// another one: the same asks for nothing, and is always accepted.
+    /// Whether an option of a slave, whose value is `now`, may be set to `number`. Returns whether
+    /// that is a different value: the same value is always accepted, and has no effects.
     ///
     /// # Errors
     ///
-    /// As [`Config::check`].
+    /// Those of [`Config::check`].
     pub fn changes_slave(
         &self,
         id: OptionId,
@@ -379,12 +380,12 @@ impl Config {
 pub struct Request {
     config: Config,
     state: DeviceState,
-    /// Whether the request has `miimon` on.
+    /// Whether the request turns `miimon` on.
     polls: bool,
 }
 
 impl Request {
-    /// A request to a bond as it is.
+    /// A request to a bond in its current state.
     pub const fn new(config: Config, state: DeviceState) -> Request {
         Request {
             config,
@@ -393,16 +394,17 @@ impl Request {
         }
     }
 
-    /// The configuration once all of it is set.
+    /// The configuration once the whole request is set.
     pub const fn config(&self) -> Config {
         self.config
     }
 
-    /// Adds an option. `miimon` has to come before what it excludes.
+    /// Adds an option. `miimon` has to come before the options that it excludes.
     ///
     /// # Errors
     ///
-    /// As [`Config::apply`], and [`Reason::WithMiimon`] where one option would undo the other.
+    /// Those of [`Config::apply`], and [`Reason::WithMiimon`] where one option would undo the
+    /// other.
     pub fn apply(&mut self, id: OptionId, value: Value) -> Result<(), OptionError> {
         let is_on = matches!(value, Value::Number(1..));
         let is_excluded = matches!(id, OptionId::ArpInterval | OptionId::ArpValidate);

@@ -36,7 +36,7 @@ impl FailOverMac {
     }
 }
 
-/// On which slaves the ARP monitor looks into what is received: the option `arp_validate`, with the
+/// On which slaves the ARP monitor examines what is received: the option `arp_validate`, with the
 /// bits of `net/bonding.h` (`BOND_ARP_VALIDATE_*`, `BOND_ARP_FILTER`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ArpValidate(u8);
@@ -62,7 +62,7 @@ impl ArpValidate {
         self.0
     }
 
-    /// Whether only answers of targets count on a slave of this role.
+    /// Whether only answers from targets count on a slave of this role.
     pub const fn validates(self, is_backup: bool) -> bool {
         let bit = if is_backup {
             Self::BACKUP
@@ -72,7 +72,7 @@ impl ArpValidate {
         self.0 & bit != 0
     }
 
-    /// Whether, where nothing is validated, at least no other traffic than ARP and IPv6 counts.
+    /// Whether only ARP and IPv6 traffic counts where nothing is validated.
     pub const fn filters(self) -> bool {
         self.0 & Self::FILTER != 0
     }
@@ -81,7 +81,7 @@ impl ArpValidate {
 /// The values of the options. [`Config::apply`] changes them and keeps them consistent.
 ///
 /// `updelay`, `downdelay` and `peer_notif_delay` are kept as multiples of `miimon`, so that they
-/// change with it, as users of the in-tree driver know it.
+/// change with it, as users of the in-tree driver expect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Config {
     /// `mode`.
@@ -126,7 +126,7 @@ pub struct Config {
     pub packets_per_slave: u16,
     /// `xmit_hash_policy`.
     pub xmit_hash_policy: HashPolicy,
-    /// `use_carrier`: whether links are read from the carrier, or else asked of their drivers.
+    /// `use_carrier`: whether links are read from the carrier; otherwise their drivers are asked.
     pub use_carrier: bool,
     /// `ad_select`, kept for the mode that uses it.
     pub ad_select: u8,
@@ -172,7 +172,8 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Whether a slave can be chosen for a frame that no stack has seen, as XDP programs send them.
+    /// Whether a slave can be chosen for a frame that has not passed through the stack, as XDP
+    /// programs send them.
     pub const fn allows_xdp(&self) -> bool {
         match self.mode.row().xdp {
             Xdp::Native => true,
@@ -218,7 +219,8 @@ impl Config {
         self.link_events || self.miimon > 0 || self.is_probed()
     }
 
-    /// Whether a link has the carrier that its device reports; otherwise its driver is asked.
+    /// Whether links are read from the carrier that their devices report; otherwise the drivers are
+    /// asked.
     pub const fn reads_carrier(&self) -> bool {
         self.use_carrier || self.is_probed()
     }
@@ -228,9 +230,9 @@ impl Config {
         self.arp_interval > 0
     }
 
-    /// The number of an option, in the unit of the table; the default of an option that this
-    /// version does not have. None where the value is not a number of the bond: names, lists, and
-    /// what belongs to a slave.
+    /// The value of an option as a number, in the unit of the table; for an option that this
+    /// version does not have, its default. `None` where the value is not a number of the bond:
+    /// names, lists, and options of a slave.
     pub fn number(&self, id: OptionId) -> Option<u64> {
         let number = match id {
             OptionId::Mode => u64::from(self.mode.number()),
@@ -277,15 +279,16 @@ impl Config {
         Some(number)
     }
 
-    /// Whether this is the value that an option of the bond has already: what `ip -d link` or sysfs show, or
-    /// would in a mode that has the option. A command (`slaves`, `queue_id`, `+` and `-` of `arp_ip_target`)
-    /// is not, and the active slave is not an option's value.
+    /// Whether an option of the bond already has this value: the one that `ip -d link` or sysfs
+    /// shows, or would show in a mode that has the option. A command (`slaves`, `queue_id`, `+` and
+    /// `-` of `arp_ip_target`) is not such a value, and the active slave is not the value of an
+    /// option.
     pub fn has(&self, id: OptionId, value: Value) -> bool {
         match value {
             Value::Number(number) => self.number(id) == Some(number),
             Value::Name(name) => match id {
                 OptionId::Primary if self.primary == name => true,
-                // Where the mode has no such slave, it is none.
+                // Where the mode has no such slave, the value is none.
                 OptionId::Primary | OptionId::ActiveSlave => {
                     name.is_none() && id.desc().unsupported.contains(self.mode)
                 }
@@ -295,7 +298,7 @@ impl Config {
                 id == OptionId::ArpIpTarget && self.arp_targets == targets
             }
             Value::NsTargets(targets) => id == OptionId::NsIp6Target && self.ns_targets == targets,
-            // That of the bond.
+            // All zeros stand for the address of the bond.
             Value::Address(address) => id == OptionId::AdActorSystem && address == [0; 6],
             Value::Member { .. } | Value::Queue { .. } | Value::Prio(_) | Value::Target { .. } => {
                 false
@@ -308,8 +311,8 @@ impl Config {
         id.desc().text_of(self.number(id)?)
     }
 
-    /// What sysfs shows of an option whose value is a number, with the newline; nothing for the
-    /// others.
+    /// What sysfs shows for an option whose value is a number, with the newline; nothing for other
+    /// options.
     pub fn show(&self, id: OptionId) -> Shown {
         Shown {
             show: id.desc().sysfs.map_or(Show::Number, |sysfs| sysfs.show),
@@ -318,8 +321,8 @@ impl Config {
         }
     }
 
-    /// A delay in milliseconds: a multiple of `miimon`, and a value of its option, also where it would have
-    /// outgrown that with `miimon`.
+    /// A delay in milliseconds: a multiple of `miimon` within the range of its option, even where
+    /// it would have grown beyond that range with `miimon`.
     fn intervals_ms(&self, option: OptionId, intervals: u32) -> Millis {
         let miimon = u64::from(self.miimon);
         let most = match option.desc().values {
@@ -330,7 +333,7 @@ impl Config {
     }
 }
 
-/// What sysfs shows of an option.
+/// What sysfs shows for an option.
 #[derive(Clone, Copy, Debug)]
 pub struct Shown {
     show: Show,

@@ -70,22 +70,23 @@ pub enum Reason {
     IsUp,
     /// The XDP program of the bond could not run any more.
     HasXdp,
-    /// The text is no value of the option.
+    /// The text is not a value of the option.
     InvalidText(Excerpt),
-    /// The number is no value of the option.
+    /// The number is not a value of the option.
     InvalidNumber(u64),
-    /// The value is of another kind than those of the option.
+    /// The value is of another kind than the values of the option.
     WrongKind,
     /// There is no `miimon` that the delay could be a multiple of.
     NoMonitor,
     /// There is no such interface.
     NoInterface(Excerpt),
-    /// The interface is no slave of this bond.
+    /// The interface is not a slave of this bond.
     NotSlave(Excerpt),
-    /// The slave cannot be made active: it, its link or the bond has no working link.
+    /// The slave cannot be made active: the slave or its link is down, or the bond has no working
+    /// link.
     NotUsable(Excerpt),
-    /// `slaves` was written without `+` or `-`, or without a valid name; `arp_ip_target` without `+`
-    /// or `-`.
+    /// `slaves` was written without `+` or `-`, or without a valid name; `arp_ip_target` without
+    /// `+` or `-`.
     NoCommand,
     /// `arp_ip_target` was written without a valid address.
     NoAddress(Excerpt),
@@ -100,7 +101,7 @@ pub enum Reason {
         /// Why not.
         why: TargetError,
     },
-    /// The same request sets `miimon`, which excludes it.
+    /// The same request sets `miimon`, which excludes this option.
     WithMiimon,
     /// `queue_id` was not `SLAVE:QUEUE`, or the queue does not exist or is taken.
     InvalidQueue(Excerpt),
@@ -122,7 +123,7 @@ pub struct OptionError {
 }
 
 impl OptionError {
-    /// The error number, positive; the one that the in-tree driver gives, where it has the case.
+    /// The error number, positive: the one that the in-tree driver returns, where it has the case.
     pub const fn errno(&self) -> i32 {
         match self.reason {
             Reason::WrongMode(_) => errno::EACCES,
@@ -352,8 +353,8 @@ impl OptionError {
     }
 }
 
-/// Writes why a target cannot be added or removed, in the words of the in-tree driver and with the
-/// way out.
+/// Writes why a target cannot be added or removed, in the words of the in-tree driver, and what to
+/// do instead.
 fn write_target(
     f: &mut fmt::Formatter<'_>,
     name: &str,

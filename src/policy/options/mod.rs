@@ -78,8 +78,8 @@ pub enum OptionId {
 impl OptionId {
     /// The entry of the option in [`OPTIONS`].
     pub fn desc(self) -> &'static OptionDesc {
-        // The table is in the order of the numbers (checked where it stands), so the first entry
-        // never steps in.
+        // The table is in the order of the numbers (checked where it is defined), so the fallback
+        // to the first entry is never used.
         OPTIONS.get(usize::from(self as u8)).unwrap_or(&OPTIONS[0])
     }
 
@@ -101,7 +101,7 @@ pub struct OptionDesc {
     pub name: &'static str,
     /// What it belongs to.
     pub scope: Scope,
-    /// What it takes.
+    /// Which values it takes.
     pub values: Values,
     /// The number that it has unless it is set. Zero where the value is not a number.
     pub default: u64,
@@ -123,8 +123,8 @@ pub struct OptionDesc {
     pub proc_label: Option<&'static str>,
     /// What it is for, in a sentence or two.
     pub help: &'static str,
-    /// Whether this version of the driver has it. One that it does not have can be read, and set
-    /// to its default.
+    /// Whether this version of the driver has the option. An option that it does not have can be
+    /// read, and can be set to its default.
     pub built: bool,
     /// Whether the word `default` stands for the default.
     pub takes_default: bool,
@@ -201,18 +201,19 @@ impl Modes {
     /// No mode.
     pub const NONE: Modes = Modes(0);
 
-    /// Both.
+    /// The set with this mode added.
     pub(crate) const fn and(self, mode: Mode) -> Modes {
         Modes(self.0 | mode.bit())
     }
 
-    /// Whether the mode is one of them.
+    /// Whether the mode is in the set.
     pub const fn contains(self, mode: Mode) -> bool {
         self.0 & mode.bit() != 0
     }
 }
 
-/// The modes whose rows have this value in a column, or one of these: `modes!(active: Active::All)`.
+/// The modes whose rows have this value, or one of these values, in a column:
+/// `modes!(active: Active::All)`.
 macro_rules! modes {
     ($column:ident: $($value:tt)+) => {{
         let mut modes = $crate::options::Modes::NONE;
@@ -228,7 +229,8 @@ macro_rules! modes {
 }
 use modes;
 
-/// A netlink attribute (`linux/if_link.h`): `IFLA_BOND_*` of a bond, `IFLA_BOND_SLAVE_*` of a slave.
+/// A netlink attribute (`linux/if_link.h`): `IFLA_BOND_*` of a bond, `IFLA_BOND_SLAVE_*` of a
+/// slave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Netlink {
     /// Its number.
@@ -276,7 +278,7 @@ pub enum Show {
     Interface,
     /// A list, one space between the items; nothing at all if it is empty.
     List,
-    /// Nothing, but in 802.3ad mode for those with `CAP_NET_ADMIN`.
+    /// Nothing, except in 802.3ad mode to users with `CAP_NET_ADMIN`.
     AdOnly,
 }
 

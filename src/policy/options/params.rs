@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The parameters of the module, as they are checked when it is loaded.
+//! The parameters of the module, and how they are checked when the module is loaded.
 //!
 //! As in the in-tree driver, a number that is out of range is reset with a warning, and a text that
-//! means nothing refuses the load.
+//! means nothing makes the load fail.
 
 use super::value::ipv4;
 use super::{parse, ArpValidate, Config, Excerpt, FailOverMac, OptionId};
@@ -269,7 +269,7 @@ impl Config {
             option: OptionId::Primary,
             given,
         };
-        // No name is no primary slave.
+        // An empty name means that there is no primary slave.
         if !name.is_empty() {
             self.primary = Some(IfName::new(name).ok_or(invalid)?);
         }
@@ -294,7 +294,7 @@ fn text(option: OptionId, given: Option<&[u8]>) -> Result<Option<u64>, ParamErro
     }
 }
 
-/// Whether a text parameter is anything but the default of its option, spelt out.
+/// Whether a text parameter is given and is anything but the default of its option, spelt out.
 fn asks(option: OptionId, given: Option<&[u8]>) -> bool {
     let default = Ok(Value::Number(option.desc().default));
     given.is_some_and(|given| parse(option, given) != default)
@@ -309,7 +309,7 @@ fn int<T: TryFrom<u64> + Default>(
     number(option, given.into(), warn)
 }
 
-/// As [`int`], of any type of number.
+/// Like [`int`], for any type of number.
 fn number<T: TryFrom<u64> + Default>(
     option: OptionId,
     given: i64,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The table of options: those that this version has, and the helpers to write it down.
+//! The table of options: the options that this version has, and the helpers to write the table.
 
 use super::unbuilt::UNBUILT_OPTIONS;
 use super::{
@@ -48,13 +48,13 @@ const MODES: [Named; 7] = {
     ]
 };
 
-/// Those without an active slave.
+/// The modes without an active slave.
 const NO_ACTIVE: Modes = modes!(active: Active::All);
 
-/// Those in which packets do not leave in turn.
+/// The modes in which packets do not leave through the slaves in turn.
 const NO_TURN: Modes = modes!(sender: Sender::Active | Sender::Hash | Sender::All | Sender::Load);
 
-/// Those without the ARP monitor.
+/// The modes without the ARP monitor.
 const NO_PROBES: Modes = modes!(probes: Probes::Refused);
 
 pub(super) const fn netlink(attribute: u16, kind: NetlinkKind) -> Option<Netlink> {
@@ -614,7 +614,7 @@ pub static OPTIONS: [OptionDesc; COUNT_OF_OPTIONS] = all_options();
 
 const COUNT_OF_OPTIONS: usize = BUILT_OPTIONS.len() + UNBUILT_OPTIONS.len();
 
-// Runs in the compiler, where a panic is an error message.
+// Runs at compile time, where a panic is a compile error.
 #[allow(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 const fn all_options() -> [OptionDesc; COUNT_OF_OPTIONS] {
     let mut all = [OPTION; COUNT_OF_OPTIONS];

@@ -4,7 +4,7 @@
 
 use core::net::{Ipv4Addr, Ipv6Addr};
 
-/// The most targets of each kind (`BOND_MAX_ARP_TARGETS`, `BOND_MAX_NS_TARGETS`).
+/// The largest number of targets of each kind (`BOND_MAX_ARP_TARGETS`, `BOND_MAX_NS_TARGETS`).
 pub const MAX_TARGETS: usize = 16;
 
 /// An address that can be a target.
@@ -12,7 +12,7 @@ pub trait Target: Copy + Eq {
     /// No target.
     const NONE: Self;
 
-    /// Whether it names one host, which can answer.
+    /// Whether this is the address of one host, which can answer.
     fn is_probable(self) -> bool;
 }
 
@@ -37,18 +37,18 @@ impl Target for Ipv6Addr {
 pub enum TargetError {
     /// The address is not that of one host.
     NotProbable,
-    /// It is in the list already.
+    /// The address is already in the list.
     Duplicate,
     /// There is no room for another.
     Full,
-    /// It is not in the list.
+    /// The address is not in the list.
     Missing,
 }
 
 /// A list of targets, each once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Targets<A: Target> {
-    /// The targets, and [`Target::NONE`] behind the last.
+    /// The targets, with [`Target::NONE`] after the last one.
     addrs: [A; MAX_TARGETS],
 }
 
@@ -64,7 +64,7 @@ impl<A: Target> Targets<A> {
         addrs: [A::NONE; MAX_TARGETS],
     };
 
-    /// The targets, in the order in which they came.
+    /// The targets, in the order in which they were added.
     pub fn iter(&self) -> impl Iterator<Item = A> + Clone + '_ {
         self.addrs.iter().copied().take_while(|it| *it != A::NONE)
     }
@@ -101,7 +101,7 @@ impl<A: Target> Targets<A> {
         Ok(())
     }
 
-    /// Removes a target; those behind it move up.
+    /// Removes a target; the targets after it move up.
     ///
     /// # Errors
     ///

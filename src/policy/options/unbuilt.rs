@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The options that this version of the driver does not have: they can be read. They belong to modes
-//! that it does not have either, so that in every mode of a bond they keep their defaults, and only
-//! these can be written.
+//! The options that this version of the driver does not have. They can be read. They belong to
+//! modes that this version does not have either, so in every mode of a bond they keep their
+//! defaults, and only the defaults can be written.
 
 use super::table::{named, netlink, param, sysfs, OFF_ON, OPTION};
 use super::{modes, Modes, NetlinkKind, OptionDesc, OptionId, ParamKind, Scope, Show, Values};
 use crate::mode::{Carrier, Sender};
 
-/// Those that do not balance the load.
+/// The modes that do not balance the load.
 const NO_LOAD: Modes = modes!(sender: Sender::Turn | Sender::Active | Sender::Hash | Sender::All);
 
-/// Those without aggregators.
+/// The modes without aggregators.
 const NO_AGGREGATOR: Modes = modes!(carrier: Carrier::AnyLink);
 
 const UNBUILT: OptionDesc = OptionDesc {

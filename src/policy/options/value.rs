@@ -42,9 +42,9 @@ pub enum Value {
         /// The address.
         addr: Ipv4Addr,
     },
-    /// The IPv4 addresses that are probed, in place of those there were.
+    /// The IPv4 addresses that are probed, in place of the previous ones.
     ArpTargets(ArpTargets),
-    /// The IPv6 addresses that are probed, in place of those there were.
+    /// The IPv6 addresses that are probed, in place of the previous ones.
     NsTargets(NsTargets),
     /// A hardware address.
     Address([u8; 6]),
@@ -66,11 +66,11 @@ impl Value {
             })
     }
 
-    /// Reads `ns_ip6_target` likewise.
+    /// Reads `ns_ip6_target` in the same way.
     ///
     /// # Errors
     ///
-    /// As [`Value::arp_targets`].
+    /// Those of [`Value::arp_targets`].
     pub fn ns_targets<'a>(payloads: impl Iterator<Item = &'a [u8]>) -> Result<Value, OptionError> {
         targets(payloads, Ipv6Addr::from)
             .map(Value::NsTargets)
@@ -158,7 +158,7 @@ fn number(desc: &OptionDesc, text: &[u8]) -> Result<Value, Reason> {
 }
 
 fn interface(id: OptionId, text: &[u8]) -> Result<Value, Reason> {
-    // The name of the primary is taken as it stands, that of the active slave as the first word.
+    // The name of the primary slave is the whole text; that of the active slave is the first word.
     let name = if id == OptionId::Primary {
         text
     } else {
@@ -186,7 +186,7 @@ fn membership(text: &[u8]) -> Result<Value, Reason> {
     }
 }
 
-/// Reads `+NAME` (true) or `-NAME` (false), as `slaves` and `/sys/class/net/bonding_masters` take
+/// Reads `+NAME` (true) or `-NAME` (false), as `slaves` and `/sys/class/net/bonding_masters` accept
 /// it: the first word, with a valid name of an interface.
 pub fn parse_command(text: &[u8]) -> Option<(bool, IfName)> {
     let (add, name) = match first_word(text) {
@@ -197,7 +197,7 @@ pub fn parse_command(text: &[u8]) -> Option<(bool, IfName)> {
     Some((add, IfName::new(name)?))
 }
 
-/// Reads `+ADDRESS` or `-ADDRESS`. As in the in-tree driver the address is looked at first.
+/// Reads `+ADDRESS` or `-ADDRESS`. As in the in-tree driver, the address is checked first.
 fn target(text: &[u8]) -> Result<Value, Reason> {
     let Some((command, rest)) = text.split_first() else {
         return Err(Reason::NoAddress(Excerpt::new(text)));
@@ -210,8 +210,9 @@ fn target(text: &[u8]) -> Result<Value, Reason> {
     }
 }
 
-/// Reads an address as the kernel's `in4_pton()` does: four decimal numbers, with as many zeros in
-/// front as one likes. It ends where neither a dot nor a hexadecimal digit follows, whatever does.
+/// Reads an address as the kernel's `in4_pton()` does: four decimal numbers, with any number of
+/// leading zeros. The address ends before the first byte that is neither a dot nor a hexadecimal
+/// digit, whatever that byte is.
 pub(super) fn ipv4(text: &[u8]) -> Option<Ipv4Addr> {
     let is_part = |byte: &u8| *byte == b'.' || byte.is_ascii_hexdigit();
     let end = text.iter().position(|byte| !is_part(byte));
@@ -224,8 +225,8 @@ pub(super) fn ipv4(text: &[u8]) -> Option<Ipv4Addr> {
     numbers.next().is_none().then(|| Ipv4Addr::from(octets))
 }
 
-/// Reads an address as the kernel's `mac_pton()` does: six bytes of two hexadecimal digits, with colons
-/// between them, whatever follows.
+/// Reads an address as the kernel's `mac_pton()` does: six bytes of two hexadecimal digits each,
+/// with colons between them. Whatever follows is ignored.
 fn hardware_address(text: &[u8]) -> Result<Value, Reason> {
     let invalid = Reason::InvalidText(Excerpt::new(text));
     let digit = |byte: Option<&u8>| char::from(*byte?).to_digit(16);
@@ -276,7 +277,7 @@ fn first_word(text: &[u8]) -> &[u8] {
         .unwrap_or_default()
 }
 
-/// A decimal number without sign, if it fits.
+/// A decimal number without a sign, if it fits.
 fn decimal(digits: &[u8]) -> Option<u64> {
     if digits.is_empty() {
         return None;

@@ -29,7 +29,7 @@ pub enum Warning {
         /// What it was reset to.
         used: u64,
     },
-    /// `updelay` or `downdelay` is no multiple of `miimon`.
+    /// `updelay` or `downdelay` is not a multiple of `miimon`.
     Rounded {
         /// The option.
         option: OptionId,
@@ -37,7 +37,7 @@ pub enum Warning {
         given: u32,
         /// `miimon`, in milliseconds.
         miimon: u32,
-        /// What it is now, in milliseconds.
+        /// What the delay is now, in milliseconds.
         used: u64,
     },
     /// `updelay` or `downdelay` without `miimon`; they are dropped.
@@ -59,7 +59,8 @@ pub enum Warning {
         /// `arp_interval`, in milliseconds.
         arp_interval: i32,
     },
-    /// A target that is no address, or not that of a host; there is no ARP monitoring then.
+    /// A target that is not an address, or not the address of a host; there is no ARP monitoring
+    /// then.
     BadTarget {
         /// The text.
         given: Excerpt,
@@ -99,7 +100,7 @@ pub enum Warning {
     },
     /// `primary_reselect` was given without `primary`, and is dropped.
     ReselectWithoutPrimary,
-    /// The text is no value of the option, which keeps its default.
+    /// The text is not a value of the option, which keeps its default.
     InvalidText {
         /// The option.
         option: OptionId,
@@ -109,7 +110,7 @@ pub enum Warning {
 }
 
 impl Warning {
-    /// How much it matters.
+    /// How much the warning matters.
     pub const fn severity(&self) -> Severity {
         match self {
             Warning::Irrelevant {
@@ -132,7 +133,7 @@ impl fmt::Display for Warning {
                 given,
                 used,
             } => {
-                // The words of the in-tree driver, which has others for each.
+                // The words of the in-tree driver, which has different ones for each option.
                 let desc = option.desc();
                 let name = desc.name;
                 let (min, max) = match desc.values {
@@ -261,7 +262,7 @@ impl fmt::Display for Warning {
 /// Why the module is not loaded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ParamError {
-    /// The text is no value of the option.
+    /// The text is not a value of the option.
     InvalidText {
         /// The option.
         option: OptionId,

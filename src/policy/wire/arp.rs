@@ -28,8 +28,8 @@ impl Arp {
     }
 
     /// Reads a packet of RFC 826 (network byte order) from a link of this type, `ARPHRD_*`, whose
-    /// hardware addresses have `addr_len` bytes. The type is that of the link, also where that is not
-    /// Ethernet (RFC 4391 for InfiniBand).
+    /// hardware addresses have `addr_len` bytes. The hardware type in the packet is that of the
+    /// link, even if the link is not Ethernet (RFC 4391 for InfiniBand).
     pub fn parse(packet: &[u8], link_type: u16, addr_len: usize) -> Option<Arp> {
         const PROTOCOL_IPV4: [u8; 2] = [0x08, 0x00];
         const REPLY: [u8; 2] = [0, 2];

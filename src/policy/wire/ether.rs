@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What comes behind the addresses of an Ethernet frame: the protocol, and VLAN tags (IEEE 802.1Q, 9.6).
+//! What follows the addresses of an Ethernet frame: the protocol, and VLAN tags (IEEE 802.1Q, 9.6).
 
 /// ARP (RFC 826).
 pub const ETH_P_ARP: u16 = 0x0806;
 /// IPv6 (RFC 2464).
 pub const ETH_P_IPV6: u16 = 0x86dd;
-/// A tag of a VLAN (IEEE 802.1Q).
+/// A VLAN tag (IEEE 802.1Q).
 pub const ETH_P_8021Q: u16 = 0x8100;
-/// A tag of a provider's VLAN (IEEE 802.1Q).
+/// A tag of a service provider's VLAN (S-TAG, IEEE 802.1Q).
 pub const ETH_P_8021AD: u16 = 0x88a8;
 
 /// Skips the VLAN tags (IEEE 802.1Q, 9.6) that a packet of this protocol begins with. Returns the
-/// protocol behind them, and where that begins.
+/// protocol that follows them, and where it begins.
 pub fn skip_tags(mut protocol: u16, bytes: &[u8]) -> (u16, usize) {
     const TAGS: [u16; 2] = [ETH_P_8021Q, ETH_P_8021AD];
     let mut at = 0usize;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Formats of packets. They are read from bytes in network byte order, which may be anything.
+//! Packet formats. They are read from bytes in network byte order, which may hold anything.
 
 pub mod arp;
 pub mod ether;

@@ -16,12 +16,12 @@ pub struct Discovery {
 impl Discovery {
     /// How many bytes of a packet are read.
     pub const LEN: usize = 48;
-    /// Where an IPv6 header says what comes behind it (RFC 8200, section 3).
+    /// The offset of the Next Header field in an IPv6 header (RFC 8200, section 3).
     pub const NEXT_HEADER: usize = 6;
-    /// The next header of ICMPv6 (RFC 4443).
+    /// The Next Header value of ICMPv6 (RFC 4443).
     pub const ICMPV6: u8 = 58;
 
-    /// Reads an IPv6 packet (RFC 8200, RFC 4861; network byte order). None if it is neither a
+    /// Reads an IPv6 packet (RFC 8200, RFC 4861; network byte order). `None` if it is neither a
     /// solicitation nor an advertisement.
     pub fn parse(packet: &[u8]) -> Option<Discovery> {
         const SOURCE: usize = 8;
@@ -41,11 +41,12 @@ impl Discovery {
     }
 }
 
-/// The group that a node listens to for solicitations of its address (RFC 4291, 2.7.1).
+/// The solicited-node multicast address, on which a node listens for solicitations of its address
+/// (RFC 4291, 2.7.1).
 pub fn solicited_node(addr: Ipv6Addr) -> Ipv6Addr {
     let [.., a, b, c] = addr.octets();
     Ipv6Addr::from([0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, a, b, c])
 }
 
-/// The group of all nodes of a link (RFC 4291, 2.7.1).
+/// The all-nodes multicast address of a link (RFC 4291, 2.7.1).
 pub const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
