@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Who has which hardware address.
+//! The hardware addresses of a bond and of its slaves.
 
 use super::master::{Bond, BondDev, SlaveDev};
 use super::message::{bond_err, slave_err};
@@ -22,7 +22,7 @@ pub(super) fn addr_of(dev: &NetDevice, rtnl: &Rtnl) -> HwAddr {
     HwAddr::new(&dev.addr(rtnl)).unwrap_or(HwAddr::EMPTY)
 }
 
-/// Returns what the policy wants to know of a slave.
+/// Returns what the policy needs to know about a slave.
 fn holder<'a>(slave: &'a SlaveDev, rtnl: &Rtnl) -> Holder<Key<'a>> {
     Holder {
         key: Key(slave),
@@ -31,7 +31,7 @@ fn holder<'a>(slave: &'a SlaveDev, rtnl: &Rtnl) -> Holder<Key<'a>> {
     }
 }
 
-/// Returns what the policy wants to know of all slaves.
+/// Returns what the policy needs to know about all slaves.
 fn holders<'a>(
     dev: &'a BondDev,
     rtnl: &'a Rtnl,
@@ -39,7 +39,7 @@ fn holders<'a>(
     dev.lowers(rtnl).map(move |slave| holder(slave, rtnl))
 }
 
-/// Makes a random Ethernet address that neither the bond nor a slave of it has.
+/// Makes a random Ethernet address that neither the bond nor any of its slaves has.
 pub(super) fn fresh(dev: &BondDev, rtnl: &Rtnl) -> HwAddr {
     let bond = addr_of(dev, rtnl);
     loop {
@@ -50,7 +50,8 @@ pub(super) fn fresh(dev: &BondDev, rtnl: &Rtnl) -> HwAddr {
     }
 }
 
-/// Says what becomes of the address of a device that joins a bond which will have the address `bond`.
+/// Returns what becomes of the address of a device that joins; `bond` is the address that the bond
+/// will have.
 pub(super) fn at_enslave(
     dev: &BondDev,
     config: &Config,
@@ -61,14 +62,15 @@ pub(super) fn at_enslave(
     address::at_enslave(config, addr, bond, holders(dev, rtnl))
 }
 
-/// A random address for Ethernet: not a group's, locally administered (`eth_random_addr()`).
+/// A random Ethernet address: unicast and locally administered (`eth_random_addr()`).
 fn random_addr() -> HwAddr {
     let [a, b, c, d] = net::sync::random_u32().to_ne_bytes();
     let [e, f, ..] = net::sync::random_u32().to_ne_bytes();
     HwAddr::new(&[(a & 0xfe) | 0x02, b, c, d, e, f]).unwrap_or(HwAddr::EMPTY)
 }
 
-/// Sets the address of the bond and of its slaves, or of none (`ndo_set_mac_address`).
+/// Sets the address of the bond and of all its slaves, or changes none of them
+/// (`ndo_set_mac_address`).
 pub(super) fn set_addr(dev: &BondDev, addr: &[u8], rtnl: &RtnlOnly) -> Result {
     if dev.link_type() != ARPHRD_ETHER {
         bond_err!(
@@ -84,7 +86,7 @@ pub(super) fn set_addr(dev: &BondDev, addr: &[u8], rtnl: &RtnlOnly) -> Result {
     if !is_valid_ether(addr) {
         return Err(eaddrnotavail());
     }
-    // Somebody may have given a slave another one than the bond's.
+    // A slave may have been given an address other than the bond's.
     let set = |slave: &SlaveDev| {
         let before = &slave.data().before;
         let addr_before = addr_of(slave.dev(), rtnl);
@@ -104,8 +106,8 @@ pub(super) fn set_addr(dev: &BondDev, addr: &[u8], rtnl: &RtnlOnly) -> Result {
     Ok(())
 }
 
-/// Gives the bond the address of another device (`SIOCBONDSETHWADDR`): as if the user set it, once there are
-/// slaves, which could not receive for the bond otherwise.
+/// Gives the bond the address of another device (`SIOCBONDSETHWADDR`). If the bond has slaves, this
+/// is as if the user set the address: otherwise the slaves could not receive for the bond.
 pub(crate) fn copy_addr(dev: &BondDev, from: &NetDevice, rtnl: &RtnlOnly) -> Result {
     let addr = addr_of(from, rtnl);
     let has_slaves = dev.lowers(rtnl).next().is_some();
@@ -115,7 +117,7 @@ pub(crate) fn copy_addr(dev: &BondDev, from: &NetDevice, rtnl: &RtnlOnly) -> Res
     steal_addr(dev, from, rtnl)
 }
 
-/// Gives the bond the address of another device, its first slave for example.
+/// Gives the bond the address of another device, for example of its first slave.
 pub(super) fn steal_addr(dev: &BondDev, from: &NetDevice, rtnl: &Rtnl) -> Result {
     let addr = addr_of(from, rtnl);
     if addr.as_bytes().len() != addr_of(dev, rtnl).as_bytes().len() {
@@ -129,7 +131,7 @@ pub(super) fn steal_addr(dev: &BondDev, from: &NetDevice, rtnl: &Rtnl) -> Result
     dev.steal_addr(rtnl, addr.as_bytes())
 }
 
-/// Sets an address that the device had before; says so if that fails.
+/// Restores an address that the device had before; logs an error if that fails.
 pub(super) fn restore(dev: &BondDev, device: &NetDevice, addr: &HwAddr, rtnl: &RtnlOnly) {
     if let Err(err) = device.set_addr(rtnl, addr.as_bytes(), None) {
         say_restore(dev, device, err, addr);
@@ -145,7 +147,7 @@ fn say_restore(dev: &BondDev, device: &NetDevice, err: Error, addr: &HwAddr) {
     );
 }
 
-/// Does to the addresses what `fail_over_mac` asks for after the active slave changed.
+/// Changes the addresses as `fail_over_mac` asks for after a change of the active slave.
 ///
 /// Where the addresses of slaves move, no instance lock may be held.
 pub(super) fn fail_over(dev: &BondDev, new: Option<&SlaveDev>, held: &Held<'_>) {
@@ -161,7 +163,7 @@ pub(super) fn fail_over(dev: &BondDev, new: Option<&SlaveDev>, held: &Held<'_>) 
         .find(|slave| slave.data().takes_addr.get(rtnl))
         .map(Key);
     if !carry_out(dev, &plan(leaver), held) && leaver.is_some() {
-        // Then as if it stayed.
+        // Fall back to what happens if the slave stays.
         carry_out(dev, &plan(None), held);
     }
     if let Some(rtnl) = held.rtnl_only() {
@@ -169,7 +171,7 @@ pub(super) fn fail_over(dev: &BondDev, new: Option<&SlaveDev>, held: &Held<'_>) 
     }
 }
 
-/// Gives slaves other addresses that share one, where each has to have its own.
+/// Gives slaves that share an address different ones, where each slave has to have its own.
 fn part(dev: &BondDev, config: &Config, rtnl: &RtnlOnly) {
     let active = dev.slot(rtnl, Slot::Active).map(Key);
     for slave in dev.lowers(rtnl) {
@@ -182,7 +184,7 @@ fn part(dev: &BondDev, config: &Config, rtnl: &RtnlOnly) {
     }
 }
 
-/// Whether the bond gives its address up if that is the own one of a slave which leaves.
+/// Whether the bond gives up its address if that is the own address of a slave that leaves.
 pub(super) fn claim(dev: &BondDev, why: Departure, device: &NetDevice, rtnl: &Rtnl) -> Claim {
     let disappears = why == Departure::Unregistered && !device.is_registered(rtnl);
     match why {
@@ -214,7 +216,8 @@ pub(super) fn at_release<'a>(
     )
 }
 
-/// Carries the changes of addresses out; tells the neighbours if that of the bond is another one then.
+/// Carries out the changes of addresses; tells the neighbours if they changed the address of the
+/// bond.
 pub(super) fn release(dev: &BondDev, plan: &Plan<Key<'_>>, rtnl: &RtnlOnly) {
     let before = addr_of(dev, rtnl);
     carry_out(dev, plan, &Held::none(rtnl));
@@ -224,11 +227,11 @@ pub(super) fn release(dev: &BondDev, plan: &Plan<Key<'_>>, rtnl: &RtnlOnly) {
     }
 }
 
-/// Has the bond take an address that somebody has given its active slave, where the two are the same.
-/// The slave's instance lock may be held.
+/// Has the bond take an address that its active slave was given, where the two addresses are meant
+/// to be the same. The slave's instance lock may be held.
 pub(super) fn slave_changed(dev: &BondDev, slave: &SlaveDev, rtnl: &Rtnl) {
     let (addr, bond) = (addr_of(slave.dev(), rtnl), addr_of(dev, rtnl));
-    // While the bond itself changes addresses, its own does not follow.
+    // While the bond itself is changing addresses, its own address does not follow.
     let is_active = dev.settled(rtnl).map(Key) == Some(Key(slave))
         && Bond::is_settled(dev, rtnl)
         && !dev.data().changing_addrs.is(rtnl);
@@ -241,14 +244,14 @@ pub(super) fn slave_changed(dev: &BondDev, slave: &SlaveDev, rtnl: &Rtnl) {
     }
 }
 
-/// Tells that the bond has another address, though the same slave is active.
+/// Announces that the bond has another address, though the same slave is active.
 fn tell(dev: &BondDev, rtnl: &Rtnl) {
     let _ = dev.announce(rtnl, Announce::BONDING_FAILOVER);
     notify::after_change(dev, dev.slot(rtnl, Slot::Active).is_some(), rtnl);
     notify::step(dev, rtnl);
 }
 
-/// Carries a plan out, and says what was refused; returns whether all went as planned.
+/// Carries out a plan, and logs what was refused. Returns whether everything went as planned.
 fn carry_out(dev: &BondDev, plan: &Plan<Key<'_>>, held: &Held<'_>) -> bool {
     let rtnl: &Rtnl = held;
     let set_one = |step: &Step<Key<'_>>| match step.who {
@@ -268,11 +271,11 @@ fn carry_out(dev: &BondDev, plan: &Plan<Key<'_>>, held: &Held<'_>) -> bool {
     changing.during(rtnl, || plan.carry_out(set_one))
 }
 
-/// Sets the address of a slave, and says so if that is refused.
+/// Sets the address of a slave; logs an error if that is refused.
 fn set(dev: &BondDev, slave: &SlaveDev, act: Act, to: &HwAddr, rtnl: &RtnlOnly) -> bool {
     let device = slave.dev();
     let err = match device.set_addr(rtnl, to.as_bytes(), None) {
-        // Another bond, for example, accepts what it does not do.
+        // Some devices, another bond for example, accept the request but do not carry it out.
         Ok(()) if addr_of(device, rtnl) != *to => eopnotsupp(),
         Ok(()) => return true,
         Err(err) => err,

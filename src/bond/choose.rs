@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The slaves that a number picks from, a hash or that of a turn. For every packet: no lock, no allocation, no shared
-//! cache line written.
+//! The choice of a slave by a number: a hash, or the number of a turn. For every packet: no lock,
+//! no allocation, no shared cache line written.
 
 use super::links::link_state;
 use super::master::{BondDev, SlaveDev};
@@ -19,7 +19,7 @@ pub(super) fn by_hash<'a>(dev: &'a BondDev, hash: u32, rcu: &'a Rcu) -> Option<&
     }
 }
 
-/// As [`by_hash`], before [`update`] has heard of a lost carrier.
+/// Like [`by_hash`], for when [`update`] has not learned of a lost carrier yet.
 #[cold]
 #[inline(never)]
 pub(super) fn by_hash_now<'a>(dev: &'a BondDev, hash: u32, rcu: &'a Rcu) -> Option<&'a SlaveDev> {
@@ -28,15 +28,15 @@ pub(super) fn by_hash_now<'a>(dev: &'a BondDev, hash: u32, rcu: &'a Rcu) -> Opti
         (count.saturating_add(1), Some(slave))
     });
     let place = hash.checked_rem(count)?;
-    // Another may have lost its carrier meanwhile.
+    // Another slave may have lost its carrier in the meantime.
     able()
         .nth(place as usize)
         .or_else(|| able().next())
         .or(last)
 }
 
-/// Notes which slaves can send, for the modes that choose by a number; without one that is about to
-/// leave.
+/// Records which slaves can send, for the modes that choose by a number; leaves out `leaving`, a
+/// slave that is about to leave.
 pub(super) fn update(dev: &BondDev, leaving: Option<&SlaveDev>, rtnl: &Rtnl) {
     if !dev.data().config(rtnl).mode.uses_number() {
         return;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What setting an option does: the policy says what the options are then and what has to follow.
+//! What setting an option does: the policy decides what the new options are and what has to follow.
 
 use super::enslave::enslave;
 use super::links::{set_port, set_roles};
@@ -23,9 +23,9 @@ use policy::{OptionId, Port, Value};
 /// Why an option could not be set.
 #[derive(Clone, Copy)]
 pub(crate) enum Refused {
-    /// The policy is against it.
+    /// The policy refused it.
     Policy(OptionError),
-    /// The command that the option stands for failed, and has said why.
+    /// The command that the option stands for failed, and has already reported why.
     Command(Error),
 }
 
@@ -38,7 +38,7 @@ impl Refused {
         }
     }
 
-    /// The sentence for netlink.
+    /// The message for netlink.
     pub(crate) fn extack(self) -> Option<&'static str> {
         match self {
             Refused::Policy(err) => Some(err.extack()),
@@ -53,7 +53,7 @@ impl From<OptionError> for Refused {
     }
 }
 
-/// What of the bond decides whether an option may be set.
+/// The state of the bond that decides whether an option may be set.
 pub(crate) fn state(dev: &BondDev, rtnl: &Rtnl) -> DeviceState {
     DeviceState {
         has_slaves: dev.lowers(rtnl).next().is_some(),
@@ -62,7 +62,7 @@ pub(crate) fn state(dev: &BondDev, rtnl: &Rtnl) -> DeviceState {
     }
 }
 
-/// Sets an option from text, as sysfs has it, and tells everybody.
+/// Sets an option from text, as sysfs passes it, and announces the change.
 pub(crate) fn write(
     dev: &BondDev,
     id: OptionId,
@@ -81,7 +81,7 @@ pub(crate) fn write(
     res
 }
 
-/// Sets an option from a value, as netlink has it.
+/// Sets an option from a value, as netlink passes it.
 pub(crate) fn set(
     dev: &BondDev,
     id: OptionId,
@@ -97,7 +97,8 @@ pub(crate) fn set(
     res
 }
 
-/// Returns whether this number is another one than an option of a slave has, if it may be set now.
+/// Returns whether `number` differs from the current value of a slave's option, if the option may
+/// be set now.
 pub(crate) fn changes_slave(
     slave: &SlaveDev,
     id: OptionId,
@@ -159,7 +160,7 @@ fn log(dev: &BondDev, res: &core::result::Result<(), Refused>) {
     }
 }
 
-/// Takes the new options over, and does what has to follow.
+/// Applies the new options, and does what has to follow.
 fn commit(
     dev: &BondDev,
     id: OptionId,
@@ -207,8 +208,9 @@ fn commit(
     Ok(())
 }
 
-/// Finds the slave that has the name of the primary. Returns whether an active slave is to be chosen: not where
-/// a name was only noted down for a slave to come, and no slave was the primary before.
+/// Finds the slave that has the name of the primary. Returns whether an active slave has to be
+/// chosen: not if the name was only recorded for a slave that has yet to join, and no slave was the
+/// primary before.
 fn name_primary(dev: &BondDev, name: Option<IfName>, rtnl: &RtnlOnly) -> bool {
     let before = dev.slot(rtnl, Slot::Primary);
     let primary = name.and_then(|name| {

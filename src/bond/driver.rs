@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The driver, as the network core calls it: each operation is forwarded to its owner.
+//! The operations of the driver that the network core calls: each is forwarded to its owner.
 
 use super::enslave::enslave;
 use super::master::{Bond, BondDev, SlaveDev};

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What happens when links change, slaves come and go, or options are set: the policy decides, and this carries it out.
+//! What happens when links change, slaves come and go, or options are set: the policy decides, and
+//! this file carries out the decision.
 //!
-//! A failover has two steps. [`switch`] moves the traffic: from there on packets leave through the
-//! new active slave. [`settle`] moves what belongs to the traffic: address lists, promiscuous mode,
-//! hardware addresses; and tells the neighbours. Where the event that caused it came from a device
-//! whose instance lock is held meanwhile, the second step may have to wait until that is dropped.
+//! A failover has two steps. [`switch`] moves the traffic: from then on, packets leave through the
+//! new active slave. [`settle`] moves what belongs to the traffic (address lists, promiscuous mode,
+//! hardware addresses) and tells the neighbours. If the failover was caused by an event of a device
+//! whose instance lock is held, the second step may have to wait until that lock is dropped.
 
 use super::links::{read_link_settings, role, set_port, set_role, set_roles};
 use super::listeners::tell;
@@ -41,7 +42,7 @@ fn carry_out(dev: &BondDev, outcome: &Outcome<Key<'_>>, held: &Held<'_>) {
     dev.data()
         .force_primary
         .set(rtnl, outcome.group.force_primary);
-    // A bond that is down does not wait: it looks when it goes up.
+    // A bond that is down does not wait for delays: it looks at its links when it goes up.
     let deadline = outcome.deadline.filter(|_| dev.is_running());
     Bond::wake_at_ms(dev, Task::Delays, deadline);
 
@@ -83,7 +84,7 @@ fn carry_out(dev: &BondDev, outcome: &Outcome<Key<'_>>, held: &Held<'_>) {
     }
 }
 
-/// Reports what happened to a slave's link, once; returns whether it went up or down for good.
+/// Reports a change of a slave's link, once. Returns whether the link went up or down for good.
 fn report(dev: &BondDev, slave: &SlaveDev, config: &Config, held: &Held<'_>) -> bool {
     let rtnl: &Rtnl = held;
     let Some(transition) = slave.data().port(rtnl).pending else {
@@ -125,7 +126,8 @@ fn report(dev: &BondDev, slave: &SlaveDev, config: &Config, held: &Held<'_>) -> 
             slave_info!(dev, slave.dev(), "{message}");
         }
     }
-    // Where one slave is active, the roles follow from which it is. One that leaves stays inactive.
+    // In modes with one active slave, the roles follow from which slave is active. A slave that is
+    // leaving stays inactive.
     if !config.mode.uses_primary() {
         let flags = SlaveFlags {
             inactive: slave.is_inactive(),
@@ -137,8 +139,9 @@ fn report(dev: &BondDev, slave: &SlaveDev, config: &Config, held: &Held<'_>) -> 
     any_final
 }
 
-/// Sets the carrier of the bond; tells of a change that came with that of a link, not of one that
-/// somebody asked for by enslaving or releasing, nor of the one at the beginning of `downdelay`.
+/// Sets the carrier of the bond. Logs a change that came with a change of a link, but not one that
+/// somebody asked for by enslaving or releasing a slave, nor the one at the beginning of
+/// `downdelay`.
 fn set_carrier(dev: &BondDev, carrier: bool, by_links: bool, rtnl: &Rtnl) {
     if dev.carrier_ok() == carrier {
         return;
@@ -204,10 +207,11 @@ fn switch(
     }
 }
 
-/// Moves what belongs to the traffic to where it is now, and tells the neighbours.
+/// Moves what belongs to the traffic to where the traffic is now, and tells the neighbours.
 ///
-/// Does nothing if that was done already, so that it may be called at any time under RTNL. What takes the instance lock
-/// of a slave has all of it wait for the work, if one may be held.
+/// Does nothing if that is already done, so it may be called at any time under RTNL. If an instance
+/// lock may be held and something here has to take the instance lock of a slave, everything is left
+/// to the work.
 pub(super) fn settle(dev: &BondDev, held: &Held<'_>) {
     let rtnl: &Rtnl = held;
     if Bond::is_settled(dev, rtnl) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! How a device becomes a slave. Whatever fails, bond and device are as they were.
+//! How a device becomes a slave. If anything fails, the bond and the device are left as they were.
 
 use super::address::{addr_of, at_enslave, fresh, restore};
 use super::links::{carrier, read_link_settings, role};
@@ -106,7 +106,7 @@ pub(crate) fn enslave(
         joining.type_change = Some(link_type::ask(dev, device, rtnl)?);
     }
     let flags = SlaveFlags::of(&config, false, LinkState::Up);
-    // Nothing that it receives is for the bond before that is the same kind of link.
+    // Nothing that the slave receives is for the bond until the bond is the same kind of link.
     let first_flags = if changes_link {
         SlaveFlags {
             backup: flags.backup,
@@ -143,7 +143,7 @@ pub(crate) fn enslave(
                  hardware address"
         );
     }
-    // Who sends messages through the device on its own stops that.
+    // Listeners that send messages through the device itself stop doing so.
     let _ = device.announce(rtnl, Announce::JOIN);
     if !keeps_lro {
         device.disable_lro(rtnl);
@@ -179,7 +179,7 @@ fn join(dev: &BondDev, slave: &SlaveDev, config: &Config, rtnl: &RtnlOnly) {
     features::slaves_changed(dev, rtnl);
     let held = Held::none(rtnl);
     engine::handle(dev, Event::Enslaved { key: Key(slave) }, &held);
-    // If that has made it the active slave, listeners know.
+    // If that made the slave the active one, the listeners are told anyway.
     if !is_told_later(slave, rtnl) {
         tell(dev, slave, &held);
     }
@@ -216,8 +216,9 @@ fn join(dev: &BondDev, slave: &SlaveDev, config: &Config, rtnl: &RtnlOnly) {
     );
 }
 
-/// A device on its way into a bond. Unless it [arrives](Self::arrive), it is as it was before when this is dropped,
-/// and so is the bond: each step notes what it has changed.
+/// A device on its way into a bond. Each step records what it has changed: unless the device
+/// [arrives](Self::arrive), dropping this restores both the device and the bond to what they were
+/// before.
 struct Joining<'a> {
     dev: &'a BondDev,
     device: &'a NetDevice,
@@ -225,7 +226,7 @@ struct Joining<'a> {
     has_arrived: bool,
     /// The MTU that the device had.
     mtu: Option<u32>,
-    /// The hardware address that the device had, and where it was from.
+    /// The hardware address that the device had, and how it was assigned.
     addr: Option<(HwAddr, AddrAssign)>,
     /// Whether IPv6 was kept from configuring the device.
     opened: Option<bool>,
@@ -272,7 +273,8 @@ impl<'a> Joining<'a> {
         Ok(())
     }
 
-    /// Opens it as what carries the traffic of a bond, so that IPv6 does not configure it.
+    /// Opens the device, and keeps IPv6 from configuring it, since it carries the traffic of a
+    /// bond.
     fn open(&mut self, extack: Option<&ExtAck>) -> Result {
         let (device, rtnl) = (self.device, self.rtnl);
         let before = device.has_no_addrconf();
@@ -316,7 +318,7 @@ impl<'a> Joining<'a> {
         Ok(slave)
     }
 
-    /// It is a slave. Returns the change of the bond's link type that was asked for.
+    /// The device is a slave now. Returns the change of the bond's link type that was asked for.
     fn arrive(mut self) -> Option<TypeChange<'a>> {
         self.has_arrived = true;
         self.type_change.take()
@@ -332,7 +334,7 @@ impl Drop for Joining<'_> {
         if let Some(slave) = self.slave {
             slave.unlink(rtnl, || ());
         }
-        // Listeners take their groups again.
+        // Listeners join their multicast groups again.
         drop(self.type_change.take());
         if let Some(before) = self.mtu_of_bond {
             let _ = mtu::set(dev, before, rtnl);
@@ -344,7 +346,7 @@ impl Drop for Joining<'_> {
             device.del_vlans_of(rtnl, dev);
         }
         if let Some(no_addrconf) = self.opened {
-            // A device that is down may have addresses for later.
+            // A device that is down may already have addresses for when it goes up.
             let keep = device.keep_addrs_on_close(rtnl, 1);
             device.close(rtnl);
             device.keep_addrs_on_close(rtnl, keep);
@@ -379,7 +381,7 @@ impl Refusal<'_> {
         err
     }
 
-    /// Logs that something could not be done, in the words of the in-tree driver, which has no number there.
+    /// Logs a failed step in the words of the in-tree driver, whose message has no number there.
     fn failed(&self, err: Error, what: &str) {
         let errno = err.to_errno();
         self.print(format_args!("{what}: error {errno}"));
@@ -395,7 +397,8 @@ impl Refusal<'_> {
     }
 }
 
-/// What can be said before anything is touched; in the order of the in-tree driver.
+/// Makes the checks that are possible before anything is changed, in the order of the in-tree
+/// driver.
 fn check(
     dev: &BondDev,
     device: &NetDevice,
@@ -458,8 +461,8 @@ fn check(
     xdp::check(dev, device, refusal.extack, rtnl)
 }
 
-/// Chooses `fail_over_mac` for a slave whose address cannot be set, or refuses it. Returns the options that the bond has
-/// then, and whether they are others.
+/// Chooses `fail_over_mac` for a slave whose address cannot be set, or refuses the slave. Returns
+/// the resulting options of the bond, and whether they have changed.
 fn admit(
     device: &NetDevice,
     config: &Config,

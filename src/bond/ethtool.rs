@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What ethtool is told of a bond: its link, and the time stamps that it can make.
+//! What ethtool is told about a bond: its link, and the timestamps that it can make.
 
 use super::links::read_link_settings;
 use super::master::{Bond, BondDev, SlaveDev};
@@ -13,14 +13,14 @@ use net::timestamp::TimestampInfo;
 use policy::mode::Speed;
 use policy::Duplex;
 
-/// The slave whose hardware time stamps are the bond's: the active one, where there is but one.
+/// The slave whose hardware timestamps are the bond's: the active one, where there is only one.
 pub(super) fn timestamp_lower<'a>(dev: &'a BondDev, rtnl: &'a Rtnl) -> Option<&'a SlaveDev> {
     let uses_primary = Bond::mode(dev).uses_primary();
     dev.slot(rtnl, Slot::Active).filter(|_| uses_primary)
 }
 
-/// Tells of the time stamps that a bond can make: those of the active slave, or, where all slaves send,
-/// those in software that all of them make.
+/// Reports the timestamps that a bond can make: those of the active slave or, where all slaves
+/// send, the software timestamps that all of them can make.
 pub(crate) fn timestamps(dev: &BondDev, info: &mut TimestampInfo, rcu: &Rcu) -> Result {
     if Bond::mode(dev).uses_primary() {
         if let Some(active) = dev.slot_rcu(rcu, Slot::Active) {
@@ -42,8 +42,9 @@ pub(crate) fn timestamps(dev: &BondDev, info: &mut TimestampInfo, rcu: &Rcu) -> 
     Ok(())
 }
 
-/// Returns speed and duplex of the bond for ethtool: the sum of what can send, or where all send the
-/// same, the slowest; and the duplex mode of the first.
+/// Returns the speed and the duplex mode of the bond for ethtool. The speed is the sum over the
+/// slaves that can send or, where all of them send the same packets, the speed of the slowest. The
+/// duplex mode is that of the first of them.
 pub(crate) fn link_settings(dev: &BondDev, rtnl: &RtnlOnly) -> LinkSettings {
     let mut speed = 0u32;
     let mut duplex = Duplex::Unknown;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Events of slaves' devices, and of bonds' own.
+//! Events of the devices of slaves, and of bonds themselves.
 
 use super::links::{carrier, read_link_settings};
 use super::master::{Bond, BondDev, SlaveDev};
@@ -34,7 +34,7 @@ impl Listener for Events {
         }
         if event == notifier::Event::Change {
             if let Some(dev) = Dev::<Bond>::from_netdev(device) {
-                // Its carrier came back, and with it a way for what waits to be announced.
+                // The carrier of the bond came back: announcements that wait for it can be sent.
                 notify::step(dev, rtnl);
             }
         }
@@ -82,10 +82,10 @@ fn slave_event(dev: &BondDev, slave: &SlaveDev, event: notifier::Event, held: &H
     }
 }
 
-/// The device of a slave was opened or closed, or its carrier may be another.
+/// The device of a slave was opened or closed, or its carrier may have changed.
 fn link_event(dev: &BondDev, slave: &SlaveDev, event: notifier::Event, held: &Held<'_>) {
     let rtnl: &Rtnl = held;
-    // Nothing can be asked of what is closed.
+    // The driver of a closed device cannot be asked.
     let device = held
         .ask(slave.dev())
         .filter(|_| event != notifier::Event::Down);
@@ -95,7 +95,7 @@ fn link_event(dev: &BondDev, slave: &SlaveDev, event: notifier::Event, held: &He
     if dev.is_running() && dev.data().options.link_events() {
         let config = dev.data().config(rtnl);
         let known = match event {
-            // What was known is that it was closed.
+            // What was known is that the device was closed.
             notifier::Event::Up => slave.dev().has_link(),
             _ => slave.data().port(rtnl).carrier,
         };
@@ -114,12 +114,12 @@ fn link_event(dev: &BondDev, slave: &SlaveDev, event: notifier::Event, held: &He
         let active = dev.slot(rtnl, Slot::Active).map(Key);
         let is_active = active == Some(Key(slave));
         link_type::partition_seen(dev, slave.dev(), is_active, rtnl);
-        // The groups of the targets are others in another partition.
+        // In another partition, the groups of the targets are different ones.
         probe::admit(dev, slave, rtnl);
     }
 }
 
-/// A slave has another name: is it the primary now, or not any more?
+/// A slave was renamed: it may be the primary now, or may no longer be the primary.
 fn renamed(dev: &BondDev, slave: &SlaveDev, held: &Held<'_>) {
     let rtnl: &Rtnl = held;
     let config = dev.data().config(rtnl);

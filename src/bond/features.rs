@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a bond offers: what all its slaves can, and its mode allows.
+//! What a bond offers: what all its slaves support and its mode allows.
 
 use super::master::BondDev;
 use super::{ipsec, xdp};
@@ -11,14 +11,15 @@ use net::rtnl::Rtnl;
 pub(super) fn update(dev: &BondDev, rtnl: &Rtnl) {
     let changing = &dev.data().get_ref().changing_features;
     if !changing.is(rtnl) {
-        // While a bond that is not Ethernet waits for a slave it is up, and its headers stay as long as they
-        // are: packets that are on their way when the slave comes have no more room than they were made with.
+        // A bond that is not Ethernet is up while it waits for a slave, and its header length stays
+        // the same: packets that are on their way when the slave joins have only the headroom that
+        // they were made with.
         let waits = dev.lowers(rtnl).next().is_none() && dev.link_type() != ARPHRD_ETHER;
         changing.during(rtnl, || dev.update_master_features(!waits, rtnl));
     }
 }
 
-/// The mode is another.
+/// The mode has changed.
 pub(super) fn mode_changed(dev: &BondDev, rtnl: &Rtnl) {
     ipsec::mode_changed(dev, rtnl);
 }

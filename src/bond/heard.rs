@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the ARP monitor keeps of a bond and of its slaves. `probe.rs` fills and reads it.
+//! What the ARP monitor keeps for a bond and for its slaves. `probe.rs` fills and reads it.
 //!
-//! What slaves receive is noted in softirqs, in atomics: what is no news writes nothing.
+//! What slaves receive is noted in softirqs, in atomics; a packet that is not news writes nothing.
 
 use core::num::NonZeroU8;
 use core::sync::atomic::Ordering::{Relaxed, Release};
@@ -33,7 +33,7 @@ impl Prober {
     }
 }
 
-/// What an answer is.
+/// What counts as an answer.
 #[derive(Clone, Copy)]
 pub(super) struct Rules {
     pub(super) monitor: Option<Monitor>,
@@ -53,7 +53,7 @@ impl Rules {
     }
 }
 
-/// Who has to answer.
+/// Which targets have to answer.
 #[derive(Clone, Copy)]
 pub(super) struct Scope {
     validate: ArpValidate,
@@ -72,8 +72,9 @@ impl Scope {
         }
     }
 
-    /// When a slave was last heard, in µs; where all targets must answer, the one that has been silent for longest.
-    /// `only_hears` tells whether it hears the probes of another, and sends none.
+    /// When a slave was last heard, in µs; where all targets must answer, the time of the target
+    /// that has been silent for longest. `only_hears` tells whether the slave hears the probes of
+    /// another slave, and sends none.
     pub(super) fn last_rx(&self, heard: &Heard, only_hears: bool) -> Micros {
         let last_rx = heard.last_rx.load(Relaxed);
         if !self.all_targets || !self.validate.validates(only_hears) {
@@ -88,14 +89,15 @@ impl Scope {
     }
 }
 
-/// What the monitor keeps of a slave. All times are in µs.
+/// What the monitor keeps for a slave. All times are in µs.
 pub(super) struct Heard {
-    /// What the monitor looks at: two bits ([`Watch`]) while the slave sends probes, and two while it hears those
-    /// of another.
+    /// Which packets the monitor looks at: two bits ([`Watch`]) for while the slave sends probes,
+    /// and two for while it hears those of another slave.
     pub(super) watch: AtomicU8,
-    /// The tick in which something was noted last, if there is nothing more to note in that; or [`NO_TICK`].
+    /// The tick in which something was last noted, if nothing more has to be noted in that tick; or
+    /// [`NO_TICK`].
     pub(super) noted: AtomicUsize,
-    /// From when on what is heard is news; see [`Heard::expect`].
+    /// What is heard from this time on is news; see [`Heard::expect`].
     pub(super) news_from: AtomicU64,
     /// Whether the work was told of news since then.
     pub(super) told: AtomicBool,
@@ -113,18 +115,19 @@ pub(super) struct Heard {
 /// The solicited-node groups that a slave listens to as a backup.
 #[derive(Clone, Copy)]
 pub(super) struct Groups {
-    /// Those of these targets: a bit for each place in the option.
+    /// The targets whose groups it has joined: a bit for each place in the option.
     pub(super) targets: u16,
     /// The broadcast address that the link had when they were joined.
     pub(super) link: Broadcast,
 }
 
-/// What is looked at, not all of it nothing: the bits of [`Heard::watch`].
+/// The bits of [`Heard::watch`], which are not all zero: some packets are looked at.
 #[derive(Clone, Copy)]
 pub(super) struct Watched(NonZeroU8);
 
 impl Watched {
-    /// What is looked at while the slave hears the probes of another, or sends its own.
+    /// Which packets are looked at while the slave hears the probes of another slave, or while it
+    /// sends its own.
     #[inline(always)]
     pub(super) fn get(self, hears: bool) -> Watch {
         let bits = self.0.get();
@@ -132,7 +135,7 @@ impl Watched {
     }
 }
 
-/// No tick, but for one in many million years.
+/// Stands for no tick; only one tick in many million years has this value.
 const NO_TICK: usize = usize::MAX;
 
 impl Heard {
@@ -156,14 +159,15 @@ impl Heard {
         }
     }
 
-    /// What of the packets that the slave receives is looked at: see [`Heard::ignores`]. For every packet.
+    /// Which of the packets that the slave receives are looked at: see [`Heard::ignores`]. For
+    /// every packet.
     #[inline(always)]
     pub(super) fn watched(&self) -> Option<Watched> {
         NonZeroU8::new(self.watch.load(Relaxed)).map(Watched)
     }
 
-    /// Whether a packet need not be looked at, on a slave that is no backup: it is of no kind that counts, or one
-    /// was noted a moment ago. For every packet.
+    /// Whether a packet need not be looked at, on a slave that is not a backup: the packet is not
+    /// of a kind that counts, or one was noted a moment ago. For every packet.
     #[inline(always)]
     pub(super) fn ignores(&self, watched: Watched, packet: Received<'_>) -> bool {
         self.ignores_for(watched.get(false), packet)
@@ -181,11 +185,11 @@ impl Heard {
             .store(sending as u8 | (hearing as u8) << 2, Relaxed);
     }
 
-    /// What is heard at this time or later is news: it is noted, and told to the work once.
+    /// What is heard at this time or later is news: it is noted, and the work is told once.
     pub(super) fn expect(&self, from: Micros) {
         self.news_from.fetch_max(from, Relaxed);
         self.told.store(false, Relaxed);
-        // Last: who receives a packet after this reads what was stored before.
+        // Last: a receiver of a packet after this reads what was stored before.
         self.noted.store(NO_TICK, Release);
     }
 
@@ -198,12 +202,13 @@ impl Heard {
         self.expect(now);
     }
 
-    /// The slave's link is in another state, which it leaves when it is heard, if it is not up.
+    /// The state of the slave's link has changed. If the link is not up, it leaves that state when
+    /// the slave is heard.
     pub(super) fn link_changed(&self, link: Link) {
         self.expect(heard_from(link, self.since.load(Relaxed)));
     }
 
-    /// What is known of the slave's traffic, where the last round of probes was at `round`.
+    /// What is known about the slave's traffic, if the last round of probes was at `round`.
     pub(super) fn traffic(&self, scope: &Scope, only_hears: bool, round: Micros) -> Traffic {
         let traffic = Traffic {
             last_rx: scope.last_rx(self, only_hears),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a bond has decided: the last 64 decisions, kept for debugfs; each is a trace point as well.
+//! What a bond has decided: the last 64 decisions are kept for debugfs, and each decision is also
+//! traced.
 
 use super::message::NameOf;
 use core::fmt;
@@ -24,7 +25,7 @@ pub(crate) struct History {
 }
 
 struct Ring {
-    /// The decision with the number `n` stands at `n % LENGTH`.
+    /// The decision with the number `n` is at `n % LENGTH`.
     entries: KVec<Entry>,
     /// The number of the next decision.
     next: usize,
@@ -36,13 +37,13 @@ impl Ring {
         if let Some(place) = self.entries.get_mut(place) {
             *place = entry;
         } else if self.entries.push_within_capacity(entry).is_err() {
-            // Room was made for all of them.
+            // Does not happen: room for all entries was allocated.
             return;
         }
         self.next = self.next.wrapping_add(1);
     }
 
-    /// Returns the first decision from this number on that is still there, and its number.
+    /// Returns the first decision, from this number on, that is still kept, and its number.
     fn from(&self, number: usize) -> Option<(usize, Entry)> {
         let number = number.max(self.next.saturating_sub(LENGTH));
         if number >= self.next {
@@ -67,7 +68,7 @@ impl History {
 }
 
 impl History {
-    /// Notes a decision about a slave of a bond, or about none. Process context.
+    /// Records a decision of a bond, about one of its slaves or about none. Process context.
     pub(super) fn note(&self, dev: &NetDevice, slave: Option<&NetDevice>, what: What) {
         let entry = Entry {
             at: now_ms(),

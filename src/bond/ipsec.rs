@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! IPsec in the hardware of the active slave. In other modes it is done in software: a state can be
-//! in one device only.
+//! IPsec in the hardware of the active slave. In other modes, IPsec is done in software: a state
+//! can be in one device only.
 
 use super::master::{Bond, BondDev, SlaveDev};
 use super::message::slave_warn;
@@ -19,7 +19,7 @@ fn is_offered(dev: &BondDev) -> bool {
     }
 }
 
-/// The slave whose hardware does it now.
+/// The slave whose hardware does IPsec now.
 pub(super) fn lower<'a>(dev: &'a BondDev, rcu: &'a Rcu) -> Result<&'a SlaveDev> {
     if !is_offered(dev) {
         return Err(eopnotsupp());
@@ -27,8 +27,8 @@ pub(super) fn lower<'a>(dev: &'a BondDev, rcu: &'a Rcu) -> Result<&'a SlaveDev> 
     dev.slot_rcu(rcu, Slot::Active).ok_or(ENODEV)
 }
 
-/// Another slave is active, or none: it takes the states over. Until it has them, packets are encrypted
-/// in software, so that traffic need not wait for this.
+/// The active slave has changed: the new one, if any, takes over the states. Until it has them,
+/// packets are encrypted in software, so that traffic need not wait.
 pub(super) fn active_changed(dev: &BondDev, rtnl: &Rtnl) {
     let new = dev.slot(rtnl, Slot::Active).filter(|_| is_offered(dev));
     let failed = dev.move_ipsec(new, rtnl);
@@ -41,7 +41,7 @@ pub(super) fn active_changed(dev: &BondDev, rtnl: &Rtnl) {
     }
 }
 
-/// The mode says whether the bond offers it.
+/// The mode has changed: the new one decides whether the bond offers IPsec.
 pub(super) fn mode_changed(dev: &BondDev, rtnl: &Rtnl) {
     dev.want_ipsec(rtnl, is_offered(dev));
 }

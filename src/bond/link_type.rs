@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Bonds over devices that are not Ethernet: the first slave decides what the bond is, and what its
-//! MTU is unless somebody has chosen that.
+//! Bonds over devices that are not Ethernet: the first slave decides the link type of the bond, and
+//! its MTU unless somebody has chosen one.
 
 use super::master::{Bond, BondDev};
 use super::message::{slave_err, slave_info, slave_warn};
@@ -14,7 +14,7 @@ use net::netlink::ExtAck;
 use net::notifier::TypeChange;
 use net::rtnl::{Rtnl, RtnlOnly};
 
-/// Asks whether the bond may become what its first slave is. Listeners may refuse.
+/// Asks whether the bond may take the link type of its first slave. Listeners may refuse.
 pub(super) fn ask<'a>(
     dev: &'a BondDev,
     slave: &NetDevice,
@@ -26,7 +26,7 @@ pub(super) fn ask<'a>(
     })
 }
 
-/// Makes a bond that carries no traffic another kind of link, to which nobody has objected.
+/// Changes the link type of a bond that carries no traffic; no listener has objected to that.
 pub(super) fn become_like(
     dev: &BondDev,
     link: &LinkLayer,
@@ -38,20 +38,20 @@ pub(super) fn become_like(
     }
     dev.flush_addrs(rtnl);
     let was_up = dev.is_up();
-    // What the user configured before the first slave came is to work afterwards.
+    // What the user configured before the first slave joined has to work afterwards.
     let keep = dev.keep_addrs_on_close(rtnl, 1);
     dev.close(rtnl);
     dev.keep_addrs_on_close(rtnl, keep);
     dev.become_like(link, rtnl);
     drop(change);
     if was_up {
-        // Nothing can fail but a listener's veto.
+        // Only the veto of a listener can make this fail.
         let _ = dev.open(rtnl, None);
     }
 }
 
-/// Makes a bond without slaves Ethernet (again), with a hardware address of its own. It stays up, and keeps
-/// its IP addresses. Listeners may refuse.
+/// Makes a bond without slaves Ethernet (again), with a hardware address of its own. The bond stays
+/// up, and keeps its IP addresses. Listeners may refuse.
 pub(super) fn become_ethernet(dev: &BondDev, rtnl: &RtnlOnly) -> Result {
     let change = dev.ask_type_change(rtnl).map_err(|_| EBUSY)?;
     turn_ethernet(dev, change, rtnl);
@@ -69,8 +69,8 @@ fn turn_ethernet(dev: &BondDev, change: TypeChange<'_>, rtnl: &RtnlOnly) {
     }
 }
 
-/// Objects to a change of the link type of a slave: neither the addresses that it gets of the bond nor the headers of
-/// its packets would fit any more.
+/// Objects to a change of the link type of a slave: neither the addresses that the slave gets from
+/// the bond nor the headers of its packets would fit any more.
 pub(super) fn keep_type(
     dev: &BondDev,
     slave: &NetDevice,
@@ -94,8 +94,8 @@ pub(super) fn keep_type(
     Err(EBUSY)
 }
 
-/// Looks at the partition of a slave whose link is up: InfiniBand's subnet manager may have moved its
-/// port. The bond goes where its active slave is, and its multicast groups with it.
+/// Looks at the partition of a slave whose link is up: the subnet manager of InfiniBand may have
+/// moved its port. The bond follows its active slave, and the bond's multicast groups go with it.
 pub(super) fn partition_seen(dev: &BondDev, slave: &NetDevice, is_active: bool, rtnl: &Rtnl) {
     if slave.link_type() != ARPHRD_INFINIBAND || dev.link_type() != ARPHRD_INFINIBAND {
         return;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The links of slaves: what their devices say, what the policy makes of that, and the roles that follow.
+//! The links of slaves: what their devices say, what the policy makes of that, and the roles that
+//! follow.
 
 use super::listeners::tell;
 use super::master::{BondDev, SlaveDev};
@@ -14,7 +15,7 @@ use net::rtnl::Rtnl;
 use policy::receive::SlaveFlags;
 use policy::{Config, Duplex, LinkState, Port};
 
-/// Replaces what the policy knows of a slave, and publishes its link state.
+/// Replaces what the policy knows about a slave, and publishes its link state.
 pub(super) fn set_port(slave: &SlaveDev, port: Port, rtnl: &Rtnl) {
     slave.data().publish(port, rtnl);
     let state = port.link.state() as i8;
@@ -42,7 +43,7 @@ pub(super) fn is_up(slave: &SlaveDev) -> bool {
 
 /// Reads the carrier of a device that is, or becomes, a slave. May send link events of the device.
 ///
-/// `known` is what counts while the driver cannot be asked: what it said last.
+/// `known` is what the driver said last, which counts while the driver cannot be asked.
 pub(super) fn carrier(device: &Askable<'_>, config: &Config, known: bool) -> bool {
     if config.reads_carrier() {
         return device.dev().has_link();
@@ -55,7 +56,7 @@ pub(super) fn carrier(device: &Askable<'_>, config: &Config, known: bool) -> boo
         }
 }
 
-/// Asks a slave's driver for speed and duplex. `device` is that of the slave.
+/// Asks a slave's driver for speed and duplex. `device` is the slave's.
 pub(super) fn read_link_settings(slave: &SlaveDev, device: &Askable<'_>, rtnl: &Rtnl) {
     let unknown = LinkSettings {
         speed: u32::MAX,
@@ -64,7 +65,7 @@ pub(super) fn read_link_settings(slave: &SlaveDev, device: &Askable<'_>, rtnl: &
     let settings = match device.link_settings() {
         Answer::Told(settings) => settings,
         Answer::Never => unknown,
-        // What it said last counts.
+        // What the driver said last counts.
         Answer::NotNow => return,
     };
     let duplex = match settings.duplex {
@@ -81,7 +82,7 @@ pub(super) fn read_link_settings(slave: &SlaveDev, device: &Askable<'_>, rtnl: &
     set_port(slave, port, rtnl);
 }
 
-/// What these flags say of a slave to other kernel code.
+/// What these flags tell other kernel code about a slave.
 pub(super) fn role(flags: SlaveFlags) -> Role {
     Role {
         backup: flags.backup,
@@ -89,7 +90,7 @@ pub(super) fn role(flags: SlaveFlags) -> Role {
     }
 }
 
-/// Gives a slave the role that it has now, and tells of a change.
+/// Sets the current role of a slave, and tells listeners if it has changed.
 pub(super) fn set_role(dev: &BondDev, slave: &SlaveDev, flags: SlaveFlags, held: &Held<'_>) {
     let was_backup = slave.is_backup();
     slave.set_role(held, role(flags));
@@ -98,7 +99,7 @@ pub(super) fn set_role(dev: &BondDev, slave: &SlaveDev, flags: SlaveFlags, held:
     }
 }
 
-/// Gives all slaves of a bond the roles that they have now.
+/// Sets the current roles of all slaves of a bond.
 pub(super) fn set_roles(dev: &BondDev, held: &Held<'_>) {
     let config = dev.data().config(held);
     let active = [Slot::Active, Slot::Tried].map(|slot| dev.slot(held, slot).map(Key));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What other drivers are told of slaves: `NETDEV_CHANGELOWERSTATE`, for those that offload bonds, and
-//! `NETDEV_BONDING_INFO`.
+//! What other drivers are told about slaves: `NETDEV_CHANGELOWERSTATE`, for those that offload
+//! bonds, and `NETDEV_BONDING_INFO`.
 
 use super::master::{Bond, BondDev, SlaveDev};
 use super::wake::Task;
@@ -14,8 +14,8 @@ use policy::LinkState;
 const INFO: u8 = 1;
 const STATE: u8 = 2;
 
-/// Tells listeners of the state of a slave: drivers that offload bonds at once, unless an instance lock is held, the
-/// others soon.
+/// Tells listeners about the state of a slave: drivers that offload bonds at once, unless an
+/// instance lock is held; the other listeners soon.
 pub(super) fn tell(dev: &BondDev, slave: &SlaveDev, held: &Held<'_>) {
     let mut owed = INFO;
     match held.rtnl_only() {
@@ -27,7 +27,7 @@ pub(super) fn tell(dev: &BondDev, slave: &SlaveDev, held: &Held<'_>) {
     Bond::wake(dev, Task::Listeners);
 }
 
-/// Whether a listener has still to be told of the state of a slave.
+/// Whether listeners still have to be told about the state of a slave.
 pub(super) fn is_told_later(slave: &SlaveDev, rtnl: &Rtnl) -> bool {
     slave.data().owed.get(rtnl) != 0
 }
@@ -44,7 +44,7 @@ fn tell_state(slave: &SlaveDev, rtnl: &RtnlOnly) {
         .lower_state_changed(rtnl, link_up, !slave.is_backup());
 }
 
-/// Tells listeners what they have still to be told.
+/// Tells listeners what they still have to be told.
 pub(super) fn tell_rest(dev: &BondDev, rtnl: &RtnlOnly) {
     let config = dev.data().config(rtnl);
     for slave in dev.lowers(rtnl) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Which packets slaves receive for the bond: its address lists, its promiscuous and all-multicast modes.
+//! Which packets slaves receive for the bond: its address lists, its promiscuous and all-multicast
+//! modes.
 
 use super::master::{Bond, BondDev, SlaveDev};
 use super::message::{slave_err, slave_warn};
@@ -11,8 +12,8 @@ use net::rtnl::{Rtnl, RtnlOnly};
 use net::sync::now_ms;
 use policy::retry::{Retry, Tried};
 
-/// Passes the bond's promiscuous and all-multicast modes on: to the slave that has its addresses, or
-/// to all.
+/// Passes on the bond's promiscuous and all-multicast modes to the slave that has its addresses, or
+/// to all slaves.
 pub(super) fn rx_flags_changed(dev: &BondDev, promisc: bool, allmulti: bool, rtnl: &RtnlOnly) {
     let inc = |changed: bool, on: bool| match (changed, on) {
         (false, _) => 0,
@@ -63,13 +64,13 @@ fn add_rx_flags(dev: &BondDev, slave: &NetDevice, promisc: i32, allmulti: i32, r
 
 /// Whether all slaves have the bond's address lists, not only the one that is active.
 ///
-/// Over InfiniBand a backup is a member of the bond's multicast groups beforehand, because joining them
-/// takes requests to the subnet administrator. It drops what it receives.
+/// Over InfiniBand a backup is a member of the bond's multicast groups beforehand, because joining
+/// them takes requests to the subnet administrator. It drops what it receives.
 pub(super) fn all_have_addrs(dev: &BondDev) -> bool {
     !Bond::mode(dev).uses_primary() || dev.link_type() == ARPHRD_INFINIBAND
 }
 
-/// Passes the bond's address lists on: to the slave that has its addresses, or to all.
+/// Passes on the bond's address lists to the slave that has its addresses, or to all slaves.
 pub(super) fn rx_mode(dev: &BondDev, rtnl: &Rtnl, sync: &mut dyn FnMut(&SlaveDev, bool) -> Result) {
     let mut tried = Tried::Done;
     if all_have_addrs(dev) {
@@ -93,29 +94,31 @@ pub(super) fn retry(dev: &BondDev, rtnl: &Rtnl) {
     }
 }
 
-/// Gives one slave the bond's address lists, and the others, too, if there was no memory for that.
+/// Gives one slave the bond's address lists. If there is no memory for that, all slaves are given
+/// the lists again later.
 pub(super) fn give(dev: &BondDev, slave: &SlaveDev, multiple: bool, rtnl: &Rtnl) {
     let res = slave.dev().sync_addrs_from(rtnl, dev, multiple);
     let tried = gave(dev, slave, res, rtnl);
-    // What others wait for they get then, too.
+    // The next try also serves the slaves that already wait for their lists.
     if tried == Tried::Later {
         set_retry(dev, dev.data().lists.get(rtnl).after(tried, now_ms()), rtnl);
     }
 }
 
-/// Nobody waits for address lists any more.
+/// No slave waits for address lists any more.
 pub(super) fn forget(dev: &BondDev, rtnl: &Rtnl) {
     set_retry(dev, Retry::Never, rtnl);
 }
 
-/// Has the bond's address lists given to slaves again: without them, a slave would not receive multicast
-/// packets, and nobody would know why.
+/// Sets when slaves are given the bond's address lists again: without them, a slave would not
+/// receive multicast packets, and nobody would know why.
 fn set_retry(dev: &BondDev, retry: Retry, rtnl: &Rtnl) {
     dev.data().lists.set(rtnl, retry);
     Bond::wake_at_ms(dev, Task::Lists, retry.due());
 }
 
-/// What came of giving a slave the address lists. What cannot be is said once.
+/// Returns the outcome of giving a slave the address lists. Logs once that a slave cannot have
+/// them.
 fn gave(dev: &BondDev, slave: &SlaveDev, res: Result, rtnl: &Rtnl) -> Tried {
     let lacks = &slave.data().lacks_lists;
     let Err(err) = res else {

@@ -25,12 +25,12 @@ use policy::{Config, Millis, Mode};
 /// A bond's device.
 pub(crate) type BondDev = Dev<Bond>;
 
-/// A slave, as its bond has it.
+/// A slave, as its bond sees it.
 pub(crate) type SlaveDev = Lower<Bond>;
 
 /// A bond.
 ///
-/// What other kernel code reads of it (mode, active and primary slave) is kept in its [`BondDev`].
+/// What other kernel code reads (mode, active and primary slave) is kept in the bond's [`BondDev`].
 #[pin_data]
 pub(crate) struct Bond {
     #[pin]
@@ -42,27 +42,29 @@ pub(crate) struct Bond {
     pub(crate) events_file: RtnlCell<Option<File<History>>>,
     /// Whether the primary becomes active as soon as it is up, whatever `primary_reselect` says.
     pub(super) force_primary: RtnlCell<bool>,
-    /// The packets that left in turn.
+    /// Counts the packets that left in turn.
     pub(super) turn: PerCpuCounter,
-    /// What the slaves have counted since they joined, those that left included.
+    /// What the slaves have counted since they joined, including those that have left.
     #[pin]
     pub(super) counted: NestedLock<Stats>,
     /// What is still to be announced after a failover.
     pub(super) announcements: RtnlCell<Announcements>,
-    /// When slaves are given the bond's address lists again, since there was no memory for all.
+    /// When slaves are given the bond's address lists again, after there was not enough memory for
+    /// all.
     pub(super) lists: RtnlCell<Retry>,
     /// What the ARP monitor keeps.
     pub(super) prober: Prober,
-    /// Where the backups of an InfiniBand bond are in asking for paths.
+    /// How far the backups of an InfiniBand bond have got in asking for paths.
     #[pin]
     pub(super) lookups: BhLock<Lookups>,
     /// Whether somebody has chosen the bond's MTU.
     pub(super) has_chosen_mtu: RtnlCell<bool>,
-    // What the bond's own code changes, which sends the events that others' changes send.
+    // Set while the bond's own code makes a change, which sends the same events as a change by
+    // others.
     pub(super) changing_features: Underway,
     pub(super) changing_addrs: Underway,
     pub(super) changing_mtu: Underway,
-    /// The bond moves into another partition, and stays the kind of link that it is.
+    /// Set while the bond moves into another partition; its link type stays the same.
     pub(super) changing_partition: Underway,
 }
 
@@ -109,7 +111,8 @@ impl Bond {
         Mode::from_published(dev.mode())
     }
 
-    /// Whether what belongs to the traffic (address lists, promiscuous mode, addresses) is where that is.
+    /// Whether what belongs to the traffic (address lists, promiscuous mode, addresses) is where
+    /// the traffic is.
     pub(super) fn is_settled(dev: &BondDev, rtnl: &Rtnl) -> bool {
         let (settled, active) = (dev.settled(rtnl), dev.slot(rtnl, Slot::Active));
         !dev.data().config(rtnl).mode.uses_primary()
@@ -122,13 +125,14 @@ impl Bond {
         dev.run_work();
     }
 
-    /// Has a task done at `due`, in µs, in place of the time that was set for it before. Any context.
+    /// Has a task done at `due`, in µs, in place of the time that was set for it before. Any
+    /// context.
     pub(super) fn wake_at(dev: &BondDev, task: Task, due: Micros) {
         dev.data().wake.set(task, due);
         dev.run_work_at(due);
     }
 
-    /// As [`Self::wake_at`], with a time in ms, or none.
+    /// Like [`Self::wake_at`], with a time in ms, or none.
     pub(super) fn wake_at_ms(dev: &BondDev, task: Task, due: Option<Millis>) {
         let due = dev.data().wake.set_ms(task, due);
         dev.run_work_at(due);

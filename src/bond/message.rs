@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Messages of the kernel log, in the style that log parsers know: the name of the bond first, then that of the slave.
+//! Messages in the kernel log, in the style that log parsers know: first the name of the bond, then
+//! that of the slave.
 //!
-//! All that is printed, traced or noted down goes through [`policy::name::Printable`], so that a name with
-//! control characters harms nobody who reads it. `/proc` and sysfs show names as they are, as programs
-//! need them.
+//! Everything that is printed, traced or recorded goes through [`policy::name::Printable`], so that
+//! a name with control characters cannot harm anybody who reads it. `/proc` and sysfs show names
+//! unchanged, because programs need them that way.
 
 use core::fmt;
 use kernel::prelude::fmt;

@@ -1,25 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The driver: turns the kernel's callbacks into events of the policy crate, and what that decides
-//! into calls of the kernel.
+//! The driver turns the kernel's callbacks into events for the policy crate, and the decisions of
+//! that crate into calls of the kernel.
 //!
-//! The files stand on floors, which `Documentation/code-map.md` draws: each imports only from lower ones.
+//! The files stand on floors, which `Documentation/code-map.md` draws; a file imports only from
+//! files below it.
 //!
 //! | question | file |
 //! |---|---|
 //! | what is a bond, what is a slave? | `master.rs`, `slave.rs` |
 //! | what are its options, and where are they read? | `options.rs` |
-//! | what has a bond still to do, and when? | `wake.rs` (done in `work.rs`) |
+//! | what does a bond still have to do, and when? | `wake.rs` (done in `work.rs`) |
 //! | how does a device join and leave? | `enslave.rs`, `release.rs` |
-//! | who notices that a link changed? | `events.rs`, `monitor.rs`, `probe.rs` |
+//! | what notices that a link changed? | `events.rs`, `monitor.rs`, `probe.rs` |
 //! | what happens then? | `engine.rs` |
 //! | which way does a packet go? | `modes/` |
 //! | which slaves can be chosen? | `choose.rs` |
-//! | who has which hardware address? | `address.rs` |
+//! | which device has which hardware address? | `address.rs` |
 //! | which packets do slaves receive for the bond? | `lists.rs` |
 //! | how do the neighbours learn of a failover? | `notify.rs` |
-//! | how do other drivers? | `listeners.rs` |
-//! | who asks for InfiniBand paths before a failover? | `paths.rs` |
+//! | how do other drivers learn of it? | `listeners.rs` |
+//! | what asks for InfiniBand paths before a failover? | `paths.rs` |
 //! | what does an option do? | `configure.rs` |
 //! | IPsec in hardware? XDP programs? | `ipsec.rs`, `xdp.rs` (TLS: `modes/xor.rs`) |
 //! | MTU, statistics, link settings? | `mtu.rs`, `stats.rs`, `ethtool.rs` |

@@ -2,9 +2,9 @@
 
 //! The monitor of a bond's links: it runs while the bond is up.
 //!
-//! The kernel's events tell of most changes at once (`events.rs`). The poll every `miimon` ms is for drivers that report
-//! late or not at all; the polls of all bonds share one timer ([`net::master::device::Dev::poll_every`]) and take no lock.
-//! The ARP monitor is in `probe.rs`.
+//! The kernel's events report most changes at once (`events.rs`). The poll every `miimon` ms is for
+//! drivers that report late or not at all; the polls of all bonds share one timer
+//! ([`net::master::device::Dev::poll_every`]) and take no lock. The ARP monitor is in `probe.rs`.
 
 use super::links::set_roles;
 use super::master::{Bond, BondDev};
@@ -63,8 +63,8 @@ pub(super) fn stop(dev: &BondDev, rtnl: &RtnlOnly) {
     dev.run_work_at(dev.data().wake.next());
 }
 
-/// Polls the links, for drivers that report late or not at all. Takes no lock: if there is something
-/// new, the work sees to it.
+/// Polls the links, for drivers that report late or not at all. Takes no lock: if there is
+/// something new, the work sees to it.
 #[inline]
 pub(super) fn poll(dev: &BondDev, rcu: &Rcu) {
     let finds_nothing = dev.data().options.reads_carrier()

@@ -44,14 +44,15 @@ fn give_all(dev: &BondDev, mtu: u32, rtnl: &RtnlOnly) -> Result {
     dev.all_or_none(rtnl, set, undo)
 }
 
-/// Sets an MTU that the device had before; says so if that fails.
+/// Restores an MTU that the device had before; logs a warning if that fails.
 pub(super) fn put_back(dev: &BondDev, device: &NetDevice, mtu: u32, rtnl: &RtnlOnly) {
     if device.set_mtu(rtnl, mtu).is_err() {
         slave_warn!(dev, device, "cannot set its MTU back to {mtu}");
     }
 }
 
-/// Sets the MTU of a slave. IPoIB accepts one that its fabric does not carry, and uses less.
+/// Sets the MTU of a slave. IPoIB accepts an MTU that its fabric does not support, and uses a
+/// smaller one.
 pub(super) fn give(device: &NetDevice, mtu: u32, rtnl: &RtnlOnly) -> Result {
     let before = device.mtu();
     if before == mtu {
@@ -76,7 +77,7 @@ pub(super) fn with_first(dev: &BondDev, slave: &NetDevice, rtnl: &Rtnl) -> u32 {
     }
 }
 
-/// Sets the bond's MTU, and its slaves', without anybody having chosen it.
+/// Sets the MTU of the bond and of its slaves; it does not count as chosen by somebody.
 pub(super) fn set(dev: &BondDev, mtu: u32, rtnl: &RtnlOnly) -> Result {
     if dev.mtu() == mtu {
         return Ok(());
@@ -85,8 +86,8 @@ pub(super) fn set(dev: &BondDev, mtu: u32, rtnl: &RtnlOnly) -> Result {
     changing.during(rtnl, || dev.set_mtu(rtnl, mtu))
 }
 
-/// Has the bond follow its slaves if the MTU of one became smaller than the bond's: InfiniBand's does when its
-/// multicast group is joined, or when connected mode ends.
+/// Has the bond follow its slaves if the MTU of one has become smaller than the bond's: the MTU of
+/// an InfiniBand device shrinks when its multicast group is joined, or when connected mode ends.
 pub(super) fn follow(dev: &BondDev, rtnl: &RtnlOnly) {
     let is_smaller = |slave: &&SlaveDev| {
         slave.dev().link_type() != ARPHRD_ETHER && slave.dev().mtu() < dev.mtu()

@@ -11,7 +11,7 @@ use net::rtnl::Rtnl;
 use net::sync::now_ms;
 use policy::notify::{Announcements, Countdown};
 
-/// Notes what a change of the active slave calls for.
+/// Records what a change of the active slave calls for.
 pub(super) fn after_change(dev: &BondDev, has_active: bool, rtnl: &Rtnl) {
     let bond = dev.data();
     let announcements =
@@ -21,8 +21,8 @@ pub(super) fn after_change(dev: &BondDev, has_active: bool, rtnl: &Rtnl) {
 
 /// Sends what is due.
 pub(super) fn step(dev: &BondDev, rtnl: &Rtnl) {
-    // The bond may not have the address yet that is to be announced, nor the slave the groups: `engine::settle`
-    // comes back.
+    // The bond may not have the address yet that is to be announced, nor the slave its multicast
+    // groups: `engine::settle` calls this again.
     if !Bond::is_settled(dev, rtnl) {
         return;
     }
@@ -45,7 +45,8 @@ pub(super) fn step(dev: &BondDev, rtnl: &Rtnl) {
     }
 }
 
-/// Notes what there is to announce. What waits for a carrier is not looked at before the event that tells of that.
+/// Records what there is to announce. What waits for a carrier is not looked at before the event
+/// that reports the carrier.
 fn set(dev: &BondDev, announcements: Announcements, rtnl: &Rtnl) {
     dev.data().announcements.set(rtnl, announcements);
     let due = |countdown: Countdown| match dev.carrier_ok() {

@@ -30,18 +30,20 @@ pub(crate) fn defaults() -> Config {
 pub(crate) struct Options {
     #[pin]
     config: RtnlLock<Config>,
-    /// For each packet.
+    /// What is read for each packet.
     traffic: Traffic,
-    /// `config.reads_carrier()`, for polls: whether the carrier is what the device says, which takes no lock to read.
+    /// `config.reads_carrier()`, for polls: whether the carrier is what the device reports, which
+    /// can be read without a lock.
     reads_carrier: AtomicBool,
-    /// What an answer to the ARP monitor is, for the receive path.
+    /// What counts as an answer to the ARP monitor, for the receive path.
     rules: Latch<Rules>,
-    /// How fine times of reception have to be, in µs, and whether ticks are fine enough, likewise.
+    /// The resolution that reception times need, in µs, and whether ticks are fine enough for it;
+    /// also for the receive path.
     resolution: AtomicU64,
     takes_ticks: AtomicBool,
 }
 
-/// What a packet that leaves looks at.
+/// What is read for a packet that leaves.
 struct Traffic {
     link_events: AtomicBool,
     packets_per_slave: AtomicU16,
@@ -76,7 +78,7 @@ impl Options {
         self.config.copy()
     }
 
-    /// Replaces the options, and with them all that is published of them here.
+    /// Replaces the options, and everything that is published of them here.
     pub(super) fn publish(&self, config: Config, rtnl: &Rtnl) {
         self.config.set(rtnl, config);
         let Traffic {
@@ -120,22 +122,22 @@ impl Options {
         HashPolicy::from_number(self.hash_policy_number().into()).unwrap_or_default()
     }
 
-    /// Whether a link has the carrier that its device reports. Any context.
+    /// Whether the carrier of a slave is the one that its device reports. Any context.
     pub(super) fn reads_carrier(&self) -> bool {
         self.reads_carrier.load(Ordering::Relaxed)
     }
 
-    /// What an answer to the ARP monitor is. Any context.
+    /// What counts as an answer to the ARP monitor. Any context.
     pub(super) fn rules(&self) -> Rules {
         self.rules.get()
     }
 
-    /// How fine times of reception have to be, in µs. Any context.
+    /// The resolution that reception times need, in µs. Any context.
     pub(super) fn resolution(&self) -> Micros {
         self.resolution.load(Ordering::Relaxed)
     }
 
-    /// Whether timer ticks are fine enough for them. Any context.
+    /// Whether timer ticks are fine enough for reception times. Any context.
     pub(super) fn takes_ticks(&self) -> bool {
         self.takes_ticks.load(Ordering::Relaxed)
     }

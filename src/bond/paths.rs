@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The ways to the neighbours through the backups of an InfiniBand bond.
+//! The paths to the neighbours through the backups of an InfiniBand bond.
 //!
-//! An InfiniBand port has to ask the subnet administrator for the path to each neighbour, and be let
-//! into each multicast group that it sends to, before the first packet can leave; and the neighbours
-//! have to ask for the path to it. The backups see to that beforehand, so that a failover does not
-//! depend on how fast the administrator is, or whether it answers at all.
+//! An InfiniBand port has to ask the subnet administrator for the path to each neighbour, and be
+//! let into each multicast group that it sends to, before the first packet can leave; and the
+//! neighbours have to ask for the path to it. The backups see to that beforehand, so that a
+//! failover does not depend on how fast the administrator is, or whether it answers at all.
 
 use super::master::{Bond, BondDev};
 use super::wake::Task;
@@ -40,7 +40,8 @@ fn set(dev: &BondDev, lookups: Lookups) {
     change(dev, |_| lookups);
 }
 
-/// Notes where the backups are now, and with it, so that two who do this are in the same order, when they go on.
+/// Records where the backups are and, under the same lock, when they go on, so that two callers do
+/// both in the same order.
 fn change(dev: &BondDev, change: impl FnOnce(Lookups) -> Lookups) {
     let bond = dev.data();
     let due = bond.lookups.with(|lookups| {
@@ -50,7 +51,7 @@ fn change(dev: &BondDev, change: impl FnOnce(Lookups) -> Lookups) {
     dev.run_work_at(due);
 }
 
-/// Has the backups ask, if it is time. From the work of the bond.
+/// Has the backups ask for paths, if it is time. Called from the work of the bond.
 pub(super) fn round(dev: &BondDev) {
     let bond = dev.data();
     let before = bond.lookups.get();
@@ -74,10 +75,10 @@ pub(super) fn round(dev: &BondDev) {
     });
 }
 
-/// Has a slave find the ways to what the bond knows as its neighbours, and to the groups that it sends to. Leaves out
-/// the first `skip`; returns how many there are after those, [`PART`] at most.
+/// Has a slave find the paths to the known neighbours of the bond, and to the groups that the bond
+/// sends to. Leaves out the first `skip`; returns how many there are after those, at most [`PART`].
 fn probe(dev: &BondDev, slave: &NetDevice, skip: u32, rcu: &Rcu) -> u32 {
-    // The addresses of the one have to be such of the other.
+    // The bond and the slave have to use the same kind of hardware address.
     if dev.link_type() != slave.link_type() || dev.addr_len() != slave.addr_len() {
         return 0;
     }

@@ -38,7 +38,7 @@ impl<'a> Ports for Slaves<'a> {
 }
 
 impl<'a> Slaves<'a> {
-    /// Returns what the bond knows of its slaves as a group.
+    /// Returns what the bond knows about its slaves as a group.
     pub(super) fn group(&self) -> Group<Key<'a>> {
         Group {
             active: self.dev.slot(self.rtnl, Slot::Active).map(Key),

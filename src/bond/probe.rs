@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The ARP monitor: sends the probes, notes what answers them. `policy::arp` says what that means.
+//! The ARP monitor: sends the probes, and notes the answers. `policy::arp` says what they mean.
 //!
-//! The probes leave from the work of the bond, which takes RTNL only when a link has to change. What slaves receive
-//! is noted in softirqs, and good news has the work run once in a round of probes, whoever sends what.
+//! The work of the bond sends the probes; it takes RTNL only when a link has to change. What slaves
+//! receive is noted in softirqs, and good news has the work run once in a round of probes, no
+//! matter who sends what.
 
 use super::heard::{Groups, Rules, Scope, Watched};
 use super::master::{Bond, BondDev, SlaveDev};
@@ -28,29 +29,29 @@ use policy::wire::ether::{skip_tags, ETH_P_ARP, ETH_P_IPV6};
 use policy::wire::ndisc::{solicited_node, Discovery, ALL_NODES};
 use policy::{Config, LinkState};
 
-/// The shortest time that the work is put off, in µs.
+/// The shortest delay of the work, in µs.
 const SHORTEST: Micros = 20;
 
-/// What the monitor knows of the traffic of a slave.
+/// What the monitor knows about the traffic of a slave.
 pub(super) fn traffic(slave: &SlaveDev, config: &Config) -> Traffic {
     let round = slave.master().data().prober.round.load(Relaxed);
     traffic_since(slave, config, round)
 }
 
-/// The same as it was before the next round, where the last one was at `round`.
+/// Like [`traffic`], as it was before the next round, if the last one was at `round`.
 fn traffic_since(slave: &SlaveDev, config: &Config, round: Micros) -> Traffic {
     let scope = Scope::of(config);
     slave.data().heard.traffic(&scope, only_hears(slave), round)
 }
 
-/// All slaves are judged from now on: another one is active and sends the probes that the others
-/// hear, or the monitor begins.
+/// Judges all slaves from now on only: another slave is active and sends the probes that the others
+/// hear, or the monitor starts.
 pub(super) fn give_all_time(dev: &BondDev, rtnl: &Rtnl) {
     dev.lowers(rtnl)
         .for_each(|slave| slave.data().heard.start());
 }
 
-/// Starts the monitor, or starts it again, if the options want it.
+/// Starts or restarts the monitor, if the options ask for it.
 pub(super) fn restart(dev: &BondDev, rtnl: &Rtnl) {
     give_all_time(dev, rtnl);
     hurry(dev);
@@ -67,7 +68,8 @@ pub(super) fn hurry(dev: &BondDev) {
     Bond::wake(dev, Task::Hurry);
 }
 
-/// Follows the options of the monitor: in what is known of the targets, and the groups that backups listen to.
+/// Follows a change of the monitor's options: updates what is known about the targets, and the
+/// groups that backups listen to.
 pub(super) fn options_changed(dev: &BondDev, before: &Config, config: &Config, rtnl: &Rtnl) {
     dev.data().prober.told.store(false, Relaxed);
     for slave in dev.lowers(rtnl) {
@@ -80,7 +82,8 @@ pub(super) fn options_changed(dev: &BondDev, before: &Config, config: &Config, r
     }
 }
 
-/// Gives each target the time at which it answered last; one that is new is given time.
+/// Gives each target the time of its last answer; a new target gets the current time, so that it
+/// has time to answer.
 fn reorder<A: Target>(
     times: &[AtomicU64; MAX_TARGETS],
     was: impl Iterator<Item = A> + Clone,
@@ -102,7 +105,7 @@ pub(super) fn admit(dev: &BondDev, slave: &SlaveDev, rtnl: &Rtnl) {
     admit_after(dev, slave, &dev.data().config(rtnl).ns_targets, rtnl);
 }
 
-/// As [`admit`], where the targets of neighbour solicitations were `was`.
+/// Like [`admit`], if the targets of neighbour solicitations were `was` before.
 fn admit_after(dev: &BondDev, slave: &SlaveDev, was: &NsTargets, rtnl: &Rtnl) {
     let config = dev.data().config(rtnl);
     let watch = |hears| match dev.is_running() {
@@ -126,7 +129,7 @@ fn admit_after(dev: &BondDev, slave: &SlaveDev, was: &NsTargets, rtnl: &Rtnl) {
     listen_to(slave, was, &wanted, rtnl);
 }
 
-/// Has nothing of a slave that leaves noted any more.
+/// Stops noting what a slave that leaves receives.
 pub(super) fn dismiss(slave: &SlaveDev, rtnl: &Rtnl) {
     let heard = &slave.data().heard;
     heard.set_watch(Watch::Nothing, Watch::Nothing);
@@ -134,11 +137,12 @@ pub(super) fn dismiss(slave: &SlaveDev, rtnl: &Rtnl) {
     listen_to(slave, &was, &NsTargets::NONE, rtnl);
 }
 
-/// Has a slave hear the solicitations for these addresses, where it was asked for others before: a backup
-/// learns from those of the active slave that its link works, and is not in their group otherwise.
+/// Has a slave hear the solicitations for the addresses `wanted`; before, it was asked to hear
+/// those for `was`. A backup learns from the solicitations of the active slave that its own link
+/// works; without this, the backup would not be in their group.
 fn listen_to(slave: &SlaveDev, was: &NsTargets, wanted: &NsTargets, rtnl: &Rtnl) {
     const _: () = assert!(MAX_TARGETS <= u16::BITS as usize);
-    // Those of the places, one after the other.
+    // The bits of the places, one after the other.
     let bits = || core::iter::successors(Some(1u16), |bit| bit.checked_mul(2));
 
     let groups = &slave.data().heard.groups;
@@ -147,7 +151,7 @@ fn listen_to(slave: &SlaveDev, was: &NsTargets, wanted: &NsTargets, rtnl: &Rtnl)
         return;
     }
     let device = slave.dev();
-    // In another partition of InfiniBand they are other groups.
+    // In another partition of InfiniBand, the groups are different ones.
     let link = device.broadcast(rtnl);
     let moved = link != joined.link;
     let mine = || {
@@ -157,7 +161,7 @@ fn listen_to(slave: &SlaveDev, was: &NsTargets, wanted: &NsTargets, rtnl: &Rtnl)
     };
     for addr in mine() {
         if moved || wanted.position(addr).is_none() {
-            // It was joined; a device that has forgotten it is as good.
+            // The group was joined; if the device has forgotten it, that is just as good.
             let _ = device.leave_solicited_node(rtnl, addr, &joined.link);
         }
     }
@@ -202,10 +206,11 @@ pub(super) fn note(slave: &SlaveDev, watched: Watched, packet: Received<'_>, rcu
     }
 }
 
-/// Has the packets that come in this tick ignored from now on, if ticks are fine enough.
+/// Has further packets in this tick ignored, if ticks are fine enough.
 fn note_tick(dev: &BondDev, slave: &SlaveDev) {
     if dev.data().options.takes_ticks() {
-        // Before the clock is read: whoever expects news later than that has the next packet looked at.
+        // Before the clock is read: if news is expected from a later time on, the next packet is
+        // looked at.
         slave.data().heard.noted.swap(tick(), SeqCst);
     }
 }
@@ -228,7 +233,7 @@ fn arp_answer<'a>(
     dev.has_addr(to, rcu).then_some(time)
 }
 
-/// As [`arp_answer`], for neighbour solicitations and advertisements.
+/// Like [`arp_answer`], for neighbour solicitations and advertisements.
 fn ns_answer<'a>(
     dev: &BondDev,
     slave: &'a SlaveDev,
@@ -241,7 +246,7 @@ fn ns_answer<'a>(
         Trust::Answer => (packet.source, packet.destination),
         Trust::Probe => (packet.destination, packet.source),
     };
-    // What the active slave sends goes to the group of the target.
+    // The active slave sends its solicitations to the group of the target.
     let place = rules
         .ns_targets
         .iter()
@@ -266,7 +271,8 @@ fn receiver(dev: &BondDev, slave: &SlaveDev, rules: &Rules, rcu: &Rcu) -> Receiv
     }
 }
 
-/// Notes that a slave was heard, if that is news; `target` is where the time of the target that answered is kept.
+/// Records that a slave was heard, if that is news; `target` is where the time of the target that
+/// answered is kept.
 fn heard(dev: &BondDev, slave: &SlaveDev, target: Option<&AtomicU64>) {
     let heard = &slave.data().heard;
     let bond = dev.data();
@@ -280,8 +286,8 @@ fn heard(dev: &BondDev, slave: &SlaveDev, target: Option<&AtomicU64>) {
             noted = true;
         }
     }
-    // Good news need not wait for the next round. What is only a part of it can, and so can a link that stays
-    // down whatever is heard.
+    // Good news need not wait for the next round. News that is only part of what is needed can
+    // wait, and so can a link that stays down whatever is heard.
     if noted
         && slave.link() != LinkState::Up as i8
         && !heard.told.load(Relaxed)
@@ -319,8 +325,8 @@ fn duty(dev: &BondDev, slave: &SlaveDev, monitor: &Monitor, rcu: &Rcu) -> Duty {
     monitor.duty(active.map(Key) == Some(Key(slave)), active.is_some())
 }
 
-/// Sends a round of probes if one is due, or in a `hurry` one more, and has the work come back when there is
-/// something to do next. Only for the work of the bond.
+/// Sends a round of probes if one is due, or an extra one in a `hurry`, and has the work run again
+/// when there is something to do next. Only for the work of the bond.
 pub(super) fn round(dev: &BondDev, hurry: bool) {
     let bond = dev.data();
     let config = bond.options.copy();
@@ -352,13 +358,13 @@ pub(super) fn round(dev: &BondDev, hurry: bool) {
     let now = now_us();
     let due = last == 0 || now >= monitor.next_round(last, is_heard(last), searching);
     if hurry && !due {
-        // One more, which does not count.
+        // An extra round, which does not count.
         for slave in dev.lowers_rcu(&rcu).filter(|slave| sends(slave)) {
             probe(dev, slave, &config, &rcu);
         }
     }
     if due {
-        // What comes from here on answers this round, or a later one.
+        // What arrives from here on answers this round, or a later one.
         prober.round.store(now, Relaxed);
         for slave in dev.lowers_rcu(&rcu) {
             slave.data().heard.expect(now);
@@ -379,7 +385,7 @@ pub(super) fn round(dev: &BondDev, hurry: bool) {
         .lowers_rcu(&rcu)
         .filter(|slave| slave.link() == LinkState::Up as i8)
         .map(|slave| monitor.deadline(duty(dev, slave, &monitor, &rcu), &traffic(slave, &config)))
-        // One that has passed waits for the next round.
+        // A deadline that has passed waits for the next round.
         .filter(|deadline| *deadline > now);
     let next = monitor.next_round(last, is_heard(last), searching);
     let next = deadlines.fold(next, Micros::min);
@@ -410,9 +416,9 @@ fn probe(dev: &BondDev, slave: &SlaveDev, config: &Config, rcu: &Rcu) -> bool {
     sent
 }
 
-/// How a target is reached: the source address, if there is one, and the VLAN tags. None if the way
-/// does not lead through the bond. Without a route a probe is sent all the same: an answer to it
-/// counts where answers are not looked into.
+/// How a target is reached: the source address, if there is one, and the VLAN tags. None if the
+/// route does not lead through the bond. Without a route, a probe is sent all the same: an answer
+/// to it counts where answers are not validated.
 fn way<A: Target + core::fmt::Display>(
     dev: &BondDev,
     config: &Config,

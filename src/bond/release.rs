@@ -69,7 +69,7 @@ fn leave(dev: &BondDev, slave: &SlaveDev, why: Departure, rtnl: &RtnlOnly) {
     let role = if was_backup { "backup" } else { "active" };
     slave_info!(dev, device, "Releasing {role} interface");
 
-    // Traffic goes elsewhere before the wait for those packets that are on their way.
+    // Traffic moves elsewhere before the wait for packets that are on their way.
     if why != Departure::BondGoes {
         let held = Held::none(rtnl);
         engine::handle(dev, Event::Released { key: Key(slave) }, &held);
@@ -90,7 +90,7 @@ fn leave(dev: &BondDev, slave: &SlaveDev, why: Departure, rtnl: &RtnlOnly) {
     slave.unlink(rtnl, || go_alone(dev, slave, why, before, rtnl));
 }
 
-/// What a bond was when a slave began to leave.
+/// The state of a bond when a slave began to leave.
 struct Before {
     config: Config,
     claim: Claim,
@@ -100,7 +100,7 @@ struct Before {
     up: bool,
 }
 
-/// Takes from each other what a bond and a slave have had of each other, when nobody finds the slave any more.
+/// Undoes what a bond and a slave have given each other, once nobody can find the slave any more.
 fn go_alone(dev: &BondDev, slave: &SlaveDev, why: Departure, before: Before, rtnl: &RtnlOnly) {
     let Before {
         config,
@@ -154,8 +154,9 @@ fn go_alone(dev: &BondDev, slave: &SlaveDev, why: Departure, before: Before, rtn
     }
 }
 
-/// What the bond is when its last slave has left: Ethernet with an address of its own. But if it was
-/// something else and the slave's device disappeared, it waits for that to come back, as it is.
+/// Turns a bond whose last slave has left into Ethernet, with an address of its own. But if the
+/// bond was something else and the slave's device disappeared, the bond stays as it is and waits
+/// for the device to come back.
 fn be_without_slaves(dev: &BondDev, why: Departure, rtnl: &RtnlOnly) {
     let is_other = dev.link_type() != ARPHRD_ETHER;
     let stays = match why {

@@ -20,7 +20,7 @@ use policy::Port;
 /// Why a slave leaves.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Departure {
-    /// Somebody wants it to.
+    /// Somebody asked for its release.
     Asked,
     /// Its device goes away.
     Unregistered,
@@ -28,7 +28,7 @@ pub(super) enum Departure {
     BondGoes,
 }
 
-/// What a slave's device had, to be put back.
+/// What a slave's device had before a change, so that it can be put back.
 #[derive(Clone, Copy)]
 pub(super) struct Before {
     pub(super) mtu: u32,
@@ -37,33 +37,35 @@ pub(super) struct Before {
 
 /// The data of one slave.
 ///
-/// What other kernel code reads of it (link, backup, inactive) is kept in its [`SlaveDev`].
+/// What other kernel code reads (link, backup, inactive) is kept in the slave's [`SlaveDev`].
 #[pin_data]
 pub(crate) struct Slave {
-    /// What the policy knows of it.
+    /// What the policy knows about the slave.
     #[pin]
     port: RtnlLock<Port>,
-    /// What its device has counted, as it was when the bond looked last. Taken inside the bond's lock.
+    /// The counters of the slave's device when the bond last looked. The lock is taken inside that
+    /// of the bond.
     #[pin]
     counted: SpinLock<Counters<STATS>>,
     /// The address that it had before it joined.
     perm_addr: HwAddr,
-    /// Whether it is leaving, and takes its own address with it, though that be the bond's.
+    /// Whether the slave is leaving and takes its own address with it, even if the bond has that
+    /// address.
     pub(super) takes_addr: RtnlCell<bool>,
     /// The MTU that it had before it joined, in bytes.
     pub(super) original_mtu: u32,
-    /// The port's `prio`, for the transmit path: the lock is not for softirqs.
+    /// The port's `prio`, for the transmit path: softirqs must not take the lock of `port`.
     prio: AtomicI32,
-    /// What a poll has to find for nothing to be new.
+    /// What a poll finds if nothing is new.
     known: AtomicU8,
     queue_id: AtomicU16,
-    /// What the ARP monitor keeps of it.
+    /// What the ARP monitor keeps for the slave.
     pub(super) heard: Heard,
-    /// Whether it could not be given the address lists of the bond, and the user knows.
+    /// Whether the slave could not be given the address lists of the bond, and the user was told.
     pub(super) lacks_lists: RtnlCell<bool>,
-    /// What it had when a request to all slaves began, which one of them may refuse.
+    /// What the slave had when a request to all slaves began, in case one of them refuses.
     pub(super) before: RtnlCell<Before>,
-    /// What listeners have still to be told; see `listeners.rs`.
+    /// What listeners still have to be told; see `listeners.rs`.
     pub(super) owed: RtnlCell<u8>,
 }
 
@@ -96,18 +98,19 @@ impl Slave {
         })
     }
 
-    /// Returns what the policy knows of the slave.
+    /// Returns what the policy knows about the slave.
     #[inline]
     pub(super) fn port(&self, rtnl: &Rtnl) -> Port {
         self.port.get(rtnl)
     }
 
-    /// Returns a copy of what the policy knows of the slave. Process context, without RTNL.
+    /// Returns a copy of what the policy knows about the slave. Process context, without RTNL.
     pub(crate) fn copy_port(&self) -> Port {
         self.port.copy()
     }
 
-    /// Replaces what the policy knows of the slave, and what is published of that here. See `links::set_port`.
+    /// Replaces what the policy knows about the slave, and the parts of it that are published here.
+    /// See `links::set_port`.
     pub(super) fn publish(&self, port: Port, rtnl: &Rtnl) {
         self.port.set(rtnl, port);
         self.prio.store(port.prio, Ordering::Relaxed);
@@ -121,7 +124,7 @@ impl Slave {
         self.known.load(Ordering::Relaxed) == carrier | STEADY
     }
 
-    /// Returns whether this is the carrier that is known. Any context.
+    /// Returns whether the bond already knows this carrier. Any context.
     pub(super) fn knows(&self, carrier: bool) -> bool {
         (self.known.load(Ordering::Relaxed) & CARRIER != 0) == carrier
     }
@@ -136,7 +139,7 @@ impl Slave {
         &self.perm_addr
     }
 
-    /// Returns the transmit queue of the bond that is this slave's; 0 for none. Any context.
+    /// Returns the transmit queue of the bond that belongs to this slave; 0 for none. Any context.
     pub(crate) fn queue_id(&self) -> u16 {
         self.queue_id.load(Ordering::Relaxed)
     }
@@ -151,8 +154,8 @@ impl Slave {
     }
 }
 
-/// Bits of `Slave::known`: the carrier, and whether the link is in the state that this leads to. While a
-/// delay runs it is not: with `link_events` off, polls are all that ends the delay.
+/// Bits of `Slave::known`: the carrier, and whether the link is in the state that this carrier
+/// leads to. While a delay runs, the link is not: with `link_events` off, only polls end the delay.
 const CARRIER: u8 = 1;
 const STEADY: u8 = 2;
 
@@ -161,8 +164,8 @@ fn known(port: &Port) -> u8 {
     (if port.carrier { CARRIER } else { 0 }) | (if is_steady { STEADY } else { 0 })
 }
 
-/// Whether a slave hears the probes of another. Where all slaves are used each sends its own, and has to hear the
-/// answers to be used again. Any context.
+/// Whether a slave only hears the probes of another slave. Where all slaves are used, each sends
+/// its own probes, and has to hear the answers to be used again. Any context.
 pub(super) fn only_hears(slave: &SlaveDev) -> bool {
     let has_one_sender = match Bond::mode(slave.master()).row().probes {
         Probes::ByActive => true,

@@ -6,7 +6,8 @@ use super::master::{BondDev, SlaveDev};
 use net::netdevice::Stats;
 use net::rcu::Rcu;
 
-/// Adds what the slaves have counted since the last time to the statistics of the bond. No sleeping.
+/// Adds what the slaves have counted since the last time to the statistics of the bond. Does not
+/// sleep.
 pub(super) fn of(dev: &BondDev, rcu: &Rcu) -> Stats {
     let bond = dev.data();
     let mut sum = bond.counted.lock(dev.lower_level());
@@ -16,11 +17,12 @@ pub(super) fn of(dev: &BondDev, rcu: &Rcu) -> Stats {
     *sum
 }
 
-/// The same of a slave that leaves: what it has counted stays.
+/// Does the same for a slave that leaves, so that what it has counted is kept.
 pub(super) fn keep(dev: &BondDev, slave: &SlaveDev) {
     let rcu = net::rcu::read_lock();
     let bond = dev.data();
-    // Asked under the lock: what somebody else has counted meanwhile would else be counted once more.
+    // Read the counters under the lock: otherwise, what another caller has added in the meantime
+    // would be counted twice.
     let mut sum = bond.counted.lock(dev.lower_level());
     slave.data().count(&mut sum, slave.dev().stats(&rcu));
 }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a bond has still to do, and when.
+//! What a bond still has to do, and when.
 //!
-//! Each task has one time, which its owner sets ([`Bond::wake`](super::master::Bond::wake) and its like); nothing else
-//! remembers what is owed. The work of the bond runs at the earliest of the times, and does what is due.
+//! Each task has one time, which its owner sets ([`Bond::wake`](super::master::Bond::wake) and
+//! similar functions); nothing else records what is still to be done. The work of the bond runs at
+//! the earliest of these times, and does what is due.
 
 use kernel::sync::atomic::{Acquire, Atomic, Release};
 use net::sync::update_u64;
@@ -16,7 +17,7 @@ pub(super) const NEVER: Micros = net::alarm::NEVER;
 /// Something that a bond does later.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Task {
-    /// Move what belongs to the traffic to where that is now.
+    /// Move what belongs to the traffic to where the traffic is now.
     Settle,
     /// Follow a slave whose MTU became smaller.
     Mtu,
@@ -28,9 +29,9 @@ pub(super) enum Task {
     Delays,
     /// Send peer notifications and IGMP reports.
     Notify,
-    /// Tell listeners of the state of slaves.
+    /// Tell listeners about the state of slaves.
     Listeners,
-    /// Send a round of probes, or judge what has answered them.
+    /// Send a round of probes, or judge the answers to them.
     Probes,
     /// Send one more probe at once, since a link may work again.
     Hurry,
@@ -52,7 +53,7 @@ impl Task {
         Task::Paths,
     ];
 
-    /// Those for which RTNL has to be taken.
+    /// The tasks that need RTNL.
     pub(super) const UNDER_RTNL: [Task; 7] = [
         Task::Settle,
         Task::Mtu,
@@ -119,20 +120,21 @@ impl Wake {
         time
     }
 
-    /// Sets the time of a task, in place of the one before; whoever calls this has the work run at that time.
+    /// Sets the time of a task, in place of the previous one. The caller has to have the work run
+    /// at that time.
     pub(super) fn set(&self, task: Task, due: Micros) {
         self.time(task).store(due, Release);
     }
 
-    /// The same with a time in ms, or none. Returns the time in µs.
+    /// Does the same with a time in ms, or with none. Returns the time in µs.
     pub(super) fn set_ms(&self, task: Task, due: Option<Millis>) -> Micros {
         let due = due.map_or(NEVER, |due| due.saturating_mul(1000));
         self.set(task, due);
         due
     }
 
-    /// Returns whether the task is due, and forgets its time if so. Reads after that what those have stored who set
-    /// it.
+    /// Returns whether the task is due, and forgets its time if so. What is read after that
+    /// includes what was stored before the time was set.
     pub(super) fn take(&self, task: Task, now: Micros) -> bool {
         let take = |due: Micros| (due <= now).then_some(NEVER);
         update_u64(self.time(task), take).is_ok()

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The work of a bond: one work item does all that waits ([`Task`]): ends of delays, repeated announcements, what a
-//! failover had to leave for later.
+//! The work of a bond: one work item does everything that waits ([`Task`]): the ends of delays,
+//! repeated announcements, and what a failover had to leave for later.
 //!
-//! It never waits for RTNL, since closing a bond waits for it under RTNL.
+//! The work item never waits for RTNL, since closing a bond waits for the work item under RTNL.
 
 use super::listeners::tell_rest;
 use super::master::{BondDev, SlaveDev};
@@ -16,11 +16,12 @@ use net::sync::now_us;
 use policy::arp::Micros;
 use policy::Event;
 
-/// How long to wait for RTNL before the next try, in µs; the shortest time that there is. Whoever holds RTNL lets go
-/// of it, which is the bound, and a try costs next to nothing: to wait longer would put off failovers.
+/// How long to wait before RTNL is tried again, in µs; the shortest time that there is. The wait is
+/// bounded, because the holder of RTNL releases it, and a try costs next to nothing: a longer wait
+/// would delay failovers.
 const RETRY: Micros = 1000;
 
-/// The work of a bond: does what is due, and comes back when the next thing is.
+/// The work of a bond: does what is due, and has itself run again when the next task is due.
 pub(super) fn work(dev: &BondDev) {
     let wake = &dev.data().wake;
     let now = now_us();
@@ -36,7 +37,7 @@ pub(super) fn work(dev: &BondDev) {
             None => next = now.saturating_add(RETRY),
         }
     }
-    // Whoever sets these has the probes looked at, whatever the time.
+    // Setting one of these has the probes looked at, whatever the time is.
     wake.take(Task::Probes, now);
     let hurry = wake.take(Task::Hurry, now);
     if is_probed {

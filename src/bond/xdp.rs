@@ -12,7 +12,7 @@ use net::netlink::ExtAck;
 use net::rtnl::{Rtnl, RtnlOnly};
 use net::xdp::{Program, XdpFeatures};
 
-/// Has all slaves run a program, or none; or nothing changes.
+/// Has all slaves run a program, or no program; if that fails, nothing changes.
 pub(super) fn set(
     dev: &BondDev,
     program: Option<&Program>,
@@ -75,7 +75,8 @@ fn refuse(
     eopnotsupp()
 }
 
-/// Whether a device that joins can run the bond's program, as far as that can be said beforehand.
+/// Checks whether a device that joins can run the bond's program, as far as this is known
+/// beforehand.
 pub(super) fn check(
     dev: &BondDev,
     device: &NetDevice,
@@ -112,7 +113,7 @@ pub(super) fn leave(dev: &BondDev, device: &NetDevice, rtnl: &RtnlOnly) {
     }
 }
 
-/// Says what the bond can do with XDP: what all slaves can.
+/// Sets the XDP features of the bond: what all slaves support.
 pub(super) fn update_features(dev: &BondDev, rtnl: &Rtnl) {
     let slaves = dev.lowers(rtnl).map(|slave| slave.dev().xdp_features(rtnl));
     let features = match slaves.reduce(XdpFeatures::and) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! active-backup: one slave carries the traffic. While it has lost its carrier and nobody has acted on that yet, a
-//! slave with a working link stands in for it.
+//! active-backup: one slave carries the traffic. While the active slave has lost its carrier and
+//! nothing has acted on that yet, a slave with a working link stands in for it.
 
 use super::output::elsewhere;
 use crate::bond::links::link_state;
@@ -21,7 +21,7 @@ pub(super) fn xmit(dev: &BondDev, skb: SkBuff, rcu: &Rcu) -> i32 {
     }
 }
 
-/// Sends a packet while the active slave has no link, or there is none.
+/// Sends a packet while the active slave has no carrier, or while there is no active slave.
 #[cold]
 #[inline(never)]
 fn xmit_lost(dev: &BondDev, skb: SkBuff, active: Option<&SlaveDev>, rcu: &Rcu) -> i32 {
@@ -29,7 +29,7 @@ fn xmit_lost(dev: &BondDev, skb: SkBuff, active: Option<&SlaveDev>, rcu: &Rcu) -
     elsewhere(dev, skb, slave)
 }
 
-/// The active slave; while that has lost its carrier and nobody has acted on it, a backup.
+/// The active slave or, while it has lost its carrier and nothing has acted on that yet, a backup.
 pub(super) fn pick<'a>(dev: &'a BondDev, rcu: &'a Rcu) -> Option<&'a SlaveDev> {
     let active = dev.slot_rcu(rcu, Slot::Active)?;
     if active.dev().has_link() {
@@ -38,7 +38,7 @@ pub(super) fn pick<'a>(dev: &'a BondDev, rcu: &'a Rcu) -> Option<&'a SlaveDev> {
     Some(stand_in(dev, rcu).unwrap_or(active))
 }
 
-/// Whether this slave, a backup, sends in place of an active one without carrier.
+/// Whether this slave, a backup, sends in place of an active slave without carrier.
 pub(super) fn stands_in(slave: &SlaveDev, rcu: &Rcu) -> bool {
     let dev = slave.master();
     Bond::mode(dev).row().sender == Sender::Active

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a mode does with packets: a file for each. No lock, no allocation, no shared cache line written.
+//! What the modes do with packets: one file for each mode. No lock, no allocation, no shared cache
+//! line written.
 //!
-//! Each mode's file has `xmit`, which sends a packet, and `pick`, which says through which slave it would leave.
+//! Each mode's file has `xmit`, which sends a packet, and `pick`, which returns the slave that it
+//! would leave through.
 
 mod active_backup;
 mod broadcast;
@@ -26,8 +28,8 @@ use policy::{transmit, Mode};
 
 /// Sends a packet. Bottom halves off.
 ///
-/// All but the usual case is in functions of their own, which take the packet over: so this one needs
-/// neither a stack frame nor a saved register.
+/// Everything but the usual case is in separate functions, which take over the packet, so that this
+/// function needs neither a stack frame nor a saved register.
 #[inline(always)]
 pub(super) fn start_xmit(dev: &BondDev, skb: SkBuff, rcu: &Rcu) -> i32 {
     if skb.queue_mapping() != 0 || skb.has_sec_path() {
@@ -43,7 +45,7 @@ fn xmit(dev: &BondDev, skb: SkBuff, rcu: &Rcu) -> i32 {
         Mode::Xor => xor::xmit(dev, skb, rcu),
         Mode::Broadcast => broadcast::xmit(dev, skb, rcu),
         Mode::RoundRobin => round_robin::xmit(dev, skb, rcu),
-        // Not built: no bond has them.
+        // Not built: no bond has these modes.
         Mode::Ieee8023ad | Mode::Tlb | Mode::Alb => drop_packet(dev, skb),
     }
 }
@@ -56,7 +58,7 @@ pub(super) enum Pick<'a> {
     None,
 }
 
-/// Says through which slaves something would leave.
+/// Returns the slaves through which `subject` would leave.
 fn pick<'a>(dev: &'a BondDev, subject: &impl Subject, links: Links, rcu: &'a Rcu) -> Pick<'a> {
     let one = match Bond::mode(dev) {
         Mode::ActiveBackup => active_backup::pick(dev, rcu),
@@ -75,7 +77,8 @@ fn one<'a>(pick: Pick<'a>) -> Option<&'a SlaveDev> {
     }
 }
 
-/// The slave that a packet would leave through, if it is one; if `all`, as if all links worked.
+/// The slave that a packet would leave through, if there is just one; with `all`, as if all links
+/// worked.
 pub(super) fn slave_of<'a>(
     dev: &'a BondDev,
     skb: &SkBuff,
@@ -86,7 +89,7 @@ pub(super) fn slave_of<'a>(
     one(pick(dev, &Outgoing(dev, skb.view()), links, rcu))
 }
 
-/// The first slave that a packet would leave through, and after `previous` the next one.
+/// The first slave that a packet would leave through or, after `previous`, the next one.
 pub(super) fn next_slave_of<'a>(
     dev: &'a BondDev,
     skb: &SkBuff,
@@ -121,7 +124,8 @@ pub(super) fn slave_of_frame<'a>(
     }
 }
 
-/// The slave through which all packets of a socket leave, so that its hardware can encrypt their TLS records.
+/// The slave through which all packets of a socket leave, so that its hardware can encrypt their
+/// TLS records.
 pub(super) fn slave_of_socket<'a>(
     dev: &'a BondDev,
     socket: &Socket,
@@ -133,7 +137,7 @@ pub(super) fn slave_of_socket<'a>(
     }
 }
 
-/// The slave through which all packets leave at this moment, where that is one.
+/// The slave through which all packets leave at this moment, where there is just one.
 pub(super) fn sole_slave<'a>(dev: &'a BondDev, rcu: &'a Rcu) -> Option<&'a SlaveDev> {
     match Bond::mode(dev).row().sender {
         Sender::Active => one(pick(dev, &Anything, Links::Working, rcu)),
@@ -141,8 +145,8 @@ pub(super) fn sole_slave<'a>(dev: &'a BondDev, rcu: &'a Rcu) -> Option<&'a Slave
     }
 }
 
-/// Sends a packet whose transmit queue may belong to a slave, or whose encryption may be left to one: that
-/// of the moment when this was decided, which may be before a failover.
+/// Sends a packet whose transmit queue may belong to a slave, or whose encryption may be left to a
+/// slave: the one that was active when this was decided, possibly before a failover.
 #[cold]
 #[inline(never)]
 fn xmit_seldom(dev: &BondDev, skb: SkBuff, rcu: &Rcu) -> i32 {
@@ -156,7 +160,8 @@ fn xmit_seldom(dev: &BondDev, skb: SkBuff, rcu: &Rcu) -> i32 {
     xmit(dev, skb, rcu)
 }
 
-/// The slave that the packet's transmit queue belongs to, in the modes that have that, if it works.
+/// The slave that the packet's transmit queue belongs to, in the modes that obey it, if the slave
+/// works.
 #[cold]
 fn by_queue<'a>(dev: &'a BondDev, queue: u16, rcu: &'a Rcu) -> Option<&'a SlaveDev> {
     let is_obeyed = match Bond::mode(dev).row().queue_override {

@@ -5,7 +5,7 @@
 use crate::bond::master::{BondDev, SlaveDev};
 use net::skbuff::{SkBuff, XMIT_DROP};
 
-/// Which slaves are picked from.
+/// Which slaves to pick from.
 #[derive(Clone, Copy)]
 pub(super) enum Links {
     Working,
@@ -13,8 +13,8 @@ pub(super) enum Links {
     All,
 }
 
-/// Sends a packet through a slave that need not be the active one, unless it is to be encrypted by the
-/// hardware of another: it would leave in clear.
+/// Sends a packet through a slave that need not be the active one. Drops the packet if it is to be
+/// encrypted by the hardware of another slave: it would leave in the clear.
 #[cold]
 pub(super) fn elsewhere(dev: &BondDev, skb: SkBuff, slave: Option<&SlaveDev>) -> i32 {
     match slave {

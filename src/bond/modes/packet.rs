@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a slave is chosen for: a packet of the stack, a frame of an XDP program, a socket, or whatever comes.
+//! What a slave is chosen for: a packet of the stack, a frame of an XDP program, a socket, or any
+//! packet at all.
 
 use crate::bond::master::BondDev;
 use net::flow::dissect_frame;
@@ -11,14 +12,14 @@ use policy::hash::{hash, of_flow, Flow, HashPolicy, Packet};
 
 /// What a mode looks at to choose a slave.
 pub(in crate::bond) trait Subject {
-    /// The hash by a policy.
+    /// The hash according to a policy.
     fn hash(&self, policy: HashPolicy) -> u32;
 
     /// Whether it is IGMP, which leaves through one slave only.
     fn is_igmp(&self) -> bool;
 }
 
-/// Whatever comes: of use where all packets leave through one slave.
+/// Any packet at all: of use where all packets leave through one slave.
 pub(in crate::bond) struct Anything;
 
 impl Subject for Anything {
@@ -47,7 +48,7 @@ impl Subject for Socket {
     }
 }
 
-/// A packet on its way out, as the policy looks at it.
+/// A packet on its way out, as the policy sees it.
 #[derive(Clone, Copy)]
 pub(in crate::bond) struct Outgoing<'a>(
     pub(in crate::bond) &'a BondDev,
@@ -117,7 +118,7 @@ const ETH_HLEN: usize = 14;
 const ETH_P_IP: u16 = 0x0800;
 const IPPROTO_IGMP: u8 = 2;
 
-/// A frame that no stack has seen.
+/// A frame that the stack has not seen.
 #[derive(Clone, Copy)]
 pub(in crate::bond) struct Frame<'a>(
     pub(in crate::bond) &'a BondDev,

@@ -11,7 +11,7 @@ use net::rcu::Rcu;
 use net::skbuff::Received;
 use policy::receive::{classify, Receive};
 
-/// Whether a packet is the bond's, and the ARP monitor need not look at it. For every packet.
+/// Whether a packet is for the bond, and the ARP monitor need not look at it. For every packet.
 #[inline(always)]
 pub(in crate::bond) fn takes(slave: &SlaveDev, packet: Received<'_>) -> bool {
     let heard = &slave.data().heard;
@@ -21,8 +21,8 @@ pub(in crate::bond) fn takes(slave: &SlaveDev, packet: Received<'_>) -> bool {
     }
 }
 
-/// Classifies a packet. Softirq; no lock, no allocation, no shared cache line written, but for what is news to
-/// the ARP monitor.
+/// Classifies a packet. Softirq; no lock, no allocation, and no shared cache line written, except
+/// for news to the ARP monitor.
 pub(in crate::bond) fn receive(slave: &SlaveDev, packet: Received<'_>, rcu: &Rcu) -> Rx {
     if let Some(watched) = slave.data().heard.watched() {
         probe::note(slave, watched, packet, rcu);
@@ -35,8 +35,9 @@ pub(in crate::bond) fn receive(slave: &SlaveDev, packet: Received<'_>, rcu: &Rcu
 }
 
 fn on_inactive(slave: &SlaveDev, packet: Received<'_>, rcu: &Rcu) -> Rx {
-    // What answers the packets that this slave sends for an active one without carrier, until the
-    // failover or the end of `downdelay`. No duplicates: the active one receives nothing.
+    // A slave that sends for an active one without carrier also receives the answers, until the
+    // failover or the end of `downdelay`. There are no duplicates: the active slave receives
+    // nothing.
     let inactive = !stands_in(slave, rcu);
     let link_local = slave.dev().link_type() == ARPHRD_ETHER && packet.is_link_local();
     let idle = Bond::mode(slave.master()).row().idle;

@@ -84,7 +84,7 @@ pub(super) fn pick<'a>(
     by_hash(dev, hash, rcu)
 }
 
-/// As [`pick`], among all slaves or among those that can send.
+/// Like [`pick`], from all slaves or from those that can send.
 pub(super) fn pick_of<'a>(
     dev: &'a BondDev,
     subject: &impl Subject,
@@ -103,8 +103,8 @@ pub(super) fn pick_of<'a>(
 
 /// The slave whose hardware encrypts the TLS records in a packet, if it can send.
 ///
-/// That is the one that a hash picked when the connection began; others may have come and gone since. Packets that
-/// take another slave, because that one cannot send, are encrypted in software.
+/// A hash picked that slave when the connection began; other slaves may have come and gone since.
+/// Packets that take another slave, because that one cannot send, are encrypted in software.
 fn of_tls<'a>(dev: &'a BondDev, skb: &SkBuff, rcu: &'a Rcu) -> Option<&'a SlaveDev> {
     if dev.data().options.hash_policy() != HashPolicy::Layer34 {
         return None;
