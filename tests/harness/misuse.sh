@@ -98,7 +98,7 @@ test_nobody_marks_a_device_as_a_bond() {
 		    dev.set_priv_flag(rtnl, 1, true);
 		}
 	END
-	refused 'error[E0200]: the trait `Layout` requires an `unsafe impl` declaration' <<-'END'
+	refused 'error[E0200]: the trait `net::master::device::Layout` requires' <<-'END'
 		struct Other;
 		impl Layout for Other {
 		    type Master = <Bonding as Layout>::Master;
