@@ -10,7 +10,7 @@ use crate::namespace::Net;
 use crate::netdevice::NetDevice;
 use crate::shared::Bytes;
 use core::marker::PhantomData;
-use core::mem::ManuallyDrop;
+use core::mem::{offset_of, ManuallyDrop};
 use core::ptr::NonNull;
 
 /// The transmit code for a packet that was dropped (`NET_XMIT_DROP`).
@@ -72,6 +72,22 @@ unsafe fn protocol_of(skb: NonNull<bindings::sk_buff>) -> u16 {
     })
 }
 
+/// The bits of a word in which 16 bits at one place and [`NH_EXT_SEC_PATH`](bindings::NH_EXT_SEC_PATH)
+/// at another are set; 0 if the word has not both places.
+#[cfg(CONFIG_XFRM)]
+// Runs in the compiler, where a panic is an error message.
+#[allow(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+const fn mask(queue: usize, extensions: usize) -> u32 {
+    let mut bytes = [0u8; 4];
+    if queue > 2 || extensions > 3 {
+        return 0;
+    }
+    bytes[queue] = 0xff;
+    bytes[queue + 1] = 0xff;
+    bytes[extensions] |= bindings::NH_EXT_SEC_PATH;
+    u32::from_ne_bytes(bytes)
+}
+
 impl SkBuff {
     /// Takes over a packet.
     ///
@@ -127,6 +143,27 @@ impl SkBuff {
         {
             false
         }
+    }
+
+    /// Returns whether [`Self::queue_mapping`] is not 0, or [`Self::has_sec_path`] is true: one look
+    /// at both, for every packet.
+    #[inline(always)]
+    pub fn has_queue_or_sec_path(&self) -> bool {
+        #[cfg(CONFIG_XFRM)]
+        {
+            const QUEUE: usize = offset_of!(bindings::sk_buff, queue_mapping);
+            const EXTENSIONS: usize = offset_of!(bindings::sk_buff, active_extensions);
+            const WORD: usize = QUEUE & !3;
+            const MASK: u32 = mask(QUEUE - WORD, EXTENSIONS.wrapping_sub(WORD));
+            if MASK != 0 {
+                // SAFETY: The packet is valid (type invariant), and its structure is aligned to
+                // words, of which this is one, by the computation of its offset.
+                return unsafe { self.0.as_ptr().cast::<u8>().add(WORD).cast::<u32>().read() }
+                    & MASK
+                    != 0;
+            }
+        }
+        self.queue_mapping() != 0 || self.has_sec_path()
     }
 
     /// Makes a packet with the same content (`skb_clone()`), if there is memory. Any context.

@@ -32,7 +32,7 @@ use policy::{transmit, Mode};
 /// function needs neither a stack frame nor a saved register.
 #[inline(always)]
 pub(super) fn start_xmit(dev: &BondDev, skb: SkBuff, rcu: &Rcu) -> i32 {
-    if skb.queue_mapping() != 0 || skb.has_sec_path() {
+    if skb.has_queue_or_sec_path() {
         return xmit_seldom(dev, skb, rcu);
     }
     xmit(dev, skb, rcu)
