@@ -77,7 +77,7 @@ fn show_bond(dev: &BondDev, seq: &mut Seq<'_>, rcu: &Rcu) -> Result {
             let fail_over_mac = config.text(OptionId::FailOverMac).unwrap_or_default();
             write!(seq, " (fail_over_mac {fail_over_mac})")?;
         }
-        Addresses::ByOption | Addresses::Shared => {}
+        Addresses::ByOption | Addresses::Shared | Addresses::Own => {}
     }
     seq.write_str("\n")?;
 

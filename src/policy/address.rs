@@ -81,7 +81,7 @@ pub fn admit(config: &Config, can_set_address: bool, is_first: bool) -> Admissio
         Addresses::ByOption => config.fail_over_mac == FailOverMac::Active,
         // A device that refuses the bond's address is rejected later, when it is given that
         // address.
-        Addresses::Shared => true,
+        Addresses::Shared | Addresses::Own => true,
     };
     if can_set_address || keeps_address {
         Admission::Admit
@@ -483,6 +483,6 @@ pub fn sets_slaves(config: &Config) -> bool {
 fn follows(config: &Config) -> FailOverMac {
     match config.mode.row().addresses {
         Addresses::ByOption => config.fail_over_mac,
-        Addresses::Shared => FailOverMac::None,
+        Addresses::Shared | Addresses::Own => FailOverMac::None,
     }
 }

@@ -352,7 +352,7 @@ const TLB: Row = Row {
     carrier: Carrier::AnyLink,
     probes: Probes::Refused,
     queue_override: QueueOverride::Ignored,
-    addresses: Addresses::Shared,
+    addresses: Addresses::Own,
     notify_peers: NotifyPeers::Never,
     resend_igmp: ResendIgmp::OnFailover,
     ipsec: Ipsec::Software,

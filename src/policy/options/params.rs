@@ -125,7 +125,7 @@ impl Config {
             config.fail_over_mac = FailOverMac::from_number(number).unwrap_or(FailOverMac::None);
             match mode.row().addresses {
                 Addresses::ByOption => {}
-                Addresses::Shared => warn(Warning::Irrelevant {
+                Addresses::Shared | Addresses::Own => warn(Warning::Irrelevant {
                     option: OptionId::FailOverMac,
                     mode,
                 }),
