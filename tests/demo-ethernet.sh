@@ -1,11 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# The main job, to watch: two links to a peer become one, the active link is cut
-# while a numbered packet is sent every millisecond, and the link comes back. Once
-# with the link monitor that everybody configures, miimon=100, and once with no
-# monitor at all. Runs as root in the guest (`make demo-ethernet`), where a bonding module is
-# loaded. The exit status is 0 only if at most one packet was lost each time.
+# The main purpose, to watch: two links to a peer become one, the active link is cut while a
+# numbered packet is sent every millisecond, and the link comes back. This happens once with the
+# usual link monitor, miimon=100, and once with no monitor at all. Runs as root in the guest (`make
+# demo-ethernet`), where a bonding module is loaded. The exit status is 0 only if at most one packet
+# was lost each time.
 
 set -euo pipefail
 
@@ -23,7 +23,7 @@ fi
 
 begin=${EPOCHREALTIME/./}
 
-# Plain words, after the time in seconds since the start.
+# Prints plain words, after the time in seconds since the start.
 say() {
 	local ms=$(((${EPOCHREALTIME/./} - begin) / 1000))
 	printf '%3d.%03d  %s\n' $((ms / 1000)) $((ms % 1000)) "$*"
@@ -45,7 +45,7 @@ clean_up() {
 }
 trap clean_up EXIT
 
-# The links' names must be free, and the module must be there.
+# Frees the names of the links, and loads the module.
 prepare() {
 	local name
 	loaded || modprobe bonding max_bonds=0
@@ -63,8 +63,8 @@ demonstrate() {
 	shift
 	heading "$title"
 
-	# netdevsim has what veth lacks: a cable that is cut in an instant. The far end of
-	# a veth pair swallows packets while it goes down, before the near end can know.
+	# Unlike veth, netdevsim has a cable that is cut in an instant. The far end of a veth pair
+	# swallows packets while it goes down, before the near end can know.
 	make_links netdevsim "${LINKS[@]}"
 	say "Two links, ${LINKS[0]} and ${LINKS[1]}, lead to a peer, $PEER4, behind a bridge."
 

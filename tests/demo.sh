@@ -23,13 +23,13 @@ else
 	bold='' green='' red='' plain=''
 fi
 
-# Plain words, after the time in seconds since the bond was made.
+# Prints plain words, after the time in seconds since the bond was made.
 say() {
 	local ms=$(((${EPOCHREALTIME/./} - begin) / 1000))
 	printf '%3d.%03d  %s\n' $((ms / 1000)) $((ms % 1000)) "$*"
 }
 
-# run COMMAND...: says it, and does it.
+# run COMMAND...: prints the command, and runs it.
 run() {
 	say "\$ $*"
 	"$@"
@@ -78,7 +78,7 @@ make_the_bond() {
 	ip link show bond0 | show
 }
 
-# Text of 64 KiB every 20 ms, of which a copy is kept; until a file appears.
+# Produces 64 KiB of text every 20 ms and keeps a copy, until a file appears.
 produce() {
 	local block number=0
 	printf -v block '%065535d' 0
@@ -129,7 +129,7 @@ start_pings() {
 	pinger=$!
 }
 
-# pinged FIELD: of what ping says in the end.
+# pinged FIELD: prints a field of ping's summary.
 pinged() {
 	sed -nE "s/^([0-9]+) packets transmitted, ([0-9]+) received.*/\\$1/p" "$WORK/ping"
 }

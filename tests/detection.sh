@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# How soon the ARP monitor notices that the active slave's link has failed in silence,
-# at several intervals and moments; the table in Documentation/manual.md is from
+# How soon the ARP monitor notices that the active slave's link has failed silently, at several
+# intervals and moments; the table in Documentation/manual.md was made by
 #
 #   scripts/guest --icount --timeout 580 -- bash /project/tests/detection.sh
 #   scripts/guest --icount --timeout 580 --module intree -- bash /project/tests/detection.sh

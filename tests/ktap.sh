@@ -3,14 +3,14 @@
 #
 # Test cases in bash, reported in KTAP: on the host (tests/harness) and in a guest (tests/guest).
 # A test file sources this, defines functions test_*, and ends with: ktap_main "$@".
-# A case is run in its own process, with errexit really on; setup and teardown, if they are defined,
-# are called before and after each.
+# Each case runs in a process of its own, with errexit really on; setup and teardown, if defined,
+# are called before and after each case.
 
 KTAP_SKIP=4 # exit status of a skipped case, as in the kernel's selftests
 
 # -- ending a case -----------------------------------------------------------------
 
-# fail REASON: the case has failed.
+# fail REASON: ends the case as failed.
 fail() {
 	printf 'failed: %s\n' "$*" >&2
 	exit 1
@@ -24,24 +24,27 @@ skip() {
 
 # -- waiting -------------------------------------------------------------------------
 
-# A pause without a process: read from a pipe into which nobody writes.
+# A pause without a process: read from a pipe to which nobody writes.
 exec {KTAP_PAUSE}<> <(:)
 pause() {
 	read -rt "$1" -u "$KTAP_PAUSE" || :
 }
 
-# How many times as long as usual things take here.
+# By what factor things take longer than usual here.
 KTAP_PATIENCE=${KTAP_PATIENCE-1}
-# How long wait_for goes on after its deadline without being idle, in microseconds.
+# How long wait_for continues after its deadline without being idle, in microseconds.
 KTAP_BUSY_WAIT=${KTAP_BUSY_WAIT-3000000}
 
-# wait_for SECONDS DESCRIPTION COMMAND...: until COMMAND succeeds; the case fails when it does not in time.
+# wait_for SECONDS DESCRIPTION COMMAND...: waits until COMMAND succeeds; the case fails if that
+# takes too long.
 #
-# In COMMAND, as in every condition, errexit is off: a function says "|| return 1" where its last line is not all of it.
+# In COMMAND, as in every condition, errexit is off: write "|| return 1" after every check in a
+# function but the last.
 #
-# Where instructions are the clock, idle time is skipped, also that in which the host fetches a file: on a busy host
-# the deadline comes before the program that is waited for has begun. So three more seconds are waited through without
-# being idle, which takes the host longer than that. (A simulated clock has no need of them, and stands still in them.)
+# Where instructions are the clock, idle time is skipped, including the time in which the host
+# fetches a file: on a busy host the deadline passes before the awaited program has started. So we
+# wait three more seconds without being idle, which takes longer on the host. (A simulated clock
+# does not need this, and stands still meanwhile.)
 wait_for() {
 	local seconds=$1 description=$2 deadline left
 	shift 2
@@ -68,14 +71,14 @@ ktap_microseconds() {
 
 # -- looking -------------------------------------------------------------------------
 
-# has [OPTION...] PATTERN: at the end of a pipe, in place of grep -q. That closes the pipe at the first match,
-# and who writes on dies of it, and with it, now and then, the case.
+# has [OPTION...] PATTERN: use it at the end of a pipe instead of grep -q. grep -q closes the pipe
+# at the first match; a writer that continues dies of SIGPIPE, and sometimes takes the case with it.
 has() {
 	[[ $(grep -c "$@") -gt 0 ]]
 }
 
-# lacks [OPTION...] PATTERN [FILE...]: no line matches; else it shows them, and fails. "! grep" in the middle of a
-# function asserts nothing: errexit does not look at what is negated.
+# lacks [OPTION...] PATTERN [FILE...]: no line matches; otherwise it shows the matches, and fails.
+# "! grep" in the middle of a function asserts nothing: errexit ignores a negated command.
 lacks() {
 	local status=0
 	grep "$@" >&2 || status=$?
@@ -87,7 +90,7 @@ lacks() {
 
 # -- commands that must fail -----------------------------------------------------------
 
-# fails_with TEXT COMMAND...: COMMAND fails, and says TEXT on standard error.
+# fails_with TEXT COMMAND...: COMMAND fails, and prints TEXT on standard error.
 fails_with() {
 	local text=$1 status=0
 	shift
@@ -99,7 +102,7 @@ fails_with() {
 
 # -- KTAP ------------------------------------------------------------------------------
 
-# What a library on top of this one does before each case, and has to say after one that failed.
+# Hooks for a library on top of this one: before each case, and to print more after a failed one.
 ktap_before_case() { :; }
 ktap_after_failure() { :; }
 
@@ -112,7 +115,7 @@ ktap_functions() { # the test_* functions, in the order of the file
 	shopt -u extdebug
 }
 
-# The end of a case, in its own process: its variables are still known to teardown.
+# The end of a case, in the case's own process: teardown still sees its variables.
 ktap_leave() {
 	local status=$?
 	trap - ERR EXIT
@@ -135,8 +138,9 @@ ktap_case() {
 	"$1"
 }
 
-# ktap_main [CASE...]: run all cases or those named, with or without "test_", and report in KTAP.
-# ktap_main --part=K/N: each Nth case, from the Kth on.
+# ktap_main [CASE...]: runs all cases, or those named (with or without "test_"), and reports in
+# KTAP.
+# ktap_main --part=K/N: runs every Nth case, starting with the Kth.
 ktap_main() {
 	local all cases=() name number=0 status failed=0
 	mapfile -t all < <(ktap_functions)
@@ -162,7 +166,7 @@ ktap_main() {
 	echo "1..${#cases[@]}"
 	for name in "${cases[@]}"; do
 		number=$((number + 1))
-		# The runner names this one if no result follows.
+		# The runner reports this case if no result follows.
 		echo "# case ${name#test_}"
 		rm -f "$KTAP_DIR/skip"
 		ktap_before_case

@@ -4,17 +4,18 @@
 
 ENV_DIR=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 PROJECT=$(readlink -f "$ENV_DIR/../..")
-PATH=$PATH:/usr/sbin:/sbin # not in everybody's
+PATH=$PATH:/usr/sbin:/sbin # not in everybody's PATH
 CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/bonding-rs
 
-# The series of kernels whose tests pass, the one to prefer first: the only place that names them. Nothing in the
-# kernel is a stable interface for modules, so that a newer one is a piece of work, not a surprise on a Monday.
+# The series of kernels whose tests pass, the preferred one first; no other place names them.
+# Modules have no stable interface in the kernel, so moving to a newer series is a deliberate step,
+# not a surprise on a Monday.
 SUPPORTED_SERIES="7.3 7.2"
-# Where the links to the kernels in use are: "kernel", "debug" and "kcsan". A series that was chosen by hand has a
-# folder of links to itself, next to those of the default.
+# The folder of the links to the kernels in use: "kernel", "debug" and "kcsan". A series that was
+# chosen by hand has a folder of links of its own, next to those of the default.
 LINKS=$CACHE${KERNEL_SERIES:+/series-$KERNEL_SERIES}
 
-# One sentence for a person, on standard error, and out.
+# Print one sentence for a person on standard error, and exit.
 die() {
 	printf '%s: %s\n' "${PROG:-${0##*/}}" "$*" >&2
 	exit 1
@@ -26,7 +27,7 @@ if [ -n "${KERNEL_SERIES:-}" ] && ! [[ $KERNEL_SERIES =~ ^[0-9]+\.[0-9]+$ ]]; th
 	die "KERNEL_SERIES is \"$KERNEL_SERIES\" and must be one series of kernels, such as ${SUPPORTED_SERIES%% *}: correct it, or unset it for the newest that is supported."
 fi
 
-# say_if_untested RELEASE: for a kernel of a series that is not supported.
+# say_if_untested RELEASE: warns if the kernel is of a series that is not supported.
 say_if_untested() {
 	local series
 	series=$(grep -oE '^[0-9]+\.[0-9]+' <<<"$1") || series=$1
@@ -34,7 +35,7 @@ say_if_untested() {
 	say "Kernel $1 is of the series $series, with which this driver was not tested; those that it was tested with are $SUPPORTED_SERIES."
 }
 
-# Make the link NAME in the folder of the kernels in use point at FOLDER of the cache.
+# Make the link NAME, in the folder of the kernels in use, point to FOLDER of the cache.
 use() { # FOLDER NAME
 	local up=
 	[ "$LINKS" = "$CACHE" ] || up=../
@@ -42,7 +43,7 @@ use() { # FOLDER NAME
 	ln -sfn "$up$1" "$LINKS/$2"
 }
 
-# The folder of the cache that a link of the kernels in use points at.
+# The folder of the cache to which a link of the kernels in use points.
 used() { # NAME
 	basename "$(readlink "$LINKS/$1")" 2>/dev/null
 }
@@ -55,7 +56,7 @@ distribution() {
 	) || echo unknown
 }
 
-# kernel_folder NAME: where a kernel's prepared tree (kdir) and modules are.
+# kernel_folder NAME: prints the folder of a kernel's prepared tree (kdir) and modules.
 kernel_folder() {
 	case $1 in
 	distro) echo "$LINKS/kernel" ;;
@@ -64,21 +65,24 @@ kernel_folder() {
 	esac
 }
 
-# module_words TREE: what "make" has to be told to build a module for the kernel of a prepared tree, a word on each line.
+# module_words TREE: prints the arguments that "make" needs to build a module for the kernel of a
+# prepared tree, one per line.
 module_words() {
 	local compiler
-	# The compiler that prepared the tree, not what "gcc" happens to be.
+	# Use the compiler that prepared the tree, not whatever "gcc" is.
 	compiler=$(sed -nE 's/^CONFIG_CC_VERSION_TEXT="([^ "]+).*/\1/p' "$1/.config")
 	! grep -q '^CONFIG_CC_IS_CLANG=y' "$1/.config" || compiler=clang
 	[ -n "$compiler" ] || die "$1/.config does not say which compiler built the kernel (CONFIG_CC_VERSION_TEXT): prepare the tree again."
 	echo "CC=$compiler"
 	grep -q '^CONFIG_UML=y' "$1/.config" || return 0
-	# Its loader of modules knows no table of offsets, and modules lie anywhere. Of the kernel's own header for ports,
-	# which are at address 0 there, clang warns.
+	# User-Mode Linux's module loader does not support a GOT, and modules are loaded at any
+	# address. Clang warns about the kernel's own header for I/O ports, which are at address 0
+	# there.
 	printf '%s\n' ARCH=um "RUSTFLAGS_MODULE=-Crelocation-model=static -Ccode-model=large" KCFLAGS=-Wno-null-pointer-arithmetic
 }
 
-# kernel_config RELEASE: print where the configuration of an installed kernel is; fails if it is nowhere.
+# kernel_config RELEASE: prints the path of an installed kernel's configuration; fails if there is
+# none.
 kernel_config() {
 	local file
 	for file in "/lib/modules/$1/config" "/boot/config-$1"; do
@@ -90,7 +94,7 @@ kernel_config() {
 	return 1
 }
 
-# Whether modules for the running kernel can be built with this machine's own tools.
+# Whether this machine's own tools can build modules for the running kernel.
 builds_natively() {
 	local config
 	[ "$(distribution)" = "debian 13" ] && config=$(kernel_config "$(uname -r)") && grep -qx 'CONFIG_RUST=y' "$config"
@@ -110,7 +114,8 @@ become_root() {
 }
 
 # Hold the lock of the cache on descriptor 9 until this process and its children end.
-# Children inherit it on purpose: what an interrupted run left behind still writes, so it still locks.
+# Children inherit it on purpose: what an interrupted run left running still writes, so it still
+# holds the lock.
 lock_cache() {
 	exec 9>>"$CACHE/lock" || die "cannot write to the cache folder $CACHE: set XDG_CACHE_HOME to a folder that you can write."
 	flock -n 9 && return
@@ -118,7 +123,7 @@ lock_cache() {
 	flock 9 || die "cannot lock $CACHE/lock: is the cache on a file system without locks? Set XDG_CACHE_HOME to a local one."
 }
 
-# Turn the log of a failed step into the reason, as far as a person can act on it.
+# Turn the log of a failed step into a reason that a person can act on.
 reason_of_failure() {
 	local log=$1
 	if grep -qE 'No space left on device|not enough free space' "$log"; then
@@ -132,8 +137,9 @@ reason_of_failure() {
 	fi
 }
 
-# step TITLE SECONDS COMMAND ...: run it with its output in a log, show that it lives, stop on failure.
-# STEP and STEPS count them; SECONDS is what it usually takes, so that a person can plan a coffee.
+# step TITLE SECONDS COMMAND ...: runs it with its output in a log, shows that it is alive, and
+# stops on failure.
+# STEP and STEPS count the steps; SECONDS is the usual duration, so that a person can plan a coffee.
 step() {
 	local title=$1 usual=$2 log start now last=0 pid status=0
 	shift 2
@@ -142,7 +148,7 @@ step() {
 	log=$CACHE/log/$STEP-$(printf '%s' "$title" | tr -cs 'A-Za-z0-9' '-').log
 	say "[$STEP/$STEPS] $title (usually $usual s)"
 	start=$(date +%s)
-	set -m # a process group of its own, so that an interrupt ends all of it
+	set -m # a process group of its own, so that an interrupt ends the whole group
 	("$@") >"$log" 2>&1 </dev/null &
 	pid=$!
 	set +m

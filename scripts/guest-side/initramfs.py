@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The guest's initramfs: busybox, the modules that mount a 9p root, the files of this run."""
+"""The guest's initramfs: busybox, the modules that mount a 9p root, and the files of this run."""
 
 import os
 import stat
 
-# What the init script needs, with everything these depend on.
+# What the init script needs, with all dependencies.
 MODULES = ("9pnet_virtio", "9p", "overlay")
 COMMANDS = ("mount", "insmod", "mkdir", "cp", "ln", "switch_root", "poweroff", "stty")
 
@@ -23,7 +23,7 @@ def folder(name):
 
 
 def module_files(modules):
-    """Paths of MODULES below the folder of the kernel's modules, each after those it depends on."""
+    """Paths of MODULES below the folder of the kernel's modules, each after its dependencies."""
     depends = {}
     with open(os.path.join(modules, "modules.dep"), encoding="utf-8") as file:
         for line in file:
@@ -46,7 +46,7 @@ def write(target, tree, modules, init, run_files):
     with open(target, "wb") as out:
         for name in ("bin", "proc", "sys", "dev", "modules", "guest"):
             out.write(folder(name))
-        # The kernel wants a console before devtmpfs is there.
+        # The kernel needs a console before devtmpfs is mounted.
         with open(os.path.join(tree, "bin", "busybox"), "rb") as file:
             out.write(entry("bin/busybox", stat.S_IFREG | 0o755, file.read()))
         for name in COMMANDS:

@@ -3,7 +3,7 @@
 
 import re
 
-# What a line looks like when the kernel says that something is broken.
+# Lines with which the kernel says that something is broken.
 SPLAT = re.compile("|".join((
     r"\bBUG: ", r"\bkernel BUG at ", r"\bWARNING: ", r"\bOops: ", r"\bgeneral protection fault",
     r"Kernel panic - ", r"\bKASAN: ", r"\bKCSAN: ", r"\bUBSAN: ", r"\bKFENCE: ", r"\bKMSAN: ",
@@ -20,16 +20,16 @@ SPLAT = re.compile("|".join((
     r"unable to handle (kernel|page fault)", r"invalid opcode: ", r"stack guard page was hit",
     r"Objects remaining (in|on) ", r"Slab .* still has objects", r"nobody cared",
 )))
-# A data race counts when a module of ours, or the one in its place, has a part in it: other code of the kernel
-# has its own, many of them known and harmless.
+# A data race counts if one of our modules, or the one in its place, has a part in it: other kernel
+# code has races of its own, many of them known and harmless.
 RACE, RACE_ENDS, OURS = "BUG: KCSAN: data-race", "=" * 20, re.compile(r"\[(bonding|vib|splat)\]")
-# The message of a warning stands before its "WARNING: " line, after this one.
+# The message of a warning comes before its "WARNING: " line, after this one.
 CUT_HERE = "[ cut here ]"
 LINES_BEFORE, LINES_SHOWN = 8, 60
 
 
 def find(text):
-    """The lines of each splat in the log, ready to print; empty when the kernel is content."""
+    """The lines of each splat in the log, ready to print; empty if the kernel has no complaint."""
     lines = text.splitlines()
     shown = []
     done = index = 0

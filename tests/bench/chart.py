@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The chart of the README: for each group of rows, our figure as a part of the in-tree driver's."""
+"""The chart of the README: for each group of rows, our figure as a fraction of the in-tree
+driver's."""
 
 import fnmatch
 import html
 
-# Title and the rows that it is the mean of. A group without figures is left out.
+# The title of each group, and the rows it averages. A group without figures is left out.
 GROUPS = (
     ("Send a packet, active-backup", "packet/tx/active-backup/*"),
     ("Send a packet, balance-rr", "packet/tx/balance-rr/*"),
@@ -34,9 +35,10 @@ STYLE = """
 
 
 def groups(rows):
-    """(title, ratio) of each group: ours by the in-tree driver's, of the sums of the rows that both have.
+    """(title, ratio) of each group: the sum of our figures by the in-tree driver's, over the rows
+    that both have.
 
-    Over InfiniBand the threads of the fabric cost more, and not always the same: those rows are left out.
+    Over InfiniBand the fabric's threads dominate, and their cost varies: those rows are left out.
     """
     for title, pattern in GROUPS:
         both = [row for row in rows if fnmatch.fnmatchcase(row.name, pattern)

@@ -6,13 +6,14 @@ import fnmatch
 
 MODULES = ("intree", "ours")
 
-# The figure of a row of each driver; "floor" is what nobody can be cheaper than, over the plain device.
+# A row with each driver's figure; "floor" is the least possible cost, above the plain device.
 Row = collections.namedtuple("Row", ["name", "unit", "floor", "intree", "ours", "ratio", "target", "met"])
 Target = collections.namedtuple("Target", ["pattern", "kind", "limit"])
 
 
 def parse(text):
-    """Lines "figure ROW WHAT VALUE [UNIT]": from row to what to (value, unit)."""
+    """Parse lines "figure ROW WHAT VALUE [UNIT]" into a map from row to a map from what to (value,
+    unit)."""
     found = {}
     for line in text.splitlines():
         words = line.split()
@@ -38,7 +39,7 @@ def read_targets(path):
 
 
 def value(row):
-    """A driver's own figure: of a packet, what it costs above the floor."""
+    """A driver's own figure: for a packet, its cost above the floor."""
     if "value" not in row:
         return None, ""
     number, unit = row["value"]
@@ -48,7 +49,7 @@ def value(row):
 
 
 def met(target, ours, ratio):
-    """Whether the target is reached; None where there is none, or no figure to tell by."""
+    """Whether the target is reached; None if there is no target, or no figure to compare."""
     if target is None or target.kind == "none" or ours is None:
         return None
     if target.kind == "most":
@@ -57,13 +58,13 @@ def met(target, ours, ratio):
 
 
 def rows(said, targets):
-    """said: from module to what parse() returned."""
+    """said maps a module to what parse() returned."""
     names = list(dict.fromkeys(name for module in MODULES for name in said.get(module, {})))
     result = []
     for name in names:
         found = {module: said.get(module, {}).get(name, {}) for module in MODULES}
         (intree, unit), (ours, our_unit) = (value(found[module]) for module in MODULES)
-        # What is measured may be less than its noise.
+        # The measured value may be below the noise.
         ratio = ours / intree if ours is not None and intree is not None and intree > 0 else None
         floor = next((found[m]["floor"][0] - found[m]["plain"][0] for m in MODULES if "plain" in found[m]), None)
         target = next((t for t in targets if fnmatch.fnmatchcase(name, t.pattern)), None)
@@ -80,7 +81,7 @@ def number(figure):
 
 
 def table(found):
-    """The table as lines; a row beyond its target ends with what that is."""
+    """The table as lines; a row beyond its target ends with that target."""
     head = ["figure", "unit", "floor", "in-tree", "ours", "ratio", ""]
     lines = [head]
     for row in found:

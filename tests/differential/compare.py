@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What two guests said of the same script, line by line, and which differences are wanted."""
+"""Compare what two guests printed for the same script, line by line; some differences are
+wanted."""
 
 import difflib
 import itertools
@@ -8,7 +9,7 @@ import re
 
 
 class Rule:
-    """A wanted difference: in which operations, which lines, and why."""
+    """A wanted difference: for which operations, which lines, and why."""
 
     def __init__(self, name, fields, where):
         self.name = name
@@ -20,15 +21,16 @@ class Rule:
         if fields or not self.why or not self.lines or any(line[0] not in "-+" for line in self.lines):
             raise SystemExit(f"{where}: [{name}] wants \"why\" and \"difference\", whose lines begin with - or +, and "
                              "may have \"operation\", \"said\" and \"then = stop\"; nothing else.")
-        # Groups of one line can be named again in the next.
+        # A later line can refer to the groups of an earlier one.
         self.pattern = re.compile("\n".join(re.escape(line[0]) + line[1:] for line in self.lines))
         self.used = 0
 
     def find(self, lines):
-        """The places of lines that the rule explains together, or None."""
+        """The places of the lines that the rule explains together, or None."""
         candidates = [[place for place, line in enumerate(lines) if line[0] == wanted[0]] for wanted in self.lines]
         if len(candidates) > 1:
-            # Cheap first: without the others, a line with a reference cannot be looked for.
+            # Do the cheap part first: a line with a back-reference can only be matched together
+            # with the others.
             candidates = [[place for place in places if "\\" in wanted[1:] and re.search(r"\\\d", wanted) or
                            re.fullmatch(re.escape(wanted[0]) + wanted[1:], lines[place])]
                           for wanted, places in zip(self.lines, candidates)]
@@ -40,7 +42,7 @@ class Rule:
 
 
 def read_rules(path):
-    """[name], then "key = value", which goes on in lines that begin with a blank."""
+    """Read entries: [name], then "key = value", continued by lines that begin with a blank."""
     rules = []
     name = key = None
     fields = {}
@@ -65,7 +67,8 @@ def read_rules(path):
 
 
 def parse(text):
-    """From the place of an operation in the script to the lines that it printed; and whether the end is there."""
+    """From the place of an operation in the script to the lines that it printed; and whether the
+    output is complete."""
     said, lines = {}, None
     for line in text.splitlines():
         if line == "@ end":
@@ -78,7 +81,7 @@ def parse(text):
 
 
 def differing(intree, ours):
-    """Lines of one side only, with their signs."""
+    """The lines that only one side has, with their signs."""
     matcher = difflib.SequenceMatcher(None, intree, ours, autojunk=False)
     found = []
     for tag, i, j, m, n in matcher.get_opcodes():
@@ -88,7 +91,7 @@ def differing(intree, ours):
 
 
 class Difference:
-    """One that no rule explains."""
+    """A difference that no rule explains."""
 
     def __init__(self, episode, place, lines, intree, ours):
         self.episode = episode
@@ -99,14 +102,14 @@ class Difference:
 
 
 class Comparison:
-    """Compares episodes, and counts."""
+    """Compares episodes, and counts operations and differences."""
 
     def __init__(self, rules):
         self.rules = rules
         self.compared = self.left_out = self.wanted = 0
 
     def explain(self, operation, intree, lines):
-        """What is left of the differing lines, and whether the states have parted."""
+        """The differing lines that no rule explains, and whether the states differ from here on."""
         text = json.dumps(operation)
         stop = False
         for rule in self.rules:
@@ -125,7 +128,8 @@ class Comparison:
         return lines, stop
 
     def episode(self, number, script, first, intree, ours):
-        """The first unexplained difference of an episode whose operations begin at a place, or None."""
+        """The first unexplained difference of an episode, or None; first is the place where its
+        operations begin."""
         for place, operation in enumerate(script):
             one, other = intree.get(first + place), ours.get(first + place)
             if one is None or other is None:

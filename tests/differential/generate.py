@@ -1,27 +1,28 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Scripts of operations for the two guests, from a seed: the same seed and count make the same script."""
+"""Generate scripts of operations for the two guests: the same seed and count make the same
+script."""
 
 import random
 
 from values import IP, JUNK, NETLINK, PARAMETERS, SLAVE_NETLINK, SYSFS
 
-# Operations in an episode, about.
+# Roughly how many operations an episode has.
 LENGTH = 36
 BONDS = ["b0", "b1", "b2"]
-# Devices that a bond of Ethernet devices takes; then others.
+# Devices that a bond of Ethernet devices accepts; then other devices.
 PLAIN = ["a0", "a1", "a2", "d0", "d1", "n0", "n1"]
 ODD = ["r0", "t0", "t1", "c0", "g0"]
 
 
 class Episode:
-    """A script that begins with nothing but devices. It knows roughly what it has made."""
+    """A script that begins with nothing but devices. It tracks roughly what it has made."""
 
     def __init__(self, scene, rng):
         self.rng = rng
         self.scene = scene
         self.script = []
         self.bonds = []
-        self.slaves = {}   # device to bond, as far as that is known
+        self.slaves = {}   # device to bond, as far as we know
         self.tops = []
         self.gone = []     # devices in the other namespace
         self.polls = True  # miimon stays on: link events are acted on at once
@@ -48,7 +49,7 @@ class Episode:
         return self.rng.choice(list(self.slaves)) if self.slaves and self.chance(85) else self.device()
 
     def fill(self, value):
-        """DEVICE and BOND in a value."""
+        """Fill in DEVICE and BOND in a value."""
         if isinstance(value, str):
             return value.replace("DEVICE", self.slave()).replace("BOND", self.bond())
         return value
@@ -107,12 +108,13 @@ class Episode:
     # -- options -------------------------------------------------------------------------
 
     def avoided(self, option, value):
-        """Where one of the two drivers acts without a poll, or on a carrier with the ARP monitor."""
+        """Whether one of the two drivers would act without a poll, or on a carrier with the ARP
+        monitor."""
         return (option == "arp_interval" and "carrier" in self.scene.weights) or self.scene.events and (option == "arp_interval" or
                                       (option == "miimon" and value not in ("20", "50", "100", 20, 50, 100)))
 
     def some_options(self, count):
-        """For a new bond, which has no slave that could be active."""
+        """Options for a new bond, which has no slave that could be active."""
         found = []
         if self.scene.events:
             found.append([3, "u32", 100])
@@ -151,7 +153,8 @@ class Episode:
         self.add("set", self.bond(), [[number, kind, value]])
 
     def options_together(self):
-        """Several good ones; a bad one among them is refused in part by one driver."""
+        """Several good options; with a bad one among them, one of the drivers would refuse only a
+        part."""
         found = []
         for name in self.rng.sample(list(NETLINK), 3):
             number, kind, good, _ = NETLINK[name]
@@ -236,7 +239,8 @@ class Episode:
         self.add("mtu", device, self.rng.choice([1400, 1500, 1500, 576, 68, 67, 9000, 65535, 65536, 0]))
 
     def rename(self):
-        # What carries the cable goes by the name.
+        # The far end of a cable is found by the device's name, so do not rename a device with a
+        # cable.
         device = self.rng.choice([d for d in self.devices if d[0] in "dt"] or [self.bond()])
         if device in self.devices:
             other = device[0] + str(int(device[1:]) + 5) if int(device[1:]) < 5 else device[0] + str(int(device[1:]) - 5)
@@ -276,7 +280,7 @@ class Episode:
             self.slaves.pop(device, None)
 
     def top(self):
-        """Something on top of a bond or of a slave."""
+        """A device on top of a bond or of a slave."""
         if self.tops and self.chance(30):
             self.add("delete", self.tops.pop())
             return
@@ -328,7 +332,7 @@ class Scene:
     """What an episode is about: how likely each operation is."""
 
     odd = False
-    events = False  # act on link events at once, as our driver does unless it is told not to
+    events = False  # act on link events at once, which is our driver's default
 
     def begin(self, episode):
         episode.load("max_bonds=0")
@@ -364,7 +368,7 @@ class Links(Scene):
 
 
 class Events(Links):
-    """As our driver is when nobody configures it: what is seen in the end is the same."""
+    """Like our driver with its defaults: the final state that a user sees is the same."""
     name = "events"
     events = True
 
@@ -403,12 +407,12 @@ SCENES = [Options, Members, Links, Events, Devices, Parameters]
 
 
 def script(seed, operations, scenes=None):
-    """Episodes, each a list of operations, that have about so many together."""
+    """Episodes, each a list of operations, with roughly that many operations in total."""
     chosen = [scene for scene in SCENES if not scenes or scene.name in scenes]
     episodes = []
     count = 0
     while count < operations:
-        # Each episode for itself, so that one can be made again alone.
+        # Seed each episode separately, so that one can be made again alone.
         number = len(episodes)
         rng = random.Random(f"{seed}/{number}")
         episodes.append(Episode(chosen[number % len(chosen)](), rng).write(LENGTH))

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """Values of the options, good and bad, for each interface that takes them."""
 
-# What is written where a number or a word is expected and none of it is one.
+# Written where a number or a word is expected; none of these is one.
 JUNK = ["", " ", "x", "-1", "+1", " 1", "1 ", "1 2", "1x", "0x1", "01", "off", "on", "default", "maxval", "minval",
         "4294967296", "4294967297", "99999999999999999999", "1\n\n", "\n", "1\x00", "%s", "none", "1,2", "1" * 40,
         "ä", "1\t"]
@@ -43,7 +43,8 @@ SYSFS = {
     "xmit_hash_policy": (["layer2", "0", "layer3+4", "layer2+3", "encap2+3", "encap3+4", "vlan+srcmac", "1", "2", "3",
                           "4", "5"], ["6", "layer4"]),
     "lp_interval": (["1", "2", "60", "2147483647"], ["0", "2147483648"]),
-    # Those of 802.3ad and the balancing modes: refused in the others, or what they are already.
+    # Options of 802.3ad and the balancing modes: the other modes refuse them, or accept their
+    # current values.
     "lacp_rate": (["slow", "fast", "0", "1"], ["2"]),
     "lacp_active": (["on", "off", "0", "1"], ["2"]),
     "ad_select": (["stable", "bandwidth", "count", "0", "1", "3"], ["4", "fancy"]),

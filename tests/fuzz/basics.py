@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What need not be left to chance: each attribute with each length, each file with each kind of junk, and
-each kind of frame cut at every length."""
+"""What is not left to chance: each attribute with each length, each file with each kind of junk,
+and each kind of frame cut at every length."""
 
 import struct
 
@@ -32,7 +32,7 @@ def attributes(scene):
 
 
 def targets(scene):
-    """Lists that are too long, members that are too short, and the largest answer there is."""
+    """Lists that are too long, members that are too short, and the largest possible answer."""
     scene.bond("f0", nl.attribute(1, b"\1"))
     for number, length in ((8, 4), (31, 16)):
         for count in (1, 15, 16, 17, 60):
@@ -57,7 +57,7 @@ def texts(scene):
                 scene.add("write", f"f0/bonding/{option}", (text + end).hex() or "-")
     for sign in (b"", b"+", b"-"):
         for text in junk:
-            # "+1" and the like are names.
+            # "+1" and the like are valid names.
             scene.add("write", "bonding_masters", (sign + text).hex() or "-")
     scene.add("world")
 
@@ -83,7 +83,7 @@ def tagged(frame, *tags):
 
 
 def frames():
-    """One of each kind that a bond looks into."""
+    """One frame of each kind that a bond looks into."""
     udp = struct.pack("!HHHH", 1000, 4789, 60, 0)
     tcp = struct.pack("!HHIIBBHHH", 1000, 80, 1, 1, 0x50, 2, 1, 0, 0)
     inner = ethernet(0x0800, ipv4(17, udp))

@@ -48,7 +48,7 @@ class Frames:
     # -- link layer ----------------------------------------------------------------------
 
     def frame(self):
-        """Any of them, behind no, one or more tags."""
+        """Any kind of frame, behind zero, one or more tags."""
         kinds = [(self.arp, 0x0806, 22), (self.discovery, 0x86dd, 22), (self.ipv4, 0x0800, 20), (self.ipv6, 0x86dd, 16),
                  (self.lacpdu, 0x8809, 6), (self.other, None, 6)]
         make, kind, _ = self.rng.choices(kinds, [weight for _, _, weight in kinds])[0]
@@ -67,7 +67,7 @@ class Frames:
         return frame + b"\0" * max(0, 60 - len(frame)) if self.chance(50) else frame
 
     def other(self):
-        """A type, and what follows it."""
+        """A type, and the bytes that follow it."""
         kind = self.rng.choice([0x8847, 0x8864, 0x88cc, 0x8035, 0x0004, 0x0026, 0x05dc, 0x88e5, 0x8906, 0xffff, 0, 0x8902])
         return kind, self.junk(80)
 
@@ -141,7 +141,7 @@ class Frames:
         return self.ipv6_header(protocol, body[:8000], self.rng.choice(TARGETS6), self.rng.choice(TARGETS6))
 
     def transport(self, depth, version):
-        """A protocol, and what follows it."""
+        """A protocol, and the bytes that follow it."""
         ports = struct.pack("!HH", self.number(16, 0, 53, 4789, 6081), self.number(16, 0, 80, 4789, 6081))
         kinds = [6, 17, 17, 1, 58, 47, 4, 41, 50, 51, 132, 33, 136, 2, 255]
         kind = self.rng.choice(kinds)

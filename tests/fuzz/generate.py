@@ -116,7 +116,7 @@ class Scene:
     def address(self, bond):
         for family, text, length in ((socket.AF_INET, "192.0.2.1", 24), (socket.AF_INET6, "2001:db8::1", 64)):
             address = socket.inet_pton(family, text)
-            # Not tentative: nobody else has it.
+            # The address is not tentative: nobody else has it.
             body = struct.pack("=BBBBI", family, length, 2, 0, INDEX[bond]) + \
                 nl.attribute(2, address) + nl.attribute(1, address)
             self.add("nl", RTM_NEWADDR, nl.NLM_F_CREATE, hexed(body))
@@ -135,7 +135,7 @@ class Scene:
         return value
 
     def payload(self, kind, value):
-        """An attribute's payload as it should be."""
+        """A valid payload of an attribute."""
         value = self.fill(value)
         if kind == "index":
             return struct.pack("=I", INDEX.get(value, self.rng.choice([0, 3, 4, 5, 6, 7, 8, 9, 10, 99999])))
@@ -179,7 +179,7 @@ class Scene:
         return nl.attribute(number, bytes(self.rng.choice([0, 1, 7, 4000])))
 
     def targets(self):
-        """Lists of targets of odd lengths, with odd members."""
+        """Lists of targets with odd lengths and odd members."""
         number, length = self.rng.choice([(8, 4), (31, 16)])
         members = b""
         for place in range(self.rng.choice([0, 1, 2, 15, 16, 17, 40])):
@@ -192,7 +192,7 @@ class Scene:
         return nl.attribute(number | (nl.NLA_F_NESTED if self.chance(50) else 0), members)
 
     def broken(self, data, first=0):
-        """Some bytes changed, or the end cut."""
+        """Change some bytes, or cut off the end."""
         data = bytearray(data)
         for _ in range(self.rng.choice([1, 1, 2, 4])):
             if len(data) > first:
@@ -219,7 +219,7 @@ class Scene:
         self.add("nl", nl.RTM_NEWLINK, 0, hexed(body))
 
     def odd_request(self):
-        """A request for a bond, of which anything may be wrong."""
+        """A request for a bond, any part of which may be wrong."""
         name = self.rng.choice(BONDS + BONDS + SLAVES)
         kind = self.rng.choice([b"bond\0"] * 8 + [b"bond", b"", b"bond\0bond\0", b"b" * 60, b"\0", b"Bond\0"])
         options = [self.option() for _ in range(self.rng.choice([0, 1, 2, 3, 20]))]
@@ -247,7 +247,7 @@ class Scene:
                          self.rng.choice([0, 1, 0x381]))
         body = head + nl.attribute(nl.IFLA_IFNAME, name.encode() + b"\0") + b"".join(more) + nl.nest(nl.IFLA_LINKINFO, *parts)
         if self.chance(25):
-            # The head, and the name behind it, keep other devices out of this.
+            # Leave the head, and the name after it, intact: they keep other devices out of this.
             body = self.broken(body, len(head) + 8)
         flags = self.rng.choice([0, 0, nl.NLM_F_CREATE, nl.NLM_F_CREATE | nl.NLM_F_EXCL, 0x100])
         kind = self.rng.choice([nl.RTM_NEWLINK] * 4 + [RTM_SETLINK, nl.RTM_GETLINK])
@@ -267,7 +267,7 @@ class Scene:
         self.bond(name, *[self.option(odd=10) for _ in range(self.rng.choice([0, 1, 3]))])
 
     def text(self, option):
-        """What is written to a file, in bytes."""
+        """The bytes to write to a file."""
         good, bad = SYSFS.get(option, ([], []))
         pool = self.rng.choice([good or JUNK, good or JUNK, good or JUNK, bad or JUNK, JUNK])
         text = self.fill(self.rng.choice(pool)).encode("latin-1") + (b"" if self.chance(10) else b"\n")
@@ -295,7 +295,8 @@ class Scene:
         self.add("write", f"{self.any_slave()}/bonding_slave/{self.rng.choice(SLAVE_FILES)}", hexed(self.text("queue_id")))
 
     def write_masters(self):
-        # A bond of another name would stay for the rest of the episode; a few are welcome.
+        # A bond with another name would stay for the rest of the episode; a few of those are
+        # welcome.
         name = self.rng.choice([name.encode() for name in BONDS] * 3 +
                                [b"lo", b"a0", b"", b".", b"..", b"a/b", b"x:y", b"f%d", b"%s%s", b"all", b"x" * 15, b"x" * 16,
                                 b"\xff\xfe", b"a\0b", b"nothing", b"f0 f1", b"x" * 4000, b"bonding_masters"])
@@ -345,7 +346,7 @@ class Scene:
                                                 nl.attribute(nl.IFLA_IFNAME, name.encode() + b"\0")))
 
     def carrier(self):
-        """What was cut is mended more often than not, so that there is a way for frames."""
+        """Mend cut links more often than not, so that there is a way for frames."""
         if self.cut > 1 or self.cut and self.chance(60):
             for far in FAR:
                 self.add("link", far, 1)
@@ -375,7 +376,7 @@ class Scene:
         self.send("tx", self.any_bond())
 
     def segments(self):
-        """A large packet that the device has to cut."""
+        """A large packet that the device must segment."""
         frame = BOND_ADDRESS + BOND_ADDRESS + b"\x08\0" + self.frames.ipv4()[:20] + bytes(20)
         frame = frame.ljust(54, b"\0") + bytes(self.rng.choice([0, 100, 3000, 20000]))
         kind = self.rng.choice([1, 1, 3, 4, 5, 0x81])
@@ -398,7 +399,7 @@ class Options(Scene):
 
 
 class Members(Scene):
-    """Bonds and slaves that come and go, by all ways."""
+    """Bonds and slaves that come and go, in every way."""
 
     weights = {Scene.member: 30, Scene.write_masters: 14, Scene.delete: 4, Scene.new_bond: 8, Scene.ioctl: 16, Scene.flag: 8,
                Scene.odd_request: 8, Scene.write_option: 6, Scene.set_slave: 4, Scene.read: 4, Scene.carrier: 4,
@@ -406,7 +407,7 @@ class Members(Scene):
 
     def begin(self):
         if self.chance(40):
-            # The module with the parameters of nobody in his right mind.
+            # Load the module with parameters that nobody in his right mind would use.
             words = [f"{name}={self.rng.choice(PARAMETERS[name])}"
                      for name in self.rng.sample(list(PARAMETERS), self.rng.choice([1, 2, 5]))]
             line = " ".join(words).encode("latin-1")
@@ -417,7 +418,7 @@ class Members(Scene):
 
 
 class Requests(Scene):
-    """Netlink messages of which anything may be wrong."""
+    """Netlink messages, any part of which may be wrong."""
 
     weights = {Scene.odd_request: 60, Scene.set_options: 20, Scene.set_slave: 10, Scene.delete: 3, Scene.new_bond: 4,
                Scene.member: 6}
@@ -428,7 +429,7 @@ class Requests(Scene):
 
 
 class Receive(Scene):
-    """What comes in, with the ARP monitor looking at all of it."""
+    """Received frames, all of which the ARP monitor looks at."""
 
     weights = {Scene.receive: 70, Scene.carrier: 6, Scene.write_option: 6, Scene.good_option: 4, Scene.pause: 6, Scene.read: 3,
                Scene.segments: 3}
@@ -454,7 +455,7 @@ class Receive(Scene):
 
 
 class Transmit(Scene):
-    """What goes out, through each hash."""
+    """Transmitted frames, through each hash."""
 
     weights = {Scene.transmit: 60, Scene.segments: 10, Scene.carrier: 5, Scene.receive: 5}
 

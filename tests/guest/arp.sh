@@ -4,8 +4,8 @@
 # guest: --icount
 # timeout: 1800
 #
-# The ARP monitor: links that fail in silence, and those that lose their carrier.
-# The in-tree driver runs the cases that it has; where ours is meant to be better,
+# The in-tree driver runs the cases that it supports; where ours is meant to be better, only ours is
+# held to the limit.
 # only ours is held to it.
 
 . "${BASH_SOURCE[0]%/*}/failover/silence.sh"
@@ -21,11 +21,12 @@ silent_failure() {
 	local interval=$1 ms before patience=15
 	start arp_interval "$interval" arp_ip_target $PEER4 arp_validate all
 	before=$(failures a0)
-	# In the debug kernel the first answer may take more than two intervals of 10 ms: the peer asks who we are.
+	# In the debug kernel the first answer may take more than two intervals of 10 ms: the peer
+	# resolves our address first.
 	((interval <= 10)) && kernel_is debug || is "$before" 0 "failure count of a0"
 	ms=$(detection)
 	echo "arp_interval $interval: noticed after $ms ms"
-	# The debug kernel takes its time to send, and to say so.
+	# The debug kernel takes its time to send, and to log.
 	! kernel_is debug || patience=40
 	! ours || ((ms <= 2 * interval + patience)) || fail "noticed after $ms ms, at most two intervals allowed"
 	ping_peer >/dev/null || wait_for 10 "the peer to answer" ping_peer
@@ -85,7 +86,7 @@ test_filter_backup() {
 	validated filter_backup
 }
 
-# Other traffic does not keep a validated link up, and keeps the others up.
+# Other traffic does not keep a link up that is validated, but does keep up one that is not.
 test_only_answers_count_where_they_are_validated() {
 	start arp_interval 100 arp_ip_target $PEER4 arp_validate none
 	in_peer ping -q -i 0.02 $OUR4 >/dev/null &
@@ -99,8 +100,9 @@ test_only_answers_count_where_they_are_validated() {
 	wait_for 20 "a0 to be down, since nobody answers for 192.0.2.99" failed a0
 }
 
-# What keeps a link up that gets no answers: any traffic, ARP whatever it asks (filters), or nothing (validated).
-# counts VALIDATE TRAFFIC ROLE: whether it does, as the in-tree driver has it.
+# What keeps a link up that gets no answers: any traffic, any ARP packet (filters), or nothing
+# (validated).
+# counts VALIDATE TRAFFIC ROLE: whether that traffic keeps the link up, as in the in-tree driver.
 counts() {
 	case $1:$3 in
 	all:* | filter_active:active | filter_backup:backup | active:active | backup:backup) return 1 ;;
@@ -108,12 +110,12 @@ counts() {
 	esac
 }
 
-# While no slave is active, one after the other is tried, which is another state.
+# While no slave is active, the slaves are tried in turn, which is a different state.
 failed_since() {
 	(($(failures "$2") > $1))
 }
 
-# holds SLAVE: it has been up for more than three intervals.
+# holds SLAVE: the slave stays up for more than three intervals.
 holds() {
 	local before
 	before=$(failures "$1")
@@ -146,7 +148,7 @@ judge() {
 	done
 }
 
-# Each link hears the peer, and none the probes of the other.
+# Each link hears the peer, but not the probes of the other link.
 apart() {
 	in_peer bridge link set dev a0p isolated on
 	in_peer bridge link set dev b0p isolated on
@@ -214,7 +216,7 @@ test_missed_max() {
 	! ours || ((ms <= 11 * 50)) || fail "noticed after $ms ms only"
 }
 
-# The answer to the first probe makes a slave active that was tried for it.
+# The answer to the first probe activates the slave that is being tried.
 test_all_down_and_back() {
 	start arp_interval 50 arp_ip_target $PEER4 arp_validate all
 	silence a0
@@ -277,7 +279,7 @@ test_ns_target() {
 	wait_for 20 "a0 to be up again" mii_status a0 up
 }
 
-# Every interface has a route to link-local addresses, and that of another one comes first.
+# Every interface has a route to link-local addresses, and another interface's route comes first.
 test_link_local_target() {
 	ours_only "takes the first interface that has a route"
 	ip link add d0 type dummy
@@ -295,7 +297,7 @@ test_link_local_target() {
 	stays_up b0
 }
 
-# The bond has no link-local address: what is stacked on it has.
+# The bond has no link-local address, but the bridge on top of it has one.
 test_link_local_target_of_a_bridge() {
 	make_links veth a0 b0
 	ip link add b7 type bond mode active-backup arp_interval 100 arp_validate all
@@ -315,7 +317,7 @@ test_link_local_target_of_a_bridge() {
 	is "$(failures a0) $(failures b0)" "$before" "failure counts"
 }
 
-# The other monitor takes over while a link is going down.
+# The ARP monitor takes over from miimon while a link is going down.
 test_from_downdelay_to_the_arp_monitor() {
 	ours_only "waits for the poll that is no more"
 	start miimon 100 downdelay 30000
@@ -329,7 +331,7 @@ test_from_downdelay_to_the_arp_monitor() {
 	wait_for 20 "a0 to be up" mii_status a0 up
 }
 
-# Probes leave with the tags of the VLANs that the route to the target passes.
+# Probes carry the tags of the VLANs on the route to the target.
 vlan_targets() {
 	make_links veth a0 b0
 	ip -n peer link set br0 type bridge vlan_filtering 0
@@ -381,7 +383,8 @@ role_of() {
 	grep -qx "$2" "/sys/class/net/$1/bonding_slave/state"
 }
 
-# In a mode without active slave each slave probes for itself, and one without answers is a backup.
+# In a mode without an active slave each slave sends its own probes, and a slave without answers is
+# a backup.
 test_round_robin() {
 	make_links veth a0 b0
 	make_bond b7 mode balance-rr arp_interval 50 arp_ip_target $PEER4
@@ -400,7 +403,7 @@ test_round_robin() {
 	has_carrier b7
 }
 
-# Each slave has to hear an answer of its own to be used again, whatever the others do.
+# Each slave must hear an answer to its own probe before it is used again, whatever the others do.
 round_robin_validated() {
 	ours_only "takes answers from active slaves only, and one without answers is none"
 	make_links veth a0 b0
@@ -449,7 +452,7 @@ test_either_monitor() {
 	wait_for 20 "b0 to be active" active b7 b0
 }
 
-# Probes end and begin with the bond.
+# Probing stops when the bond goes down, and resumes when it comes up.
 test_down_and_up_again() {
 	start arp_interval 20 arp_ip_target $PEER4
 	local n

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0
 # timeout: 900
 #
-# The ARP and NS monitor over InfiniBand, with every arp_validate: an adapter that receives
-# nothing any more, without anybody being told, is noticed. (The in-tree driver takes replies
-# for invalid there, since it expects Ethernet's hardware type.)
+# The ARP and NS monitor over InfiniBand, with every arp_validate: the monitor notices an adapter
+# that silently stops receiving. (The in-tree driver rejects the replies there, since it expects
+# Ethernet's hardware type.)
 
 . "${BASH_SOURCE[0]%/*}/ipoib.sh"
 

@@ -3,8 +3,8 @@
 # guest: --icount
 # timeout: 600
 #
-# What must not work: each refusal has the errno and the message of the in-tree
-# driver, and leaves everything a user can see as it was.
+# What must not work: each refusal has the errno and the message of the in-tree driver, and changes
+# nothing that a user can see.
 
 . "${BASH_SOURCE[0]%/*}/bond.sh"
 
@@ -15,7 +15,7 @@ setup() {
 	ip link add b0 address 02:00:00:00:00:0b type dummy
 }
 
-# words IN-TREE OURS: what is said, where ours says more.
+# words IN-TREE OURS: the expected message, where ours says more than the in-tree driver's.
 words() {
 	if ours; then echo "$2"; else echo "$1"; fi
 }

@@ -28,8 +28,8 @@ ours_only() {
 # Where scripts/build has put the programs for guests.
 PROGRAMS=${BASH_SOURCE[0]%/*}/../../build/$(</proc/sys/kernel/osrelease)/programs
 
-# build NAME...: compiles tests/tools/NAME.c, once in a boot, so that NAME can be called. On the host it was compiled
-# already, unless this is a machine of its own.
+# build NAME...: compiles tests/tools/NAME.c, once per boot, and puts NAME into the PATH.
+# scripts/build has already compiled it on the host, unless this machine is not one of our guests.
 build() {
 	local name
 	mkdir -p /tmp/tools
@@ -129,7 +129,7 @@ load() {
 	modprobe bonding "$@"
 }
 
-# The module's reference count.
+# Prints the module's reference count.
 references() {
 	cat /sys/module/bonding/refcnt
 }
@@ -138,13 +138,13 @@ references() {
 
 snapshot() {
 	ip -d link show
-	# A file that cannot be read, and none that matches, are fine.
+	# Unreadable files, and patterns that match no file, are fine.
 	grep -sH '' $SYSFS/bonding_masters $SYSFS/*/bonding/* $SYSFS/*/bonding_slave/* \
 		$SYSFS/*/flags /proc/net/bonding/* /proc/net/dev_mcast || :
 }
 
-# refused TEXT COMMAND...: fails with TEXT. From the first refusal until `unmoved`
-# nothing may change, so a case reads: set up, refusals, unmoved.
+# refused TEXT COMMAND...: the command fails with TEXT. Nothing may change from the first refusal
+# until `unmoved`, so a case reads: set up, refusals, unmoved.
 refused() {
 	[[ -e $WORK/before ]] || snapshot >"$WORK/before"
 	fails_with "$@"
@@ -158,8 +158,8 @@ unmoved() {
 
 # -- links and the peer -----------------------------------------------------------
 #
-# The peer is a network namespace: a bridge, which every link leads to, with the
-# addresses 192.0.2.2 and 2001:db8::2. The bond has .1 and ::1.
+# The peer is a network namespace with a bridge, to which every link leads. The bridge has the
+# addresses 192.0.2.2 and 2001:db8::2; the bond has .1 and ::1.
 
 PEER4=192.0.2.2 PEER6=2001:db8::2
 OUR4=192.0.2.1 OUR6=2001:db8::1
@@ -172,19 +172,20 @@ make_peer() {
 	ip netns add peer
 	ip -n peer link set lo up
 	in_peer sysctl -qw net.ipv6.conf.default.accept_dad=0
-	# Without an address of its own it would have the lowest of its ports', and another one with each new port.
+	# Without an address of its own the bridge would use the lowest of its ports', and could
+	# change it with each new port.
 	ip -n peer link add br0 address 02:00:00:00:ff:01 type bridge forward_delay 0 mcast_snooping 0
 	ip -n peer link set br0 up
 	ip -n peer address add $PEER4/24 dev br0
 	ip -n peer address add $PEER6/64 dev br0 nodad
-	# What becomes a port says nothing by itself: to the ARP monitor, any packet is life.
+	# A port must send nothing by itself: the ARP monitor takes any packet as a sign of life.
 	in_peer sysctl -qw net.ipv6.conf.default.addr_gen_mode=1
 }
 
 # plug NAME: connects NAME's far end, NAMEp, to the peer's bridge.
 plug() {
-	# While it moves to another bridge it belongs to none: it would answer itself, with its own address, which
-	# whoever asked then believes for a second.
+	# While the port moves to another bridge it belongs to none: it would answer ARP itself,
+	# with its own address, and the asker would use that address for a second.
 	in_peer sysctl -qw "net.ipv4.conf.$1p.arp_ignore=8"
 	ip -n peer link set "$1p" master br0 up
 }
@@ -201,7 +202,7 @@ make_links() {
 	done
 }
 
-# The last byte of the address tells the link: a0 has ...:0a, eth1 has ...:01.
+# The last byte of the address identifies the link: a0 has ...:0a, eth1 has ...:01.
 link_address() {
 	case $1 in
 	eth*) printf '02:00:00:00:00:%02d' "${1#eth}" ;;
@@ -232,7 +233,7 @@ make_link_netdevsim() {
 	netdevsim_cable "$1" link_device
 }
 
-# netdevsim_cable NAME link_device|unlink_device: between NAME and NAMEp, at once.
+# netdevsim_cable NAME link_device|unlink_device: connects or disconnects NAME and NAMEp, at once.
 netdevsim_cable() {
 	local here there our_ns peer_ns
 	here=$(<"$SYSFS/$1/ifindex")
@@ -246,8 +247,8 @@ netdevsim_cable() {
 	exec {our_ns}<&- {peer_ns}<&-
 }
 
-# The cards of `scripts/guest --nic`, which are there from the start: a0 is nic0,
-# whose cable leads to peer0, and so on in the order of the alphabet.
+# The cards of `scripts/guest --nic`, which are there from the start: a0 is nic0, whose cable leads
+# to peer0, and so on in alphabetical order.
 make_link_virtio() {
 	local number
 	number=$(virtio_number "$1")
@@ -268,7 +269,7 @@ virtio_number() {
 	esac
 }
 
-# Cards cannot be deleted: back to their names, in the first namespace.
+# Cards cannot be deleted: give them back their names, in the first namespace.
 return_virtio_cards() {
 	local name number
 	for name in a0 b0 c0; do
@@ -281,8 +282,8 @@ return_virtio_cards() {
 	done
 }
 
-# cut_link NAME, mend_link NAME: the cable to the peer. A veth pair has no cable, so
-# its far end goes down, and drops what it gets for as long as that takes: cut_ms.
+# cut_link NAME, mend_link NAME: cut or mend the cable to the peer. A veth pair has no cable, so its
+# far end is set down, and drops what it receives for as long as that takes: cut_ms.
 cut_ms=0
 
 cut_link() {
@@ -303,9 +304,10 @@ mend_link() {
 	esac
 }
 
-# switch_lag NAME: by how many milliseconds, rounded up, the peer's bridge opened its port later than the bond took
-# the link up, when the cable was mended last: what is sent meanwhile is lost there, as in a switch. Only the kernels
-# with checkers take so long between the two that it counts; 0 in the distribution's.
+# switch_lag NAME: by how many milliseconds, rounded up, the peer's bridge opened its port later
+# than the bond took the link up, when the cable was last mended: what is sent in between is lost
+# there, as in a switch. The lag only matters in the kernels with checkers; it is 0 in the
+# distribution's.
 switch_lag() {
 	kernel_is debug || kernel_is kcsan || { echo 0; return; }
 	dmesg | awk -v from="b7: .*$1.*: link status definitely up" -v to="br0: port .*[(]${1}p[)] entered forwarding state" '
@@ -315,7 +317,8 @@ switch_lag() {
 		END { ms = (end - begin) * 1000; print (ms > 0 ? int(ms) + 1 : 0) }'
 }
 
-# make_bond NAME OPTION...: as `ip link add type bond`, up, with the addresses.
+# make_bond NAME OPTION...: like `ip link add type bond`, but sets the bond up and gives it its
+# addresses.
 make_bond() {
 	local name=$1
 	shift
@@ -351,7 +354,8 @@ stream_start_inbound() {
 	stream_run env "ip netns exec peer" "$OUR4"
 }
 
-# stream_run RECEIVER SENDER ADDRESS: the two programs that run a command where it belongs, and to whom the packets go.
+# stream_run RECEIVER SENDER ADDRESS: RECEIVER and SENDER are the commands that run a program on
+# either side; the packets go to ADDRESS.
 stream_run() {
 	local receiver sender
 	read -ra receiver <<<"$1"
@@ -395,19 +399,19 @@ report_field() {
 	grep -oE "\b$1=[0-9]+" "$WORK/report" | grep -oE '[0-9]+$'
 }
 
-# peer_listens PORT: for TCP.
+# peer_listens PORT: the peer listens on this TCP port.
 peer_listens() {
 	in_peer ss -Hltn "sport = $1" | has .
 }
 
-# has_received BYTES: the file to which the peer writes what comes has so many.
+# has_received BYTES: the file into which the peer writes what it receives has at least that size.
 has_received() {
 	(($(stat -c %s "$WORK/received") >= $1))
 }
 
 # -- packets on the wire ---------------------------------------------------------------
 
-# capture NAMESPACE DEVICE FILTER: records until captured is called.
+# capture NAMESPACE DEVICE FILTER: records until capture_stop is called.
 capture() {
 	# Programs come from outside the guest, and its clock runs on while they are fetched.
 	tcpdump --version &>/dev/null
@@ -417,13 +421,13 @@ capture() {
 	wait_for 30 "tcpdump to listen on $2" tcpdump_listens
 }
 
-# What it says instead is shown when it does not.
+# Prints what tcpdump says instead; it is shown if tcpdump does not start to listen.
 tcpdump_listens() {
 	cat "$WORK/tcpdump.err"
 	grep -q 'listening on' "$WORK/tcpdump.err"
 }
 
-# captured [FILTER]: what was recorded so far, one line a packet.
+# captured [FILTER]: the packets recorded so far, one per line.
 captured() {
 	tcpdump -n -e -t -r "$WORK/pcap" ${1+"$1"} 2>/dev/null
 }
@@ -443,7 +447,7 @@ capture_stop() {
 
 # -- the module as a file --------------------------------------------------------------
 
-# copy_module: decompressed, in memory, for what loads it again and again.
+# copy_module: puts the decompressed module into memory, for tests that load it again and again.
 copy_module() {
 	local file
 	file=$(modinfo -n bonding)
@@ -457,7 +461,7 @@ copy_module() {
 
 # -- back to nothing -------------------------------------------------------------------
 
-# Called after each case, whatever it left.
+# Called after each case, whatever the case left behind.
 teardown() {
 	local device id pids
 	pids=$(jobs -p)

@@ -3,7 +3,7 @@
 # reference: intree
 # timeout: 1500
 #
-# Bonds over IPoIB interfaces, on the virtual fabric: what the bond becomes and stops being,
+# Bonds over IPoIB interfaces, on the virtual fabric: what type the bond takes on and gives up,
 # multicast groups, MTU, failover, adapters that go and come back, and what is refused.
 
 . "${BASH_SOURCE[0]%/*}/ipoib_bond.sh"
@@ -34,7 +34,7 @@ test_the_bond_is_ethernet_again_without_slaves() {
 	link_json b7 '.flags' | has '"BROADCAST","MULTICAST","MASTER","UP"'
 	is "$(groups_of b7 | grep -vE '^(01005e|3333..)......$')" "" "groups that are not Ethernet's"
 	is_member b7 3333ff000001
-	# And InfiniBand again.
+	# The bond becomes InfiniBand again.
 	enslave b7 a0 b0
 	b7_works
 	has_no_foreign_groups b7
@@ -72,7 +72,7 @@ test_no_message_where_nothing_is_wrong() {
 
 # -- multicast, in every order -------------------------------------------------------------
 
-# in_order STEP...: sets b7 up in this order, then looks at the groups.
+# in_order STEP...: sets up b7 in this order, then checks the groups.
 in_order() {
 	local step
 	load max_bonds=0
@@ -113,7 +113,8 @@ in_order() {
 	grep -qi 'ff12:401b:ffff::1' "$WORK/members"
 }
 
-# All-hosts, all-nodes, and our solicited node: with the peer's question for our address.
+# Queries to all-hosts and all-nodes, and to our solicited-node group: the peer's neighbour
+# solicitation for our address.
 hears_multicasts() {
 	sysctl -qw net.ipv4.icmp_echo_ignore_broadcasts=0
 	wait_for 10 "an answer to all-hosts" answers_peer 224.0.0.1 "from $OUR4"
@@ -289,8 +290,9 @@ make_waiting_bond() {
 	is "$(link_json b7 .link_type)" infiniband
 }
 
-# Packets that are on their way when a slave comes have to have room for its header: IPoIB's has 4 bytes, and
-# what the stack puts in front of it has 20. Without CAP_SYS_RAWIO nobody sends less than a header.
+# Packets in flight when a slave joins must have room for its header: IPoIB's has 4 bytes, and the
+# address that the stack puts in front of it has 20. Without CAP_SYS_RAWIO nobody can send less than
+# a header.
 test_a_waiting_bond_keeps_its_header() {
 	ours_only "destroys the bond"
 	make_waiting_bond
@@ -298,7 +300,7 @@ test_a_waiting_bond_keeps_its_header() {
 	send_raw b7 24
 }
 
-# send_raw DEVICE BYTES: says why not.
+# send_raw DEVICE BYTES: sends that many bytes; prints the reason if that fails.
 send_raw() {
 	setpriv --bounding-set=-sys_rawio --inh-caps=-sys_rawio python3 -c '
 import os, socket, sys
@@ -330,7 +332,7 @@ test_a_waiting_bond_stays_what_it_is_when_a_slave_is_refused() {
 	before=$(ip -d link show b7)
 	settings >"$WORK/settings"
 	ip link add c0 type dummy
-	# A VLAN cannot be opened while what it is on is down: by then the bond is Ethernet.
+	# A VLAN cannot be opened while the device below it is down: by then the bond is Ethernet.
 	modprobe 8021q
 	ip link add link c0 name c0.5 type vlan id 5
 	fails_with "Network is down" ip link set c0.5 master b7
@@ -344,7 +346,7 @@ test_a_waiting_bond_stays_what_it_is_when_a_slave_is_refused() {
 	ip link delete c0
 }
 
-# What somebody has set, and not what is said of slaves that are there.
+# What a user has set, without the attributes that describe the slaves present.
 settings() {
 	grep -sH '' $SYSFS/b7/bonding/* | grep -vE '/(slaves|active_slave|mii_status|primary|queue_id):'
 }
@@ -397,8 +399,8 @@ test_only_active_backup() {
 		ip link add b7 type bond mode $mode miimon 100
 		refused "Only active-backup" ip link set a0 master b7
 		refused "not supported" put +a0 $SYSFS/b7/bonding/slaves
-		# The in-tree driver has made the bond InfiniBand and back by then, and leaves a multicast
-		# group with an InfiniBand address on the Ethernet bond.
+		# By then the in-tree driver has turned the bond to InfiniBand and back, and leaves
+		# a multicast group with an InfiniBand address on the Ethernet bond.
 		if ours; then unmoved; else rm "$WORK/before"; fi
 		ip link delete b7
 	done

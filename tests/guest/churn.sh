@@ -5,19 +5,21 @@
 # kernels: distro debug kcsan
 # not in uml: a race needs two CPUs
 #
-# Everybody changes everything at once: eight writers against each other, under traffic, for a time.
-# Afterwards nothing is left behind, and a new bond works. By hand, for longer:
+# Everybody changes everything at once: eight writers against each other, under traffic, for some
+# time. Afterwards nothing is left behind, and a new bond works. By hand, for longer:
 #
 #   scripts/guest --kernel debug --icount --cpus 2 --timeout 7200 -- \
 #       env SECONDS_OF_CHURN=600 bash /project/tests/guest/churn.sh
 #
-# The lines that begin with "# churn:" in the output are how often each writer got round. What a writer is told does
-# not count: the device that it wants may be gone. That the kernel stays content does.
+# The lines in the output that begin with "# churn:" say how many rounds each writer has made. A
+# writer's errors do not count: the device that it wants may be gone. What counts is that the kernel
+# does not complain.
 
 . "${BASH_SOURCE[0]%/*}/bond.sh"
 
-# Of the guest's clock, which counts instructions: a busy machine makes it no gentler. Most of what can go wrong
-# here only a kernel with checkers sees, where a command takes 80 million instructions.
+# Seconds of the guest's clock, which counts instructions: a busy machine does not make the test any
+# gentler. Only a kernel with checkers, where a command takes 80 million instructions, sees most of
+# what can go wrong here.
 if kernel_is debug || kernel_is kcsan; then
 	SECONDS_OF_CHURN=${SECONDS_OF_CHURN-60}
 else
@@ -40,13 +42,13 @@ setup() {
 BONDS=(b1 b2)
 SLAVES=(v0 v1 v2 v3 n0 n1 d0)
 
-# any NAME...: one of them.
+# any NAME...: picks one of them.
 any() {
 	local all=("$@")
 	ANY=${all[RANDOM % $#]}
 }
 
-# Missing devices are made again, bonds among them: the module was unloaded.
+# Makes missing devices again, bonds among them, since the module was unloaded.
 make_what_is_missing() {
 	local name
 	for name in "${BONDS[@]}"; do
@@ -66,14 +68,14 @@ make_what_is_missing() {
 	exists d0 || ip link add d0 type dummy
 }
 
-# did WHAT: notes that it has worked; most of what is tried here is refused, or what it wants is gone.
+# did WHAT: notes that it has worked; most attempts here are refused, or their device is gone.
 did() {
 	: >"$WORK/did.$1"
 }
 
 # -- the writers ----------------------------------------------------------------------------------
 
-# Values that are good, and some that are not, or not now.
+# Good values, and some that are never valid, or not at this moment.
 OPTIONS=(mode:0 mode:1 mode:2 mode:3 miimon:0 miimon:1 miimon:100 updelay:100 downdelay:100 updelay:0
 	primary:v0 primary:n0 primary: primary_reselect:0 primary_reselect:2 fail_over_mac:0 fail_over_mac:1
 	fail_over_mac:2 active_slave:v1 active_slave:n1 active_slave: num_grat_arp:0 num_grat_arp:9
@@ -99,7 +101,8 @@ writer_sysfs() {
 	skim $SYSFS/$ANY/bonding/* $SYSFS/*/bonding_slave/* /proc/net/bonding/* /sys/kernel/debug/bonding/*/events
 }
 
-# batch FUNCTION: some commands of ip in one process. It looks up a name once, so not more.
+# batch FUNCTION: some commands of ip in one process. ip looks up a name only once per process, so
+# not more.
 batch() {
 	for _ in {1..8}; do $1; done | ip -force -batch -
 }
@@ -156,7 +159,7 @@ writer_namespaces() {
 	ip netns delete $name
 }
 
-# A netdevsim's driver, and a veth pair from its far end.
+# Removes a netdevsim through its driver, and a veth pair by its far end.
 writer_drivers() {
 	local name=n$((RANDOM % 2)) id
 	id=10${name#n}
@@ -210,7 +213,7 @@ change_links() {
 	echo "link set $ANY promisc off"
 }
 
-# A second or so of rest, so that the others have something to fight for.
+# Rests a second or so, so that the others have something to fight for.
 writer_module() {
 	pause 1.$((RANDOM % 10))
 	rmmod bonding && did module
@@ -225,7 +228,8 @@ traffic() {
 
 WRITERS=(writer_sysfs writer_netlink writer_slaves writer_namespaces writer_drivers writer_bonds writer_links writer_module)
 
-# repeat FUNCTION: until the time is up; counts in a file. A line that fails is no reason to stop.
+# repeat FUNCTION: runs it until the time is up, and counts the rounds in a file. A line that fails
+# does not stop it.
 repeat() {
 	local rounds=0
 	trap - ERR
@@ -253,7 +257,7 @@ only_loopback() {
 	[[ -z $devices ]]
 }
 
-# All writers have stopped; one that waits for something for ever is a task in the kernel.
+# All writers have stopped; one that never stops shows up as a task stuck in the kernel.
 ended() {
 	local pid
 	for pid; do
@@ -264,8 +268,9 @@ ended() {
 	done
 }
 
-# What has to have happened before it is over: every writer has got round, what is tried has worked at least once,
-# and links were lost and taken over. On a busy host that takes longer than on an idle one.
+# What must have happened before the test ends: every writer has completed a round, each kind of
+# attempt has worked at least once, and links were lost and taken over. On a busy host that takes
+# longer than on an idle one.
 everything_has_happened() {
 	local missing=() name line
 	for name in "${WRITERS[@]}"; do
@@ -319,7 +324,8 @@ test_a_new_bond_works() {
 	wait_for 10 "the peer to answer over b0" ping_peer
 }
 
-# An object has to be some seconds old, and unreferenced twice.
+# kmemleak reports an object only when it is some seconds old and was found unreferenced in two
+# scans.
 test_nothing_is_leaked() {
 	[[ -w /sys/kernel/debug/kmemleak ]] || {
 		! kernel_is debug || fail "the leak detector is off"

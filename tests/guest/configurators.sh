@@ -3,10 +3,10 @@
 # reference: intree
 # timeout: 900
 #
-# What configures bonds on people's machines, as Debian has it: ifupdown with ifenslave,
-# systemd-networkd, and NetworkManager. Each sets a bond up, changes it, sees it fail
-# over, and takes it down, over Ethernet and over InfiniBand. (The ifcfg files of Red Hat
-# are read by its initscripts, which Debian has not.)
+# The programs that configure bonds on people's machines, as Debian has them: ifupdown with
+# ifenslave, systemd-networkd, and NetworkManager. Each sets up a bond, changes it, sees it fail
+# over, and takes it down, over Ethernet and over InfiniBand. (The ifcfg files of Red Hat are read
+# by its initscripts, which Debian does not have.)
 
 . "${BASH_SOURCE[0]%/*}/ipoib.sh"
 
@@ -14,7 +14,7 @@ SLAVES=(a0 b0)
 
 # -- what all of them lead to ----------------------------------------------------------
 
-# A bond without the slaves to be, so that the driver has no say in what is made.
+# No bond and no old configuration exist, so that only the configurator decides what is made.
 setup() {
 	load max_bonds=0
 	rm -rf /etc/network/interfaces.d/* /run/network /run/systemd/network /etc/NetworkManager/system-connections/*
@@ -52,7 +52,7 @@ has_slaves() {
 	done
 }
 
-# works: both slaves are in it, one is active, and the peer answers.
+# works: both slaves are in the bond, one is active, and the peer answers.
 works() {
 	wait_for 60 "b7 with both slaves" has_slaves
 	wait_for 20 "carrier of b7" has_carrier b7
@@ -70,7 +70,8 @@ has_option() {
 	[[ $(option b7 "$1") == "$2" ]]
 }
 
-# The active slave loses its link, and the other one takes over, and back.
+# The active slave loses its link, the other one takes over, and then the same in the other
+# direction.
 fails_over() {
 	local from to
 	from=$(option b7 active_slave)
@@ -96,7 +97,8 @@ is_taken_down() {
 
 # -- the system that they expect ----------------------------------------------------------
 
-# daemon NAME COMMAND...: until the end of the case; what it says is shown if the case fails.
+# daemon NAME COMMAND...: runs a daemon until the end of the case; its output is shown if the case
+# fails.
 daemon() {
 	local name=$1
 	shift
@@ -111,7 +113,8 @@ make_system() {
 	daemon bus dbus-daemon --system --nofork --nopidfile
 	daemon udev /usr/lib/systemd/systemd-udevd
 	wait_for 20 "udev to listen" udevadm control --ping
-	# That these devices are there; what udev would do to InfiniBand is no matter of a bond.
+	# Tells udev that these devices exist; what udev would do to InfiniBand does not concern a
+	# bond.
 	udevadm trigger --action=add --subsystem-match=net
 	udevadm settle
 	wait_for 20 "the bus to listen" test -S /run/dbus/system_bus_socket
@@ -119,7 +122,7 @@ make_system() {
 
 # -- ifupdown ------------------------------------------------------------------------------
 
-# interfaces LINE...: the stanza of b7, and those of its slaves.
+# interfaces LINE...: writes the stanza of b7, and those of its slaves.
 interfaces() {
 	{
 		printf 'auto b7\niface b7 inet static\n\taddress %s/24\n' $OUR4
@@ -256,7 +259,8 @@ test_networkd_infiniband() {
 
 # -- NetworkManager --------------------------------------------------------------------------
 
-# by_networkmanager TYPE OPTIONS [WORD...]: the type of the slaves, more of the bond's options, and of theirs.
+# by_networkmanager TYPE OPTIONS [WORD...]: the type of the slaves, further options of the bond, and
+# further words for the slaves.
 by_networkmanager() {
 	local type=$1 options=$2 slave
 	shift 2
@@ -303,7 +307,7 @@ test_networkmanager_infiniband() {
 
 eval "fabric_$(declare -f teardown)"
 
-# What the daemons have said is in the output, which is shown if the case has failed.
+# The output has what the daemons have said; it is shown if the case has failed.
 teardown() {
 	tail -n 15 "$WORK"/*.log 2>/dev/null
 	fabric_teardown

@@ -20,7 +20,7 @@ setup() {
 	loaded || modprobe bonding max_bonds=0
 }
 
-# start MODE OPTION...: with a0 and b0, and a peer that answers.
+# start MODE OPTION...: a bond of a0 and b0, and a peer that answers.
 start() {
 	make_links veth a0 b0
 	make_bond b7 mode "$@" miimon 100
@@ -126,7 +126,8 @@ test_mtu_that_a_slave_refuses_changes_none() {
 
 # -- VLAN ids ---------------------------------------------------------------------------
 
-# vlan_ids ID-OF-NETDEVSIM: those in its filter, without 0, which every device up has.
+# vlan_ids ID-OF-NETDEVSIM: the VLAN ids in its filter, without 0, which every device has while it
+# is up.
 vlan_ids() {
 	grep -v ' 0$' "/sys/kernel/debug/netdevsim/netdevsim$1/ports/0/vlan" | xargs
 }
@@ -193,17 +194,17 @@ test_statistics_are_the_sum() {
 	((bond >= 100 && bond <= a + b)) || fail "the bond counts $bond packets, its slaves $a and $b"
 }
 
-# received DEVICE PACKETS BYTES: what an asked_ device says.
+# received DEVICE PACKETS BYTES: sets what an asked_ device reports as received.
 received() {
 	put "$2 $3" "$SYSFS/$1/asked/received"
 }
 
-# is_counted PACKETS BYTES: by the bond.
+# is_counted PACKETS BYTES: the bond has counted these.
 is_counted() {
 	is "$(counter b7 rx_packets) $(counter b7 rx_bytes)" "$1 $2" "packets and bytes of the bond"
 }
 
-# With counters of 64 bits, in a second at 24 Gbit/s.
+# With 64-bit counters: what one second at 24 Gbit/s adds.
 test_three_gigabytes_between_two_looks() {
 	ours_only "takes that for a counter of 32 bits that went back, and counts nothing"
 	modprobe asked
@@ -268,7 +269,7 @@ test_queue_id_chooses_the_slave() {
 	wait_for 5 "five packets on b0, which is not active" captured_at_least 5 icmp
 	capture_stop
 	ping_peer
-	# With its link gone, the active slave has to do.
+	# When the link of b0 is gone, the active slave must do.
 	cut_link b0
 	wait_for 5 "b0 to be down" mii_status b0 down
 	capture peer a0p "icmp and dst host 192.0.2.55"
@@ -279,7 +280,7 @@ test_queue_id_chooses_the_slave() {
 
 # -- round-robin ---------------------------------------------------------------------------------
 
-# slaves_of_packets: of those captured on all links, one letter each.
+# slaves_of_packets: one letter for each packet captured on any link: the slave that sent it.
 slaves_of_packets() {
 	local a b
 	a=$(in_peer cat /sys/class/net/a0p/ifindex)
@@ -291,7 +292,7 @@ packets_arrived() {
 	(($(slaves_of_packets | wc -c) >= $1))
 }
 
-# spread PACKETS-PER-SLAVE: sends 100 packets; slaves_of_packets tells where they went.
+# spread PACKETS-PER-SLAVE: sends 100 packets; slaves_of_packets then tells which slaves sent them.
 spread() {
 	set_option b7 packets_per_slave "$1"
 	capture peer any "ether proto 0x$TYPE"
@@ -300,7 +301,7 @@ spread() {
 	capture_stop
 }
 
-# turns PACKETS-PER-SLAVE LOWEST HIGHEST: how often the slave changes.
+# turns PACKETS-PER-SLAVE LOWEST HIGHEST: checks how often the slave changes.
 turns() {
 	local order changes
 	spread "$1"
@@ -332,7 +333,7 @@ test_round_robin_keeps_igmp_on_one_slave() {
 	local group
 	build frame
 	start balance-rr
-	# Version 3 would put several groups into one report.
+	# IGMPv3 would put several groups into one report.
 	sysctl -qw net.ipv4.conf.b7.force_igmp_version=2
 	sysctl -qw net.ipv4.conf.b7.igmpv2_unsolicited_report_interval=200
 	capture peer any igmp
@@ -346,7 +347,7 @@ test_round_robin_keeps_igmp_on_one_slave() {
 
 # -- data -----------------------------------------------------------------------------------------
 
-# What is transferred arrives, with all the offloading that the bond promises.
+# A transfer arrives intact, with all the offloads that the bond advertises.
 transfer() {
 	head -c 3000000 /dev/urandom >"$WORK/sent"
 	socat -V >/dev/null	# fetches it

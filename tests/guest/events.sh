@@ -3,7 +3,7 @@
 # guest: --icount
 # timeout: 300
 #
-# The history of a bond, in debugfs and as a trace point: what it has decided and why.
+# The history of a bond, in debugfs and as a trace point: what the bond has decided, and why.
 
 . "${BASH_SOURCE[0]%/*}/bond.sh"
 
@@ -17,7 +17,7 @@ setup() {
 	make_links veth a0 b0
 }
 
-# events [BOND]: without the times.
+# events [BOND]: the history without the times.
 events() {
 	sed 's/^\[ *[0-9]*\.[0-9]*\] //' "$DEBUG/bonding/${1-b7}/events"
 }
@@ -36,7 +36,7 @@ test_a_failover_and_its_reasons() {
 	wait_for 10 "a0 to be active" active b7 a0
 	ip link set b7 type bond active_slave b0
 	ip link set b0 nomaster
-	# The links of a new pair may be back once more before the bond uses them.
+	# The links of a new pair may come up once more before the bond uses them.
 	is "$(events | sed -n '/^a0 down/,$p')" "a0 down: lost carrier
 b0 is active: the one before lost its link
 a0 has carrier, updelay 200 ms runs
@@ -115,9 +115,9 @@ test_reading_while_the_bond_goes() {
 	enslave b7 a0 b0
 	exec 9<$DEBUG/bonding/b7/events
 	ip link delete b7
-	# The file is gone; a file that is open reads as nothing or fails, and nothing else happens.
+	# The file is gone. Reading an open file returns nothing or fails, and has no other effect.
 	cat <&9 &>/dev/null || :
-	# Closing it takes code of the module.
+	# Closing the file runs code of the module.
 	fails_with "in use" rmmod bonding
 	exec 9<&-
 	unload
@@ -137,11 +137,12 @@ test_trace_point() {
 	! grep -q bond_event: $TRACING/trace || fail "it is traced while nobody wants to know"
 }
 
-# What is printed, traced or noted down is made harmless; files, which programs read, have names as they are.
+# Names are sanitised where they are printed, traced or recorded; files, which programs read, have
+# them as they are.
 test_names_with_control_characters() {
 	local bond=$'b\e[7m\x01' slave=$'s\e[31m\x9b' file dir
 	dir=$SYSFS/$bond/bonding
-	# White space, and so a new line, is in no name.
+	# No name contains white space, hence no newline.
 	fails_with 'not a valid ifname' ip link add $'a\nb' type dummy
 	echo 1 >$TRACING/events/bonding/bond_event/enable
 	echo >$TRACING/trace
@@ -168,7 +169,7 @@ test_names_with_control_characters() {
 	ip link del "$slave"
 	echo 0 >$TRACING/events/bonding/bond_event/enable
 	cp $TRACING/trace "$WORK/trace"
-	# As the kernel has it: what reads the log otherwise makes it harmless itself.
+	# Read the log raw: other ways of reading it escape control characters themselves.
 	dmesg --syslog --notime | awk -v mark="$KTAP_MARK" 'found; $0 == mark { found = 1 }' |
 		grep -E '(^|: )b.{0,6}[: (]|bonding:' >"$WORK/log"
 	cat -v "$WORK"/{log,trace,events}

@@ -4,8 +4,8 @@
 # timeout: 600
 # kernels: distro debug kcsan
 #
-# Failover over veth, where the far end of the active link goes down, and everything
-# that does not depend on the kind of link.
+# Failover over veth, where the far end of the active link goes down, and everything that does not
+# depend on the kind of link.
 
 LINKS=veth
 . "${BASH_SOURCE[0]%/*}/failover/cases.sh"
@@ -83,7 +83,8 @@ test_traffic_from_the_peer() {
 	wait_for 10 "b0 to be the active slave" active b7 b0
 	stream_more 200
 	stream_stop
-	# What the peer's bridge sends before it knows is lost, whatever the bond does.
+	# What the peer's bridge sends before it learns of the failover is lost, whatever the bond
+	# does.
 	((lost < sent / 2)) || fail "$lost of $sent packets lost"
 }
 

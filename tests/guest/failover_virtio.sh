@@ -5,8 +5,8 @@
 # timeout: 1200
 # not in uml: it has no cards whose cable can be pulled
 #
-# Failover over virtio-net cards whose cable is cut from outside the guest, so the
-# driver learns of it as of real hardware: by an interrupt.
+# Failover over virtio-net cards whose cable is cut from outside the guest, so the driver learns of
+# it as on real hardware: by an interrupt.
 
 LINKS=virtio
 . "${BASH_SOURCE[0]%/*}/failover/cases.sh"

@@ -5,20 +5,22 @@
 # kernels: debug
 # parts: 4
 #
-# Memory runs out: each allocation of an operation fails once, in turn. The operation is refused, and
-# everything is as before; or it succeeds, because it can do without, and all of it is done. Then the next
-# try succeeds. tests/tools/faults.c does this, and says more. Needs the debug kernel:
+# Memory runs out: each allocation of an operation fails once, in turn. Either the operation is
+# refused, and everything is as before; or it succeeds completely, because it can do without the
+# allocation. Then the next attempt succeeds. tests/tools/faults.c implements this, and says more.
+# Needs the debug kernel:
 #
 #   make test KERNEL=debug T=faults
 #
-# The lines that begin with "# faults:" in build/test-logs/faults@debug.output are the numbers of points tried.
+# The lines that begin with "# faults:" in build/test-logs/faults@debug.output say how many failure
+# points were tried.
 
 . "${BASH_SOURCE[0]%/*}/failover/silence.sh"
 . "${BASH_SOURCE[0]%/*}/ipoib.sh"
 
 DEBUGFS=/sys/kernel/debug
 BONDING=$SYSFS/b7/bonding
-# What changes with each failover, or each link that is lost.
+# Counters that change with each failover, or with each lost link.
 COUNTS=(-i "Link Failure Count" -i /link_failure_count -i /18/5/3:)
 
 exec {FIGURES}> >(exec sed -u "s/^/# faults: /")
@@ -26,15 +28,15 @@ exec {FIGURES}> >(exec sed -u "s/^/# faults: /")
 setup() {
 	[[ -w /proc/thread-self/fail-nth ]] || fail "this kernel injects no faults; the debug kernel does"
 	loaded || modprobe bonding max_bonds=0
-	# What IPv6 makes of a device in the background is not what is looked at here.
+	# What IPv6 does to a device in the background is not the subject here.
 	sysctl -qw net.ipv6.conf.default.disable_ipv6=1
 	build faults
 	set_up_failures
 	failed=()
 }
 
-# Every allocation can fail, and the log says who wanted the memory. Those of the leak detector do not
-# count: it has a pool for that, and would switch itself off.
+# Lets every allocation fail; the log says who wanted the memory. Those of the leak detector are
+# excluded: it has a pool of its own, and would switch itself off.
 set_up_failures() {
 	local kind begin end
 	begin=$(leak_detector head -n 1) end=$(leak_detector tail -n 1)
@@ -50,8 +52,8 @@ set_up_failures() {
 	put 0 $DEBUGFS/fail_page_alloc/min-order
 }
 
-# code require|reject BEGIN END: only what the code there asks for, itself or through others, fails; or just that does
-# not. There is one such range of each.
+# code require|reject BEGIN END: fail only the allocations of the code in that range, including its
+# callees' (require); or fail all but those (reject). There is one such range of each.
 code() {
 	local kind
 	for kind in $DEBUGFS/failslab $DEBUGFS/fail_page_alloc; do
@@ -60,7 +62,7 @@ code() {
 	done
 }
 
-# spare FUNCTION, instead of the leak detector.
+# spare FUNCTION: excludes this function, instead of the leak detector.
 spare() {
 	local range
 	range=$(sort /proc/kallsyms | awk -v name="$1" 'begin { print begin, "0x" $1; begin = "" }
@@ -70,14 +72,16 @@ spare() {
 	code reject $range
 }
 
-# The addresses where the leak detector's code begins and ends; its functions for others are elsewhere.
+# The addresses where the leak detector's core begins and ends; the functions that others call are
+# elsewhere.
 leak_detector() {
 	grep -E ' t (mem_pool_alloc|__alloc_object|__create_object|create_object|create_object_percpu|kmemleak_seq_show)$' \
 		/proc/kallsyms | sort | awk '{ print "0x" $1 }' | "$@"
 }
 
-# What can be done without, and what the kernel does not tell its callers of: debugfs; that IPv4 and IPv6
-# could not join their groups on a device that comes up; that the links between devices in sysfs do not follow a name.
+# What an operation can do without, and failures that the kernel does not report to its callers:
+# debugfs; that IPv4 and IPv6 could not join their groups on a device that comes up; that the links
+# between devices in sysfs do not follow a new name.
 OPTIONAL=(-a debugfs=/sys/kernel/debug/bonding -a ip_mc_up=dev_mcast: -a ip_mc_init_dev=dev_mcast:
 	-a ipv6_add_dev=dev_mcast: -a igmp_group_added=dev_mcast: -a igmp6_group_added=dev_mcast:
 	-a netdev_adjacent_rename_links=/sys/class/net/)
@@ -88,7 +92,7 @@ try() {
 	cat "$WORK/faults"
 }
 
-# The end of each case.
+# Called at the end of each case.
 all_done() {
 	((${#failed[@]} == 0)) || fail "not as it should be: ${failed[*]}"
 }
@@ -98,7 +102,8 @@ add_slaves() {
 	local kind=$1 name
 	shift
 	if [[ $kind != dummy ]]; then
-		# With another end: a veth has no carrier else, and a netdevsim until it is closed for the first time.
+		# With a far end: without one a veth has no carrier, and a netdevsim has it only
+		# until it is first closed.
 		make_links "$kind" "$@"
 		return
 	fi
@@ -107,13 +112,13 @@ add_slaves() {
 	done
 }
 
-# Its address is not random, so that it is the same after a bond was made anew.
+# The address is fixed, so that it stays the same when the bond is made again.
 add_bond() {
 	ip link add b7 address 02:00:00:00:07:07 numtxqueues 2 numrxqueues 1 type bond "$@"
 	ip link set b7 up
 }
 
-# bond_of KIND OPTION...: with a0 and b0, of which a0 is the active one.
+# bond_of KIND OPTION...: a bond of a0 and b0, of which a0 is active.
 bond_of() {
 	local kind=$1
 	shift
@@ -206,7 +211,7 @@ test_enslave_by_sysfs_and_ioctl() {
 	all_done
 }
 
-# The bond has a random address, and takes that of its first slave; MTUs differ.
+# The bond has a random address, and takes that of its first slave; the MTUs differ.
 test_enslave_into_a_new_bond() {
 	add_slaves dummy a0
 	ip link set a0 mtu 2000
@@ -215,7 +220,7 @@ test_enslave_into_a_new_bond() {
 	all_done
 }
 
-# A VLAN, promiscuous mode and multicast groups, all of which the slave has to take over.
+# The bond has a VLAN, promiscuous mode and multicast groups, all of which the slave must take over.
 test_enslave_into_a_bond_in_use() {
 	modprobe 8021q
 	add_slaves netdevsim a0 b0
@@ -241,7 +246,7 @@ test_slave_device_deleted() {
 
 # -- options ----------------------------------------------------------------------------
 
-# both OPTION NEW OLD [NEW-NUMBER OLD-NUMBER]: by sysfs and by netlink.
+# both OPTION NEW OLD [NEW-NUMBER OLD-NUMBER]: sets the option by sysfs and by netlink.
 both() {
 	try "$1 by sysfs" write $BONDING/"$1" "$2" , write $BONDING/"$1" "$3"
 	try "$1 by netlink" set b7 bond "$1=${4-$2}" , set b7 bond "$1=${5-$3}"
@@ -292,7 +297,7 @@ test_options_of_balance_xor() {
 	all_done
 }
 
-# So long an interval that no probe is sent, and none missed.
+# The interval is so long that no probe is sent, and none is missed.
 test_options_of_the_arp_monitor() {
 	bond_of dummy mode active-backup
 	try "arp_ip_target by sysfs" write $BONDING/arp_ip_target +192.0.2.2 , \
@@ -310,7 +315,7 @@ test_options_of_the_arp_monitor() {
 
 # -- failover ----------------------------------------------------------------------------
 
-# failovers KIND: by hand, by the link, and when the active slave leaves.
+# failovers KIND: by hand, by loss of the link, and when the active slave leaves.
 failovers() {
 	bond_of "$1" mode active-backup miimon 100
 	try "$1: failover by sysfs" write $BONDING/active_slave b0 , write $BONDING/active_slave a0
@@ -364,7 +369,7 @@ test_device_operations() {
 	all_done
 }
 
-# Only what the module itself asks for: a namespace has thousands of allocations.
+# Only the module's own allocations fail: a namespace has thousands of them.
 test_network_namespace() {
 	for_the_module
 	try "a new network namespace" netns
@@ -372,10 +377,10 @@ test_network_namespace() {
 	all_done
 }
 
-# What fails is what the module asks for, itself or through others.
+# Only allocations fail that the module makes, itself or through others.
 for_the_module() {
 	local sections=/sys/module/bonding/sections start
-	# Where modules may lie anywhere it is called the large text.
+	# Where modules may be loaded at any address, the section is called the large text.
 	start=$(cat $sections/.text 2>/dev/null || cat $sections/.ltext)
 	code require "$start" "$(printf '0x%x' $((start + 0x100000)))"
 }
@@ -386,20 +391,21 @@ for_everybody() {
 
 # -- in the background ----------------------------------------------------------------------
 
-# The slab allocations that have been counted in this boot: the kernel fails those whose number can be
-# divided by an interval.
+# How many slab allocations were counted in this boot: the kernel fails those whose number is a
+# multiple of the interval.
 counted=0
 
-# The allocations of a failover are the first ones. Those that come later are the network's own, in interrupts
-# of the module's code.
+# The first allocations are those of the failover. Later ones belong to the network stack, in
+# interrupts that hit the module's code.
 MOST_IN_BACKGROUND=30
 
-# in_background NAME BREAK MEND: each allocation of the failover that BREAK a0 leads to fails once, in turn,
-# whoever makes it. The failover takes place; the active slave has the groups of the bond; and back.
+# in_background NAME BREAK MEND: each allocation of the failover that "BREAK a0" causes fails once,
+# in turn, whoever makes it. The failover takes place, and the active slave has the groups of the
+# bond; then the same in the other direction.
 in_background() {
 	local nth
 	for ((nth = 1; nth <= MOST_IN_BACKGROUND; nth++)); do
-		# Of an interval of 1 the kernel keeps no count.
+		# With an interval of 1 the kernel does not count.
 		((counted + nth > 1)) || counted=1
 		put $((counted + nth)) $DEBUGFS/failslab/interval
 		put 1 $DEBUGFS/failslab/times
@@ -420,7 +426,7 @@ in_background() {
 	((nth > 1)) || failed+=("$1: no allocation")
 }
 
-# groups_on NAME: it listens to what the bond listens to, its group of our own among that.
+# groups_on NAME: it listens to the groups that the bond listens to, including the one of this test.
 groups_on() {
 	ip maddress show dev "$1" | has 33:33:00:00:00:77
 }
@@ -459,8 +465,9 @@ test_failover_by_the_arp_monitor() {
 test_ipoib() {
 	modinfo vib &>/dev/null || skip "this kernel has no InfiniBand"
 	vib_load
-	# Without the memory to be opened, ib_ipoib leaves its queue pair as it is, cannot be opened the next time, and
-	# forgets the buffers that it has got. In exchange the leak detector's pool is put to use.
+	# If ib_ipoib lacks the memory to be opened, it leaves its queue pair as it is, cannot be
+	# opened the next time, and leaks the buffers that it has allocated. In exchange the leak
+	# detector's pool comes into use.
 	spare ipoib_ib_dev_open
 	name_ipoib vib0 a0
 	name_ipoib vib1 b0
@@ -481,7 +488,8 @@ test_ipoib() {
 
 # -- at the end ---------------------------------------------------------------------------
 
-# Leaks of everything before; an object has to be some seconds old, and unreferenced twice.
+# Looks for leaks of everything before; kmemleak reports an object only when it is some seconds old
+# and was found unreferenced in two scans.
 test_nothing_is_leaked() {
 	unload
 	[[ -w $DEBUGFS/kmemleak ]] || fail "this kernel looks for no leaks"

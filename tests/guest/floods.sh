@@ -3,16 +3,16 @@
 # guest: --icount
 # timeout: 1200
 #
-# What any host of the network can make a bond do by sending frames, as many as it likes. The ARP monitor looks
-# at what comes in: no frame may have its work run, and RTNL taken, more often than there is something new, nor
-# have a cache line written that all CPUs share.
+# What any host on the network can make a bond do by sending as many frames as it likes. The ARP
+# monitor looks at incoming frames: no frame may make it run its work, and take RTNL, more often
+# than there is something new, nor write a cache line that all CPUs share.
 
 . "${BASH_SOURCE[0]%/*}/failover/silence.sh"
 
 TRACING=/sys/kernel/tracing
 THEIRS=02:00:00:00:00:99
 BROADCAST=ff:ff:ff:ff:ff:ff
-# In ms; the intervals that are counted.
+# INTERVAL is in ms; INTERVALS is how many of them are counted.
 INTERVAL=500 INTERVALS=4
 DEAD4=192.0.2.99 DEAD6=2001:db8::99
 
@@ -30,17 +30,18 @@ hex4() {
 	printf '%02x%02x%02x%02x' $(tr . ' ' <<<"$1")
 }
 
-# arp OPERATION SENDER TARGET: an ARP packet of that host.
+# arp OPERATION SENDER TARGET: an ARP packet from the flooding host.
 arp() {
 	echo "000108000604000$1${THEIRS//:/}$(hex4 "$2")000000000000$(hex4 "$3")"
 }
 
-# hex6 LAST: 2001:db8::LAST
+# hex6 LAST: the address 2001:db8::LAST.
 hex6() {
 	printf '20010db80000000000000000%08x' "0x$1"
 }
 
-# discovery TYPE SOURCE DESTINATION: a neighbour solicitation or advertisement; the addresses as hex6 takes them.
+# discovery TYPE SOURCE DESTINATION: a neighbour solicitation or advertisement; the addresses are as
+# hex6 takes them.
 discovery() {
 	echo "6000000000203aff$(hex6 "$2")$(hex6 "$3")$(printf %02x "$1")00000000000000"
 }
@@ -49,9 +50,9 @@ received_more_than() {
 	(($(cat "$SYSFS/$1/statistics/rx_packets") > $2))
 }
 
-# under_flood SLAVE COMMAND...: when frames come in on the slave, which the caller has somebody send, one a millisecond
-# for a second or more. The program that sends them may take the host a while to fetch. Sets frames, how many have come in
-# while the command ran.
+# under_flood SLAVE COMMAND...: runs the command once frames arrive on the slave. The caller has
+# started to send them, one per millisecond, for a second or more; the host may take a while to
+# fetch the sending program. Sets frames: how many have arrived while the command ran.
 under_flood() {
 	local slave=$1 before
 	wait_for 20 "the flood to arrive" received_more_than "$1" $(($(cat "$SYSFS/$1/statistics/rx_packets") + 50))
@@ -62,7 +63,8 @@ under_flood() {
 	((frames > 500)) || fail "the flood has dried up"
 }
 
-# while_pouring TYPE CONTENT COMMAND...: while that frame comes in on all slaves every millisecond.
+# while_pouring TYPE CONTENT COMMAND...: runs the command while that frame arrives on all slaves
+# every millisecond.
 while_pouring() {
 	local pid
 	in_peer /tmp/tools/frame pour br0 $BROADCAST $THEIRS "$1" 1 "$2" &
@@ -74,7 +76,7 @@ while_pouring() {
 
 # -- what is counted ------------------------------------------------------------------------------
 
-# runs: how often the work of the driver runs in INTERVALS; sets count.
+# runs: counts how often the driver's work runs in INTERVALS; sets count.
 runs() {
 	put 1 $TRACING/events/workqueue/workqueue_execute_start/enable
 	: >$TRACING/trace
@@ -83,7 +85,8 @@ runs() {
 	count=$(grep -c '\[bonding\]' $TRACING/trace) || :
 }
 
-# calls FUNCTION COMMAND...: how often a function of the driver is called while the command runs; sets count.
+# calls FUNCTION COMMAND...: counts how often a function of the driver is called while the command
+# runs; sets count.
 calls() {
 	[[ -e $TRACING/kprobe_events ]] || skip "this kernel cannot count calls (CONFIG_KPROBE_EVENTS)"
 	put "p:floods $1" $TRACING/kprobe_events
@@ -94,7 +97,8 @@ calls() {
 	: >$TRACING/kprobe_events
 }
 
-# wakes_once TYPE CONTENT: that frame has the work run once in an interval more, on each of two slaves.
+# wakes_once TYPE CONTENT: that frame makes the work run at most once more per interval, for each of
+# two slaves.
 wakes_once() {
 	local quiet
 	runs
@@ -110,7 +114,7 @@ both_failed() {
 	(($(failures a0) > 0 && $(failures b0) > 0))
 }
 
-# start_half_dead OPTION...: two targets, of which one answers, so that no link is up.
+# start_half_dead OPTION...: two targets, of which only one answers, so that no link is up.
 start_half_dead() {
 	make_links veth a0 b0
 	make_bond b7 mode balance-rr arp_interval $INTERVAL arp_validate all "$@"
@@ -132,7 +136,7 @@ test_advertisements_of_one_of_two_targets() {
 	wakes_once 86dd "$(discovery 136 2 1)"
 }
 
-# It is tried again and again.
+# The only slave is tried again and again.
 test_answers_to_the_only_slave() {
 	ours_only "has other functions"
 	make_links veth a0
@@ -144,7 +148,7 @@ test_answers_to_the_only_slave() {
 	wakes_once 0806 "$(arp 2 $PEER4 $OUR4)"
 }
 
-# What is no answer has nothing run; the window of the count is a little longer under a flood.
+# A frame that is no answer triggers no work; under a flood the counting window is a little longer.
 test_other_frames_where_answers_are_validated() {
 	ours_only "has other functions"
 	start_half_dead arp_ip_target $PEER4,$DEAD4
@@ -158,7 +162,7 @@ test_other_frames_where_answers_are_validated() {
 	done
 }
 
-# Frames arrive on a device without carrier: its link stays down, whatever is heard.
+# Frames arrive on a device without carrier: its link stays down, whatever it receives.
 test_frames_without_a_carrier() {
 	ours_only "has other functions"
 	make_bond b7 mode active-backup arp_interval $INTERVAL arp_ip_target $PEER4
@@ -179,7 +183,8 @@ test_frames_without_a_carrier() {
 
 # -- what writes a cache line of all CPUs ------------------------------------------------------------
 
-# The lock is for the rounds of the ARP monitor, two a second, and in the beginning for looking for the way to its targets.
+# The ARP monitor takes the lock in its rounds, two a second, and at first to look up the route to
+# its targets.
 takes_few_locks() {
 	calls nh_spin_lock_bh pause 0.5
 	((count <= 5))
@@ -199,7 +204,8 @@ test_no_frame_takes_a_lock() {
 	done
 }
 
-# Where any packet counts, the clock is read once a tick at most, of which there are 250 in a second.
+# Where any packet counts, the clock is read at most once per tick, and there are 250 ticks in a
+# second.
 test_not_every_packet_reads_the_clock() {
 	ours_only "has other functions"
 	start arp_interval $INTERVAL arp_ip_target $PEER4

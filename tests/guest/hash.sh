@@ -4,15 +4,15 @@
 # timeout: 900
 # reference: intree
 #
-# Which slave balance-xor takes for a packet: the same one as the in-tree driver, for
-# frames of all kinds (tests/tools/flows.c) and all values of xmit_hash_policy. The
-# transcripts are those of the in-tree driver, made by
+# Which slave balance-xor takes for a packet: the same one as the in-tree driver, for frames of all
+# kinds (tests/tools/flows.c) and all values of xmit_hash_policy. The in-tree driver's transcripts
+# were made by
 #
 #   scripts/guest --icount --module intree -- /project/tests/guest/hash.sh --record \
 #       >tests/guest/reference/hash.txt
 #
-# Host tests (tests/policy/hash.rs) take the frames and the hashes of the section
-# known_answers from there.
+# Host tests (tests/policy/hash.rs) take their frames and hashes from the section known_answers
+# there.
 
 . "${BASH_SOURCE[0]%/*}/bond.sh"
 . "${BASH_SOURCE[0]%/*}/reference/compare.sh"
@@ -25,7 +25,7 @@ setup() {
 	make_way_bond balance-xor a0 b0 c0
 }
 
-# policy NAME: all frames with this policy.
+# policy NAME: sends all frames with this policy.
 policy() {
 	set_option b7 xmit_hash_policy "$1"
 	ways 1 5 b7 1
@@ -51,7 +51,7 @@ transcript_encap34() {
 	policy encap3+4
 }
 
-# A program of the administrator's that takes flows apart has the last word on tunnels, and on what is none.
+# A flow dissector program of the administrator has the last word on tunnels, and on other packets.
 transcript_encap_with_a_program() {
 	local policy
 	for policy in encap2+3 encap3+4; do
@@ -69,7 +69,7 @@ transcript_vlan_srcmac() {
 	policy vlan+srcmac
 }
 
-# Tags that a VLAN device puts beside the frame; the priority is a part of it.
+# Tags that a VLAN device puts beside the frame; the priority is part of the tag.
 transcript_tags_beside_the_frame() {
 	local policy vlan
 	ip link add link b7 name v5 type vlan id 5
@@ -85,7 +85,7 @@ transcript_tags_beside_the_frame() {
 	done
 }
 
-# Datagrams of sockets. encap3+4 takes the hash that the socket chose, at random.
+# Datagrams of sockets. encap3+4 uses the hash that the socket chose at random.
 transcript_sockets() {
 	local policy
 	ip address add 198.51.100.1/24 dev b7
@@ -106,7 +106,7 @@ transcript_sockets() {
 
 some_kinds=(arp unknown tcp4 udp6 echo4 error6_of_tcp)
 
-# The hash is over the slaves that can send.
+# The hash picks among the slaves that can send.
 transcript_links_come_and_go() {
 	set_option b7 xmit_hash_policy layer3+4
 	cut_way a0
@@ -145,7 +145,7 @@ transcript_slaves_come_and_go() {
 	ways 3 8 b7 1 "${some_kinds[@]}"
 }
 
-# With as many slaves, a slave tells much of the hash. The host tests need the frames.
+# With that many slaves, the slave reveals much of the hash. The host tests need the frames.
 transcript_known_answers() {
 	local n policy many=()
 	flows list 1 3 | grep -v '^big_'

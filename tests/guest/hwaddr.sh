@@ -3,8 +3,8 @@
 # guest: --icount
 # timeout: 600
 #
-# Hardware addresses: who has which at enslave, failover and release, the address
-# lists of the slaves, and what the neighbours are told.
+# Hardware addresses: which device has which address after enslave, failover and release, the
+# address lists of the slaves, and what the neighbours are told.
 
 . "${BASH_SOURCE[0]%/*}/bond.sh"
 
@@ -96,7 +96,7 @@ test_address_change_reaches_all_slaves() {
 	is "$(hwaddr a0) $(hwaddr b0)" "$A $B" "addresses after release"
 }
 
-# SIOCBONDSETHWADDR is a request for an address as any other.
+# SIOCBONDSETHWADDR is a request for an address like any other.
 test_the_address_of_another_device() {
 	ours_only "changes that of the bond alone, which then receives nothing"
 	build bondioctl
@@ -122,7 +122,8 @@ test_the_address_of_another_device_with_fail_over_mac() {
 	done
 }
 
-# A slave that is given another address takes the bond with it, where the two are the same by fail_over_mac.
+# If a slave is given another address, the bond takes it too, where fail_over_mac makes the two the
+# same.
 test_an_address_given_to_the_active_slave() {
 	local policy
 	ours_only "keeps its address, and receives nothing"
@@ -152,7 +153,7 @@ test_round_robin_shares_one_address() {
 	addresses $OWN $OWN $OWN
 }
 
-# A slave that was given another address by hand has that again when the request for the bond fails.
+# A slave that was given another address by hand gets that one back when the bond's request fails.
 test_a_refused_address_leaves_each_slave_what_it_had() {
 	ours_only "gives all the address of the bond"
 	make_links veth a0
@@ -170,7 +171,7 @@ test_a_refused_address_leaves_each_slave_what_it_had() {
 
 # -- the lists of addresses --------------------------------------------------------
 
-# listed SLAVE ADDRESS: the slave's filter has it.
+# listed SLAVE ADDRESS: the slave's filter contains the address.
 listed() {
 	bridge fdb show dev "$1" | has "^$2 "
 }
@@ -230,8 +231,8 @@ test_promiscuity_follows_the_active_slave() {
 	counts .promiscuity 0 0
 }
 
-# Both links are lost, and that comes back which was not the last in use: while its event is told, its device is locked,
-# and a promiscuous bond moves to it only afterwards.
+# Both links are lost, and the one that was not in use last comes back: its device is locked while
+# its event is delivered, and a promiscuous bond moves to it only afterwards.
 test_the_address_that_is_announced_is_the_new_one() {
 	make_links netdevsim a0 b0
 	make_bond b7 mode active-backup miimon 100 fail_over_mac active
@@ -247,7 +248,7 @@ test_the_address_that_is_announced_is_the_new_one() {
 	capture peer b0p arp
 	mend_link b0
 	wait_for 10 "b0 to be active" active b7 b0
-	# Of ourselves, to everybody.
+	# A request from us for our own address, sent as a broadcast.
 	wait_for 10 "the announcement" captured_at_least 1 "arp[14:4] = 0xc0000201 and arp[24:4] = 0xc0000201"
 	capture_stop
 	captured "arp[14:4] = 0xc0000201 and arp[24:4] = 0xc0000201" | lacks -v -i "^$(hwaddr b0) "
@@ -293,12 +294,12 @@ test_promiscuity_of_round_robin() {
 GRATUITOUS_ARP="arp and arp src host $OUR4 and arp dst host $OUR4"
 UNSOLICITED_NA="icmp6 and ip6[40] == 136 and src host $OUR6"
 
-# Other packets meanwhile show that nothing more comes.
+# The pings show that nothing more arrives in the meantime.
 wait_a_while() {
 	ping -q -c 8 -i 0.1 $PEER4
 }
 
-# notifications NUMBER OPTION...: so many of each kind come out of b0 after failover.
+# notifications NUMBER OPTION...: that many of each kind leave through b0 after a failover.
 notifications() {
 	local number=$1
 	shift

@@ -3,7 +3,7 @@
 # guest: --icount
 # timeout: 600
 #
-# fail_over_mac follow: each slave has an address of its own, and the active one has that of the bond.
+# fail_over_mac follow: each slave has an address of its own, and the active one has the bond's.
 
 . "${BASH_SOURCE[0]%/*}/bond.sh"
 
@@ -30,18 +30,18 @@ addresses() {
 	is "$(hwaddr b7) $(hwaddr a0) $(hwaddr b0)" "$*" "addresses of b7, a0 and b0"
 }
 
-# apart DEVICE...: no two of them have one address.
+# apart DEVICE...: no two of them share an address.
 apart() {
 	local device
 	is "$(for device; do hwaddr "$device"; done | sort | uniq -d)" "" "address of two of $*"
 }
 
-# uses BOND SLAVE: it is the active slave, and the bond has its address.
+# uses BOND SLAVE: the slave is active, and the bond has its address.
 uses() {
 	active "$1" "$2" && has_address "$1" "$(hwaddr "$2")"
 }
 
-# Two functions of one card, which refuse to have one address at the same time: macvlans of one device.
+# Two functions of one card, which refuse to share an address: macvlans of one device.
 M0=02:00:00:00:00:a0
 M1=02:00:00:00:00:a1
 
@@ -87,8 +87,8 @@ test_follow_on_functions_of_one_card() {
 	is "$(hwaddr m0) $(hwaddr m1)" "$M0 $M1" "addresses of m0 and m1"
 }
 
-# A packet a millisecond. While the address of a macvlan that is up changes, it is no port of its device for as long as a
-# grace period takes: what comes in then is lost, whoever changes the address.
+# A packet per millisecond. While the address of a macvlan changes that is up, the macvlan is no
+# port of its device for a grace period: what arrives then is lost, whoever changes the address.
 test_follow_on_functions_of_one_card_loses_nothing_that_is_sent() {
 	ours_only "leaves the bond's address with no slave"
 	start_functions primary m0
@@ -121,7 +121,7 @@ lost_at_most() {
 	((lost <= $1)) || fail "$lost packets lost, at most $1 allowed"
 }
 
-# Each has the other's address when the bond goes.
+# Each function has the other's address when the bond is deleted.
 test_follow_functions_of_one_card_get_their_addresses_back() {
 	ours_only "leaves both with one address"
 	start_functions
@@ -160,7 +160,8 @@ test_follow_a_slave_that_leaves_takes_its_address() {
 	apart a0 b0 c0 b7
 }
 
-# The bond has the address of its first slave, which takes that with it: the neighbours are told of another one.
+# The bond has the address of its first slave, which takes that address with it: the neighbours are
+# told the new one.
 test_follow_the_slave_that_gave_the_bond_its_address_leaves() {
 	ours_only "keeps the address"
 	start_three
@@ -172,7 +173,7 @@ test_follow_the_slave_that_gave_the_bond_its_address_leaves() {
 	capture_stop
 	is "$(captured "$GRATUITOUS_ARP" | cut -d' ' -f1 | sort -u)" $B "address that is announced"
 	wait_for 10 "the peer to answer" ping_peer
-	# When it does so as a backup, likewise.
+	# Likewise when the slave leaves as a backup.
 	enslave b7 a0
 	wait_for 10 "a0 to be up" mii_status a0 up
 	set_option b7 active_slave c0
@@ -187,7 +188,8 @@ test_follow_the_slave_that_gave_the_bond_its_address_leaves() {
 	wait_for 10 "the peer to answer" ping_peer
 }
 
-# What the user has given the bond stays with it, and the log says that a device has the same.
+# An address that the user has given the bond stays with it, and the log says that a device has the
+# same one.
 test_follow_an_address_given_to_the_bond_stays() {
 	make_links veth a0 b0
 	ip link add b7 address $A type bond mode active-backup miimon 100 fail_over_mac follow
@@ -206,11 +208,11 @@ test_follow_a_device_that_joins_has_an_address_of_its_own() {
 	ours_only "looks at the address of the bond only"
 	start_three
 	set_option b7 active_slave b0
-	# This is what a0 has in place of its own.
+	# This is the address that a0 has in place of its own.
 	is "$(hwaddr a0)" $B "address of a0"
 	make_links veth d0 e0
 	ip link set d0 address $B
-	# And this is what a0 gets back.
+	# And this is the address that a0 gets back.
 	ip link set e0 address $A
 	enslave b7 d0 e0
 	apart a0 b0 c0 d0 e0
@@ -221,7 +223,7 @@ test_follow_a_device_that_joins_has_an_address_of_its_own() {
 
 # -- devices that refuse an address ---------------------------------------------------
 
-# make_fixed NAME ADDRESS: a device that does not change its address while it is up.
+# make_fixed NAME ADDRESS: a device that refuses to change its address while it is up.
 make_fixed() {
 	modprobe asked
 	put 1 /sys/module/asked/parameters/fixed_while_up

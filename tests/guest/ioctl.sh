@@ -3,8 +3,8 @@
 # guest: --icount
 # timeout: 600
 #
-# The ioctls that ifenslave used, with their numbers of today and those from
-# before Linux 2.4, and the link status of mii-tool.
+# The ioctls that ifenslave used, with today's numbers and those from before Linux 2.4, and the link
+# status of mii-tool.
 
 . "${BASH_SOURCE[0]%/*}/bond.sh"
 
@@ -17,7 +17,7 @@ setup() {
 	ip link add b0 address 02:00:00:00:00:0b type dummy
 }
 
-# each_numbering FUNCTION: once with the numbers of today, once with the old ones.
+# each_numbering FUNCTION: runs it once with today's numbers, and once with the old ones.
 each_numbering() {
 	"$1"
 	option b7 slaves | xargs -rn1 | while read -r slave; do ip link set "$slave" nomaster; done
@@ -72,7 +72,7 @@ test_set_address() {
 	each_numbering set_address
 }
 
-# The in-tree driver does nothing, and says that it was done.
+# The in-tree driver does nothing, but reports success.
 test_an_address_of_another_length_is_refused() {
 	local before
 	ours_only "accepts it"

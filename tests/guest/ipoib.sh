@@ -15,7 +15,7 @@ IPOIB=/sys/kernel/debug/ipoib
 
 # -- the fabric -------------------------------------------------------------------------
 
-# vib_load PARAMETER...: the fabric, and IPoIB interfaces on all of its ports.
+# vib_load PARAMETER...: loads the fabric, and waits for an IPoIB interface on each of its ports.
 vib_load() {
 	modprobe vib "$@"
 	modprobe -a ib_ipoib ib_umad
@@ -34,7 +34,7 @@ all_ports_have_ipoib() {
 	done
 }
 
-# adapter_of INTERFACE: of the two that are bonded.
+# adapter_of INTERFACE: the adapter of one of the two bonded interfaces.
 adapter_of() {
 	case $1 in
 	a0) echo vib0 ;;
@@ -42,12 +42,12 @@ adapter_of() {
 	esac
 }
 
-# gid_of HCA: as the files of ipoib have it.
+# gid_of HCA: its GID as the debugfs files of ipoib show it.
 gid_of() {
 	sed -E 's/\b0{1,3}//g' "$INFINIBAND/$1/ports/1/gids/0"
 }
 
-# knows FILE GID: there is a path or a group, and the administrator has answered.
+# knows FILE GID: the file lists this path or group, and the administrator has answered.
 knows() {
 	grep -F -A 4 "GID: $2" "$IPOIB/$1" | has 'complete: *yes'
 }
@@ -73,7 +73,7 @@ vib_hca() {
 	esac
 }
 
-# vib_silent HCA on|off [PORT]: everything that the port would receive is lost, and nobody is told.
+# vib_silent HCA on|off [PORT]: everything that the port would receive is silently lost.
 vib_silent() {
 	case $2 in
 	on) fabric "$1/port${3-1}/drop" 4294967295 ;;
@@ -130,7 +130,7 @@ name_ipoib() {
 	sysctl -qw "net.ipv6.conf.$2.accept_dad=0"
 }
 
-# make_fabric [PARAMETER...]: the fabric, a0 and b0, and p0 in the peer's namespace.
+# make_fabric [PARAMETER...]: the fabric with a0 and b0, and p0 in the peer's namespace.
 make_fabric() {
 	vib_load "$@"
 	name_ipoib vib0 a0
@@ -153,7 +153,7 @@ peer_has_carrier() {
 	in_peer cat "$SYSFS/$1/carrier" | has -x 1
 }
 
-# ipoib_up DEVICE: up with our addresses, and waits for its carrier.
+# ipoib_up DEVICE: sets it up with our addresses, and waits for its carrier.
 ipoib_up() {
 	ip link set "$1" up
 	ip address add $OUR4/24 dev "$1"
@@ -161,18 +161,19 @@ ipoib_up() {
 	wait_for 20 "carrier of $1" has_carrier "$1"
 }
 
-# peer_answers [ADDRESS]: soon; the first packets may be lost to path and address resolution.
+# peer_answers [ADDRESS]: the peer answers soon; the first packets may be lost to path and address
+# resolution.
 peer_answers() {
 	wait_for "${2-60}" "an answer of ${1-$PEER4}" ping_peer "${1-$PEER4}"
 }
 
 # -- NFS over RDMA -----------------------------------------------------------------------
 #
-# The user of RDMA connections that every distribution has. One side serves $WORK/export, and
-# has its own idea of what is mounted, since that is how network namespaces are entered; the
-# other has it on $WORK/nfs.
+# NFS is the user of RDMA connections that every distribution has. One side serves $WORK/export, in
+# a mount namespace of its own, since that is how network namespaces are entered; the other side
+# mounts it on $WORK/nfs.
 
-# nfs_server [peer|here]: exports a folder in memory to everybody, by RDMA connections only.
+# nfs_server [peer|here]: exports a folder in memory to everybody, over RDMA only.
 nfs_server() {
 	modprobe -nq nfsd || skip "this kernel has no NFS"
 	NFS_SIDE=(in_peer)
@@ -183,7 +184,7 @@ nfs_server() {
 	"${NFS_SIDE[@]}" bash -e -s "$WORK/export" >"$WORK/nfs_server" 2>&1 <<-'END' || fail "$(<"$WORK/nfs_server")"
 		mount -t rpc_pipefs rpc_pipefs /run/rpc_pipefs
 		mount -t nfsd nfsd /proc/fs/nfsd
-		# It knows that there is no client to wait for after the start.
+		# nfsdcld tells the server that there is no client to wait for after the start.
 		nfsdcld
 		exportfs -o rw,sync,insecure,no_root_squash,no_subtree_check,fsid=0 "*:$1"
 		rpc.mountd --no-nfs-version 3 --no-udp
@@ -191,7 +192,7 @@ nfs_server() {
 	END
 }
 
-# nfs_mount [OPTION]: the server's folder, on $WORK/nfs.
+# nfs_mount [OPTION]: mounts the server's folder on $WORK/nfs.
 nfs_mount() {
 	local client=() server=$PEER4
 	if [[ ${NFS_SIDE[0]} != in_peer ]]; then
@@ -201,19 +202,19 @@ nfs_mount() {
 	grep -q "$WORK/nfs nfs4 .*proto=rdma" /proc/mounts
 }
 
-# same_there FILE: what the server has is what we have. The file is not only in our memory.
+# same_there FILE: the server has what we have, and not only in our page cache.
 same_there() {
 	sync "$WORK/nfs/$1"
 	cmp "$WORK/$1" "$WORK/export/$1"
 }
 
-# same_here FILE: read from the server, not from memory.
+# same_here FILE: we read the same from the server, not from the page cache.
 same_here() {
 	echo 3 >/proc/sys/vm/drop_caches
 	cmp "$WORK/$1" "$WORK/nfs/$1"
 }
 
-# connections HCA NUMBER: so many established RC queue pairs of users are on the adapter.
+# connections HCA NUMBER: the adapter has this many established RC queue pairs of users.
 connections() {
 	[[ $(rdma resource show qp | grep -c "link $1/.* type RC state RTS") == "$2" ]]
 }

@@ -6,13 +6,13 @@
 
 . "${BASH_SOURCE[0]%/*}/ipoib.sh"
 
-# make_ib_bond OPTION...: b7 over a0 and b0, up, with the addresses, when the peer answers.
+# make_ib_bond OPTION...: b7 over a0 and b0, up, with its addresses; returns when the peer answers.
 make_ib_bond() {
 	load max_bonds=0
 	make_fabric
 	make_bond b7 mode active-backup miimon 100 "$@"
 	enslave b7 a0
-	# Which of two ports is let into its groups first is chance.
+	# Chance decides which of two ports joins its groups first.
 	wait_for 20 "a0 to be active" active b7 a0
 	enslave b7 b0
 	wait_for 20 "b0 to be up" mii_status b0 up
@@ -67,7 +67,7 @@ has_all_groups() {
 	done
 }
 
-# No group's address is that of another link type.
+# No group has an address of another link type.
 has_no_foreign_groups() {
 	groups_of "$1" | lacks -v '^00ffffffff12[0-9a-f]\{28\}$'
 }

@@ -3,8 +3,9 @@
 # reference: intree
 # timeout: 1500
 #
-# What changes under a bond over IPoIB interfaces while it works: one of two ports of an adapter,
-# several partitions over the same adapters, connected mode, P_Keys; and what the peer sees of it.
+# What changes below a bond of IPoIB interfaces while the bond works: one of two ports of an
+# adapter, several partitions over the same adapters, connected mode, P_Keys; and what the peer sees
+# of it.
 
 . "${BASH_SOURCE[0]%/*}/ipoib_bond.sh"
 
@@ -50,7 +51,7 @@ test_the_adapter_of_both_ports_is_pulled() {
 
 KEYS=(0x8001 0x8002 0x8003)
 
-# The bond of a partition is b.8001; it has 198.51.1.1, and the peer 198.51.1.2.
+# The bond of partition 0x8001 is b.8001; it has 198.51.1.1, and the peer has 198.51.1.2.
 make_bond_of_partition() {
 	local key=${1#0x} parent
 	ip -n peer link add link p0 name "p0.$key" type ipoib pkey "$1"
@@ -63,7 +64,7 @@ make_bond_of_partition() {
 	ip address add "198.51.${key:3}.1/24" dev "b.$key"
 	ip link set "b.$key" up
 	wait_for 20 "carrier of b.$key" has_carrier "b.$key"
-	# Which of two ports is let into its groups first is chance.
+	# Chance decides which of two ports joins its groups first.
 	wait_for 20 "a0.$key to be up" mii_status "a0.$key" up
 	set_option "b.$key" active_slave "a0.$key"
 }
@@ -74,7 +75,8 @@ enslave_child() {
 	ip link set "$1.${2#0x}" master "b.${2#0x}"
 }
 
-# all_bonds_work SLAVE: the slave of its adapter is active in each, and the peer answers.
+# all_bonds_work SLAVE: in each bond the slave on the adapter of SLAVE is active, and the peer
+# answers.
 all_bonds_work() {
 	local key
 	wait_for 10 "$1 to be active" active b7 "$1"
@@ -140,7 +142,7 @@ make_connected_bond() {
 	b7_works
 }
 
-# tcp_across_failovers ADDRESS: 60 MB to the peer, while the cables are cut in turn.
+# tcp_across_failovers ADDRESS: sends 60 MB to the peer, while the cables are cut in turn.
 tcp_across_failovers() {
 	local sum receiver sender
 	make_connected_bond
@@ -177,14 +179,14 @@ test_connected_mode_over_ipv6() {
 
 # -- what the peer sees -------------------------------------------------------------------------
 
-# received_hex FILTER: what tcpdump has recorded, a line of hexadecimal digits for each packet.
+# received_hex FILTER: what tcpdump has recorded, as one line of hexadecimal digits per packet.
 received_hex() {
 	tcpdump -n -x -r "$WORK/pcap" "$1" 2>/dev/null |
 		awk '/^\t/ { sub(/^\t0x[0-9a-f]*: */, ""); gsub(/ /, ""); line = line $0; next }
 			line { print line; line = "" } END { if (line) print line }'
 }
 
-# gratuitous PATTERN FILTER: how many of the packets match.
+# gratuitous PATTERN FILTER: counts the matching packets.
 gratuitous() {
 	received_hex "$2" | grep -c "$1" || :
 }
@@ -198,9 +200,10 @@ test_announcements_hold_20_byte_addresses() {
 	make_ib_bond num_grat_arp 3
 	wait_for 20 "both to be up" both_up
 	b0=$(hwaddr b0 | tr -d :)
-	# InfiniBand, IPv4, 20 and 4 bytes, a request; from the new address for our own.
+	# InfiniBand, IPv4, lengths 20 and 4, a request from the new address for our own IP address.
 	arp="^0020080014040001${b0}c0000201.*c0000201"
-	# The target link-layer address takes three units of eight bytes, of which two are padding.
+	# The target link-layer address option takes three units of eight bytes, of which two bytes
+	# are padding.
 	na="20010db8000000000000000000000001.*20010db8000000000000000000000001"
 	na+="02030000$b0"
 	capture peer p0 "arp or icmp6"
@@ -208,7 +211,7 @@ test_announcements_hold_20_byte_addresses() {
 	wait_for 10 "b0 to be active" active b7 b0
 	wait_for 10 "three gratuitous ARPs" gratuitous_at_least 3 "$arp" arp
 	wait_for 10 "three advertisements" gratuitous_at_least 3 "$na" icmp6
-	# The answers to two pings come after what would be a fourth.
+	# A fourth one would arrive before the answers to these two pings.
 	ping -q -c 2 -i 0.3 $PEER4
 	capture_stop
 	is "$(gratuitous "$arp" arp)" 3 "number of gratuitous ARPs"
@@ -228,12 +231,12 @@ test_a_backup_knows_the_paths() {
 	wait_for 40 "b0 to know the path to the peer" knows b0_path "$(gid_of vib2)"
 	wait_for 40 "the peer to know the path to b0" knows p0_path "$(gid_of vib1)"
 	wait_for 40 "b0 to be let into the group" knows b0_mcg ff12:401b:ffff:0:0:0:f01:203
-	# The probes come from nobody: the peer has learned nothing of b0.
+	# The probes have no sender's IP address: the peer has learned nothing about b0.
 	wait_for 10 "the probe" captured_at_least 1 "arp[28:4] = 0"
 	capture_stop
 	received_hex arp | lacks "$(hwaddr b0 | tr -d :)c0000201"
 	in_peer ip neighbour show $OUR4 dev p0 | has -i "$(hwaddr a0)"
-	# No other link type has anything to ask for.
+	# Other link types have nothing to ask for.
 	ip link delete b7
 	ip link add d0 type dummy
 	ip link add d1 type dummy
@@ -245,8 +248,8 @@ test_a_backup_knows_the_paths() {
 
 # -- P_Keys ------------------------------------------------------------------------------------
 
-# move_to_partition HCA KEY: the first entry of the table, which IPoIB follows; the subnet administrator
-# still needs the default key.
+# move_to_partition HCA KEY: sets the first entry of the table, which IPoIB follows; the subnet
+# administrator still needs the default key.
 move_to_partition() {
 	fabric "$1/port1/pkeys" "0 $2"
 	if [[ $2 == 0xffff ]]; then
@@ -282,7 +285,7 @@ test_another_partition_for_all() {
 	the_peer_finds_us
 }
 
-# The peer asks for our addresses; its own interface hears no multicasts in another partition.
+# The peer resolves our addresses; its own interface receives no multicasts in another partition.
 the_peer_finds_us() {
 	in_peer ip neighbour flush dev p0
 	wait_for 40 "an answer to the peer" in_peer ping -q -c 1 -W 1 $OUR4
@@ -305,12 +308,14 @@ test_another_partition_for_a_backup() {
 	in_partition b7 0xffff
 }
 
-# target_groups SLAVE: the group of the target, by partition, to which a backup listens for the probes of the others.
+# target_groups SLAVE: the partitions in which a backup has joined the target's group, to hear the
+# probes of the others.
 target_groups() {
 	groups_of "$1" | sed -n 's/^00ffffffff12601b\(....\)000000000001ff000002$/\1/p' | xargs
 }
 
-# listens_in PARTITION: a slave listens to the group of the target there, and none does anywhere else.
+# listens_in PARTITION: some slave has joined the target's group in this partition, and none has
+# joined it in another one.
 listens_in() {
 	local of_both
 	of_both=$(echo "$(target_groups a0)" "$(target_groups b0)" | xargs)
@@ -325,7 +330,7 @@ test_another_partition_with_a_target_to_listen_for() {
 	ours_only "stays in the old partition"
 	load max_bonds=0
 	make_fabric
-	# The peer hears no multicasts in another partition, but the broadcasts of ARP.
+	# In another partition the peer receives no multicasts, only the broadcasts of ARP.
 	make_bond b7 mode active-backup arp_interval 500 arp_validate all arp_ip_target $PEER4 ns_ip6_target $PEER6
 	enslave b7 a0 b0
 	b7_works
@@ -340,7 +345,7 @@ test_another_partition_with_a_target_to_listen_for() {
 	done
 	wait_for 20 "b7 to be in the old partition" in_partition b7 0xffff
 	wait_for 20 "a backup to listen in the old partition" listens_in ffff
-	# What leaves takes nothing with it.
+	# A slave that leaves does not keep the group.
 	ip link set a0 nomaster
 	ip link set b0 nomaster
 	is "$(target_groups a0)$(target_groups b0)" "" "groups of the target"

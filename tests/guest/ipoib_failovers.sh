@@ -5,8 +5,9 @@
 # timeout: 1500
 # kernels: distro debug kcsan
 #
-# One failover after the other over InfiniBand, for every reason, under traffic: TCP connections that were
-# opened by either side, over IPv4 and IPv6, multicast streams in both directions, pings. By hand:
+# One failover after another over InfiniBand, for every reason, under traffic: TCP connections
+# opened by either side, over IPv4 and IPv6, multicast streams in both directions, and pings. By
+# hand:
 #   scripts/guest --icount --timeout 7200 -- env FAILOVERS=500 bash /project/tests/guest/ipoib_failovers.sh
 # The figures are in the kernel log, in lines that begin with "failovers:".
 
@@ -14,23 +15,24 @@
 . "${BASH_SOURCE[0]%/*}/leaks.sh"
 
 FAILOVERS=${FAILOVERS-60}
-# The first ones fill caches; memory is compared after them.
+# The first failovers fill caches; memory is compared after them.
 WARM_UP=12
-# The kernel's log would overflow unseen: look at it this often.
+# The kernel's log would overflow unnoticed: check it this often.
 CHECK_LOG=10
 PROGRESS=100
-# Seven in turn, so that each of the two slaves meets them all; and now and then the adapter is pulled.
+# Seven reasons in turn, so that each of the two slaves meets them all; now and then the adapter is
+# pulled.
 REASONS=(cable down hand cable down cable hand)
 PULL_EVERY=11
 
-# What the in-tree driver says of each InfiniBand slave.
+# What the in-tree driver logs about each InfiniBand slave.
 EXPECTED=
 ours || EXPECTED='VLAN challenged slave|support setting the MAC address'
 
-# We send to the one group, and the peer to the other.
+# We send to one group, and the peer sends to the other.
 GROUP_OUT=239.1.2.3 GROUP_IN=239.1.2.4
 
-# Who listens, the address, the port: 4 KiB in each direction of each every 20 ms.
+# The listener, its address and its port. In each conversation, either end sends 4 KiB every 20 ms.
 CONVERSATIONS=("peer $PEER4 7001" "peer $PEER6 7002" "us $OUR4 7003" "us $OUR6 7004")
 
 on() {
@@ -43,7 +45,8 @@ on() {
 	fi
 }
 
-# become us|peer COMMAND...: in the background; the process is the command itself, and can be killed.
+# become us|peer COMMAND...: to be run in the background; the process becomes the command itself, so
+# that it can be killed.
 become() {
 	local where=$1
 	shift
@@ -78,7 +81,8 @@ start_conversations() {
 	done
 }
 
-# heard NAME: sets the array NAME to how much each end of each conversation has received.
+# heard NAME: sets the array NAME to the number of bytes that each end of each conversation has
+# received.
 heard() {
 	local -n counts=$1
 	local conversation end count
@@ -103,10 +107,10 @@ all_heard_more() {
 	done
 }
 
-# Ends the conversations, and compares what one end sent with what the other received.
+# Ends the conversations, and compares what each end sent with what the other end received.
 end_conversations() {
 	local conversation port pid place a b
-	# Each listener; the other end then ends by itself.
+	# Kill each listener; the other end then ends by itself.
 	for ((place = 0; place < ${#talkers[@]}; place += 2)); do
 		kill "${talkers[place]}" || fail "a connection ended early: $(cat "$WORK"/talk.*)"
 	done
@@ -200,7 +204,7 @@ figure() {
 
 # -- a failover -----------------------------------------------------------------------
 
-# is_active SLAVE, is_up SLAVE: without a process.
+# is_active SLAVE, is_up SLAVE: start no process.
 is_active() {
 	local name
 	read -r name <$SYSFS/b7/bonding/active_slave
@@ -307,7 +311,8 @@ test_failovers_under_traffic() {
 	end_conversations
 	end_pings
 	end_multicast
-	# Nobody holds a reference to what is gone: these would wait for it, and say so.
+	# Nobody holds a reference to what is gone: otherwise these commands would wait for it, and
+	# say so.
 	ip link delete b7
 	is "$(references)" 0 "reference count of the module"
 	unload

@@ -4,9 +4,10 @@
 # reference: intree
 # timeout: 1800
 #
-# The gap that a cut InfiniBand cable leaves in a stream of numbered packets, in both directions. The
-# lines of the kernel log that begin with "gap:" are the figures of Documentation/ipoib.md. The guest's clock counts
-# instructions, so that they do not depend on the load of the machine. All of those figures, for a driver:
+# The gap that a cut InfiniBand cable leaves in a stream of numbered packets, in both directions.
+# The lines of the kernel log that begin with "gap:" are the figures of Documentation/ipoib.md. The
+# guest's clock counts instructions, so they do not depend on the load of the machine. To get all
+# figures for one driver:
 #
 #   scripts/guest --icount --module ours|intree --timeout 1800 -- env INTERVALS="5000 1000" \
 #       bash /project/tests/guest/ipoib_gap.sh
@@ -14,18 +15,18 @@
 . "${BASH_SOURCE[0]%/*}/ipoib_bond.sh"
 
 ROUNDS=4
-# Between two packets, in us, where the driver is held to how many are lost. A packet a millisecond may queue up behind
-# the fabric's own time, so that its figures say how long. With all its checks, a kernel takes ten times as long for
-# everything.
+# The interval between two packets, in us, at which the driver is held to a limit of losses. Packets
+# that are a millisecond apart may queue up behind the fabric's own processing time, so their
+# figures only say how long. A kernel with all checks takes ten times as long for everything.
 HELD=5000
 ! kernel_is debug || HELD=50000
 INTERVALS=${INTERVALS-$HELD}
-# How long an answer of the subnet administrator takes, in ms, where it is slow.
+# How long a slow subnet administrator takes for an answer, in ms.
 DELAYS="5 20 100"
 PEER=$PEER4 OUR=$OUR4
 note= group_gid= silent=
 
-# stream_between out|in INTERVAL_US: from the bond to the peer, or back; as stream_start.
+# stream_between out|in INTERVAL_US: a stream from the bond to the peer, or back; like stream_start.
 stream_between() {
 	local there=(ip netns exec peer) here=() to=$PEER
 	if [[ $1 == in ]]; then
@@ -40,8 +41,8 @@ stream_between() {
 	stream_more 40
 }
 
-# Cuts the cable of the active slave a few times, each time at another moment of the poll.
-# Sets worst: the most packets that were lost.
+# Cuts the cable of the active slave a few times, each time at a different moment of the poll.
+# Sets worst: the most packets lost in one failover.
 cut_the_active_one() {
 	local direction=$1 interval=$2 round cut all_lost=0 longest=0
 	worst=0
@@ -127,7 +128,7 @@ peer_forgets_paths() {
 	wait_for 20 "carrier of p0" peer_has_carrier p0
 }
 
-# What is needed after a failover, known before: by the backup, and the peer.
+# The backup and the peer already know what a failover needs.
 is_prepared() {
 	local backup=b0 hca=vib1
 	active b7 a0 || backup=a0 hca=vib0
@@ -141,7 +142,7 @@ prepare_for_a_cut() {
 	peer_forgets_paths
 	peer_answers $PEER4 >/dev/null
 	peer_answers $PEER6 >/dev/null
-	# A route to the group is all that this needs; nobody answers.
+	# A route to the group is enough; nobody answers.
 	[[ -z $group_gid ]] || ping -q -c 1 -W 0.1 $PEER >/dev/null || :
 	ours || return 0
 	wait_for 60 "the paths to be known" is_prepared

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
 #
-# What tests that repeat something hundreds of times look at: warnings of the kernel, and what it has
-# allocated. A test file sources this after bond.sh.
+# For tests that repeat something hundreds of times: checks of the kernel's warnings, and of what
+# the kernel has allocated. A test file sources this after bond.sh.
 
 # -- the kernel log -----------------------------------------------------------------
 
@@ -11,7 +11,7 @@ clear_log() {
 	echo "<6>$KTAP_MARK" >/dev/kmsg
 }
 
-# Without data races, of which the host says whether we have a part in them.
+# Drops data races: the host decides whether our modules have a part in them.
 without_races() {
 	awk 'race { race = !/^=+$/; next }
 		bar { race = /BUG: KCSAN: data-race/; if (!race) print bar; bar = "" }
@@ -20,7 +20,7 @@ without_races() {
 		END { if (bar) print bar }'
 }
 
-# log_is_clean [REGEX]: the kernel has warned of nothing but what matches.
+# log_is_clean [REGEX]: the kernel has logged no warnings except those that match.
 log_is_clean() {
 	dmesg --notime --level warn+ | without_races | { [[ -z ${1-} ]] && cat || grep -vE -- "$1"; } >"$WORK/warnings" || :
 	[[ ! -s $WORK/warnings ]] || fail "the kernel warned: $(<"$WORK/warnings")"
@@ -28,12 +28,12 @@ log_is_clean() {
 
 # -- memory -------------------------------------------------------------------------
 
-# take_stock NAME: what the kernel has allocated, without what it can give back.
+# take_stock NAME: records what the kernel has allocated, without what it can reclaim.
 take_stock() {
 	local cache
 	sync
 	put 3 /proc/sys/vm/drop_caches
-	# KASAN keeps what was freed for a while, until its cache is shrunk.
+	# KASAN keeps freed objects for a while, until their cache is shrunk.
 	[[ ! -e /sys/kernel/debug/kmemleak ]] || for cache in /sys/kernel/slab/*; do
 		[[ -L $cache ]] || put 1 "$cache/shrink"
 	done
@@ -43,7 +43,7 @@ take_stock() {
 	awk 'NR > 2 { print $1, $2, $4, $5 }' /proc/slabinfo >"$WORK/$1.slabinfo"
 }
 
-# Of each cache that has grown: name, objects more, bytes more, objects in a slab.
+# For each cache that has grown: name, additional objects, additional bytes, objects per slab.
 growth() {
 	awk 'NR == FNR { before[$1] = $2; next }
 		$2 > before[$1] { print $1, $2 - before[$1], ($2 - before[$1]) * $3, $4 }' \
@@ -59,10 +59,11 @@ report_memory() {
 	growth | head -n 15 | awk '{ printf "  %-24s %+6d %+9d\n", $1, $2, $3 }'
 }
 
-# growth_is_bounded CYCLES: a leak is an object in each cycle. Slabs that are not full count as full
-# where they are the CPU's own, so some slabs may come and go: only hundreds of cycles show a small leak.
-# The debug kernel keeps the last 128 references to each device and namespace that were given back, in objects of 32
-# bytes, and the leak detector a note of each; so it alone looks at those.
+# growth_is_bounded CYCLES: a leak is one object per cycle. A partial slab that is the CPU's own
+# counts as full, so some slabs may come and go: only hundreds of cycles show a small leak.
+# The debug kernel remembers the last 128 references to each device and namespace that were dropped,
+# in objects of 32 bytes, and the leak detector has a record of each; so these caches are ignored
+# where the leak detector runs.
 growth_is_bounded() {
 	local kept='^$'
 	[[ ! -e /sys/kernel/debug/kmemleak ]] || kept='^(kmalloc-32|kmemleak_object)$'

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
 #
-# What every guest test stands on: cases in KTAP form, the kernel log, namespaces and cables.
-# Nothing here knows what is being tested.
+# The basis of every guest test: cases in KTAP form, the kernel log, namespaces and cables.
+# Nothing here depends on what is being tested.
 
 . "${BASH_SOURCE[0]%/*}/../ktap.sh"
 
@@ -10,25 +10,25 @@
 MODULE_UNDER_TEST=${MODULE_UNDER_TEST:-none}
 BONDING_KO=${BONDING_KO:-}
 
-# kernel_is debug|kcsan: the kernel with checkers, or that which looks for data races.
+# kernel_is debug|kcsan: this is the kernel with checkers, or the one that looks for data races.
 kernel_is() {
 	[[ $(</proc/sys/kernel/osrelease) == *-"$1" ]]
 }
 
 # -- kernel log ------------------------------------------------------------------------
 
-# kmsg_mark: forget what the kernel has said so far. Each case starts with one.
+# kmsg_mark: forget what the kernel has logged so far. Each case starts with this.
 kmsg_mark() {
 	KTAP_MARK="ktap: mark $BASHPID.$SRANDOM"
 	echo "$KTAP_MARK" >/dev/kmsg
 }
 
-# kmsg: what the kernel has said since the mark.
+# kmsg: what the kernel has logged since the mark.
 kmsg() {
 	dmesg --notime | awk -v mark="$KTAP_MARK" 'found; $0 == mark { found = 1 }'
 }
 
-# kmsg_has REGEX: the kernel has said something that matches (grep -E).
+# kmsg_has REGEX: the kernel has logged something that matches (grep -E).
 kmsg_has() {
 	kmsg | grep -E -- "$1" >/dev/null
 }

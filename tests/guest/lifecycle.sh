@@ -23,7 +23,7 @@ add_dummies() {
 	done
 }
 
-# A released slave is as it was before: no traces of the bond in it.
+# A released slave is as it was before: it has no traces of the bond.
 is_free() {
 	local slave=$1
 	is "$(link_json "$slave" '.master // "none"')" none "master of $slave"
@@ -75,7 +75,7 @@ test_ip_link_change() {
 
 test_rtnl_queues_and_address() {
 	local receive=2
-	# A kernel for one CPU tells nobody of receive queues.
+	# A kernel for one CPU does not report receive queues.
 	! kernel_is uml || receive=null
 	ip link add b7 address 02:00:00:00:07:07 numtxqueues 3 numrxqueues 2 type bond
 	is "$(link_json b7 '[.num_tx_queues, .num_rx_queues, .address]')" "[3,$receive,\"02:00:00:00:07:07\"]"
@@ -216,7 +216,7 @@ test_slave_driver_unbound() {
 	is "$(option b7 active_slave)" ""
 }
 
-# Each of them is told to be closed while the instance locks of both are held.
+# Each slave is closed while the instance locks of both are held.
 test_all_slaves_closed_at_once() {
 	modprobe asked locked=1
 	ip link add a0 type asked_none
@@ -232,7 +232,8 @@ test_all_slaves_closed_at_once() {
 	is "$(option b7 active_slave)" ""
 }
 
-# The slave tells of its MTU under its instance lock: whoever sets that then waits for himself.
+# The slave reports its new MTU under its instance lock: code that sets the MTU from there would
+# wait for itself.
 test_mtu_of_one_slave_that_another_refuses() {
 	modprobe asked locked=1 other=1
 	ip link add a0 type asked_none

@@ -3,9 +3,9 @@
 # guest: --cpus 2
 # kernels: debug
 #
-# Lockdep tells the driver's locks apart: each has a class of its own, which has its name. It learns the
-# order in which two locks are taken for classes, so that two locks of one class hide a wrong order, and
-# a right one looks wrong.
+# Lockdep can tell the driver's locks apart: each has a class of its own, with its name. Lockdep
+# learns the order of locks per class, so if two locks share a class, a wrong order stays hidden,
+# and a right one looks wrong.
 
 . "${BASH_SOURCE[0]%/*}/bond.sh"
 
@@ -39,15 +39,16 @@ teardown() {
 	done
 }
 
-# classes: what lockdep knows by these names, each as "KEY NAME". A name that two classes have has "#2" behind it
-# the second time, each level of a nested lock has "/LEVEL".
+# classes: what lockdep knows by these names, each as "KEY NAME". If two classes have the same name,
+# the second one is shown with "#2" behind it; each level of a nested lock has "/LEVEL".
 classes() {
 	local names
 	names=$(printf '|%s' "${LOCKS[@]}")
 	sed -nE "s,^([0-9a-f]+) .*: ((${names#|})(#[0-9]+)?(/[0-9]+)?)\$,\1 \2,p" /proc/lockdep
 }
 
-# Looks at all there is: the statistics take the nested locks, and who leaves takes those of IPsec.
+# Takes every lock: reading statistics takes the nested ones, and a slave that leaves takes those of
+# IPsec.
 use_all_locks() {
 	ip -s link show dev upper >/dev/null
 	ip link set lower1p0 nomaster
@@ -65,7 +66,7 @@ test_each_lock_has_a_class_of_its_own() {
 	is "$(classes | cut -d ' ' -f 1 | sort | uniq -d)" "" "a key of two classes"
 }
 
-# Two bonds on two levels, the upper one first; and the slave's lock inside.
+# Two bonds on two levels take their locks with the upper one first; the slave's lock is inside.
 test_the_statistics_lock_of_an_upper_bond_comes_first() {
 	ip -s link show dev upper >/dev/null
 	taken_inside Bond::counted/2 Bond::counted/1 || fail "never both at once"
@@ -74,8 +75,8 @@ test_the_statistics_lock_of_an_upper_bond_comes_first() {
 	if taken_inside Bond::counted/1 Bond::counted/2; then fail "the other way round"; fi
 }
 
-# taken_inside CLASS OTHER: OTHER has been taken while CLASS was held. (/proc/lockdep shows what was taken next only, and
-# between two bonds there is RCU's.)
+# taken_inside CLASS OTHER: OTHER has been taken while CLASS was held. (/proc/lockdep only shows
+# which lock was taken next, and between two bonds that is RCU's.)
 taken_inside() {
 	awk -v class="$1" -v other="$2" '/^irq_context/ { held = 0 } held && $2 == other { found = 1 } $2 == class { held = 1 }
 		END { exit !found }' /proc/lockdep_chains

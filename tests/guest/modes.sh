@@ -5,9 +5,8 @@
 # reference: intree
 # kernels: distro debug kcsan
 #
-# The modes that use all slaves: balance-rr, balance-xor and broadcast. Which slave
-# the hash of balance-xor takes is in hash.sh. The transcripts are those of the
-# in-tree driver, made by
+# The modes that use all slaves: balance-rr, balance-xor and broadcast. Which slave the hash of
+# balance-xor picks is tested in hash.sh. The transcripts are those of the in-tree driver, made by
 #
 #   scripts/guest --icount --nic 2 --module intree -- /project/tests/guest/modes.sh --record \
 #       >tests/guest/reference/modes.txt
@@ -30,7 +29,7 @@ show_proc() {
 	sed "1s/v$(uname -r)\$/vRELEASE/" /proc/net/bonding/b7
 }
 
-# show_drops TITLE COMMAND...: what the command adds to the packets that b7 has dropped.
+# show_drops TITLE COMMAND...: how many more packets b7 has dropped after the command.
 show_drops() {
 	local title=$1 before
 	shift
@@ -49,7 +48,7 @@ transcript_broadcast() {
 	cut_way b0
 	echo "-- without b0"
 	ways 1 4 b7 2 "${kinds[@]}"
-	# The last one takes the packet itself, the others copies.
+	# The last slave takes the packet itself, the others take copies.
 	cut_way c0
 	echo "-- a0 alone"
 	ways 1 4 b7 1 "${kinds[@]}"
@@ -107,7 +106,7 @@ transcript_round_robin() {
 	ways 1 4 b7 1 "${kinds[@]}"
 }
 
-# With 0, chance decides; IGMP stays where it is.
+# With 0, chance decides; IGMP stays on one slave.
 test_round_robin_by_chance() {
 	local slave found
 	make_ways a0 b0 c0
@@ -123,7 +122,7 @@ test_round_robin_by_chance() {
 
 # -- queues -------------------------------------------------------------------------
 
-# In the modes that use all slaves by a rule of their own, queues are nobody's.
+# In the modes that use all slaves by a rule of their own, queue_id has no effect.
 transcript_queue_id() {
 	local mode copies
 	modprobe sch_multiq
@@ -168,7 +167,7 @@ transcript_proc() {
 	show_proc "broadcast, ARP monitor"
 }
 
-# The speed of the bond is the sum of those that send, and the slowest in broadcast.
+# The speed of the bond is the sum of the slaves that send, or that of the slowest in broadcast.
 transcript_speed() {
 	local mode
 	make_links virtio a0 b0
@@ -198,7 +197,7 @@ show_speed() {
 
 # -- from one mode to another ----------------------------------------------------------------
 
-# Without slaves, a bond takes any mode, and then works by it.
+# Without slaves, a bond takes any mode, and then works in that mode.
 transcript_mode_changes() {
 	local mode copies
 	make_ways a0 b0
@@ -234,7 +233,7 @@ fi
 
 # -- failover ------------------------------------------------------------------------
 
-# busy_slave: the one that sends the stream.
+# busy_slave: the slave that sends the stream.
 busy_slave() {
 	local name before after
 	for name in a0 b0; do
@@ -251,7 +250,7 @@ busy_slave() {
 
 failover_of_xor() {
 	local busy late_ms
-	# Which tells of the cut before it drops a packet.
+	# netdevsim reports the cut before it drops a packet.
 	make_links netdevsim a0 b0
 	make_bond b7 mode balance-xor xmit_hash_policy layer3+4 "$@"
 	enslave b7 a0 b0
@@ -270,7 +269,7 @@ failover_of_xor() {
 	stream_stop
 	# The in-tree driver loses what is sent before it acts.
 	late_ms=$(switch_lag "$busy")
-	# With two CPUs, what waits at the far end is dropped by the cut.
+	# With two CPUs, the cut drops what is queued at the far end.
 	! kernel_is kcsan || late_ms=$((late_ms + cut_ms))
 	! ours || ((lost <= 1 + late_ms)) || fail "$lost packets lost, the switch was late by $late_ms ms"
 	((lost < sent / 2)) || fail "$lost of $sent packets lost"
@@ -290,7 +289,7 @@ test_xor_failover_with_downdelay() {
 	failover_of_xor miimon 100 downdelay 500
 }
 
-# What no event tells is seen where the packet is sent.
+# A loss that no event reports is noticed when a packet is sent.
 test_xor_without_link_events() {
 	ours_only "has no link_events"
 	make_ways a0 b0
@@ -308,12 +307,12 @@ unheard() {
 	[[ $(<$SYSFS/a0/asked/unheard) == 1 ]]
 }
 
-# sent_by NAME: so many packets so far.
+# sent_by NAME: the number of packets it has sent so far.
 sent_by() {
 	cat "$SYSFS/$1/statistics/tx_packets"
 }
 
-# A carrier is lost while RTNL is taken, so that nobody can be told: it is seen by who sends.
+# A carrier is lost while RTNL is held, so that nobody can be told: the transmit path notices.
 carrier_lost_unheard() {
 	local mode=$1 before_a before_b sent_a sent_b
 	ours_only "sends into the dead link until it is told"
@@ -323,7 +322,8 @@ carrier_lost_unheard() {
 	ip link add a0 type asked_ethtool
 	ip link add b0 type asked_ethtool
 	make_way_bond "$mode" a0 b0
-	# Once before, since the clock runs on while a program is fetched from outside the guest.
+	# Run it once before, since the clock runs on while a program is fetched from outside the
+	# guest.
 	flows send 1 20 b7 /proc/self/ns/net 0 tcp4 >/dev/null
 	before_a=$(sent_by a0)
 	before_b=$(sent_by b0)
@@ -360,8 +360,9 @@ more_satisfied_than() {
 	(($(satisfied) > $1))
 }
 
-# A driver that offloads bonds asks for the speed of the bond when it hears of a slave. The bond asks its slaves then,
-# under their instance locks, and one of these may be held by whose event it was.
+# A driver that offloads bonds asks for the bond's speed when it hears of a slave's event. The bond
+# then asks its slaves, under their instance locks, and the lock of the slave with the event may
+# already be held.
 curious_listener() {
 	local mode=$1 before
 	modprobe asked
@@ -398,7 +399,7 @@ test_a_listener_asks_xor() {
 
 # -- the ARP monitor -------------------------------------------------------------------
 
-# Each slave probes for itself.
+# Each slave sends its own probes.
 probes() {
 	make_links veth a0 b0
 	make_bond b7 mode "$1" arp_interval 50 arp_ip_target $PEER4
@@ -406,7 +407,7 @@ probes() {
 	wait_for 20 "a0 to be up" mii_status a0 up
 	wait_for 20 "b0 to be up" mii_status b0 up
 	wait_for 20 "the peer to answer" ping_peer
-	# Its carrier stays, the network behind it is gone.
+	# The slave keeps its carrier, but the network behind it is gone.
 	ip -n peer link add dark type bridge
 	ip -n peer link set a0p master dark
 	wait_for 20 "a0 to be down" mii_status a0 down
@@ -437,7 +438,7 @@ joined() {
 	ip maddress show dev b7 | has -F "$1"
 }
 
-# Memberships are told again where the active slave changes, which balance-rr has for IGMP.
+# Memberships are reported again when the active slave changes; balance-rr has one for IGMP.
 test_igmp_memberships_of_round_robin() {
 	build frame
 	make_links veth a0 b0
@@ -454,7 +455,7 @@ test_igmp_memberships_of_round_robin() {
 	capture_stop
 }
 
-# Nobody else has the address: nothing is announced, whatever the options say.
+# No other device has the bond's address: nothing is announced, whatever the options say.
 test_no_announcements_where_all_slaves_work() {
 	local mode
 	for mode in balance-rr balance-xor broadcast; do

@@ -12,7 +12,7 @@ setup() {
 	! exists bond0 || ip link delete bond0
 }
 
-# in_ns COMMAND...: in namespace n1, with a sysfs that shows it.
+# in_ns COMMAND...: runs it in namespace n1, with that namespace's sysfs.
 in_ns() {
 	ip netns exec n1 "$@"
 }
@@ -115,8 +115,8 @@ test_rmmod_with_bonds_in_namespaces() {
 }
 
 test_unprivileged_user_owns_bonds_of_his_namespace() {
-	# Root of a user namespace is nobody outside: he may make bonds in his own
-	# network namespace only.
+	# Root of a user namespace has no privileges outside: he may make bonds in his own network
+	# namespace only.
 	ip link add b7 type bond mode active-backup
 	setpriv --reuid 65534 --regid 65534 --clear-groups \
 		unshare --user --map-root-user --net --mount sh -ec '

@@ -4,8 +4,8 @@
 # timeout: 600
 # reference: intree
 #
-# Every option: what it reads, what it takes, what it says to what it does not
-# take. The transcripts are compared with those of the in-tree driver, made by
+# Every option: what it reads as, which values it takes, and how it refuses others. The transcripts
+# are compared with those of the in-tree driver, made by
 #
 #   scripts/guest --module intree -- /project/tests/guest/options.sh --record \
 #       >tests/guest/reference/options.txt
@@ -24,8 +24,9 @@ add_slaves() {
 	enslave b7 a0 b0
 }
 
-# write OPTION VALUE...: one line for each: the result, and what is read afterwards.
-# No process is started, since there are hundreds of values.
+# write OPTION VALUE...: prints one line for each value: the result, and what the option reads as
+# afterwards.
+# Starts no process, since there are hundreds of values.
 write() {
 	local name=$1 file=$SYSFS/b7/bonding/$1 value result now
 	shift
@@ -40,7 +41,7 @@ write() {
 	done
 }
 
-# netlink OPTION VALUE...: the same with ip.
+# netlink OPTION VALUE...: the same, with ip.
 netlink() {
 	local name=$1 field=$1 value result
 	shift
@@ -53,7 +54,7 @@ netlink() {
 	done
 }
 
-# The files and their modes, but for the options that only we have.
+# The files and their access modes, except for the options that only we have.
 list_files() {
 	local name mode value
 	stat -c '%n %A' "$1"/* | while read -r name mode; do
@@ -252,7 +253,7 @@ transcript_arp_targets() {
 	netlink ns_ip6_target 2001:db8::1 2001:db8::1,fe80::2 ''
 }
 
-# What switches one monitor on switches the other off, but not in one request.
+# An option that switches one monitor on switches the other off, but not within one request.
 transcript_either_monitor() {
 	write mode active-backup
 	write arp_validate all
@@ -353,7 +354,7 @@ test_modes_that_are_not_built_are_refused() {
 	unmoved
 }
 
-# Those of the modes that are not built, as in other modes of the in-tree driver.
+# Options of modes that are not built are refused as in other modes of the in-tree driver.
 test_options_of_other_modes_are_refused() {
 	ip link set b7 type bond mode active-backup
 	fails_with "Permission denied" set_option b7 lacp_rate fast
@@ -371,15 +372,16 @@ all_values() {
 			else tostring end)'
 }
 
-# write_back BOND [0]: by netlink, in one request and then (it takes its time) one by one, and by sysfs; none of it changes anything. A file
-# that takes commands (slaves, arp_ip_target) shows no value that could be written.
+# write_back BOND [0]: writes back all values: by netlink, first in one request and then (this takes
+# time) one by one, and by sysfs. None of this changes anything. A file that takes commands (slaves,
+# arp_ip_target) does not show a value that could be written.
 write_back() {
 	local words place file value
 	snapshot >"$WORK/before"
 	mapfile -t words < <(all_values "$1")
 	((${#words[@]} >= 40)) || fail "only ${#words[@]} words: ${words[*]}"
 	ip link set "$1" type bond "${words[@]}" || fail "ip link set $1 type bond ${words[*]}"
-	# The last first.
+	# The last one first.
 	for ((place = ${#words[@]} - 2; place >= 0 && ${2-1}; place -= 2)); do
 		ip link set "$1" type bond "${words[@]:place:2}" || fail "it was ${words[*]:place:2}"
 	done
@@ -392,7 +394,8 @@ write_back() {
 	unmoved
 }
 
-# Configurators spell out what they do not want to change, and write back what they have read.
+# Configurators spell out values that they do not want to change, and write back what they have
+# read.
 test_the_value_in_force_is_accepted() {
 	ours_only "refuses it where another value would be refused"
 	local mode
@@ -416,7 +419,7 @@ test_the_value_in_force_is_accepted() {
 		set_option b7 updelay 200
 		set_option b7 arp_validate filter
 		write_back b7 0
-		# With it, nothing else.
+		# The mode is accepted together with other options.
 		ip link set b7 type bond mode $mode miimon 50 updelay 100 lacp_rate slow arp_interval 0
 		is "$(option b7 miimon) $(option b7 updelay)" "50 100"
 		refused "not supported in mode" ip link set b7 type bond lacp_rate fast
@@ -447,7 +450,7 @@ test_the_primary_in_force_moves_nothing() {
 	active b7 a0
 }
 
-# A delay that would be more than its option takes.
+# A delay that would exceed the range of its option.
 test_a_delay_stays_in_its_range() {
 	ours_only "shows what is left of a product of 32 bits"
 	ip link set b7 type bond miimon 1 updelay 2147483647 peer_notify_delay 300000
@@ -460,7 +463,7 @@ test_a_delay_stays_in_its_range() {
 	is "$(option b7 updelay)" 2147483647
 }
 
-# The in-tree driver has dropped it; what it does is tested in use_carrier.sh.
+# The in-tree driver has dropped this option; its effect is tested in use_carrier.sh.
 test_use_carrier() {
 	ours_only "has dropped use_carrier=0"
 	is "$(option b7 use_carrier)" 1
@@ -475,7 +478,7 @@ test_use_carrier() {
 	is "$(option b7 use_carrier)" 0
 }
 
-# The message that tells of a bond has room for as many targets as there may be.
+# A netlink message about a bond has room for the largest number of targets.
 test_as_many_targets_as_there_may_be() {
 	local arp ns
 	arp=$(printf '198.51.100.%s,' {101..116})

@@ -3,8 +3,8 @@
 # guest: --icount
 # timeout: 600
 #
-# Module parameters: what `modprobe bonding mode=... miimon=...` gives, and what
-# it says about values that make no sense.
+# Module parameters: the effect of `modprobe bonding mode=... miimon=...`, and what the module says
+# about values that make no sense.
 
 . "${BASH_SOURCE[0]%/*}/bond.sh"
 
@@ -20,7 +20,8 @@ load_refused() {
 	[[ ! -e $SYSFS/bonding_masters ]] || fail "bonding_masters is left behind"
 }
 
-# load_warns MESSAGE OPTION EXPECTED PARAMETER...: loads, warns, and OPTION of bond0 is EXPECTED.
+# load_warns MESSAGE OPTION EXPECTED PARAMETER...: the module loads and warns, and OPTION of bond0
+# is EXPECTED.
 load_warns() {
 	local message=$1 name=$2 expected=$3
 	shift 3
@@ -89,7 +90,7 @@ test_arp_monitor() {
 	fails_with "Invalid argument" modprobe bonding mode=1 arp_validate=all
 }
 
-# target_list N: N addresses.
+# target_list N: a list of N addresses.
 target_list() {
 	local i list=
 	for ((i = 1; i <= $1; i++)); do
@@ -98,8 +99,8 @@ target_list() {
 	echo "${list#,}"
 }
 
-# targets_are TARGETS INTERVAL LIST...: bond0 has these targets and this interval when the module was loaded with
-# the lists.
+# targets_are TARGETS INTERVAL LIST...: bond0 has these targets and this interval after the module
+# was loaded with the lists.
 targets_are() {
 	local targets=$1 interval=$2
 	shift 2
@@ -115,7 +116,7 @@ test_as_many_targets_as_there_can_be() {
 	repeated=$(printf '192.0.2.1,%.0s' {1..15})
 	targets_are "$(target_list 15 | tr , ' ')" 500 "$(target_list 15)"
 	targets_are "${sixteen//,/ }" 500 "$sixteen"
-	# What is given twice takes the place of another one in the parameter.
+	# A repeated address takes up the place of another one in the parameter.
 	targets_are "192.0.2.1 192.0.2.2" 500 "${repeated}192.0.2.2"
 	kmsg_mark
 	load_refused 'arp_ip_target: can only take 16 arguments' mode=1 arp_interval=500 \
@@ -129,7 +130,7 @@ test_as_many_targets_as_there_can_be() {
 	load_refused 'invalid for parameter' mode=1 arp_interval=500 arp_ip_target
 }
 
-# An element that is no target switches the monitor off, but the others are kept.
+# An element that is no valid target switches the monitor off, but the other targets are kept.
 test_targets_that_are_none() {
 	kmsg_mark
 	targets_are "192.0.2.1 192.0.2.2" 0 192.0.2.1,,192.0.2.2

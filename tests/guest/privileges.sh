@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0
 # reference: intree
 #
-# Who may do what, on every interface: a user without privileges, root without CAP_NET_ADMIN, and users
-# who have it in a user namespace of their own only. The transcripts are compared with those of the
-# in-tree driver, made by
+# Who may do what, through every interface: a user without privileges, root without CAP_NET_ADMIN,
+# and users who have that capability only in a user namespace of their own. The transcripts are
+# compared with those of the in-tree driver, made by
 #
 #   scripts/guest --module intree -- /project/tests/guest/privileges.sh --record \
 #       >tests/guest/reference/privileges.txt
@@ -26,7 +26,8 @@ setup() {
 	wait_for 10 "the bond to have carrier" has_carrier b7
 }
 
-# as WHO FUNCTION: the function in a shell of somebody else, who may not be able to read this file.
+# as WHO FUNCTION: runs the function in a shell of another user, who may not be able to read this
+# file.
 as() {
 	local who=$1 function=$2 user=(setpriv --reuid 65534 --regid 65534 --clear-groups)
 	case $who in
@@ -40,7 +41,7 @@ as() {
 	"${user[@]}" env BASH_ENV= bash -c "PATH=/tmp/tools:$PATH; cd /; $(declare -f attempt put_text show "$function"); $function" 2>&1
 }
 
-# attempt COMMAND...: one line: the command, and what came of it.
+# attempt COMMAND...: prints one line: the command, and its result.
 attempt() {
 	local said
 	if said=$("$@" 2>&1); then
@@ -56,7 +57,7 @@ put_text() {
 	printf '%s\n' "$1" >"$2"
 }
 
-# show FILE: who may read it.
+# show FILE: whether the current user may read it.
 show() {
 	local said
 	if said=$({ read -rN 1 <"$1" || [[ -r $1 ]]; } 2>&1); then
@@ -136,7 +137,7 @@ by_rest() {
 	attempt rmmod bonding
 }
 
-# A device that was opened once keeps its queueing discipline.
+# A device keeps its queueing discipline once it has been opened.
 all_there_is() {
 	snapshot | sed 's/ qdisc no[a-z]* / /'
 }
@@ -159,7 +160,8 @@ transcript_user_without_privileges() {
 	every_interface nobody by_sysfs by_netlink by_ioctl by_files by_rest
 }
 
-# Files ask who owns them. He may load and unload modules, which is CAP_SYS_MODULE.
+# For files only the owner counts. This root may load and unload modules, which takes
+# CAP_SYS_MODULE.
 transcript_root_without_net_admin() {
 	every_interface root_without_net_admin by_sysfs by_netlink by_ioctl by_files
 }
@@ -170,9 +172,9 @@ transcript_root_of_a_child_user_namespace() {
 
 # -- a user in a network namespace of his own -----------------------------------------------------
 
-# Everything is allowed there, and reaches nothing else.
+# A user may do everything there, but can reach nothing else.
 own_bonds() {
-	# His own view, where the kernel lets him have one.
+	# His own view of sysfs, where the kernel grants him one.
 	attempt mount -t sysfs none /sys
 	attempt ip link add b8 type bond mode active-backup miimon 100
 	attempt ip link add d0 type dummy
@@ -217,7 +219,8 @@ no_more_references() {
 	(($(references) <= $1))
 }
 
-# The module is loaded for whom may make devices in his own namespace, and for nobody else.
+# The kernel loads the module for a user who may make devices in his own namespace, and for nobody
+# else.
 first_bond() {
 	attempt ip link add b8 type bond
 }

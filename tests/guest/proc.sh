@@ -4,8 +4,8 @@
 # timeout: 600
 # reference: intree
 #
-# /proc/net/bonding/BOND, byte for byte what the in-tree driver writes, because
-# monitoring scripts parse it. The transcripts are made by
+# /proc/net/bonding/BOND is byte for byte what the in-tree driver writes, because monitoring scripts
+# parse it. The transcripts are made by
 #
 #   scripts/guest --module intree -- /project/tests/guest/proc.sh --record \
 #       >tests/guest/reference/proc.txt
@@ -86,7 +86,7 @@ transcript_delays() {
 	show "second link delayed"
 	cut_link a0
 	wait_for 5 "a0 to be going down" mii_status a0 "going down"
-	# Whether a bond whose last link is going down has carrier depends on the moment.
+	# Whether a bond has carrier while its last link is going down depends on the moment.
 	show "first link delayed" | sed '/^Slave Interface/,$!d'
 }
 

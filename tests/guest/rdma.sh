@@ -4,14 +4,14 @@
 # guest: --icount
 # timeout: 300
 #
-# RDMA over Converged Ethernet with a bond: ib_core looks into the bonding driver to keep
-# its table of GIDs, the addresses of an RDMA port, and moves them when the bond fails over.
+# RDMA over Converged Ethernet with a bond: ib_core looks into the bonding driver to maintain its
+# table of GIDs, the addresses of an RDMA port, and moves them when the bond fails over.
 
 . "${BASH_SOURCE[0]%/*}/bond.sh"
 
 INFINIBAND=/sys/class/infiniband
-# A GID is an IPv6 address: an IPv4 address mapped into one, an IPv6 address as it is, and a
-# link-local one from the hardware address.
+# A GID is an IPv6 address. Each IPv4 address is mapped to one, each IPv6 address is used as it is,
+# and a link-local one is derived from the hardware address.
 MAPPED=0000:0000:0000:0000:0000:ffff
 OUR_GID4=$MAPPED:c000:0201
 PEER_GID4=$MAPPED:c000:0202
@@ -21,7 +21,7 @@ HARDWARE_GID=fe80:0000:0000:0000:0000:00ff:fe00
 setup() {
 	loaded || modprobe bonding max_bonds=0
 	modprobe rdma_rxe
-	# Those of the last case went with their links.
+	# The RDMA devices of the previous case disappeared with their links.
 	wait_for 10 "no RDMA device to be left" no_rdma_device
 	make_links veth a0 b0
 }
@@ -36,20 +36,20 @@ make_rdma_bond() {
 	rdma link add rxe0 type rxe netdev b7
 }
 
-# read_gids DEVICE: sets the array gids to what its table holds, each as "GID of LINK".
+# read_gids DEVICE: sets the array gids to what the device's table holds, each as "GID of LINK".
 read_gids() {
 	local index gid link
 	gids=()
 	for index in {0..7}; do
 		read -r gid <"$INFINIBAND/$1/ports/1/gids/$index"
 		[[ $gid != 0000:0000:0000:0000:0000:0000:0000:0000 ]] || continue
-		# It may have gone between the one and the other.
+		# The GID may have gone between the two reads.
 		read -r link 2>/dev/null <"$INFINIBAND/$1/ports/1/gid_attrs/ndevs/$index" || continue
 		gids+=("$gid of $link")
 	done
 }
 
-# has_gid DEVICE GID: of b7, or of the link that is the third argument.
+# has_gid DEVICE GID [LINK]: the table holds this GID of b7, or of the link.
 has_gid() {
 	local gids
 	read_gids "$1"
@@ -70,7 +70,7 @@ has_none_of_our_gids() {
 	has_no_gid "$1" $OUR_GID4 && has_no_gid "$1" $OUR_GID6
 }
 
-# fail_over: a0 has been active, and loses its cable.
+# fail_over: a0 is active, and its cable is cut.
 fail_over() {
 	active b7 a0
 	cut_link a0
@@ -109,13 +109,14 @@ test_gids_with_fail_over_mac_active() {
 	wait_for 10 "the GID of a0's hardware address" has_gid rxe0 $HARDWARE_GID:000a
 	fail_over
 	wait_for 10 "the bond to have b0's address" has_address b7 02:00:00:00:00:0b
-	# ib_core makes no GID of b0's hardware address; the link-local address is still a0's.
+	# ib_core makes no GID from b0's hardware address; the link-local address is still based on
+	# a0's.
 	wait_for 10 "the GID of the link-local address" has_gid rxe0 $HARDWARE_GID:000a
 	has_our_gids rxe0
 	has_no_gid rxe0 $HARDWARE_GID:000b
 }
 
-# RDMA on the slaves themselves: the bond's addresses are with the active one.
+# RDMA on the slaves themselves: the active slave has the GIDs of the bond's addresses.
 test_gids_move_to_the_active_slave() {
 	make_bond b7 mode active-backup miimon 100
 	enslave b7 a0 b0
@@ -144,7 +145,7 @@ test_gids_go_with_the_bond() {
 
 # -- traffic ----------------------------------------------------------------------------
 
-# The peer's end is the bridge, whose hardware address would change with its ports.
+# The peer's end is the bridge, whose hardware address would otherwise change with its ports.
 make_rdma_peer() {
 	ip -n peer link set br0 address 02:00:00:00:00:02
 	in_peer rdma link add rxe1 type rxe netdev br0
@@ -164,7 +165,7 @@ rdma_server() {
 	wait_for 10 "the RDMA server to listen" listens
 }
 
-# rdma_ping: connects, has three messages exchanged by RDMA reads and writes, and ends.
+# rdma_ping: connects, exchanges three messages by RDMA reads and writes, and ends.
 rdma_ping() {
 	rdma_server -C 3
 	timeout 60 rping -c -a $PEER4 -C 3 -v >"$WORK/client"
@@ -183,8 +184,9 @@ test_connect_before_and_after_a_failover() {
 
 # -- a connection that goes on ---------------------------------------------------------------
 
-# start_pings: a connection to the peer with messages one after the other, each fetched, sent back and
-# compared, until stop_pings. Whoever reads what the client says is slow, and so the client is.
+# start_pings: a connection to the peer that exchanges one message after another until stop_pings;
+# each is fetched, sent back and compared. The client is slow because the reader of its output is
+# slow.
 start_pings() {
 	rping -h &>/dev/null || :	# fetches it, and says how to use it
 	in_peer rping -s -a $PEER4 -V -S 1000 &>"$WORK/server" &
@@ -224,7 +226,7 @@ connection() {
 	rdma resource show qp link "$1/1" | sed -n 's/.* lqpn \([0-9]*\) .* type RC state RTS .*/\1/p'
 }
 
-# stop_pings: none is missing, none was answered twice, and nobody complained.
+# stop_pings: no message is missing, none was answered twice, and neither end complained.
 stop_pings() {
 	kill -0 $pings || fail "the client has ended: $(tail -n 3 "$WORK/client")"
 	kill $pings
@@ -236,8 +238,8 @@ stop_pings() {
 	echo "$(wc -l <"$WORK/numbers") answers"
 }
 
-# fail_over_and_back MORE...: cable cut, mended, the other one cut, mended, switched by hand; after each
-# step the command must succeed.
+# fail_over_and_back MORE...: the cable is cut, mended, the other one cut, mended, and the bond
+# switched by hand; after each step the command must succeed.
 fail_over_and_back() {
 	fail_over
 	"$@"
@@ -268,7 +270,8 @@ test_iwarp_connection_goes_on() {
 	stop_pings
 }
 
-# own_rdma_ping DEVICE: a server on the bond's address, which must be on that device, and we connect.
+# own_rdma_ping DEVICE: a server on the bond's address, which must use that device; we connect to
+# it.
 own_rdma_ping() {
 	local server
 	rping -s -a $OUR4 -C 3 &>"$WORK/server" &
@@ -281,10 +284,10 @@ own_rdma_ping() {
 	has_only_sent "$1"
 }
 
-# has_only_sent DEVICE: more than before, and the other one nothing.
+# has_only_sent DEVICE: it has sent more than before, and the other device nothing.
 has_only_sent() {
 	local device sent
-	# The kernel shows a counter as it was when it was looked at last, for 10 ms.
+	# For 10 ms the kernel shows a counter as it was at the last read.
 	pause 0.02
 	for device in rxea rxeb; do
 		sent=$(<"$INFINIBAND/$device/ports/1/hw_counters/rdma_sends")
@@ -298,7 +301,7 @@ has_only_sent() {
 }
 
 # What rxe receives belongs to the device on which IP received it, and that is the bond: rxe on a
-# slave hears only itself, so both ends of the connection are ours.
+# slave hears only itself, so both ends of the connection are on this machine.
 test_connect_on_the_active_slave() {
 	local -A sent_by
 	make_bond b7 mode active-backup miimon 100
@@ -319,8 +322,8 @@ gid_index() {
 	grep -lx "$2" "$INFINIBAND/$1"/ports/1/gids/* | head -n 1 | sed 's:.*/::'
 }
 
-# start_ping_pong NUMBER: a connection with so many messages of 4096 bytes to and fro, all of them
-# compared. It does not use the RDMA CM.
+# start_ping_pong NUMBER: a connection that exchanges this many messages of 4096 bytes and compares
+# all of them. It does not use the RDMA CM.
 start_ping_pong() {
 	ibv_rc_pingpong -h &>/dev/null || :
 	in_peer ibv_rc_pingpong -d rxe1 -g "$(gid_index rxe1 $PEER_GID4)" -e -c -n "$1" &>"$WORK/server" &
@@ -338,7 +341,7 @@ has_sent() {
 	(($(sends) >= $1))
 }
 
-# ping_pong: 100 messages to and fro, from the first to the last.
+# ping_pong: exchanges 100 messages in full.
 ping_pong() {
 	start_ping_pong 100
 	wait $pings || fail "the client: $(<"$WORK/client")"
@@ -347,9 +350,10 @@ ping_pong() {
 	lacks -i invalid "$WORK/client" "$WORK/server"
 }
 
-# The last case: rxe may keep what is left of a connection that broke, and its device with it.
-# At a failover ib_core deletes the GIDs of the bond and makes them anew, also those of a device on
-# the bond itself. A connection keeps the old ones, with which rxe sends no more: it has to be made anew.
+# This case comes last: rxe may keep the remains of a broken connection, and its device with them.
+# At a failover ib_core deletes the GIDs of the bond and adds them again, also those of a device on
+# the bond itself. A connection keeps the old GIDs, with which rxe no longer sends: a new connection
+# is needed.
 test_a_connection_is_made_anew() {
 	make_rdma_bond
 	make_rdma_peer

@@ -3,14 +3,14 @@
 # reference: intree
 # timeout: 1800
 #
-# RDMA connections over a bond of IPoIB interfaces: the RDMA CM takes the port of the active slave,
-# and hears of a failover. NFS is the user, as the client behind the bond and as the server.
+# RDMA connections over a bond of IPoIB interfaces: the RDMA CM uses the port of the active slave,
+# and hears of a failover. The user is NFS, with the client or the server behind the bond.
 
 . "${BASH_SOURCE[0]%/*}/ipoib.sh"
 
 BLOCK=65536
 
-# make_ib_bond OPTION...: b7 over a0 and b0, up, with the addresses, when the peer answers.
+# make_ib_bond OPTION...: b7 over a0 and b0, up, with its addresses; returns when the peer answers.
 make_ib_bond() {
 	make_bond b7 mode active-backup miimon 100 "$@"
 	enslave b7 a0
@@ -22,8 +22,8 @@ make_ib_bond() {
 
 # -- data -------------------------------------------------------------------------------
 
-# write_blocks FILE: writes block after block, each by a request of its own, reads it back and
-# compares, until $WORK/enough is there. How many it did is in $WORK/done.
+# write_blocks FILE: writes block after block, each in a request of its own, reads it back and
+# compares it, until $WORK/enough exists. $WORK/done has the number of blocks so far.
 write_blocks() {
 	local number=0 data
 	while [[ ! -e $WORK/enough ]]; do
@@ -36,7 +36,7 @@ write_blocks() {
 	done
 }
 
-# start_writing FILE: and waits until the first blocks are there.
+# start_writing FILE: starts the writer, and waits until the first blocks are there.
 start_writing() {
 	local number
 	for number in {0..63}; do
@@ -52,12 +52,12 @@ written() {
 	(($(<"$WORK/done") >= $1))
 }
 
-# more_blocks NUMBER: while the writer goes on.
+# more_blocks NUMBER: waits until the writer has written that many more blocks.
 more_blocks() {
 	wait_for 100 "$1 more blocks" written $(($(<"$WORK/done") + $1))
 }
 
-# stop_writing FILE: and compares all blocks with the server's FILE.
+# stop_writing FILE: stops the writer, and compares all blocks with the server's FILE.
 stop_writing() {
 	local number blocks
 	touch "$WORK/enough"
@@ -78,8 +78,8 @@ connects() {
 	awk '$1 == "xprt:" && $2 == "rdma" { print $5 }' /proc/self/mountstats
 }
 
-# our_ends: the adapters of ours at which the client's working connections begin or end. A server
-# whose port was cut may not know for minutes, so those of the client are the ones that count.
+# our_ends: our adapters at which the client's working connections begin or end. A server whose port
+# was cut may not know for minutes, so the client's connections are the ones that count.
 our_ends() {
 	rdma -j resource show qp >"$WORK/qps"
 	rdma -j resource show cm_id >"$WORK/ids"
@@ -95,19 +95,21 @@ our_ends() {
 		| unique | join(" ")'
 }
 
-# connected_on HCA: all of the client's connections are.
+# connected_on HCA: all of the client's connections use this adapter.
 connected_on() {
 	our_ends
 	[[ $(our_ends) == "$1" ]]
 }
 
-# listens_on HCA: for connections to the bond's address, with no other adapter.
+# listens_on HCA: somebody listens for connections to the bond's address on this adapter, and on no
+# other.
 listens_on() {
 	rdma resource show cm_id
 	[[ $(rdma resource show cm_id | sed -n "s,^link \\(.*\\)/.* LISTEN .* src-addr $OUR4:.*,\\1,p") == "$1" ]]
 }
 
-# serve_the_bond: NFS from the peer, mounted over the bond, with data in it and the writer at work.
+# serve_the_bond: the peer serves NFS, which is mounted over the bond, has data, and the writer is
+# running.
 serve_the_bond() {
 	load max_bonds=0
 	make_fabric
@@ -135,7 +137,7 @@ begin() {
 	start_writing "$WORK/nfs/blocks"
 }
 
-# goes_on HCA: the writer does, over a connection on HCA, and all data are what they were.
+# goes_on HCA: the writer continues, over a connection on HCA.
 goes_on() {
 	wait_for 100 "a connection on $1" connected_on "$1"
 	more_blocks 3
@@ -223,7 +225,7 @@ test_server_and_a_pulled_adapter() {
 	end
 }
 
-# Both ports work: the connection stays where it is, and the next one is on the other port.
+# Both ports work: the connection stays where it is, and the next connection uses the other port.
 test_server_and_a_switch_by_hand() {
 	serve_from_the_bond
 	set_option b7 active_slave b0
@@ -238,9 +240,9 @@ test_server_and_a_switch_by_hand() {
 
 # -- a listener on the bond's address ------------------------------------------------------------
 #
-# NFS listens on all addresses. NVMe listens on the one that it was told, at the port of the active
-# slave, and anew when it hears of a failover. It knows the initial namespace only, so the peer is
-# in a VRF.
+# NFS listens on all addresses. NVMe listens on the address it was told, at the port of the active
+# slave, and listens again when it hears of a failover. NVMe only knows the initial namespace, so
+# the peer is in a VRF.
 
 NVMET=/sys/kernel/config/nvmet
 
@@ -292,7 +294,8 @@ nvme_stop() {
 		rm -f $NVMET/ports/1/subsystems/bond
 		rmdir $NVMET/ports/1 $NVMET/subsystems/bond/namespaces/1 $NVMET/subsystems/bond
 	}
-	# A second rule of this kind is no error for the kernel, and would be left when the first is deleted.
+	# The kernel accepts a second rule of this kind, which would remain when the first one is
+	# deleted.
 	[[ -z $(ip rule list pref 32765 table local) ]] || {
 		ip rule add pref 0 table local
 		ip rule delete pref 32765 table local
@@ -301,7 +304,7 @@ nvme_stop() {
 
 eval "ipoib_$(declare -f teardown)"
 
-# What is left of connections is told to the other end, which takes a minute over a cut cable.
+# Tearing down a connection notifies the other end, which takes a minute over a cut cable.
 teardown() {
 	local link
 	for link in "$VIB"/vib*/port1/link; do
@@ -311,7 +314,7 @@ teardown() {
 	ipoib_teardown
 }
 
-# nvme_goes_on HCA: listener, connections and writer do.
+# nvme_goes_on HCA: the listener, the connections and the writer work there.
 nvme_goes_on() {
 	wait_for 10 "the listener on $1" listens_on "$1"
 	wait_for 100 "connections on $1" connected_on "$1"
@@ -340,8 +343,8 @@ test_listener_and_a_cut_cable() {
 	stop_writing "$WORK/disk"
 }
 
-# The last module to be loaded is the first to hear that an adapter is being removed. NVMe does not listen
-# anew if the RDMA CM gives up the adapter before the bond has failed over.
+# The module that was loaded last is the first to hear that an adapter is being removed. NVMe does
+# not listen again if the RDMA CM gives up the adapter before the bond has failed over.
 test_listener_and_a_pulled_adapter() {
 	modprobe -r ib_ipoib
 	modprobe rdma_cm

@@ -45,7 +45,7 @@ has_heard() {
 	(($(heard "$1") >= $2))
 }
 
-# arrive SLAVE DESTINATION TYPE COUNT: frames come in on the slave.
+# arrive SLAVE DESTINATION TYPE COUNT: frames arrive on the slave.
 arrive() {
 	ip netns exec peer /tmp/tools/frame send "$1p" "$2" "$THEIRS" "$3" "$4"
 }
@@ -85,7 +85,7 @@ test_frames_nobody_wants_are_counted() {
 }
 
 test_link_local_frames_of_an_inactive_slave() {
-	# An LLDP daemon that binds to no device still sees what came in where.
+	# An LLDP daemon that is bound to no device still sees on which device each frame arrived.
 	start mode active-backup miimon 100
 	listen bond b7 $LLDP
 	listen slave b0 $LLDP
@@ -149,7 +149,7 @@ test_vlan_frames() {
 	in_peer /tmp/tools/frame send b0p $BROADCAST $THEIRS $TYPE 5 5
 	in_peer /tmp/tools/frame send a0p $BROADCAST $THEIRS $TYPE 5 5
 	wait_for 5 "the VLAN to get five frames" has_heard vlan 5
-	# Those of the inactive slave went first.
+	# The frames on the inactive slave were sent first.
 	is "$(heard vlan)" 5 "frames for the VLAN"
 }
 

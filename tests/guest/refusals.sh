@@ -23,7 +23,7 @@ setup() {
 	for kind in pass drop; do
 		[[ -e /sys/fs/bpf/$kind ]] || xdp pin $kind /sys/fs/bpf/$kind
 	done
-	# Over netconsole, messages about what is done would count as packets.
+	# Over netconsole, messages about each step would count as packets.
 	dmesg -n 1
 	left=()
 }
@@ -37,12 +37,12 @@ teardown() {
 
 # -- everything --------------------------------------------------------------------------------
 
-# Counters that only grow: a device that was opened has been opened, and has told of its groups.
+# Counters that only grow: opening a device, and reporting its groups, cannot be undone.
 COUNTS='/carrier_(changes|up_count|down_count):|/statistics/'
-# IPv6 takes the group of all nodes off a device that it was ready to use before, which a slave is not.
+# IPv6 removes the all-nodes group from a device that was ready for IPv6 before; a slave is not.
 ALL_NODES='(link  |^)33:33:00:00:00:01|333300000001$'
 
-# everything: of all devices but loopback. Files that cannot be read do not count.
+# everything: the state of all devices but loopback. Unreadable files do not count.
 everything() (
 	local devices device
 	set +eE
@@ -52,7 +52,7 @@ everything() (
 	devices=("${devices[@]##*/}")
 	ip -d link show
 	ip address show
-	# In no order: a group may have been left and joined again.
+	# The order does not matter: a group may have been left and joined again.
 	ip maddress show | sort
 	ip -d route show table all
 	ip -d -6 route show table all
@@ -74,18 +74,18 @@ everything() (
 ) 2>/dev/null
 
 seen() {
-	# Random, and asked for by nobody: the secret of stable addresses of a device that has none.
+	# stable_secret is random: on a device that has no stable address nobody has asked for it.
 	everything | grep -vE "$COUNTS|$ALL_NODES|/stable_secret:"
 }
 
-# begin: from here on, what is refused changes nothing. Whatever IPv4 and IPv6 say of a device that came up is said
-# within this time, which is skipped, since nothing else happens.
+# begin: from here on, what is refused changes nothing. The pause lets IPv4 and IPv6 send all that
+# they send for a device that came up; it costs nothing, since idle time is skipped.
 begin() {
 	pause 20
 	seen >"$WORK/before"
 }
 
-# refuses DESCRIPTION COMMAND...: it fails, and everything is as it was.
+# refuses DESCRIPTION COMMAND...: the command fails, and everything is as it was.
 refuses() {
 	local what=$1
 	shift
@@ -99,7 +99,7 @@ refuses() {
 	diff -U0 "$WORK/before" "$WORK/after" || left+=("$what")
 }
 
-# nothing_left: the end of each case.
+# nothing_left: called at the end of each case.
 nothing_left() {
 	((${#left[@]} == 0)) || fail "left a trace: $(printf '%s; ' "${left[@]}")"
 }
@@ -115,13 +115,14 @@ lift() {
 	put "" $VETOED
 }
 
-# driver WHAT DEVICE COMMAND...: while the driver of DEVICE refuses that.
+# driver WHAT DEVICE COMMAND...: runs the command while the driver of DEVICE refuses WHAT.
 driver() {
 	put "$1" "$SYSFS/$2/asked/refused"
 	refuses "the driver of $2 refuses: $1" "${@:3}"
 }
 
-# listener EVENT DEVICE COMMAND...: while somebody objects to that event of DEVICE.
+# listener EVENT DEVICE COMMAND...: runs the command while a listener objects to that event of
+# DEVICE.
 listener() {
 	put "$1 $2" $VETOED
 	refuses "a listener objects to $1 of $2" "${@:3}"
@@ -129,7 +130,7 @@ listener() {
 
 # -- devices -----------------------------------------------------------------------------------
 
-# device NAME [KIND]: one that somebody has configured, and that was up before.
+# device NAME [KIND]: a device that a user has configured, and that was up before.
 device() {
 	local name=$1
 	ip link add "$name" address "$(link_address "$name")" type "${2-asked_none}"
@@ -140,7 +141,7 @@ settle_device() {
 	local name=$1
 	ip link set "$name" mtu 1600
 	ip address add 198.51.100.7/24 dev "$name"
-	# What IPv6 leaves of an address on a device that was closed.
+	# Makes IPv6 keep its address on the device when it is closed.
 	sysctl -qw "net.ipv6.conf.$name.keep_addr_on_down=1"
 	ip address add 2001:db8:7::7/64 dev "$name" nodad
 	ip link set "$name" up
@@ -151,13 +152,14 @@ settle_device() {
 	ethtool -K "$name" lro on 2>/dev/null || :
 }
 
-# bond NAME OPTION...: one that somebody has configured, up.
+# bond NAME OPTION...: a bond that a user has configured, up.
 bond() {
 	local name=$1
 	shift
 	ip link add "$name" type bond "$@"
 	sysctl -qw "net.ipv6.conf.$name.accept_dad=0" "net.ipv6.conf.$name.hop_limit=78"
-	# Router solicitations, and addresses of its own: with time, not with what is refused.
+	# IPv6 would send router solicitations and add addresses as time passes, whatever is
+	# refused.
 	sysctl -qw "net.ipv6.conf.$name.addr_gen_mode=1" "net.ipv6.conf.$name.accept_ra=0"
 	ip link set "$name" up
 	ip address add $OUR4/24 dev "$name"
@@ -185,7 +187,7 @@ untarget() {
 
 ENSLAVE=(ip link set dev a0 master b7)
 
-# Whatever a step of enslaving a0 to b7 depends on.
+# Refuses each step on which enslaving a0 to b7 depends.
 every_step_of_enslaving() {
 	local what
 	for what in mtu open vlan; do
@@ -204,13 +206,13 @@ every_step_of_enslaving() {
 	refuses "the address of a0 is of another length" "${ENSLAVE[@]}"
 	put 6 $SYSFS/a0/asked/addr_len
 	begin
-	# A program for the bond.
+	# With an XDP program on the bond.
 	ip link set dev b7 xdpdrv pinned /sys/fs/bpf/pass
 	begin
 	driver xdp a0 "${ENSLAVE[@]}"
 	ip link set dev b7 xdpdrv off
 	begin
-	# netconsole over the bond.
+	# With netconsole over the bond.
 	target b7
 	begin
 	driver netpoll a0 "${ENSLAVE[@]}"
@@ -238,7 +240,7 @@ test_a_further_slave() {
 	wait_for 10 "c0 to be up" mii_status c0 up
 	wait_for 10 "operational state up" grep -q up $SYSFS/b7/operstate
 	begin
-	# The first slave is given the address that it has, which no driver hears of.
+	# The first slave is given the address that it already has, of which no driver hears.
 	driver address a0 "${ENSLAVE[@]}"
 	every_step_of_enslaving
 	nothing_left
@@ -252,7 +254,7 @@ test_the_first_slave_of_another_kind() {
 	put 0 /sys/module/asked/parameters/other
 	bond b7 mode active-backup miimon 100
 	begin
-	# The bond takes its MTU.
+	# The bond takes the MTU of the slave.
 	driver open a0 "${ENSLAVE[@]}"
 	for what in pre_up pre_change_upper change_upper; do
 		listener $what a0 "${ENSLAVE[@]}"
@@ -263,7 +265,7 @@ test_the_first_slave_of_another_kind() {
 	nothing_left
 }
 
-# Its own messages pass through it meanwhile, so that not everything is as it was.
+# netconsole's messages pass through the device meanwhile, so not everything stays as it was.
 test_netconsole_of_the_device_goes_on() {
 	local what
 	device a0
@@ -283,7 +285,7 @@ test_netconsole_of_the_device_goes_on() {
 
 # -- what all slaves have to agree to ----------------------------------------------------------
 
-# With slaves a0 and c0, of which somebody has given a0 an MTU and an address of its own.
+# The slaves are a0 and c0; a user has given a0 an MTU and an address of its own.
 test_what_one_of_two_slaves_refuses() {
 	device a0
 	device c0

@@ -16,11 +16,13 @@ run_in() {
 	(cd "$1" && PATH=$WORK/bin:$PATH "./$2") || fail "$2 ended with status $?"
 }
 
-# In a kernel that checks every step, a process takes seconds of this guest's slow clock to begin: a receiver that they
-# end after 3 s has not begun by then. They wait for what they wait for, but give up later.
+# In a kernel that checks every step, a process takes seconds of this guest's slow clock to start: a
+# receiver that the tests end after 3 s has not started by then. The tests still wait for their
+# conditions, but give up later.
 be_patient() {
 	((KTAP_PATIENCE > 1)) || return 0
-	# Their waits take 20 s at most, but timeout(1) counts from before the process is there.
+	# The waits of the tests take 20 s at most, but timeout(1) starts counting before the
+	# process exists.
 	local factor=$((20 * KTAP_PATIENCE))
 	export WAIT_TIMEOUT=$((20 * KTAP_PATIENCE))
 	mkdir -p "$WORK/bin"
@@ -31,19 +33,19 @@ be_patient() {
 	chmod +x "$WORK/bin/timeout"
 }
 
-# A skip of theirs means that this guest lacks something: a failure here.
+# If a test skips, this guest lacks something: that is a failure here.
 kernel_test() {
 	loaded || modprobe bonding
 	run_in $SELFTESTS/drivers/net/bonding "$1"
 }
 
-# Those that go through modes which are not built, without these modes, for both drivers alike.
+# Tests that go through modes that are not built run without these modes, for both drivers alike.
 kernel_test_of_built_modes() {
 	copy_kernel_test "$1"
 	run_copy "$1"
 }
 
-# copy_kernel_test NAME: without the modes that are not built.
+# copy_kernel_test NAME: copies the test without the modes that are not built.
 copy_kernel_test() {
 	local dir=$WORK/selftests/drivers/net/bonding
 	mkdir -p "$dir"
@@ -79,9 +81,9 @@ test_bond_macvlan_ipvlan() {
 	kernel_test_of_built_modes bond_macvlan_ipvlan.sh
 }
 
-# With fail_over_mac follow, the first slave leaves and comes back: the test takes for granted that the bond has kept the
-# address of that slave, which so gets another one. From ours the slave takes its address with it: what has to differ are
-# the addresses that the bond and the slave have.
+# With fail_over_mac follow, the first slave leaves and comes back. The test assumes that the bond
+# has kept the address of that slave, so that the slave gets another one. With our driver the slave
+# takes its address with it: what must differ are the addresses of the bond and of the slave.
 test_bond_options() {
 	local copy=$WORK/selftests/drivers/net/bonding/bond_options.sh
 	copy_kernel_test bond_options.sh

@@ -3,8 +3,8 @@
 # guest: --icount
 # timeout: 600
 #
-# What others change of a slave: the bond objects, follows, or lives with it. What it cannot mend it says once, and
-# does not try for ever.
+# What others change about a slave: the bond objects, follows, or lives with it. A problem that the
+# bond cannot mend is reported once, and not retried for ever.
 
 . "${BASH_SOURCE[0]%/*}/bond.sh"
 
@@ -44,7 +44,7 @@ asked() {
 	done
 }
 
-# other NAME: no Ethernet, but what has no name.
+# other NAME: a device of type NONE instead of Ethernet.
 other() {
 	put 1 /sys/module/asked/parameters/other
 	asked "$1"
@@ -56,7 +56,7 @@ groups() {
 	ip maddress show dev "$1" | sed -n 's/^\tlink *//p' | sort
 }
 
-# work_runs SECONDS: how often work of the driver begins in that time.
+# work_runs SECONDS: how often the driver's work starts in that time.
 work_runs() {
 	local event=$TRACING/events/workqueue/workqueue_execute_start
 	: >$TRACING/trace
@@ -99,7 +99,7 @@ test_a_slave_stays_what_it_is() {
 	done
 }
 
-# A driver that changes it without asking, as Wi-Fi does.
+# A driver that changes the type without asking, as Wi-Fi does.
 test_a_slave_that_is_something_else_all_of_a_sudden() {
 	local mode
 	for mode in active-backup balance-rr; do
@@ -129,7 +129,7 @@ test_a_slave_that_is_something_else_all_of_a_sudden() {
 	done
 }
 
-# A bond that is a slave cannot become something else, either: that of its slaves.
+# A bond that is a slave cannot take on the type of its own slaves, either.
 test_a_bond_below_a_bond_stays_what_it_is() {
 	other a0
 	ip link set a0 mtu 1400
@@ -147,7 +147,8 @@ test_a_bond_below_a_bond_stays_what_it_is() {
 	is "$(cat $SYSFS/b8/type)" $NONE "type of a bond that is free"
 }
 
-# Who is asked first lets go of its groups, and takes them again when another one objects.
+# A listener that is asked first leaves its groups, and joins them again when another listener
+# objects.
 test_a_refused_type_change_of_the_bond_keeps_its_groups() {
 	local before
 	other a0
@@ -164,7 +165,8 @@ test_a_refused_type_change_of_the_bond_keeps_its_groups() {
 
 # -- what is tried again ----------------------------------------------------------------------------
 
-# What is to be announced when the bond has a carrier again waits for that, and does not look for it.
+# Announcements that are due once the bond regains its carrier wait for that; they do not poll for
+# it.
 test_a_bond_without_carrier_sleeps() {
 	local mode
 	for mode in balance-rr active-backup; do

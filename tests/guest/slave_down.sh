@@ -4,9 +4,9 @@
 # timeout: 900
 # kernels: distro debug
 #
-# Slaves that are set down, or closed because they go away. Their devices have an instance lock, under which
-# from 7.3 on everybody is told of their end: nobody may wait for it then, and all that belongs to the traffic
-# moves on all the same, at once.
+# Slaves that are set down, or closed because they go away. Their devices have an instance lock,
+# which from 7.3 on is held while everybody is told that a device goes away: nobody may wait for the
+# lock then, and yet everything that belongs to the traffic moves on at once.
 
 . "${BASH_SOURCE[0]%/*}/bond.sh"
 
@@ -17,7 +17,8 @@ setup() {
 	[[ ! -d /sys/module/asked ]] || rmmod asked
 }
 
-# start OPTION...: bond b7 of a0 and b0, with a0 active, VLAN 7 on top, promiscuous, in a group.
+# start OPTION...: bond b7 of a0 and b0, with a0 active, VLAN 7 on top, promiscuous, member of a
+# group.
 start() {
 	make_links netdevsim a0 b0
 	make_bond b7 mode active-backup miimon 100 "$@"
@@ -37,14 +38,15 @@ in_group() {
 	grep -E "[[:space:]]$1[[:space:]].*[[:space:]]${GROUP//:/}" /proc/net/dev_mcast >/dev/null
 }
 
-# Who is promiscuous because of the bond. Only builtins: a program is fetched while the clock runs on.
+# The device is promiscuous because of the bond. Uses builtins only: the clock runs on while a
+# program is fetched.
 is_promisc() {
 	local flags
 	read -r flags <"$SYSFS/$1/flags"
 	((flags & 0x100))
 }
 
-# carries NEW OLD: what the bond receives is received by NEW, and not by OLD any more.
+# carries NEW OLD: NEW receives what the bond receives, and OLD no longer does.
 carries() {
 	active b7 "$1" && is_promisc "$1" && ! is_promisc "$2" && in_group "$1" && ! in_group "$2" &&
 		[[ $(link_json "$1" '[.promiscuity, .allmulti]') == "[1,1]" ]] &&
@@ -128,7 +130,7 @@ lacks_all() {
 	! is_promisc "$1" && ! in_group "$1" && [[ $(link_json "$1" '[.promiscuity, .allmulti]') == "[0,0]" ]]
 }
 
-# delete_netdevsim NAME: its whole bus device.
+# delete_netdevsim NAME: deletes its whole bus device.
 delete_netdevsim() {
 	local path
 	path=$(readlink -f "$SYSFS/$1/device")
@@ -156,7 +158,7 @@ test_the_active_slave_goes_away() {
 	ping_peer
 }
 
-# A card with eight ports, whose driver lets go of all of them.
+# A card with eight ports, whose driver removes all of them.
 all_ports() {
 	local ports port
 	modprobe netdevsim
@@ -193,8 +195,8 @@ test_all_ports_of_a_card_go_away_when_the_slaves_follow() {
 	all_ports follow
 }
 
-# Both cards are closed at once, under both locks: the VLAN that takes over is still open, and passes what it is told
-# on to one of them.
+# Both cards are closed at once, under both locks: the VLAN that takes over is still open, and
+# passes its settings on to one of them.
 test_a_vlan_of_what_is_closed_takes_over() {
 	modprobe asked locked=1
 	ip link add a0 type asked_none
@@ -259,7 +261,7 @@ test_a_slave_of_a_slave() {
 	lacks_all c0
 }
 
-# Its carrier is on without a peer.
+# Such a device has carrier without a peer.
 make_peerless() {
 	local name
 	for name; do

@@ -4,10 +4,10 @@
 # timeout: 900
 # kernels: distro debug kcsan
 #
-# The whole life of a bond again and again, in search of what each life leaves behind. By hand:
+# The whole life of a bond again and again, to find what each life leaves behind. By hand:
 #   scripts/guest --icount --timeout 2700 -- env CYCLES=1000 bash /project/tests/guest/soak.sh
-# The figures are in the kernel log. A cycle starts few processes, and waits for nothing but
-# what idle time brings, which icount skips.
+# The figures are in the kernel log. A cycle starts few processes, and only waits for what idle time
+# brings, which icount skips.
 
 . "${BASH_SOURCE[0]%/*}/bond.sh"
 . "${BASH_SOURCE[0]%/*}/leaks.sh"
@@ -15,16 +15,16 @@
 CYCLES=${CYCLES-10}
 # The first cycles fill caches; memory is compared after them.
 WARM_UP=5
-# The kernel's log would overflow unseen: look at it this often.
+# The kernel's log would overflow unnoticed: check it this often.
 CHECK_LOG=20
 PROGRESS=100
 
 setup() {
-	# The module without its debug information, decompressed, in memory: loading it is
-	# what costs most.
+	# The module is kept in memory, decompressed and without its debug information: loading it
+	# is what costs most.
 	unload
 	copy_module
-	# What the module needs stays loaded all the time.
+	# The modules that it depends on stay loaded all the time.
 	modprobe tls
 	sysctl -qw net.ipv6.conf.default.accept_dad=0
 	make_links veth a0 b0
@@ -35,7 +35,8 @@ setup() {
 		link set b0 master b7
 		address add $OUR4/24 dev b7
 	END
-	# a0 last: its address is the bond's, and the driver warns when that goes on alone.
+	# Release a0 last: the bond uses its address, and the driver warns when a0 leaves before the
+	# others.
 	cat >"$WORK/release" <<-END
 		link set b0 nomaster
 		link set a0 nomaster
@@ -71,7 +72,7 @@ cycle() {
 	wait_for 5 "cycle $number: b0 to be active" is_active b0
 	ping -q -A -c 5 -w 10 $PEER4 >/dev/null
 	ip -n peer link set a0p up
-	# Every other time the unloading has to find the bond, and its slaves, itself.
+	# Every other time, unloading the module must find the bond and its slaves by itself.
 	((number % 2)) || ip -batch "$WORK/release"
 	read -r count </sys/module/bonding/refcnt
 	((count == 0)) || fail "cycle $number: the module's reference count is $count"
@@ -86,7 +87,7 @@ test_life_cycles() {
 	for ((number = 1; number <= WARM_UP; number++)); do
 		cycle "$number"
 	done
-	# The kernel says once that the module is out of its tree.
+	# The kernel says once that the module is out-of-tree.
 	clear_log
 	take_stock before
 	for ((number = 1; number <= CYCLES; number++)); do

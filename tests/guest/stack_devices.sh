@@ -3,7 +3,7 @@
 # timeout: 900
 # reference: intree
 #
-# Devices on top of a bond and below it, and what else looks at its packets.
+# Devices above and below a bond, and what else looks at its packets.
 
 . "${BASH_SOURCE[0]%/*}/bond.sh"
 
@@ -30,12 +30,12 @@ fail_over() {
 	wait_for 5 "b0 to be active" active b7 b0
 }
 
-# from NAMESPACE: a ping from there to the peer.
+# from NAMESPACE: pings the peer from there.
 from() {
 	ip netns exec "$1" ping -q -c 1 -W 1 $PEER4
 }
 
-# into NAMESPACE DEVICE: with an address of the peer's network, up.
+# into NAMESPACE DEVICE: moves the device there, with an address in the peer's network, up.
 into() {
 	mk_namespace "$1"
 	ip link set "$2" netns "$1"
@@ -127,7 +127,7 @@ test_bond_over_bond() {
 	make_bond b7 mode active-backup miimon 100
 	enslave b7 b8 b9
 	wait_for 10 "the peer to answer" ping_peer
-	# No rings of bonds, nor a bond below itself.
+	# Bonds form no ring, and a bond cannot be below itself.
 	refused "" ip link set b7 master b8
 	refused "" ip link set b7 master b7
 	unmoved
@@ -175,7 +175,7 @@ test_redirecting_into_the_bond() {
 	capture_stop
 }
 
-# sources DEVICE: where packets came from, for a socket on the bond (sll_ifindex), with and without
+# origdev prints where packets came from, for a socket on the bond (sll_ifindex), with and without
 # PACKET_ORIGDEV.
 test_packet_sockets_see_the_bond_or_the_slave() {
 	build origdev frame
@@ -192,7 +192,7 @@ test_packet_sockets_see_the_bond_or_the_slave() {
 	is "$(cat "$WORK/orig")" "a0 02:00:00:00:00:99 88b5" "with PACKET_ORIGDEV"
 }
 
-# start_below DEVICE: the link a0 is the only port of DEVICE, which is a slave beside b0, and the primary.
+# start_below DEVICE: the link a0 is the only port of DEVICE, which is the primary slave, beside b0.
 start_below() {
 	make_links veth a0 b0
 	ip link set a0 down
@@ -236,7 +236,7 @@ test_a_team_below() {
 	start_below t1
 }
 
-# Of masters, those are refused that say of themselves that they are one.
+# Of all masters, only those are refused that declare themselves as one.
 test_a_vrf_cannot_be_a_slave() {
 	ip link add vrf1 type vrf table 7
 	ip link add b7 type bond mode active-backup miimon 100

@@ -5,8 +5,8 @@
 # reference: intree
 # not in uml: it has no cards, of which this is about
 #
-# What ethtool says of a bond whose slaves have a clock, and who sets that clock
-# to work. (What it says of other bonds is in device.sh.)
+# What ethtool says about a bond whose slaves have a clock, and how that clock is configured. (What
+# ethtool says about other bonds is in device.sh.)
 
 . "${BASH_SOURCE[0]%/*}/bond.sh"
 
@@ -18,7 +18,7 @@ setup() {
 # start MODE: a bond of two cards that have a clock, both with link.
 start() {
 	make_links virtio a0 b0
-	# As after a boot.
+	# The state after a boot.
 	hwstamp ioctl a0 0 0 0
 	hwstamp ioctl b0 0 0 0
 	make_bond b7 mode "$1" miimon 100
@@ -28,7 +28,7 @@ start() {
 	wait_for 10 "the bond to have carrier" has_carrier b7
 }
 
-# timestamps DEVICE: what it can stamp.
+# timestamps DEVICE: which time stamps it supports.
 timestamps() {
 	ethtool -T "$1" | tail -n +2
 }
@@ -53,7 +53,7 @@ test_timestamps_of_a_vlan_on_top() {
 	is "$(timestamps v5)" "$(timestamps "$(option b7 active_slave)")"
 }
 
-# Of several clocks none is the bond's; software does for all of them.
+# With several clocks, none is the bond's; all slaves can do time stamps in software.
 test_timestamps_in_software_if_all_slaves_send() {
 	start balance-rr
 	is "$(timestamps b7 | head -n 5 | xargs)" \
@@ -63,7 +63,7 @@ test_timestamps_in_software_if_all_slaves_send() {
 test_timestamps_need_all_slaves() {
 	start balance-rr
 	timestamps b7 | has software-transmit
-	# A tunnel does not stamp what it sends.
+	# A tunnel does not time-stamp what it sends.
 	ip link add g0 type geneve id 7 remote 192.0.2.99
 	timestamps g0 | lacks software-transmit
 	enslave b7 g0
@@ -78,13 +78,13 @@ test_timestamps_without_slaves() {
 	fails_with "Operation not supported" hwstamp ioctl b7
 }
 
-# Flag 1: the clock is that of a slave, and another one after a failover.
+# Flag 1: the clock belongs to a slave, and changes with a failover.
 test_hardware_stamps_by_ioctl() {
 	start active-backup
 	set_option b7 active_slave a0
 	is "$(hwstamp ioctl b7)" "tx 0 rx 0 flags 1"
 	is "$(hwstamp ioctl b7 1 1 1)" "tx 1 rx 1 flags 1"
-	# This driver keeps the flag as well.
+	# The driver of the card keeps the flag as well.
 	is "$(hwstamp ioctl a0)" "tx 1 rx 1 flags 1" "the active slave"
 	is "$(hwstamp ioctl b0)" "tx 0 rx 0 flags 0" "the other slave"
 	is "$(hwstamp ioctl b7)" "tx 1 rx 1 flags 1"

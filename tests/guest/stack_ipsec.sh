@@ -3,9 +3,8 @@
 # timeout: 600
 # reference: intree
 #
-# IPsec in the hardware of slaves: netdevsim says which states it holds, and how
-# many packets it was given to encrypt. (It sends them as they are, so that no
-# peer could answer.)
+# IPsec in the hardware of slaves: netdevsim says which states it holds, and how many packets it was
+# given to encrypt. (It sends them as they are, so no peer could answer.)
 
 . "${BASH_SOURCE[0]%/*}/bond.sh"
 
@@ -18,7 +17,7 @@ setup() {
 	declare -gA ID=()
 }
 
-# nsim NAME...: netdevsim devices, whose files `holds` reads.
+# nsim NAME...: makes netdevsim devices, whose files `holds` reads.
 nsim() {
 	local name
 	for name; do
@@ -31,7 +30,7 @@ file() {
 	echo "/sys/kernel/debug/netdevsim/netdevsim${ID[$1]}/ports/0/ipsec"
 }
 
-# holds NAME N: N states.
+# holds NAME N: NAME holds N states.
 holds() {
 	grep -q "SA count=$2 " "$(file "$1")"
 }
@@ -40,7 +39,7 @@ encrypted() {
 	sed -n 's/.*tx=//p' "$(file "$1")"
 }
 
-# state SPI out|in [IP-OPTION...]: a state whose device is b7.
+# state SPI out|in [IP-OPTION...]: adds a state whose device is b7.
 state() {
 	local from=$OUR4 to=$PEER spi=$1 dir=$2
 	[[ $dir == out ]] || from=$PEER to=$OUR4
@@ -54,7 +53,7 @@ policy() {
 		tmpl proto esp src $OUR4 dst $PEER spi 9 mode transport reqid 42
 }
 
-# start MODE: two slaves with IPsec in hardware.
+# start MODE: a bond of two slaves with IPsec in hardware.
 start() {
 	nsim a0 b0
 	make_bond b7 mode "$1" miimon 100
@@ -64,7 +63,7 @@ start() {
 	ip neighbour add $PEER dev b7 lladdr 02:00:00:00:00:99
 }
 
-# a0, which is active, has a state; v0 cannot have it.
+# a0, which is active, holds a state; v0 cannot hold it.
 start_with_a_slave_without_ipsec() {
 	start active-backup
 	make_links veth v0
@@ -75,7 +74,7 @@ start_with_a_slave_without_ipsec() {
 	state 9 out
 }
 
-# send N: packets to the peer.
+# send N: sends packets to the peer.
 send() {
 	ping -q -c "$1" -i 0.01 -W 1 $PEER >/dev/null || :
 }
@@ -140,7 +139,7 @@ test_states_are_deleted_after_a_failover() {
 
 test_states_without_a_slave_for_a_while() {
 	start active-backup
-	# Such a device has no carrier any more once it was closed.
+	# Such a device has no carrier any more once it has been closed.
 	nsim c0 d0
 	state 9 out
 	ip link set a0 nomaster
@@ -151,7 +150,7 @@ test_states_without_a_slave_for_a_while() {
 	wait_for 5 "c0 to be active" active b7 c0
 	holds c0 1
 	ip link set c0 nomaster
-	# Without a slave that holds it, it can be deleted as well.
+	# A state that no slave holds can be deleted as well.
 	teardown_states
 	enslave b7 d0
 	wait_for 5 "d0 to be active" active b7 d0
@@ -182,7 +181,7 @@ test_a_slave_without_ipsec() {
 	make_links veth v0
 	make_bond b7 mode active-backup miimon 100
 	enslave b7 v0
-	# In software then.
+	# Then IPsec is done in software.
 	state 9 out
 	is "$(ip xfrm state list | grep -c offload || :)" 0 "states in hardware"
 }
@@ -203,8 +202,8 @@ test_no_slave_no_state() {
 }
 
 test_no_packet_in_clear_through_a_backup() {
-	# Where the active slave keeps its role for a while without carrier, a backup of ours carries the
-	# traffic: not what was left to the hardware of the active one.
+	# While the active slave keeps its role without carrier, a backup of ours carries the
+	# traffic, but not the packets that were left for the active slave's hardware to encrypt.
 	local name
 	for name in a0 b0; do
 		ID[$name]=$netdevsim_id
@@ -228,7 +227,8 @@ test_no_packet_in_clear_through_a_backup() {
 }
 
 test_no_packet_in_clear_after_a_failover() {
-	# Left to the hardware of a0, and sent when the failover to a slave that has none is over.
+	# The packets are left to the hardware of a0, and sent after the failover to a slave without
+	# IPsec.
 	ours_only "sends it"
 	local before
 	start_with_a_slave_without_ipsec

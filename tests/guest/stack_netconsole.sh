@@ -16,7 +16,7 @@ setup() {
 	mountpoint -q /sys/kernel/config || mount -t configfs none /sys/kernel/config
 }
 
-# start KIND MODE OPTION...: two slaves, and a peer that writes down what it hears.
+# start KIND MODE OPTION...: a bond of two slaves, and a peer that records what it hears.
 start() {
 	local kind=$1 mode=$2
 	shift 2
@@ -30,7 +30,7 @@ start() {
 	wait_for 10 "the peer to listen" eval 'in_peer ss -Hlun "sport = 6666" | has 6666'
 }
 
-# target DEVICE: netconsole to the peer.
+# target DEVICE: sets up netconsole over the device to the peer.
 target() {
 	mkdir $TARGET
 	put "$1" $TARGET/dev_name
@@ -49,7 +49,7 @@ heard() {
 	grep -q "$1" "$WORK/heard"
 }
 
-# says TEXT: the kernel's log has it, and the peer hears it.
+# says TEXT: writes it to the kernel's log, and the peer hears it.
 says() {
 	echo "<1>$1" >/dev/kmsg
 	wait_for 5 "the peer to hear: $1" heard "$1"
@@ -81,7 +81,7 @@ test_the_log_goes_on_after_a_failover() {
 	cut_link a0
 	wait_for 5 "b0 to be active" active b7 b0
 	says "after the failover"
-	# What the driver says of it itself, while it does it.
+	# What the driver itself logs about the failover, while it happens.
 	wait_for 5 "the peer to hear of the failover" heard "making interface the new active one"
 }
 
@@ -107,7 +107,7 @@ test_slaves_come_and_go() {
 	says "through a new slave"
 	ip link set c0 nomaster
 	says "through an old one"
-	# The device is free again, for others that send such messages as well.
+	# The device is free again, also for others that send such messages.
 	ip link set c0 up
 	ip link set a0 nomaster
 	ip link set b0 nomaster
@@ -149,7 +149,7 @@ test_slaves_that_cannot() {
 	kmsg_has "a0 doesn't support polling"
 	ip link set a0 nomaster
 	put 1 $TARGET/enabled
-	# Not while netconsole uses the bond.
+	# This fails while netconsole uses the bond.
 	fails_with "" ip link set b0 master b7
 	is "$(link_json b0 .master)" null
 	untarget

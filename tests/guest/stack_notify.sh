@@ -3,9 +3,8 @@
 # timeout: 900
 # reference: intree
 #
-# What the driver tells of itself: to programs by RTM_NEWLINK, and to other
-# drivers, such as those of switches, by the chain of notifiers, where a module
-# listens. The transcripts are made by
+# What the driver reports about itself: to programs by RTM_NEWLINK, and to other drivers, such as
+# those of switches, by the notifier chain, where a module listens. The transcripts are made by
 #
 #   scripts/guest --module intree -- /project/tests/guest/stack_notify.sh --record \
 #       >tests/guest/reference/stack_notify.txt
@@ -19,18 +18,18 @@ setup() {
 	[[ -d /sys/module/asked ]] || modprobe asked told=1
 }
 
-# told KIND: what the module was told since the log was cleared: of the upper device that a device got, of its state
-# (its link, and whether it sends), or by NETDEV_BONDING_INFO.
+# told KIND: what the module has been told since the log was cleared: a device's upper device, a
+# device's state (its link, and whether it sends), or NETDEV_BONDING_INFO.
 told() {
 	dmesg | sed -n "s/.*asked: told $1 //p"
 }
 
-# last KIND: what it was told last of each device.
+# last KIND: what the module was told last about each device.
 last() {
 	told "$1" | tac | awk '!seen[$1]++' | sort
 }
 
-# newlinks: which events RTM_NEWLINK told of which device.
+# newlinks: which events RTM_NEWLINK reported for which device.
 newlinks() {
 	awk '/^[0-9]/ {
 		split($2, name, /[:@]/)
@@ -47,12 +46,12 @@ calm() {
 	((++calm_for > 8))
 }
 
-# listens PROCESS: it has a socket of NETLINK_ROUTE (0) that is in the group of links (1).
+# listens PROCESS: the process has a NETLINK_ROUTE (0) socket that is in the group of links (1).
 listens() {
 	awk -v pid="$1" '$2 == 0 && $3 == pid && $4 ~ /[13579bdf]$/ { found = 1 } END { exit !found }' /proc/net/netlink
 }
 
-# step COMMAND...: what is told when it has been carried out.
+# step COMMAND...: prints what is reported once the command has been carried out.
 step() {
 	echo "-- $*"
 	clear_log
@@ -105,7 +104,7 @@ transcript_options_by_netlink() {
 	step ip link set a0 type bond_slave prio 5
 }
 
-# lag MODE [OPTION VALUE]: how a bond says that it spreads its packets.
+# lag MODE [OPTION VALUE]: prints how a bond says that it spreads its packets.
 lag() {
 	echo "-- $*"
 	clear_log
@@ -127,7 +126,7 @@ transcript_lag() {
 	done
 }
 
-# The empty nest of a mode that has nothing to tell.
+# A mode with nothing to report has an empty nest.
 transcript_xstats() {
 	links
 	ip link add b7 type bond mode active-backup miimon 100

@@ -15,20 +15,21 @@ PINS=/tmp/bpf
 setup() {
 	loaded || modprobe bonding max_bonds=0
 	build xdp frame
-	# Not in /sys, of which "ip -n" has another.
+	# Not below /sys, since "ip -n" mounts another sysfs there.
 	mkdir -p $PINS
 	mountpoint -q $PINS || mount -t bpf none $PINS
 	rm -f $PINS/t-*
 }
 
-# program KIND [DEVICE]: pins it, and says where.
+# program KIND [DEVICE]: pins the program, and prints the path.
 program() {
 	local path=$PINS/t-$1
 	[[ -e $path ]] || xdp pin "$1" "$path" "${2-}"
 	echo "$path"
 }
 
-# attach DEVICE KIND [DEVICE]: to run in the driver. detach DEVICE.
+# attach DEVICE KIND [DEVICE]: the driver of DEVICE runs the program. detach DEVICE: it no longer
+# does.
 attach() {
 	ip link set dev "$1" xdpdrv pinned "$(program "$2" "${3-}")"
 }
@@ -41,10 +42,10 @@ attached() {
 	link_json "$1" '.xdp.mode // 0'
 }
 
-# start MODE OPTION...: two slaves, and a peer that answers.
+# start MODE OPTION...: a bond of two slaves, and a peer that answers.
 start() {
 	make_links veth a0 b0
-	# What veth sends as XDP frames needs a far end that takes them.
+	# The far end must accept what veth sends as XDP frames.
 	in_peer ethtool -K a0p gro on
 	in_peer ethtool -K b0p gro on
 	make_bond b7 mode "$@" miimon 100
@@ -61,7 +62,7 @@ test_all_slaves_run_the_program() {
 	start active-backup
 	attach b7 drop
 	is "$(attached b7)" 1
-	# Not theirs: nobody else may take it from them.
+	# The program is not shown as the slaves' own: nobody else may take it from them.
 	is "$(attached a0) $(attached b0)" "0 0"
 	wait_for 5 "packets to be dropped" silent
 	ip link set a0 down
@@ -134,7 +135,8 @@ test_slaves_with_a_program_of_their_own() {
 	fails_with "Cannot attach when an upper device already has a program" attach a0 drop
 }
 
-# What a slave's driver refuses, no slave has: a program cannot run with so large packets.
+# If the driver of one slave refuses a program, no slave runs it: a program cannot run with packets
+# that large.
 test_a_slave_that_refuses() {
 	start active-backup
 	ip link set b7 mtu 9000 || skip "no large packets"
@@ -184,11 +186,12 @@ test_generic_programs_do_not_matter() {
 
 test_frames_are_sent_back() {
 	start active-backup
-	# The peer's bridge would send frames in circles.
+	# The peer's bridge would forward the frames in circles.
 	ip -n peer link set a0p nomaster
 	ip -n peer link set b0p nomaster
 	attach b7 tx
-	# What is sent back stays in the ring of a far end without a program, until something else comes (veth_xdp_flush()).
+	# Frames that are sent back stay in the ring of a far end without a program until something
+	# else arrives (veth_xdp_flush()).
 	ip -n peer link set dev a0p xdpdrv pinned "$(program pass)"
 	capture peer a0p "ether proto 0x$TYPE"
 	in_peer_frame a0p 10
@@ -201,7 +204,7 @@ in_peer_frame() {
 	in_peer "$(command -v frame)" send "$1" $BROADCAST $US $TYPE "$2"
 }
 
-# A frame that came in on a backup leaves through the active slave.
+# A frame that arrived on a backup leaves through the active slave.
 test_frames_are_sent_back_through_the_active_slave() {
 	start active-backup
 	set_option b7 active_slave a0
@@ -224,7 +227,7 @@ redirect() {
 	mk_namespace far
 	mk_veth_pair c0 c0p far
 	attach c0 redirect b7
-	# Devices that send frames for others have to run a program themselves, or to do GRO.
+	# Devices that send frames for others must run a program themselves, or do GRO.
 	ethtool -K a0 gro on
 	ethtool -K b0 gro on
 	ip -n peer link set a0p nomaster
@@ -235,7 +238,7 @@ far_frame() {
 	ip netns exec far "$(command -v frame)" send c0p $BROADCAST "${2-$US}" $TYPE "$1"
 }
 
-# arrived: how many frames came on a0p and b0p: "A B".
+# arrived: how many frames arrived on a0p and on b0p: "A B".
 arrived() {
 	local a b
 	a=$(in_peer cat /sys/class/net/a0p/ifindex)
@@ -294,7 +297,7 @@ test_no_slave_no_frames() {
 	make_bond b7 mode active-backup miimon 100
 	redirect
 	far_frame 5
-	# Nothing to see; the frames were freed.
+	# There is nothing to observe; the frames were freed.
 	exists b7
 }
 

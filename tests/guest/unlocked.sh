@@ -5,8 +5,9 @@
 # kernels: distro debug kcsan
 # not in uml: a race needs two CPUs
 #
-# What netlink tells of a bond while others change it. The kernel fills messages under RTNL up to now, and is
-# about to do without: what is told must be whole in an RCU read side alone. tests/asked/ asks in this way.
+# What netlink says about a bond while others change it. So far the kernel fills messages under
+# RTNL, but it is about to do without: a message must be consistent within an RCU read section
+# alone. tests/asked/ requests messages in this way.
 
 . "${BASH_SOURCE[0]%/*}/bond.sh"
 
@@ -15,7 +16,7 @@ setup() {
 	[[ -d /sys/module/asked ]] || modprobe asked
 }
 
-# The targets of a list begin with the same three bytes.
+# All targets of a list begin with the same three bytes.
 list() {
 	local i list=
 	for i in {1..16}; do
@@ -24,7 +25,7 @@ list() {
 	echo "${list#,}"
 }
 
-# forever COMMAND...: until the case ends.
+# forever COMMAND...: repeats the command until the case ends.
 forever() {
 	while :; do
 		"$@" 2>/dev/null || :
@@ -36,7 +37,7 @@ write_targets() {
 	ip link set b7 type bond arp_ip_target "$lists_3"
 }
 
-# The delays stay, as numbers of intervals.
+# The delays stay the same as numbers of intervals.
 write_delays() {
 	echo 50 >$SYSFS/b8/bonding/miimon
 	echo 20 >$SYSFS/b8/bonding/miimon
@@ -82,7 +83,7 @@ test_messages_are_whole_without_rtnl() {
 	kmsg_has 'filled [0-9]{2,} times, error 0'
 }
 
-# shows_whole: each device of `ip -d link`.
+# shows_whole: `ip -d link` shows each bond in a consistent state.
 shows_whole() {
 	ip -d -j link show | jq -e 'map(select(.linkinfo.info_kind == "bond").linkinfo.info_data) |
 		all((.arp_ip_target // [] | map(split(".")[2]) | unique | length) < 2) and

@@ -3,15 +3,15 @@
 # guest: --icount --nic 2
 # timeout: 600
 #
-# use_carrier=0: the driver of a slave is asked for its link, through ethtool or
-# else in the registers of its MII transceiver; who has neither counts as up. The
-# in-tree driver has dropped it. The links of tests/asked/ say what they are told to.
+# use_carrier=0: the driver of a slave is asked for its link, through ethtool or else in the
+# registers of its MII transceiver; a slave that has neither counts as up. The in-tree driver has
+# dropped this. The links of tests/asked/ report what they are told to.
 
 . "${BASH_SOURCE[0]%/*}/bond.sh"
 
 setup() {
 	loaded || modprobe bonding max_bonds=0
-	# Takes the devices with it.
+	# Removing the module removes its devices.
 	[[ ! -d /sys/module/asked ]] || rmmod asked
 	modprobe asked
 	sysctl -qw net.ipv6.conf.default.disable_ipv6=0
@@ -28,7 +28,7 @@ make_asked() {
 	done
 }
 
-# The link of NAME; its carrier stays on.
+# Sets the link of NAME; its carrier stays on.
 link_of() {
 	put "$2" "$SYSFS/$1/asked/link"
 }
@@ -81,7 +81,7 @@ test_mii_is_asked() {
 	fail_over_and_back mii
 }
 
-# These warn when they are asked without their instance lock.
+# These devices warn when they are asked without their instance lock held.
 test_ethtool_is_asked_under_its_lock() {
 	put 1 /sys/module/asked/parameters/locked
 	fail_over_and_back ethtool
@@ -100,7 +100,7 @@ test_nobody_is_asked_otherwise() {
 	pause 0.5
 	mii_status a0 up
 	active b7 a0
-	# The ARP monitor counts answers of others, and needs nobody to be asked.
+	# The ARP monitor counts answers from the network, and need not ask any driver.
 	set_option b7 use_carrier 0
 	wait_for 10 "a0 to be asked" more_questions_than a0 "$before"
 	wait_for 10 "b0 to be active" active b7 b0
@@ -134,7 +134,7 @@ test_a_link_that_is_down_at_first() {
 	mii_status a0 down
 }
 
-# A device that is closed has no link; nobody asks it (it would warn).
+# A closed device has no link; its driver is not asked (it would warn).
 test_a_closed_device_is_down() {
 	start ethtool
 	ip link set a0 down
@@ -158,7 +158,7 @@ test_no_answer_counts_as_up() {
 	active b7 a0
 }
 
-# dummy has a carrier that can be switched off, but nobody to ask.
+# dummy has a carrier that can be switched off, but no way to ask for its link.
 test_carrier_of_who_does_not_answer() {
 	ip link add d0 type dummy
 	ip link add b7 type bond mode balance-xor miimon 50 use_carrier 0
@@ -199,7 +199,7 @@ test_switched_while_the_bond_is_up() {
 
 # -- a driver that cannot be asked at any time -------------------------------------
 
-# of_card NAME ATTRIBUTE [VALUE]: what tests/asked/ says of the hardware of NAME, or is told.
+# of_card NAME ATTRIBUTE [VALUE]: reads or sets an attribute of NAME's hardware in tests/asked/.
 of_card() {
 	if (($# == 3)); then
 		put "$3" "$SYSFS/$1/asked/$2"
@@ -208,13 +208,13 @@ of_card() {
 	fi
 }
 
-# Devices from now on have hardware that sleeps, and want to be told before they are asked. They warn, and the
-# guest fails, when they are asked otherwise.
+# From now on, devices have hardware that sleeps, and want to be told before they are asked.
+# Otherwise they warn, and the guest fails.
 careful() {
 	put 1 /sys/module/asked/parameters/careful
 }
 
-# not_asked NAME: for some polls, and nobody wakes it.
+# not_asked NAME: for some polls, NAME is neither asked nor woken.
 not_asked() {
 	local questions wakes
 	questions=$(questions "$1") wakes=$(of_card "$1" wakes)
@@ -267,7 +267,7 @@ test_a_card_that_sleeps_under_its_lock() {
 	sleeps_on ethtool
 }
 
-# Opening a card wakes it. If its driver says nothing all the same, its carrier counts.
+# Opening a card wakes it. If its driver still gives no answer, its carrier counts.
 test_a_card_that_sleeps_joins() {
 	careful
 	make_asked ethtool a0
@@ -284,7 +284,7 @@ test_a_card_that_sleeps_joins() {
 	not_asked a0
 }
 
-# The hardware is out of reach, and nothing can be sent: ethtool does not ask either.
+# The hardware is out of reach, and nothing can be sent: ethtool does not ask it either.
 test_a_card_that_is_detached_is_down() {
 	local kind
 	careful
@@ -304,7 +304,7 @@ test_a_card_that_is_detached_is_down() {
 	done
 }
 
-# Nothing can be sent, whatever it said last.
+# Nothing can be sent, whatever the driver said last.
 test_a_card_that_sleeps_and_is_detached_is_down() {
 	careful
 	start ethtool
@@ -375,11 +375,11 @@ slave_speed() {
 	[[ $(sed -n "/Interface: $1/,/^$/s/^Speed: //p" /proc/net/bonding/b7) == "$2" ]]
 }
 
-# They are configured in the hardware.
+# Time stamps are configured in the hardware.
 test_time_stamps_of_a_card_that_sleeps() {
 	build hwstamp
 	careful
-	# By its carrier, a0 stays the active slave when it is detached.
+	# Its carrier keeps a0 the active slave when it is detached.
 	start ethtool use_carrier 1
 	of_card a0 asleep 1
 	is "$(hwstamp ioctl b7 1 1 1)" "tx 1 rx 1 flags 1"
@@ -389,7 +389,8 @@ test_time_stamps_of_a_card_that_sleeps() {
 	fails_with "No such device" hwstamp ioctl b7 1 1 1
 }
 
-# What it can stamp is known without asking the hardware, but not of a card that is not there.
+# Which time stamps a card supports is known without asking the hardware, but not if the card is
+# absent.
 test_time_stamps_of_a_detached_card() {
 	local before
 	careful
@@ -403,7 +404,7 @@ test_time_stamps_of_a_detached_card() {
 	fails_with "No such device" ethtool -T b7
 }
 
-# Drivers whose answer is their carrier lose nothing.
+# Drivers that report their carrier when asked lose nothing.
 drivers_with_carrier() {
 	make_links "$1" a0 b0
 	make_bond b7 mode active-backup miimon 50 use_carrier 0
@@ -427,7 +428,7 @@ test_virtio() {
 	drivers_with_carrier virtio
 }
 
-# sends_through NAME...: frames that leave b7 leave through these, and through no other.
+# sends_through NAME...: frames of b7 leave through these slaves, and through no other.
 sends_through() {
 	local name
 	declare -A before

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # timeout: 900
 #
-# The virtual InfiniBand fabric itself: what the kernel's own users make of it, what the
-# tools say, and its faults. No bond is involved.
+# The virtual InfiniBand fabric itself: how the kernel's own users work with it, what the tools
+# report, and its faults. No bond is involved.
 
 . "${BASH_SOURCE[0]%/*}/ipoib.sh"
 
@@ -50,7 +50,7 @@ test_ping_in_datagram_mode() {
 	ping -q -c 20 -i 0.02 -W 2 $PEER4 | has ' 0% packet loss'
 }
 
-# tcp_transfer: 20 MB of random bytes to the peer, compared there.
+# tcp_transfer: sends 20 MB of random bytes to the peer, and compares them there.
 tcp_transfer() {
 	local sum
 	head -c 20000000 /dev/urandom >"$WORK/data"
@@ -99,7 +99,7 @@ test_child_interfaces_are_partitions() {
 	wait_for 20 "carrier of a0.8001" has_carrier a0.8001
 	wait_for 20 "carrier of a0.8002" has_carrier a0.8002
 	peer_answers 198.51.100.2
-	# The other partition hears nothing of it.
+	# The other partition hears nothing.
 	! ping -q -c 3 -i 0.2 -W 1 203.0.113.2 || fail "a packet went from partition to partition"
 }
 
@@ -145,7 +145,7 @@ test_nfs_over_rdma() {
 	umount "$WORK/nfs"
 }
 
-# A peer that does not answer breaks a connection, which is made anew when it does.
+# A peer that does not answer breaks a connection; a new one is made when the peer answers again.
 test_nfs_over_a_connection_that_breaks() {
 	local writer
 	make_fabric
@@ -178,7 +178,7 @@ test_ibstat() {
 	grep -q 'Link layer: InfiniBand' "$WORK/ibstat"
 }
 
-# records REGEX COMMAND...: how many lines of the output match.
+# records REGEX COMMAND...: the number of matching lines in the output.
 records() {
 	local regex=$1
 	shift
@@ -203,7 +203,7 @@ test_saquery() {
 }
 
 test_saquery_of_a_large_fabric() {
-	# More paths than fit a datagram, or a window of them.
+	# There are more paths than fit into a datagram, or into a window of datagrams.
 	vib_load hcas=16
 	is "$(records '^PathRecord dump' saquery PR)" $((17 * 17)) "paths"
 }
@@ -318,7 +318,7 @@ test_another_lid() {
 	peer_answers
 	fabric vib0/port1/lid 100
 	wait_for 20 "the LID" lid_is vib0 100
-	# The peer has the old one, until somebody tells it.
+	# The peer has the old LID until it is told.
 	fabric sm/restart 1
 	peer_answers
 	fails_with "busy" fabric vib0/port1/lid "$(lid vib1)"
@@ -343,7 +343,7 @@ test_another_partition() {
 	ip link delete a0.8001
 }
 
-# Everybody joins again.
+# All members join again.
 test_the_subnet_manager_starts_anew() {
 	make_fabric
 	ipoib_up a0
@@ -376,7 +376,7 @@ test_an_administrator_that_does_not_answer() {
 	make_fabric
 	ipoib_up a0
 	fabric sm/silent 1
-	# No path without an answer, except over the broadcast group.
+	# There is no path without an answer, except over the broadcast group.
 	! ping_peer || fail "a path was found without the administrator"
 	fabric sm/silent 0
 	peer_answers $PEER4 40
@@ -393,7 +393,7 @@ test_an_administrator_that_is_slow() {
 	ping -q -c 1 -W 5 $PEER4
 	took=$(((${EPOCHREALTIME/./} - begin) / 1000))
 	((took >= 600)) || fail "the first answer took $took ms"
-	# What is known need not be asked for.
+	# Known paths need not be asked for.
 	ping -q -c 1 -W 5 $PEER4 | has 'rtt .* = [0-9]\.'
 	fails_with "Invalid argument" fabric sm/delay 60001
 }

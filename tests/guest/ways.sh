@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
 #
-# Which way frames leave a bond: veth slaves whose far ends are in namespace peer,
-# each for itself, and a program that sends frames and looks where each arrives
+# Which way frames leave a bond: veth slaves whose far ends are in namespace peer, unconnected to
+# each other, and a program that sends frames and checks where each one arrives
 # (tests/tools/flows.c). A test file sources this file after bond.sh.
 
 # make_ways NAME...: links to bond; the far end of NAME is NAMEp. Nobody else sends on them.
@@ -23,7 +23,7 @@ make_ways() {
 	LINK_KIND=veth
 }
 
-# make_way_bond MODE NAME...: bond b7, which has nothing to say for itself.
+# make_way_bond MODE NAME...: bond b7, which sends nothing by itself.
 make_way_bond() {
 	local mode=$1 name
 	shift
@@ -40,7 +40,7 @@ way_is_up() {
 	wait_for 10 "$1 to be up" mii_status "$1" up
 }
 
-# cut_way NAME, mend_way NAME: until the bond has noticed.
+# cut_way NAME, mend_way NAME: cut or mend the link, and wait until the bond has noticed.
 cut_way() {
 	cut_link "$1"
 	wait_for 10 "$1 to be down" mii_status "$1" down

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# The build fails on what must not be in a kernel module: warnings, and code that can panic. Each case
-# builds a small module in a project of its own.
+# The build rejects what must not be in a kernel module: warnings, and code that can panic. Each
+# case builds a small module in a project of its own.
 
 . "${BASH_SOURCE[0]%/*}/../ktap.sh"
 cd "${BASH_SOURCE[0]%/*}/../.." || exit 1
@@ -195,7 +195,8 @@ test_install_puts_it_where_modprobe_looks_first() {
 	mkdir -p "$DIR/bin" "$DIR/root/lib/modules/$release/kernel"
 	printf '#!/bin/sh\necho %s\n' "$release" >"$DIR/bin/uname"
 	chmod +x "$DIR/bin/uname"
-	# Inside, where there is a depmod on every machine; this project is /project there.
+	# Run this inside the tree, which has depmod whatever the machine; the project is /project
+	# there.
 	scripts/env/in-tree env PATH="/project/bin:/usr/sbin:/usr/bin" DESTDIR=/project/root make install
 	grep -q '^updates/bonding.ko:' "$DIR/root/lib/modules/$release/modules.dep"
 }

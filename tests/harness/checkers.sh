@@ -3,7 +3,7 @@
 # kernels: debug kcsan uml
 # needs the module
 #
-# Each checker of these kernels finds the fault that it is for, and scripts/guest sees what it says.
+# Each checker of these kernels finds the fault that it is for, and scripts/guest sees the report.
 
 . "${BASH_SOURCE[0]%/*}/../ktap.sh"
 . "${BASH_SOURCE[0]%/*}/splat/module.sh"
@@ -18,8 +18,9 @@ teardown() {
 	rm -rf "$DIR"
 }
 
-# The faults, and the words that say so. Lockdep, which knows of RCU, too, stops at the first fault that may have
-# broken its own data; so that what follows an empty line is for a guest of its own.
+# The faults, and the words that report them. Lockdep, which also checks RCU, stops at the first
+# fault that may have corrupted its own data; so the faults after an empty line need a guest of
+# their own.
 debug_kinds() {
 	cat <<-'END'
 		rcu WARNING: suspicious RCU usage
@@ -46,8 +47,8 @@ debug_kinds() {
 	END
 }
 
-# A CPU that never ends stops the clock of this kernel, too: there is none left that could notice. And it has but one,
-# so that nothing is seen of races.
+# A loop that never ends also stops the clock of this kernel: there is no other CPU that could
+# notice. And since there is only one CPU, no race can be seen.
 uml_kinds() {
 	debug_kinds | grep -v '^stall '
 }
@@ -61,8 +62,8 @@ not_to_the_end() {
 	fail "$1"
 }
 
-# make_all KIND...: one after the other in one guest. The kernel log of each is in $DIR/log.KIND, that of the end
-# in $DIR/log.end, what scripts/guest has shown in $DIR/err.
+# make_all KIND...: causes one fault after another in one guest. The kernel log of each is in
+# $DIR/log.KIND, that of the end in $DIR/log.end, and what scripts/guest has shown in $DIR/err.
 make_all() {
 	local status=0 cpus=(--cpus 2)
 	[[ $GUESTS_RUN != uml ]] || cpus=()
@@ -83,13 +84,13 @@ make_all() {
 		{ print >(dir "/log." kind) }' "$DIR/log"
 }
 
-# look_for KINDS: a file of kinds and their words, for one guest.
+# look_for KINDS: KINDS is a file of kinds and their words, for one guest.
 look_for() {
 	local kind words
 	# shellcheck disable=SC2046
 	make_all $(cut -d ' ' -f 1 "$1" | grep -v '^end$')
 	while read -r kind words; do
-		# A leak is looked for in the end.
+		# The search for leaks is at the end.
 		[[ $kind != leak ]] || kind=end
 		grep -qE -- "$words" "$DIR/log.$kind" || missing+=("\"$words\" was not found")
 		grep -qE -- "$words" "$DIR/err" || missing+=("\"$words\" was not shown")

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # of the sources alone
 #
-# The differential test sees what differs, knows what may, and takes a guest that dies for what it is.
-# The guests here are scripts that print what a guest would.
+# The differential test notices what differs, knows what may differ, and recognises a guest that has
+# died. The guests here are scripts that print what a guest would print.
 
 . "${BASH_SOURCE[0]%/*}/../ktap.sh"
 cd "${BASH_SOURCE[0]%/*}/../.." || exit 1
@@ -14,7 +14,8 @@ setup() {
 	mkdir -p "$DIR/tests" "$DIR/scripts"
 	cp -r "$REAL/tests/differential" "$DIR/tests/"
 	cd "$DIR"
-	# Each operation is done, in both. Files named like a module say otherwise: sed's language.
+	# Each operation succeeds in both guests. Files named like a module change its output; they
+	# are sed scripts.
 	cat >scripts/guest <<-'END'
 		#!/bin/bash
 		while [ "$1" != -- ]; do
@@ -73,7 +74,7 @@ test_one_that_differs() {
 }
 
 test_a_short_script_is_found() {
-	# All that have to do with miimon differ.
+	# All operations that involve miimon differ.
 	echo '/miimon/s/log 6/log 4/' >ours
 	run 1 options
 	sed -n '/^# The shortest script/,/^# [0-9]* episodes/p' said >short
@@ -117,7 +118,7 @@ test_a_guest_that_dies() {
 	grep -q '^not ok 7 guests$' said
 }
 
-# The first boot ends with a splat, those that look for a shorter script do not.
+# The first boot ends with a splat; the boots that look for a shorter script do not.
 test_a_guest_that_dies_is_not_forgotten_while_a_shorter_script_is_looked_for() {
 	echo '/miimon/s/log 6/log 4/' >ours
 	sed -i 's/^exit .*/[ -e died ] || { touch died; exit 70; }/' scripts/guest

@@ -20,7 +20,7 @@ PATH = re.compile(r"\b((?:super|crate|self)(?:::[A-Za-z_]\w*)+)")
 
 
 def code_of(path):
-    """The file without comments and texts, in which paths are no imports."""
+    """The file without comments and string literals: paths in them are no imports."""
     with open(path, encoding="utf-8") as file:
         text = file.read()
     text = re.sub(r'"(?:\\.|[^"\\])*"|//[^\n]*|/\*.*?\*/', " ", text, flags=re.S)
@@ -46,7 +46,7 @@ def expand(tree):
 
 
 class Crate:
-    """The files of a crate, by their module paths, and what each imports."""
+    """The files of a crate by their module paths, and what each of them imports."""
 
     def __init__(self, root, folders, main=()):
         self.root = root
@@ -64,7 +64,7 @@ class Crate:
         self.imports = {module: self.imports_of(module) for module in self.files}
 
     def resolve(self, module, path):
-        """The module whose file a path leads to, seen from another."""
+        """The module whose file a path leads to, as seen from another module."""
         at = list(module)
         steps = path.split("::")
         if steps[0] == "crate":
@@ -93,7 +93,7 @@ class Crate:
         return found - {module, None}
 
     def circles(self, folder):
-        """Groups of files in a folder of which each leads to each other (Tarjan)."""
+        """Groups of files in a folder that all lead to each other (Tarjan)."""
         inside = [module for module in self.files if module[: len(folder)] == folder]
         index, low, stack, groups = {}, {}, [], []
 
@@ -128,7 +128,8 @@ def name(module):
 
 
 def floors_of(project):
-    """The floor of each file of src/bond, as the map draws it: lines "5  work events" in a block."""
+    """The floor of each file of src/bond, as the map draws it: lines like "5  work events" in a
+    block."""
     with open(os.path.join(project, "Documentation/code-map.md"), encoding="utf-8") as file:
         block = re.search(r"```floors src/bond\n(.*?)```", file.read(), re.S)
     floors = {}
@@ -159,7 +160,7 @@ def check_circles(crate, folder):
 
 
 def check_modes(crate, allowed):
-    """Matches of a mode have an arm for each; who else asks for a mode asks its row."""
+    """A match of a mode must have an arm for each mode; other code must ask the mode's row."""
     for module, path in sorted(crate.files.items()):
         code = code_of(path)
         if module[:1] == ("interface",) or not module:
@@ -180,7 +181,7 @@ def check_modes(crate, allowed):
 
 
 def check_bonding(folder):
-    # The root lists the folder, and bindgen reads what its headers include.
+    # The crate root lists the folder, and bindgen reads the folder's headers.
     allowed = {"net.rs", "bindings.h", "bindgen_allowlist"}
     for name_ in sorted(os.listdir(folder)) + [f"master/{name_}" for name_ in sorted(os.listdir(f"{folder}/master"))]:
         path = os.path.join(folder, name_)

@@ -10,7 +10,7 @@ cd "${BASH_SOURCE[0]%/*}/../.." || exit 1
 
 setup() {
 	DIR=$(mktemp -d)
-	# Twice what a start takes on a busy machine; a hang is what this is for.
+	# Twice the time that a start takes on a busy machine; the limit is for hangs.
 	GUEST=(scripts/guest --module none --timeout 120 --log "$DIR/log")
 }
 

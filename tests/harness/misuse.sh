@@ -2,15 +2,15 @@
 # SPDX-License-Identifier: GPL-2.0
 # needs the module
 #
-# What safe code cannot do with src/net: programs that the compiler refuses, and a driver (misuse/module.rs)
-# that does at run time what it should not, and that nothing comes of.
+# What safe code cannot do with src/net: programs that the compiler refuses, and a driver
+# (misuse/module.rs) that does at run time what it should not, without any effect.
 
 . "${BASH_SOURCE[0]%/*}/../ktap.sh"
 cd "${BASH_SOURCE[0]%/*}/../.." || exit 1
 KERNEL=${GUESTS_RUN-distro}
 COPY=build/harness/misuse-$KERNEL
 
-# compile MAIN-FILE: src/net with another module on top, in a copy of the sources.
+# compile MAIN-FILE: compiles src/net with another module on top, in a copy of the sources.
 compile() {
 	mkdir -p "$COPY"
 	cp -pru Kbuild src "$COPY"
@@ -18,8 +18,8 @@ compile() {
 	scripts/env/make-module "$KERNEL" M="/project/$COPY" >"$COPY/said" 2>&1
 }
 
-# refused TEXT: the module does not compile, and the compiler says TEXT. Standard input is Rust, behind the
-# lines that each module needs.
+# refused TEXT: the module does not compile, and the compiler says TEXT. Standard input is Rust
+# code, which follows the lines that each module needs.
 refused() {
 	{
 		cat <<-'END'
@@ -108,7 +108,8 @@ test_nobody_marks_a_device_as_a_bond() {
 	END
 }
 
-# Who takes the instance lock of a device asks for a proof that none is held; a listener has it only where it is true.
+# Code that takes a device's instance lock needs a proof that no such lock is held; a listener has
+# the proof only where that is true.
 test_no_instance_lock_is_taken_in_an_event_that_holds_it() {
 	refused 'error[E0308]: mismatched types' <<-'END'
 		fn f(dev: &NetDevice, held: &Held<'_>) -> Result {
@@ -145,7 +146,7 @@ test_no_lock_without_a_class() {
 	END
 }
 
-# A callback has RTNL from the core, which goes on with the device afterwards.
+# The core calls a callback with RTNL held, and continues to use the device afterwards.
 test_no_device_is_unregistered_in_a_callback() {
 	refused 'error[E0308]: mismatched types' <<-'END'
 		fn f<T: Master>(dev: &Dev<T>, rtnl: &Rtnl) {
@@ -188,7 +189,8 @@ test_a_driver_does_what_it_should_not() {
 		}
 		for name in early late lost low; do ip link add $name type dummy; done
 
-		# The driver is registered as long as its link type is, whatever became of its registration.
+		# The driver stays registered as long as its link type is, whatever became of its
+		# registration.
 		ip link add top type misuse
 		ip link set top up
 
@@ -200,7 +202,7 @@ test_a_driver_does_what_it_should_not() {
 		refused ip link set red master top
 		refused ip link set top master top
 
-		# On top of the master there is one that shall go below it.
+		# A device on top of the master is also to go below it.
 		ip link add upper type misuse
 		ip link set top master upper
 		refused ip link set upper master top
@@ -208,7 +210,7 @@ test_a_driver_does_what_it_should_not() {
 		ip link delete upper
 
 		ip link delete lost
-		# With a device that nobody takes away.
+		# Delete the master with a device that nobody takes away.
 		ip link set low master top
 		ip link set top down
 		ip link set top up

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # of the sources alone
 #
-# The test runner counts right, and takes a crash, a splat, a missing result or a wrong plan for the
-# failure that it is. The guests here are scripts that print what a guest would.
+# The test runner counts correctly, and treats a crash, a splat, a missing result or a wrong plan as
+# a failure. The guests here are scripts that print what a guest would print.
 
 . "${BASH_SOURCE[0]%/*}/../ktap.sh"
 cd "${BASH_SOURCE[0]%/*}/../.." || exit 1
@@ -14,7 +14,7 @@ setup() {
 	mkdir -p "$DIR/tests/guest" "$DIR/scripts"
 	cp -r "$REAL/tests/run" "$REAL/tests/runner" "$DIR/tests/"
 	printf '#!/bin/sh\nexit 0\n' >"$DIR/scripts/build"
-	# The test file itself says what its guest prints, and how that ends.
+	# The test file itself determines what its guest prints, and how the guest ends.
 	cat >"$DIR/scripts/guest" <<-'END'
 		#!/bin/bash
 		echo "$@" >>arguments
@@ -29,7 +29,7 @@ teardown() {
 	rm -rf "$DIR"
 }
 
-# suite NAME: a guest test, from standard input.
+# suite NAME: makes a guest test from standard input.
 suite() {
 	cat >"tests/guest/$1.sh"
 }
@@ -102,7 +102,7 @@ test_a_suite_that_cannot_be_run_fails_and_the_others_go_on() {
 	for name in first second third; do
 		suite $name <<<'printf "KTAP version 1\n1..1\nok 1 a\n"'
 	done
-	# Where the output would go.
+	# Block the files that the output would go to.
 	mkdir -p build/test-logs/first.output build/test-logs/second.output
 	run 1 "2 passed, 2 failed" --jobs 2 first second third
 	grep -q '^ok    third: a ' said
@@ -155,7 +155,7 @@ test_the_reference_runs_when_it_is_asked_for() {
 	grep -q '^good@intree ' said
 	grep -q -- '--module intree ' arguments
 	rm arguments
-	# The suites of the host do nothing here, and those that count their tests fail.
+	# The host suites do nothing here, and those that count their tests fail.
 	mkdir tests/differential tests/bench
 	tee scripts/{check-unsafe,check-symbols,fmt,cargo} tests/{differential,bench}/run <scripts/build >/dev/null
 	chmod +x scripts/* tests/*/run
@@ -248,7 +248,7 @@ test_where_the_time_went() {
 	END
 	run 0 "4 passed, 0 failed" a b c
 	grep -E -A 4 '^Seconds +all +cpu +boot +end +guest +idle +programs$' said >table
-	# The slowest first, with what the guest has said of itself.
+	# The slowest suite comes first, with what the guest has reported about itself.
 	grep -qE '^b +2 +0 +1 +0 +62 +40 +77$' <(sed -n 2p table)
 	grep -qE '^(a|c) +0 +0 +0 +0$' table
 	grep -qE '^sum +[0-9]' said
@@ -277,7 +277,7 @@ test_a_broken_build_fails_and_starts_no_guest() {
 test_guests_run_two_at_a_time_but_not_those_alone() {
 	local name
 	for name in a b; do
-		# Each waits for the other.
+		# Each suite waits for the other.
 		suite $name <<-'END'
 			echo "+" >>times
 			for ((i = 0; i < 300 && $(grep -c + times) < 2; i++)); do read -rt 0.1 <> <(:); done
@@ -295,7 +295,7 @@ test_guests_run_two_at_a_time_but_not_those_alone() {
 		END
 	done
 	run 0 "5 passed, 0 failed" --jobs 2 a b c d
-	# Two begin before one has ended; then, one by one.
+	# Two suites start before one has ended; the others run one by one.
 	[[ $(tr -d '\n' <times) == "++--+-+-" ]]
 }
 

@@ -1,13 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# The kernels of the other series that are supported: the driver builds for them without a warning, and fails over
-# in them. All other suites use a kernel of one series; KERNEL_SERIES has them use another.
+# The kernels of the other supported series: the driver builds for them without a warning, and fails
+# over in them. All other suites use a kernel of one series, which KERNEL_SERIES chooses.
 
 . "${BASH_SOURCE[0]%/*}/../ktap.sh"
 cd "${BASH_SOURCE[0]%/*}/../.." || exit 1
 
-# The supported series but the one in use.
+# The supported series except the one in use.
 others() {
 	(
 		PROG=series
@@ -27,7 +27,7 @@ teardown() {
 	rm -f "$SAID"
 }
 
-# Where series come, others go: what the archive has no longer cannot be tested.
+# Old series leave the archive when new ones arrive: a series that is gone cannot be tested.
 with_each() { # COMMAND ...
 	local series tried=0
 	for series in $(others); do
@@ -45,7 +45,7 @@ test_builds() {
 	with_each scripts/build --kernel distro
 }
 
-# Its last line says how many packages were lost, which must be none.
+# The last line says how many packets were lost, which must be none.
 test_the_demo_of_a_failover() {
 	with_each make KERNEL=distro demo-ethernet
 	has '^PASSED' <"$SAID" || fail "$(<"$SAID")"

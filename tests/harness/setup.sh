@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # The set-up of the build environment says in one sentence what is wrong, and leaves nothing behind
-# that a later run takes for finished. Nothing here uses the network, or writes into the real cache.
+# that a later run takes as finished. Nothing here uses the network, or writes to the real cache.
 
 . "${BASH_SOURCE[0]%/*}/../ktap.sh"
 cd "${BASH_SOURCE[0]%/*}/../.." || exit 1
@@ -12,7 +12,7 @@ setup() {
 	DIR=$(mktemp -d)
 	chmod 755 "$DIR"
 	export XDG_CACHE_HOME=$DIR/cache
-	# What the run as a whole was asked for.
+	# Ignore the series that the whole run was asked for.
 	unset KERNEL_SERIES
 	# A copy that everybody can read, wherever this checkout is.
 	cp -r scripts "$DIR/"
@@ -27,7 +27,8 @@ root_only() {
 	[[ $(id -u) == 0 ]] || skip "only root can ${1}"
 }
 
-# refused SENTENCE-PART COMMAND...: fails, and its last line is a sentence that says so.
+# refused SENTENCE-PART COMMAND...: the command fails, and its last line is a sentence with that
+# part.
 refused() {
 	local part=$1 status=0
 	shift
@@ -53,7 +54,7 @@ test_unknown_option() {
 	refused 'unknown option "--fast"' "$SETUP" --fast
 }
 
-# The programs of this machine but sudo, or with a sudo that refuses.
+# The programs of this machine except sudo; a case may add a sudo that refuses.
 path_without_sudo() {
 	mkdir "$DIR/bin"
 	find /usr/bin /bin -maxdepth 1 ! -type d ! -name sudo -exec ln -sf -t "$DIR/bin" {} +
@@ -102,7 +103,7 @@ test_a_person_with_sudo_builds_a_kernel_with_checkers() {
 		ln -s "$part" "$DIR/cache/bonding-rs/${part%%-*}"
 	done
 	cp "$REAL_CACHE/chosen-from" "$DIR/cache/bonding-rs/"
-	# Instead of a build, a file in each folder that one writes to.
+	# Instead of building, make a file in each folder that a build writes to.
 	printf '#!/bin/sh\ntouch "$3/built" /usr/lib/modules/built\n' >"$DIR/scripts/env/debug-build"
 	chown -R 65534:65534 "$DIR"
 	SUDO_UID=65534 SUDO_GID=65534 BONDING_NEED_GB=1 "$DIR/scripts/env/debug-kernel" debug &>"$DIR/said" ||
@@ -142,7 +143,7 @@ test_second_run_waits_for_the_first() {
 	wait $! || :
 }
 
-# A mmdebstrap that takes for ever, having made something.
+# A mmdebstrap that makes something, and then never ends.
 test_interrupted_run_leaves_nothing() {
 	root_only "make the tree"
 	mkdir "$DIR/bin"
@@ -161,7 +162,7 @@ test_interrupted_run_leaves_nothing() {
 	((status == 130)) || fail "exit status $status: $(<"$DIR/said")"
 	grep -q 'Interrupted' "$DIR/said"
 	nothing_finished
-	# Nothing of it still runs, so the lock is free.
+	# Nothing of the run is left, so the lock is free.
 	flock -n "$DIR/cache/bonding-rs/lock" true
 }
 
@@ -337,7 +338,7 @@ test_a_series_without_a_kernel_that_will_do_gives_way_to_the_next() {
 
 # -- two series in one cache -----------------------------------------------------------------
 
-# in_cache VERSION ...: finished kernels, and the tree, in the cache of this case.
+# in_cache VERSION ...: puts finished kernels, and the tree, into the cache of this case.
 in_cache() {
 	local cache=$DIR/cache/bonding-rs version tree
 	tree=tree-$(sha256sum <scripts/env/packages | cut -c 1-12)
@@ -358,7 +359,7 @@ test_a_series_chosen_by_hand_leaves_the_default_alone() {
 	in_cache 7.2.9-1 7.2.12-1 7.3.4-1
 	ln -s kernel-7.3.4-1 "$DIR/cache/bonding-rs/kernel"
 	(. scripts/env/common.sh && echo "$SUPPORTED_SERIES") >"$DIR/cache/bonding-rs/chosen-from"
-	# Whatever is in the cache needs no network.
+	# What is already in the cache needs no network.
 	unshare --net "$SETUP"
 	KERNEL_SERIES=7.2 unshare --net "$SETUP"
 	[[ $(in_use kernel) == kernel-7.3.4-1 && $(in_use series-7.2/kernel) == kernel-7.2.12-1 ]]
@@ -369,12 +370,12 @@ test_a_series_that_is_no_series_is_refused() {
 	refused 'KERNEL_SERIES is "../x" and must be one series' env KERNEL_SERIES="../x" "$SETUP"
 }
 
-# The choice of an older version of this project, which supported other series.
+# The choice was made by an older version of this project, which supported other series.
 test_the_choice_is_made_anew_when_other_series_are_supported() {
 	root_only "make the tree"
 	in_cache 7.2.12-1
 	ln -s kernel-7.2.12-1 "$DIR/cache/bonding-rs/kernel"
-	# The tree is none, so that nothing can be chosen in it.
+	# The tree is an empty folder, so nothing can be chosen in it.
 	refused '"Kernel packages: choose and download" failed' env BONDING_NEED_GB=1 unshare --net "$SETUP"
 }
 

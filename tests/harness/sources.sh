@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # of the sources alone
 #
-# What the shell or the compiler lets pass without a word, and a reader too: constructions that look like
-# assertions, and references to memory that changes.
+# Constructions that neither the shell, nor the compiler, nor a reader notices: they look like
+# assertions, or refer to memory that changes.
 
 . "${BASH_SOURCE[0]%/*}/../ktap.sh"
 cd "${BASH_SOURCE[0]%/*}/../.." || exit 1
@@ -12,14 +12,15 @@ scripts() {
 	find tests scripts .ci -type f -exec grep -lIE '^#!.*sh$|shellcheck shell' {} +
 }
 
-# none AWK-PROGRAM: no line of a script is printed by it.
+# none AWK-PROGRAM: the program prints no line of any script.
 none() {
 	local found
 	found=$(scripts | xargs awk "$1")
 	[[ -z $found ]] || fail "$found"
 }
 
-# errexit does not look at what is negated. The last command of a function is its result, whatever it is.
+# errexit ignores a negated command. Only as the last command of a function is its status the
+# result.
 test_no_negation_in_the_middle_of_a_function() {
 	none 'FNR == 1 { held = "" }
 		held != "" && !/^[[:space:]]*}/ { print held }
@@ -27,15 +28,16 @@ test_no_negation_in_the_middle_of_a_function() {
 		/^[[:space:]]*! / && !/\|\||&&/ { held = FILENAME ":" FNR ":" $0 }'
 }
 
-# grep -q closes the pipe at the first match, and who writes on dies of it.
+# grep -q closes the pipe at the first match, and a writer that continues dies of SIGPIPE.
 test_no_grep_q_behind_a_pipe() {
 	none '/\|[[:space:]]*(e|f)?grep (-[a-zA-Z]+ )*-[a-zA-Z]*q/ && !/^[[:space:]]*#/ { print FILENAME ":" FNR ":" $0 }
 		behind && /^[[:space:]]*grep (-[a-zA-Z]+ )*-[a-zA-Z]*q/ { print FILENAME ":" FNR ":" $0 }
 		{ behind = /\|[[:space:]]*\\?$/ }'
 }
 
-# User space and clones may write the memory of a packet while it is read: src/net/shared.rs copies it. These files
-# make slices of what nobody else writes: messages, parameters, what a file is given, an address to be set.
+# User space and clones may write to the memory of a packet while it is read: src/net/shared.rs
+# copies it. These files make slices of memory that nobody else writes: messages, parameters, the
+# data written to a file, an address to be set.
 test_no_slice_of_a_packet() {
 	local found
 	found=$(grep -rl 'from_raw_parts' src/net | grep -vE '/(netlink|sysfs|ndo|moduleparam)\.rs$') || :
@@ -53,7 +55,7 @@ test_files_stand_on_their_floors() {
 	[[ -z $found ]] || fail "$found"
 }
 
-# finds TEXT FILE SED-SCRIPT: in a copy whose FILE is changed, TEXT is found.
+# finds TEXT FILE SED-SCRIPT: reports TEXT for a copy in which FILE is changed.
 finds() {
 	local copy=build/harness/floors
 	rm -rf "$copy"

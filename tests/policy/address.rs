@@ -57,7 +57,7 @@ fn a_bond_without_an_address_of_its_own_takes_that_of_its_first_slave() {
     assert!(!bond_takes_over(false, true));
 }
 
-/// The slave `key`, whose own address ends with `own`, and has now that which ends with `addr`.
+/// The slave `key`: its own address ends with `own`, its present one with `addr`.
 fn holder(key: u32, addr: u8, own: u8) -> Holder<u32> {
     Holder {
         key,
@@ -79,7 +79,7 @@ fn slaves_get_the_address_of_the_bond_unless_told_otherwise() {
     assert_eq!(join(&follow(), 1, &[]), AtEnslave::Keep);
     assert_eq!(join(&follow(), 2, &one), AtEnslave::Keep);
     assert_eq!(join(&follow(), 1, &one), AtEnslave::Random);
-    // Another slave has it, or gets it back.
+    // Another slave has the address, or gets it back.
     let swapped = [holder(1, 2, 1), holder(3, 1, 3)];
     assert_eq!(join(&follow(), 2, &swapped), AtEnslave::Random);
     assert_eq!(join(&follow(), 3, &swapped), AtEnslave::Random);
@@ -89,7 +89,7 @@ fn slaves_get_the_address_of_the_bond_unless_told_otherwise() {
     assert_eq!(join(&rr, 2, &one), AtEnslave::SetTo(bond));
 }
 
-/// The steps of a plan of which those are refused whose numbers are given.
+/// The steps of a plan, of which those with the given numbers are refused.
 fn steps(plan: &Plan<u32>, refused: &[usize]) -> Vec<(Who<u32>, Act, HwAddr)> {
     let mut steps = Vec::new();
     plan.carry_out(|step| {
@@ -128,7 +128,7 @@ fn failover_moves_addresses_by_the_policy() {
     let undo = (Slave(1), Act::Undo, mac(1));
     assert_eq!(steps(&swap, &[1]), [give_up, take, follows[0], undo]);
 
-    // Nobody has it: the one that was active was given another by hand, or there was none.
+    // No slave has the bond's address: the active one was given another by hand, or there was none.
     let alone = plan(&follow(), Some(2), 9, None);
     let take = (Slave(2), Act::Take, mac(9));
     assert_eq!(steps(&alone, &[]), [take]);
@@ -136,7 +136,7 @@ fn failover_moves_addresses_by_the_policy() {
     let same = plan(&follow(), Some(2), 2, None);
     assert_eq!(steps(&same, &[]), [(Slave(2), Act::Take, mac(2))]);
 
-    // The old one leaves and takes the address of the bond with it.
+    // The old active slave leaves and takes the address of the bond with it.
     assert_eq!(steps(&plan(&follow(), Some(2), 1, Some(1)), &[]), follows);
 }
 
@@ -150,7 +150,7 @@ fn a_released_slave_gets_its_address_back() {
     };
     let restore = |own| (Slave(1), Act::Restore, mac(own));
 
-    // In the mode none the bond keeps the address, and the user is told.
+    // With `fail_over_mac` none the bond keeps the address, and the user is told.
     let shared = [holder(2, 1, 2)];
     let result = release(&none(), holder(1, 1, 1), 1, Claim::Borrowed, &shared);
     assert_eq!(steps(&result.plan, &[]), [restore(1)]);
@@ -165,7 +165,7 @@ fn a_released_slave_gets_its_address_back() {
     assert_eq!(steps(&result.plan, &[]), [restore(1)]);
     assert!(!result.conflict && result.randomize_bond);
 
-    // Where another slave has its own address, that gives it up first.
+    // If another slave has the leaving slave's own address, it gives that address up first.
     let swapped = [holder(2, 8, 2), holder(3, 1, 3)];
     let plan = release(&follow(), holder(1, 3, 1), 8, Claim::Borrowed, &swapped).plan;
     let aside = (Slave(1), Act::StepAside, mac(FRESH));
@@ -176,7 +176,7 @@ fn a_released_slave_gets_its_address_back() {
     assert_eq!(steps(&plan, &[1]), [aside, vacate, renounce]);
     assert_eq!(steps(&plan, &[2]), [aside, vacate, restore(1), renounce]);
 
-    // The bond has it, which takes another one, unless the user has given it to the bond.
+    // If the bond has that address, it takes another one, unless the user has given it this one.
     let taken = [holder(2, 1, 2), holder(3, 3, 3)];
     let result = release(&follow(), holder(1, 2, 1), 1, Claim::Borrowed, &taken);
     let follows = (Bond(2), Act::Follow, mac(2));
@@ -208,7 +208,8 @@ fn addresses_that_were_doubled_by_hand_come_apart() {
     };
     let slaves = [holder(1, 1, 1), holder(2, 1, 2), holder(3, 1, 1)];
     let each = |active, bond| slaves.map(|slave| apart(&follow(), slave, active, bond, &slaves));
-    // The first keeps the address, or the active one; the own one is better than any other, if it is free.
+    // The active slave keeps the address, or else the first; others get their own one if it is
+    // free.
     assert_eq!(each(None, 1), [None, Some(mac(2)), Some(mac(FRESH))]);
     assert_eq!(each(Some(2), 1), [Some(mac(FRESH)), None, Some(mac(FRESH))]);
     assert_eq!(each(None, 2), [None, Some(mac(FRESH)), Some(mac(FRESH))]);

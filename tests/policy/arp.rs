@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The ARP monitor as its user sees it, and what it reads.
+//! The ARP monitor as its user sees it, and the packets that it reads.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -16,7 +16,7 @@ use crate::world::config;
 
 const INTERVALS: [u32; 4] = [1, 10, 100, 1000];
 
-/// Ten intervals of a network that works.
+/// Runs a working network for ten intervals.
 fn settled(mut net: Network) -> Network {
     net.pass(10 * net.interval);
     assert!(net.keys().all(|key| net.state(key) == LinkState::Up));
@@ -102,7 +102,7 @@ fn a_machine_that_sleeps_condemns_nobody() {
                     net.work_first = work_first;
                     net.pass(sixteenth * net.interval / 16);
                     net.stall(50 * net.interval);
-                    // A card often loses its carrier, too, so that a probe is sent early.
+                    // A card often loses its carrier as well, so that a probe is sent early.
                     net.carrier(2, false);
                     net.pass(LATE);
                     net.carrier(2, true);
@@ -176,7 +176,7 @@ fn slaves_are_tried_in_turn_while_none_works() {
     let probes = net.log.iter().filter(|it| matches!(it.1, Entry::Probe(_)));
     assert!(probes.count() <= turns.len() + 1, "one probe in each turn");
 
-    // The first answer ends it.
+    // The first answer ends the turns.
     net.cable(0, false);
     net.target(true);
     net.until(3 * net.interval, |net| net.active().is_some());
@@ -223,7 +223,7 @@ fn a_carrier_is_lost_at_once_and_does_not_come_back_by_what_came_before() {
         net.carrier(0, false);
         assert_eq!(net.state(0), LinkState::Down);
         assert_eq!(net.active(), Some(1));
-        // It has a carrier again, but what is behind it is broken.
+        // The slave has a carrier again, but the network behind it is broken.
         net.cable(0, false);
         net.carrier(0, true);
         net.pass(10 * net.interval);
@@ -434,7 +434,7 @@ fn arp_is_read_on_ethernet_and_on_infiniband() {
         }
         let padded = [&packet[..], &[0; 18]].concat();
         assert_eq!(Arp::parse(&padded, link_type, len), Some(reply));
-        // Of another type of link, of another length, of another protocol.
+        // A packet of another link type, address length or protocol.
         assert_eq!(Arp::parse(&packet, 33 - link_type, len), None);
         assert_eq!(Arp::parse(&packet, link_type, 26 - len), None);
         for (at, byte) in [(2, 0x86), (3, 0xdd), (4, 7), (5, 16)] {

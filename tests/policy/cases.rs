@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! How often a property is tried: `make fuzz` sets FUZZ_FACTOR, to try each that many times as often.
+//! How many cases a property gets: `make fuzz` sets FUZZ_FACTOR to try each that many times as
+//! often.
 
 use proptest::test_runner::{Config, FileFailurePersistence};
 
 /// Where the seeds of failures are kept. Every property tries them first.
 const FOUND: &str = "tests/fuzz/corpus/policy.txt";
 
-/// So many cases, or more.
+/// This many cases, or a multiple.
 pub(crate) fn cases(count: u32) -> Config {
     let factor = std::env::var("FUZZ_FACTOR").map_or(1, |text| {
         text.parse::<u32>().expect("FUZZ_FACTOR is no number")

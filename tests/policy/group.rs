@@ -266,7 +266,7 @@ fn round_robin_keeps_one_slave_for_igmp() {
     assert!(!bond.carrier(1, true).active_changed);
     assert_eq!(bond.carrier(2, false).group.active, Some(1));
     assert_eq!(bond.release(1).group.active, Some(3));
-    // What singles out a slave means nothing here.
+    // Events that single out a slave have no effect here.
     assert!(!bond.event(Event::Activate { key: 2 }).active_changed);
     assert!(!bond.event(Event::ClearActive).active_changed);
     assert!(!bond.set_prio(2, 9).active_changed);
@@ -325,7 +325,7 @@ fn the_arp_monitor_ends_the_delays_that_run() {
     assert_eq!(bond.port(2).link.state(), LinkState::Back);
     bond.take(1);
     bond.take(2);
-    // It is back, and that was not told yet.
+    // The carrier is back, which has not been reported yet.
     bond.silently(1, true);
     assert!(bond.set(OptionId::ArpInterval, 10_000));
     assert_eq!(bond.port(1).link.state(), LinkState::Up);

@@ -3,7 +3,7 @@
 //! The hash of a packet that picks its slave.
 //!
 //! The known answers are those of the in-tree driver: `tests/guest/hash.sh` has sent the frames
-//! through it, in a bond of 61 slaves, and noted where each came out.
+//! through it, in a bond of 61 slaves, and recorded where each one came out.
 
 use policy::hash::{hash, of_flow, quick, Flow, HashPolicy, Packet};
 use proptest::prelude::*;
@@ -20,7 +20,7 @@ const ALL: [HashPolicy; 6] = [
     HashPolicy::VlanSrcMac,
 ];
 
-/// Those for which nobody else is asked.
+/// The policies that our own code computes alone.
 const OWN: [HashPolicy; 4] = [
     HashPolicy::Layer2,
     HashPolicy::Layer34,
@@ -61,7 +61,7 @@ impl Frame {
         }
     }
 
-    /// What `__skb_flow_dissect()` (net/core/flow_dissector.c) finds in TCP and UDP that is no fragment.
+    /// What `__skb_flow_dissect()` (net/core/flow_dissector.c) finds in unfragmented TCP and UDP.
     fn tcp_or_udp(&self) -> Option<Flow> {
         let header = self.bytes.get(self.network..)?;
         let word = |at: usize| Some(u32::from_ne_bytes(*header.get(at..)?.first_chunk()?));
@@ -93,7 +93,7 @@ impl Packet for Frame {
         self.bytes.get(at..)?.first_chunk().copied()
     }
 
-    // What lies in front of this place is in one piece: properties try all of them.
+    // Only the bytes before this place are in one piece; the properties try all places.
     fn in_one_piece<const N: usize>(&self, at: usize) -> Option<[u8; N]> {
         self.bytes
             .get(..self.in_one_piece.min(self.bytes.len()))?
@@ -201,7 +201,7 @@ fn the_in_tree_driver_takes_the_same_slaves() {
     assert!(compared > 1000, "{compared} frames compared");
 }
 
-/// Of a packet that is in no tunnel, the kernel's dissector finds what our own code finds.
+/// For a packet that is in no tunnel, the kernel's dissector finds what our own code finds.
 #[test]
 fn encapsulation_changes_nothing_without_a_tunnel() {
     let known = known_answers();
@@ -368,13 +368,13 @@ fn echoes_are_told_apart_by_their_identifier() {
     assert_eq!(echo(8, 0), echo(8, 1), "0 is taken for 1");
     assert_ne!(echo(8, 1), echo(0, 1), "the type enters, too");
     assert_ne!(echo(13, 7), echo(13, 8));
-    // A router advertisement has none.
+    // A router advertisement has no identifier.
     assert_eq!(echo(9, 1), echo(9, 2));
     let layer23 = |id| hash(HashPolicy::Layer23, &sent4(ICMP, &icmp(8, 0, id, &[])));
     assert_eq!(layer23(1), layer23(2));
 }
 
-/// ICMP within IPv6 and ICMPv6 within IPv4 are looked at as what they are.
+/// ICMP within IPv6 and ICMPv6 within IPv4 are treated as what they are.
 #[test]
 fn types_belong_to_a_protocol() {
     let inner = ipv4(UDP, [192, 0, 2, 1], [192, 0, 2, 2], 0, &ports(5, 6));
@@ -406,7 +406,7 @@ fn an_error_without_its_packet_is_hashed_by_addresses() {
             );
         }
     }
-    // Without ports, the addresses are left.
+    // Without ports, only the addresses are left.
     let frame = sent4(ICMP, &icmp(3, 1, 0, &inner[..20]));
     assert_eq!(
         hash(HashPolicy::Layer34, &frame),
@@ -539,7 +539,7 @@ proptest! {
         }
     }
 
-    /// Else every packet would be slow, and nobody would see it.
+    /// Otherwise every packet could be slow without anybody noticing.
     #[test]
     fn usual_packets_are_quick(
         src in any_address(),
@@ -667,7 +667,7 @@ proptest! {
         prop_assert_eq!(hash(HashPolicy::Layer34, &frame), of_flow(&flow));
     }
 
-    /// A tag beside the frame matters to `vlan+srcmac` only, and all of it.
+    /// Only `vlan+srcmac` looks at a tag beside the frame, and it looks at the whole tag.
     #[test]
     fn only_one_policy_looks_at_the_tag(bytes in any_frame(), tag in any::<[u16; 2]>()) {
         let tagged = |vlan| Frame { vlan, ..Frame::sent(bytes.clone()) };

@@ -23,7 +23,7 @@ struct Frame {
 /// What happened to a bond.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Entry {
-    /// Whether it has carrier, too.
+    /// The flag says whether the slave has carrier, too.
     Link(u32, LinkState, bool),
     Active(Option<u32>),
     Tried(Option<u32>),
@@ -62,7 +62,7 @@ pub(crate) struct Network {
     pub(crate) woke: Micros,
     /// The probes that are lost from now on, wherever they go.
     pub(crate) lose: u32,
-    /// Whether probes do not even leave, as without a route; what others send comes in.
+    /// Whether probes do not even leave, as without a route; frames from others still arrive.
     pub(crate) cannot_send: bool,
     target: bool,
     validate: bool,
@@ -235,7 +235,7 @@ impl Network {
         self.now = end;
     }
 
-    /// Lets time pass until `done`, at most so long. Returns how long it took.
+    /// Lets time pass until `done`, or until `limit` is over. Returns how long that took.
     pub(crate) fn until(&mut self, limit: Micros, done: impl Fn(&Network) -> bool) -> Micros {
         let start = self.now;
         while !done(self) {
@@ -265,7 +265,7 @@ impl Network {
         Some(frame.map_or(self.wake, |time| time.min(self.wake)))
     }
 
-    /// An event of the bond; the log is that of the network.
+    /// Handles an event of the bond, and records it in the network's log.
     fn at(&mut self, event: impl FnOnce(&mut Network) -> Outcome<u32>) -> Outcome<u32> {
         let (active, tried) = (self.active(), self.world.group.tried);
         let before: Vec<_> = self.keys().map(|key| self.state(key)).collect();
@@ -339,7 +339,7 @@ impl Network {
         self.wake_by(deadlines.into_iter().fold(next, Micros::min) + LATE);
     }
 
-    /// As a driver finds out without locks whether it has to take any.
+    /// The check by which a driver finds out without locks whether it must take any.
     fn finds_change(&self) -> bool {
         self.is_searching()
             || self.keys().any(|key| {
@@ -377,7 +377,8 @@ impl Network {
         if !self.hurry && !due {
             return;
         }
-        // One that is sent early is one more; while slaves are tried, it starts the interval.
+        // A probe that is sent early is an extra one; while slaves are tried, it starts the
+        // interval.
         let counts = due || self.is_searching();
         let last = self.round;
         self.hurry = false;
@@ -397,7 +398,7 @@ impl Network {
         }
     }
 
-    /// A slave sends a request to all; the target answers.
+    /// A slave broadcasts a request; the target answers.
     fn probe(&mut self, from: u32) {
         self.log.push((self.now, Entry::Probe(from)));
         self.lines[from as usize].last_tx = self.now;
@@ -426,11 +427,11 @@ impl Network {
         }
     }
 
-    /// A frame is on its way to a slave, if it does not get lost. It takes less than a quarter of an
+    /// Sends a frame on its way to a slave, unless it gets lost. It takes less than a quarter of an
     /// interval.
     fn fly(&mut self, to: u32, is_reply: bool) {
         if !is_reply && self.validate && !self.monitor.one_sends() {
-            // It would not count.
+            // The frame would not count.
             return;
         }
         if self.line(to).lost < self.noise && self.roll(3) == 0 {
@@ -442,7 +443,7 @@ impl Network {
         if counts {
             line.lost = 0;
         } else {
-            // It comes too early to count, which is as bad.
+            // The frame comes too early to count, which is as bad.
             line.lost += 1;
         }
         let latency = self.roll(self.interval / 4);

@@ -7,7 +7,7 @@ use policy::{Mode, OptionId};
 
 use crate::world::config;
 
-/// The times at which something is sent, with `ready` asked for each.
+/// The times at which something is sent, where `ready` is asked at each time.
 fn times(countdown: Countdown, ready: impl Fn(u64) -> bool) -> Vec<u64> {
     let mut sent = Vec::new();
     let mut countdown = countdown;

@@ -300,7 +300,8 @@ fn the_value_in_force_asks_for_nothing() {
     );
     same(Config::default(), OptionId::Primary, "");
     same(Config::default(), OptionId::ActiveSlave, "");
-    // A mode that is written again does not forget arp_validate, nor a primary that it is one.
+    // Writing the same mode again keeps arp_validate, and writing the same primary keeps the
+    // primary.
     let probed = written(active_backup(), OptionId::ArpValidate, "all");
     same(probed, OptionId::Mode, "1");
     same(
@@ -394,7 +395,7 @@ fn drivers_are_asked_without_use_carrier() {
         .write(OptionId::UseCarrier, b"off", UP)
         .unwrap();
     assert!(effects.monitor && !config.reads_carrier());
-    // The ARP monitor watches more than a carrier, but that as it is reported.
+    // The ARP monitor watches more than the carrier, but takes the carrier as it is reported.
     let probed = written(config, OptionId::ArpInterval, "100");
     assert!(probed.reads_carrier());
     assert!(written(config, OptionId::UseCarrier, "1").reads_carrier());
@@ -576,7 +577,7 @@ fn an_xdp_program_keeps_the_modes_that_can_run_it() {
         let res = xor.write(OptionId::XmitHashPolicy, policy.as_bytes(), state);
         assert_eq!(res.is_ok(), fits, "{policy}");
     }
-    // Where no packet is hashed, the policy is of no consequence.
+    // If no packet is hashed, the policy does not matter.
     let res = active_backup().write(OptionId::XmitHashPolicy, b"vlan+srcmac", state);
     assert!(!matches!(res, Err(err) if err.reason == Reason::HasXdp));
 }

@@ -4,7 +4,7 @@
 
 use policy::paths::{Lookups, PART};
 
-/// The times of the next rounds after a change at 1000, of a bond with so many neighbours.
+/// The times of the next rounds after a change at 1000, of a bond with this many neighbours.
 fn times(neighbours: u32, count: usize) -> Vec<(u64, u32)> {
     let mut lookups = Lookups::after_change(1000);
     let mut times = Vec::new();

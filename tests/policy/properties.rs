@@ -61,7 +61,7 @@ fn op() -> impl Strategy<Value = Op> {
     ]
 }
 
-/// A mode, and what happens; delays are set before anything else does, more often than not.
+/// A mode and the events; more often than not, delays are set before any other event.
 fn ops() -> impl Strategy<Value = (Mode, Vec<Op>)> {
     let mode = prop_oneof![2 => Just(Mode::ActiveBackup), 1 => Just(Mode::RoundRobin)];
     let delays = (0u64..3, 0u64..300, 0u64..300).prop_map(|(miimon, updelay, downdelay)| {
@@ -185,8 +185,8 @@ proptest! {
             }
             let other = step.after.iter().any(|(key, it)| *key != active && step.is_usable(it));
             prop_assert!(!step.outcome.active_changed || !other, "it was chosen in {step:#?}");
-            // One that is active already may go on while its downdelay is running, or until the
-            // bond has had a look at it.
+            // A slave that is already active may stay so while its downdelay is running, or until
+            // the bond has had a look at it.
             if !step.unseen.contains(&active) {
                 prop_assert_eq!(link.link.state(), LinkState::Fail, "{:#?}", step);
             }
@@ -231,7 +231,7 @@ proptest! {
                     let expected = if after.carrier { LinkState::Up } else { LinkState::Down };
                     prop_assert_eq!(after.link.state(), expected);
                 }
-                // Heard is what counts, not how long the carrier has been back.
+                // What counts is that the slave was heard, not how long its carrier has been back.
                 (LinkState::Back, Some(_)) if world.group.tried != Some(key) => {
                     prop_assert_eq!(after.link.state(), LinkState::Down);
                 }

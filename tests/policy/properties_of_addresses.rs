@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! In `fail_over_mac follow`, whatever happens and whoever refuses: no two devices have one address at any
-//! time, the bond has that of its active slave, and who leaves has its own.
+//! In `fail_over_mac follow`, whatever happens and whoever refuses: no two devices share an address
+//! at any time, the bond has that of its active slave, and a device that leaves has its own.
 
 use policy::address::{
     apart, at_enslave, at_failover, at_release, bond_takes_over, is_free, slave_changed, AtEnslave,
@@ -13,20 +13,21 @@ use proptest::prelude::*;
 use crate::cases::cases;
 use crate::world::config;
 
-/// What a device thinks of another address.
+/// How a device reacts to another address.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Mood {
-    /// It takes it.
+    /// It takes the address.
     Willing,
-    /// It takes it while it is down.
+    /// It takes the address while it is down.
     FixedWhileUp,
     /// It takes none.
     Fixed,
-    /// It takes it unless another device of this kind has it: functions of one card.
+    /// It takes the address unless another device of this kind has it: functions of one card.
     Function,
 }
 
-/// Something that happens. Devices are numbers; refusals are bits, one for each of the next requests.
+/// Something that happens. Devices are numbers; refusals are bits, one for each of the next
+/// requests.
 #[derive(Clone, Debug)]
 enum Op {
     Enslave {
@@ -58,7 +59,7 @@ enum Op {
     DeleteBond,
 }
 
-/// This number of a slave is no slave.
+/// This number stands for no slave.
 const DEVICES: usize = 5;
 
 fn op() -> impl Strategy<Value = Op> {
@@ -91,7 +92,8 @@ struct Device {
     addr: HwAddr,
     own: HwAddr,
     is_up: bool,
-    /// Outside of the bond it shares its address, since it refused its own, or came back while a slave had that.
+    /// Outside of the bond the device shares an address, since it refused its own, or came back
+    /// while a slave had that.
     is_astray: bool,
 }
 
@@ -252,7 +254,7 @@ impl World {
             let (slave, holders) = (self.holder(key), self.holders());
             let holders = holders.into_iter();
             let to = apart(&self.config, slave, self.active, self.bond, holders, fresh);
-            // Nobody has set one address on two devices.
+            // Nobody has set the same address on two devices.
             assert_eq!(to, None);
         }
     }
@@ -302,7 +304,7 @@ impl World {
         let (leaver, bond) = (self.holder(key), (self.bond, claim));
         let holders = self.holders().into_iter();
         let result = at_release(&self.config, leaver, self.active, bond, holders, fresh);
-        // Then it gets what the bond keeps.
+        // On a conflict the device gets an address that the bond keeps.
         self.devices[key].is_astray = result.conflict;
         self.carry_out(&result.plan);
         self.part();
@@ -313,7 +315,8 @@ impl World {
         }
     }
 
-    /// What the log asks for if somebody has refused: the user gives a device that has left another address.
+    /// What the log asks for if somebody has refused: the user gives a device that has left another
+    /// address.
     fn mend(&mut self, key: usize) {
         let Device {
             addr,
@@ -346,7 +349,8 @@ impl World {
                 self.release(device, next, Claim::Kept);
                 let own = self.devices[device].own;
                 let has_own = |key: usize| self.devices[key].addr == own;
-                // Else the bond or a slave has its address, until it joins, and leaves again.
+                // If true, the bond or a slave has this address, until the device joins and leaves
+                // again.
                 self.devices[device].is_astray =
                     self.bond == own || slaves.iter().copied().any(has_own);
                 self.devices[device].addr = own;

@@ -88,8 +88,8 @@ impl Trace {
         net
     }
 
-    /// Runs the trace; `check` is asked after each sixteenth of an interval and after each event, and
-    /// told whether everything has had time to settle.
+    /// Runs the trace; `check` is called after each sixteenth of an interval and after each event,
+    /// and is told whether everything has had time to settle.
     fn run(&self, mut check: impl FnMut(&Network, bool)) -> Network {
         let mut net = self.start();
         let settle = settling_time(&net);
@@ -132,7 +132,7 @@ fn settling_time(net: &Network) -> Micros {
     (slaves + 1) * (patience + 1) * (net.interval + 4 * LATE)
 }
 
-/// The time in which a failure must be noticed, from when the slave is judged.
+/// The time within which a failure must be noticed, once the slave is judged.
 fn bound(net: &Network, duty: Duty) -> Micros {
     let patience = u64::from(net.missed_max.max(2));
     let halves = match duty {
@@ -160,7 +160,7 @@ proptest! {
                 let mut judged = broken.max(traffic.since).max(net.woke);
                 if net.duty(key) == Duty::Listens {
                     // It may hear the active slave while the target is away, and is not blamed for
-                    // what that one does not hear.
+                    // what the active slave does not hear.
                     judged = judged.max(traffic.last_rx).max(doubt);
                 }
                 let bound = bound(net, net.duty(key));
@@ -197,7 +197,7 @@ proptest! {
             }
             let some_works = net.keys().any(|key| net.works(key));
             assert_eq!(net.active().is_some_and(|key| net.works(key)), some_works, "{}", net.story());
-            // Losses may keep a slave waiting for longer, but it is there in the end.
+            // Losses may keep a slave waiting for longer, but in the end it is up.
             for key in net.keys().filter(|_| !noisy(net)) {
                 let up = net.state(key) == LinkState::Up;
                 assert_eq!(up, net.works(key), "{key}: {}", net.story());
@@ -374,7 +374,7 @@ proptest! {
             prop_assert_ne!(protocol, ETH_P_ARP);
             prop_assert!(protocol != ETH_P_IPV6 || Discovery::parse(&bytes[at..]).is_none());
         }
-        // A byte that is not at hand may be anything.
+        // A byte that is not available may be anything.
         prop_assert_eq!(Watch::Answers.wants(ETH_P_IPV6, || None), true);
         prop_assert_eq!(Watch::Neighbours.wants(protocol, next_header), matches!(protocol, 0x0806 | 0x86dd));
         prop_assert!(Watch::All.wants(protocol, next_header));

@@ -176,7 +176,7 @@ proptest! {
             prop_assert_eq!(before.primary, after.primary);
         }
         if let (Value::Number(asked), Some(now)) = (value, after.number(desc.id)) {
-            // Only a delay may differ from what was asked for, and then somebody is told.
+            // Only a delay may differ from what was asked for, and then the user is told.
             prop_assert!(now == asked || (effects.notice.is_some() && now < asked));
         }
     }
@@ -390,7 +390,7 @@ proptest! {
         }
         for sentence in said {
             prop_assert!(sentence.chars().all(|it| !it.is_control()), "{sentence:?}");
-            // The longest names 16 targets.
+            // The longest sentence names 16 targets.
             prop_assert!((10..330).contains(&sentence.len()), "{sentence:?}");
         }
     }

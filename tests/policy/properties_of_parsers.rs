@@ -206,7 +206,7 @@ proptest! {
         let text = format!("{sign}{a}.{zeros}{b}.{c}.{d}");
         let long = [text.as_bytes(), after.as_slice(), b"\n"].concat();
         prop_assert_eq!(parse(OptionId::ArpIpTarget, &long), Ok(Value::Target { add, addr }));
-        // A part less, one more, or one that is too large.
+        // One part fewer, one more, or one that is too large.
         for text in [
             format!("{sign}{a}.{b}.{c}"),
             format!("{sign}{a}.{b}.{c}.{d}.{a}"),

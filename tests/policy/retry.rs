@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! When what did not work is tried again.
+//! When a failed attempt is repeated.
 
 use policy::errno::{EBUSY, EINVAL, ENODEV, ENOMEM, EOPNOTSUPP, EPERM};
 use policy::retry::{Retry, Tried};
@@ -56,7 +56,7 @@ fn the_end_of_time_is_no_trouble() {
 }
 
 proptest! {
-    // Whatever comes of the tries: in any time there is a bound to their number.
+    // Whatever the result of the tries, their number in any period is bounded.
     #[test]
     fn the_number_of_tries_has_a_bound(
         tries in prop::collection::vec(prop::sample::select(vec![Tried::Later, Tried::Hopeless]), 1..200),

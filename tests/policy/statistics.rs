@@ -58,7 +58,7 @@ fn a_counter_that_was_beyond_32_bits_does_not_wrap() {
 /// What happens to a device.
 #[derive(Clone, Debug)]
 enum Step {
-    /// So many packets of so many bytes.
+    /// This many packets of this many bytes.
     Traffic { packets: u64, bytes: u64 },
     /// The counters begin at zero.
     Reset,
@@ -76,12 +76,12 @@ fn much_traffic() -> impl Strategy<Value = Step> {
 
 /// A device, and a bond that has looked at it.
 struct Device {
-    /// The bits of a counter that count.
+    /// The bits that the device's counters have.
     mask: u64,
     counted: [u64; 2],
     counters: Counters<2>,
     sum: [u64; 2],
-    /// What there was in truth since the bond looked first.
+    /// The true traffic since the bond's first look.
     truth: [u64; 2],
 }
 
@@ -143,7 +143,7 @@ proptest! {
         }
     }
 
-    /// Whoever has packets in numbers that are known, and looks after each reset.
+    /// The traffic is known, and the bond looks after each reset.
     #[test]
     fn a_reset_adds_nothing_and_takes_nothing(
         is_wide: bool,

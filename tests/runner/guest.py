@@ -13,7 +13,7 @@ from .ktap import Reader
 
 PROJECT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 LOGS = os.path.join("build", "test-logs")
-# What is no test: sourced by others.
+# Files that are no tests: others source them.
 LIBRARIES = ("lib.sh", "bond.sh", "ipoib.sh", "ipoib_bond.sh", "leaks.sh", "ways.sh")
 # A kernel with checkers checks every step it takes.
 SLOWER = {"distro": 1, "uml": 1, "debug": 4, "kcsan": 4}
@@ -32,19 +32,20 @@ class GuestSuite(Suite):
         self.name = base + ("" if module == "ours" else f"@{module}") + ("" if kernel == "distro" else f"@{kernel}")
         self.file = os.path.basename(path)
         self.module = module
-        # Run with another driver than ours, only to see that it still does what ours is compared with.
+        # Run with another driver than ours, only to see that the driver still behaves as the test
+        # says.
         self.reference = reference
         self.kernel = kernel
         with open(path, encoding="utf-8") as file:
             self.head = head(file.read())
         self.alone = "alone" in self.head
         self.timeout = int(self.head.get("timeout", "900")) * SLOWER[kernel]
-        # Where a boot costs little, a suite that takes long is run in parts, side by side.
+        # Where a boot is cheap, a long suite runs in several parts side by side.
         self.parts = int(self.head.get("parts", "1")) if kernel == "uml" else 1
         self.log = self.name
 
     def in_parts(self):
-        """The suite, each with what to run of it."""
+        """The suite's parts, each with the argument that selects its cases."""
         for number in range(1, self.parts + 1):
             part = copy.copy(self)
             part.log = f"{self.name}.{number}"
@@ -53,10 +54,11 @@ class GuestSuite(Suite):
     def command(self, cases):
         options = self.head.get("guest", "")
         if self.kernel == "uml":
-            # Its clock is a simulated one; it has one CPU and no cards, and a case that needs those skips.
+            # User-Mode Linux has a simulated clock, one CPU and no cards; a case that needs those
+            # skips.
             options = re.sub(r"--(icount( \d+)?|cpus \d+|nic \d+|nic-model \w+)", "", options)
         if self.kernel == "kcsan":
-            # It waits for another CPU to come by: there has to be one, in a thread of its own.
+            # KCSAN waits for another CPU to come by: there must be one, in a thread of its own.
             options = re.sub(r"--icount( \d+)?", "", options) + " --cpus 2"
         return ["scripts/guest", "--kernel", self.kernel, "--module", self.module, "--timeout", str(self.timeout),
                 "--log", os.path.join(LOGS, self.log + ".kernel"), *shlex.split(options),
@@ -80,7 +82,7 @@ class GuestSuite(Suite):
         return reader.end(guest.returncode, REASONS)
 
     def guest_times(self):
-        """What the guest itself said at its end."""
+        """What the guest reported about itself at its end."""
         try:
             with open(os.path.join(LOGS, self.log + ".kernel"), encoding="utf-8", errors="replace") as file:
                 said = re.search(r"guest: (\d+) programs, ([\d.]+) s, idle ([\d.]+) s", file.read())

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Host suites: what can be said about the sources, the modules and the decisions without a guest."""
+"""Host suites: what can be tested about the sources, the modules and the decisions without a
+guest."""
 
 import glob
 import os
@@ -13,45 +14,46 @@ PROJECT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__fil
 
 
 def reap(process):
-    """Wait for the end of a process; the seconds of CPU that it and those that it has waited for took."""
+    """Wait for a process to end; return the seconds of CPU time that it and its waited-for children
+    used."""
     _, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     return used.ru_utime + used.ru_stime
 
 
-# In the order in which their suites are run.
+# In the order in which their suites run.
 KERNELS = ("distro", "uml", "debug", "kcsan")
 
 
 class Suite:
-    """What a suite is, unless it says otherwise."""
+    """The properties of a suite, unless it says otherwise."""
 
-    # Where its time went, by the names of report.COLUMNS.
+    # Where its time went, by the names in report.COLUMNS.
     times = {}
 
-    # It uses all processors, or what others use: it runs before those that run together.
+    # It uses all CPUs, or what others use: it runs before the suites that run together.
     exclusive = True
-    # Not together with others, because it measures time.
+    # It must run alone, because it measures time.
     alone = False
     reference = False
     needs_build = False
-    # It needs no kernel, so that "make check" runs it, too.
+    # It needs no kernel, so "make check" runs it, too.
     of_sources = False
-    # Of the guests that it starts.
+    # The kernel of the guests that it starts.
     kernel = "distro"
-    # A guess, in seconds of real time: those that take longest begin first.
+    # A guess, in seconds of real time: the longest suites start first.
     timeout = 300
-    # In so many it is run, if all of it is.
+    # The number of parts in which the whole suite runs.
     parts = 1
 
     @property
     def base(self):
-        """The name without the kernel's."""
+        """The name without the kernel."""
         return self.name.partition("@")[0]
 
 
 class Check(Suite):
-    """A command that passes when it exits with 0."""
+    """A command that passes if it exits with 0."""
 
     def __init__(self, name, command, needs_build=False):
         self.name = name
@@ -75,7 +77,8 @@ class Check(Suite):
 
 
 class Build(Check):
-    """The build shows its own progress: the first one makes the whole environment, and the kernel."""
+    """The build shows its own progress: the first one also makes the whole environment, and the
+    kernel."""
 
     def __init__(self, kernel):
         super().__init__(of_kernel("build", kernel), ["scripts/build", "--kernel", kernel])
@@ -96,7 +99,7 @@ class Build(Check):
 
 
 class Cargo(Suite):
-    """Tests that cargo runs; each one counts."""
+    """Tests that cargo runs; each one is counted."""
 
     of_sources = True
 
@@ -136,7 +139,7 @@ class Cargo(Suite):
 
 
 def failures(output):
-    """The failed tests in cargo's output, each with what it printed."""
+    """The failed tests in cargo's output, each with its own output."""
     found = {}
     current = None
     for line in output:
@@ -165,7 +168,7 @@ class Harness(Suite):
     def run(self, report, cases):
         report.begin(self.name)
         reader = Reader(self.name, report)
-        # Not KERNEL, which the Makefile takes for what to build.
+        # Do not call it KERNEL, which the Makefile takes as the kernel to build for.
         with subprocess.Popen(["bash", self.path, *cases], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, text=True, errors="replace",
                               env={**os.environ, "GUESTS_RUN": self.kernel}) as program:
@@ -176,7 +179,8 @@ class Harness(Suite):
 
 
 class Differential(Suite):
-    """tests/differential: generated operations with both modules, in two guests. Knows SEED and OPS."""
+    """tests/differential: generated operations with both modules, in two guests. Obeys SEED and
+    OPS."""
 
     needs_build = True
 
@@ -198,7 +202,7 @@ class Differential(Suite):
 
 
 class Bench(Suite):
-    """tests/bench: the bounded part of the benchmark; a figure beyond its target fails."""
+    """tests/bench: the bounded part of the benchmark; a figure that misses its target fails."""
 
     name = "bench"
     needs_build = True
@@ -222,7 +226,7 @@ def of_kernel(name, kernel):
 
 
 def harness():
-    """What tests the tools, with the kernels that the head of a file names."""
+    """The tests of the tools, with the kernels that the head of each file names."""
     found = []
     for path in sorted(glob.glob(os.path.join(PROJECT, "tests", "harness", "*.sh"))):
         with open(path, encoding="utf-8") as file:
@@ -236,7 +240,7 @@ def harness():
 def suites(jobs):
     return [
         *(Build(kernel) for kernel in KERNELS),
-        # A kernel with Rust's debug assertions wants panics; this one must not.
+        # A kernel with Rust's debug assertions is meant to contain panics; this one must not.
         Check("symbols", ["scripts/check-symbols", "--kernel", "distro"], needs_build=True),
         Check("unsafe", ["scripts/check-unsafe"]),
         Check("fmt", ["scripts/fmt", "--check"]),

@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Read KTAP as it comes from a test, and hand each result to the report."""
+"""Read KTAP from a test as it arrives, and pass each result to the report."""
 
 import re
 import time
 
 RESULT = re.compile(r"^(ok|not ok) (\d+)\s*-?\s*(\S*)\s*(?:# *SKIP\s*(.*))?$", re.IGNORECASE)
-# What a test wants to be seen although it passes.
+# Output of a test that is shown although the test passes.
 FIGURE = re.compile(r"^(faults|churn): ")
 PLAN = re.compile(r"^1\.\.(\d+)\s*$")
 
 
 class Reader:
-    """Feed it lines; it counts results against the plan."""
+    """Takes lines, and checks the results against the plan."""
 
     def __init__(self, suite, report):
         self.suite = suite
@@ -62,7 +62,8 @@ class Reader:
         self.since = time.monotonic()
 
     def end(self, status, reasons):
-        """The program has ended; reasons: exit status to a sentence, for those that are not the test's own."""
+        """The program has ended; reasons maps exit statuses that are not the test's own to
+        sentences."""
         seconds = time.monotonic() - self.since
         problem = None
         if self.bailed:

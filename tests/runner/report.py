@@ -4,13 +4,14 @@
 import sys
 import threading
 
-# Where the time of a suite went. Seconds of real time: all of it, until a guest has started, after its last case; of
-# CPU; of the guest's clock, and how much of that it had nothing to do; then the programs that it started.
+# Where the time of a suite went. In seconds of real time: in total, until a guest has started, and
+# after its last case; CPU time; the guest's clock, and how much of that was idle; then the number
+# of programs that it started.
 COLUMNS = ("all", "cpu", "boot", "end", "guest", "idle", "programs")
 
 
 class Report:
-    """Results of cases as they come in, from several threads."""
+    """Results of cases as they arrive, from several threads."""
 
     def __init__(self):
         self.passed = 0
@@ -31,9 +32,9 @@ class Report:
         self.note(f"----  {suite}{detail} (alone: make test T={suite})")
 
     def took(self, suite, seconds, times):
-        """How long a suite took, and where that time went; the summary says so."""
+        """Record how long a suite took, and where that time went, for the summary."""
         with self.lock:
-            sums = self.times.setdefault(suite, {})  # it may have been run in parts
+            sums = self.times.setdefault(suite, {})  # the suite may have been run in parts
             for column, value in {"all": seconds, **times}.items():
                 sums[column] = sums.get(column, 0) + value
 
@@ -51,7 +52,7 @@ class Report:
             self._print(f"skip  {name(suite, case)}: {reason or 'no reason given'}")
 
     def fail(self, suite, case, seconds, output, reason=""):
-        """A failed case: its output, why, and how to run it alone."""
+        """Report a failed case: its output, the reason, and how to run it alone."""
         with self.lock:
             self.failed.append(name(suite, case))
             self._print(f"FAIL  {name(suite, case)} ({seconds:.1f} s)" + (f": {reason}" if reason else ""))
@@ -60,12 +61,12 @@ class Report:
             self._print(f"      again: {self.again(suite, case)}")
 
     def left_out(self, suites, reason):
-        """Suites that were asked for and are not run; the last lines say so, too."""
+        """Report suites that were asked for and do not run; the last lines say so, too."""
         self.note("\n".join(f"----  {suite}: left out, {reason} (alone: make test T={suite})" for suite in suites))
         self.left += suites
 
     def table(self):
-        """Where the time went, the slowest suite first."""
+        """Where the time went, with the slowest suite first."""
         width = max(map(len, self.times))
         yield f"{'Seconds':{width}}" + "".join(f"{column:>9}" for column in COLUMNS)
         for suite, times in sorted(self.times.items(), key=lambda item: -item[1]["all"]):
@@ -75,8 +76,8 @@ class Report:
         yield f"{'sum':{width}}" + "".join(f"{cell:>9}" for cell in sums)
 
     def summary(self):
-        """Print the last line; the exit status."""
-        if len(self.times) > 3:  # else the lines above say it
+        """Print the last line; return the exit status."""
+        if len(self.times) > 3:  # otherwise the lines above say it
             self._print("\n".join(self.table()))
         if self.left:
             self._print(f"Left out for want of time: {' '.join(self.left)}")

@@ -27,7 +27,8 @@ def ask(sock, family, command, payload):
         kind = struct.unpack_from("H", answer, 4)[0]
         if kind == 2:  # NLMSG_ERROR
             error = struct.unpack_from("i", answer, 16)[0]
-            # It is set, and nobody listens to the team driver's telling so, which that takes for an error.
+            # The mode is set, but nobody listens to the team driver's notification, which the
+            # driver treats as an error.
             if error and not (command == TEAM_CMD_OPTIONS_SET and -error == errno.ESRCH):
                 sys.exit(f"team_mode.py: error {-error}")
             return None

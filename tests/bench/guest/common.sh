@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
 #
-# What the sections of the benchmark share. A section runs in a guest of its own for each driver, prints
-# lines "figure ROW WHAT VALUE" for tests/bench/run, and everything else for people.
+# What the sections of the benchmark share. A section runs in a guest of its own for each driver; it
+# prints lines "figure ROW WHAT VALUE" for tests/bench/run, and everything else is for people.
 
 set -euo pipefail
 . "${BASH_SOURCE[0]%/*}/../../guest/bond.sh"
@@ -27,19 +27,20 @@ modules_of_bench() {
 	done
 }
 
-# The console is a serial line that costs instructions. The session writes the whole log to it in the end.
+# The console is a serial line, which costs instructions. At the end the session writes the whole
+# log to it.
 quiet_console() {
 	put N /sys/module/printk/parameters/ignore_loglevel
 	dmesg -n 1
 }
 
-# compile NAME...: as build, of tests/bench/tools.
+# compile NAME...: like build, for tests/bench/tools.
 compile() {
 	TOOLS_DIR=$BENCH/tools build "$@"
 }
 
-# busy_now: sets busy, the nanoseconds, which are instructions, that the CPU was not idle so far; woken,
-# how often it stopped being idle; and clock.
+# busy_now: sets busy, the nanoseconds (that is, instructions) during which the CPU has not been
+# idle so far; woken, how often it has stopped being idle; and clock.
 busy_now() {
 	local idle
 	read -r clock idle woken </proc/busy

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Several CPUs that send through one bond at the same time. CPUs that are emulated by threads have no
-# clock that counts instructions: both drivers take turns in this one guest, and the quickest of several
-# rounds counts. Lines "figure MODULE ROW WHAT VALUE UNIT".
+# Several CPUs send through one bond at the same time. CPUs that are emulated by threads have no
+# clock that counts instructions: both drivers take turns in this one guest, and the quickest of
+# several rounds counts. The output has lines "figure MODULE ROW WHAT VALUE UNIT".
 
 . "${BASH_SOURCE[0]%/*}/common.sh"
 
@@ -29,7 +29,7 @@ pktgen() {
 	put "$2" "/proc/net/pktgen/$1"
 }
 
-# send CPUS: microseconds of the slowest, in $usec.
+# send CPUS: sets usec to the microseconds of the slowest CPU.
 send() {
 	local cpu command line each
 	for ((cpu = 0; cpu < $1; cpu++)); do

@@ -1,10 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# What a failover loses of a stream of a packet a millisecond: by a cut cable and by "ip link set down", at
-# several intervals of the link monitor, and by a network that fails in silence, at several intervals of the
-# ARP monitor. Each several times, at other moments of the interval; the worst counts. After a second the link
-# comes back, so that what never recovers loses a thousand packets.
+# How much a failover loses of a stream of one packet per millisecond: after a cut cable and after
+# "ip link set down", at several intervals of the link monitor; and after a network that fails
+# silently, at several intervals of the ARP monitor. Each failover is repeated at different moments
+# of the interval; the worst one counts. After a second the link comes back, so that a driver that
+# never recovers loses a thousand packets.
 
 . "${BASH_SOURCE[0]%/*}/common.sh"
 . "$GUEST_DIR/failover/silence.sh"
@@ -27,7 +28,7 @@ mend_down() { ip link set "$1" up; }
 fail_arp() { silence "$1"; }
 mend_arp() { speech "$1"; }
 
-# prepare CAUSE VALUE: the bond b7 over a0, which is active, and b0.
+# prepare CAUSE VALUE: makes the bond b7 over a0, which is active, and b0.
 prepare() {
 	if [[ $1 == arp ]]; then
 		start arp_interval "$2" arp_ip_target $PEER4 arp_validate all
@@ -40,7 +41,7 @@ prepare() {
 	fi
 }
 
-# a0 is active, and the peer is reached through it.
+# Makes a0 active, and waits until the peer is reachable through it.
 begin_again() {
 	wait_for 20 "a0 to be up" mii_status a0 up
 	wait_for 20 "b0 to be up" mii_status b0 up
@@ -48,16 +49,16 @@ begin_again() {
 	wait_for 20 "the peer to answer" ping_peer
 }
 
-# one_failover CAUSE ROUND OUTAGE: of that many seconds; sets lost and gap_us.
+# one_failover CAUSE ROUND OUTAGE: an outage of that many seconds; sets lost and gap_us.
 one_failover() {
-	# Of the stream before: who waits for the receiver would find it.
+	# Remove the file of the previous stream, which would look as if the receiver were ready.
 	rm -f "$WORK/progress"
 	stream_start
-	# Somewhere else in each interval, in each round.
+	# Start at a different point of the interval in each round.
 	pause "0.$((100 + $2 * 37))"
 	fail_"$1" a0
 	pause "$3"
-	# In-tree without a monitor it never comes.
+	# The in-tree driver never fails over without a monitor.
 	[[ $MODULE_UNDER_TEST != ours ]] || active b7 b0 || fail "no failover by $1"
 	mend_"$1" a0
 	stream_more 50
@@ -68,7 +69,7 @@ one_failover() {
 # failovers CAUSE WHAT VALUE
 failovers() {
 	local cause=$1 row=$1/$2=$3 round worst=0 longest=0 outage=1
-	# Silence is not noticed before two intervals are over.
+	# Silence is only noticed after two intervals.
 	[[ $row != arp/*=1000 ]] || outage=4
 	progress "$cause, $2=$3"
 	prepare "$cause" "$3" >/dev/null

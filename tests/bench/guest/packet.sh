@@ -1,17 +1,17 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# What a packet costs, in instructions: over a plain device, over the floor (modules/floor.c), over a bond.
-# Each is measured in this guest. ROW is packet/DIRECTION/MODE/BYTES/SLAVES, with "-vlan" if the packets go
-# through a VLAN on top. DIRECTION is tx, by dev_queue_xmit(), as the stack sends, which lets the driver
-# choose a queue; xmit, the driver's transmit function alone; or rx. MODE ends with ":arp" if the ARP monitor is
-# on, and with ":validate" if only answers count.
+# What a packet costs, in instructions: over a plain device, over the floor (modules/floor.c), and
+# over a bond, all measured in this guest. ROW is packet/DIRECTION/MODE/BYTES/SLAVES, with "-vlan"
+# if the packets go through a VLAN on top. DIRECTION is tx, by dev_queue_xmit(), the way the stack
+# sends, in which the driver chooses a queue; xmit, the driver's transmit function alone; or rx.
+# MODE ends with ":arp" if the ARP monitor is on, and with ":validate" if only answers count.
 
 . "${BASH_SOURCE[0]%/*}/common.sh"
 
 COUNT=3000
 ROUNDS=4
-# Short enough for rounds without a timer tick.
+# Few enough that some rounds contain no timer tick.
 RX_COUNT=400
 RX_ROUNDS=20
 VLAN_ID=5
@@ -26,7 +26,7 @@ compile inject
 
 # -- the devices -----------------------------------------------------------------------
 
-# with_vlan DEVICE: a VLAN on top, and its name in $top.
+# with_vlan DEVICE: puts a VLAN on top if asked for, and sets top to the name of the upper device.
 with_vlan() {
 	top=$1
 	[[ -n $vlan ]] || return 0
@@ -35,7 +35,7 @@ with_vlan() {
 	top=$1.v
 }
 
-# stack KIND NAME: the device on top of $lowers, up.
+# stack KIND NAME: makes the device on top of $lowers, and sets it up.
 stack() {
 	local lower options=()
 	case $1 in
@@ -49,7 +49,7 @@ stack() {
 		;;
 	*)
 		case $1 in
-		# No answer comes, and is expected for longer than this takes.
+		# No answer comes, but none is due before the measurement is over.
 		*:arp) options=(mode "${1%:*}" arp_interval 10000 arp_ip_target 198.18.0.2) ;;
 		*:validate) options=(mode "${1%:*}" arp_interval 10000 arp_ip_target 198.18.0.2 arp_validate all) ;;
 		# shellcheck disable=SC2206
@@ -123,7 +123,7 @@ receive_on() {
 
 # -- all of them ---------------------------------------------------------------------------
 
-# What a packet costs through DEVICE; its VLAN comes and goes.
+# Measures what a packet costs through DEVICE, with a temporary VLAN if asked for.
 measure() {
 	with_vlan "$1"
 	case $direction in
@@ -133,7 +133,7 @@ measure() {
 	[[ $top == "$1" ]] || ip link delete "$top"
 }
 
-# rows MODE...: with the current direction, bytes, vlan and slaves.
+# rows MODE...: prints rows for the current direction, bytes, vlan and slaves.
 rows() {
 	local mode row floor floor_cost plain
 	lowers=$(names "$slaves")
@@ -226,24 +226,25 @@ receive() {
 IPOIB_COUNT=320
 IPOIB_ROUNDS=6
 
-# address_of DEVICE [COMMAND...]: its hardware address, asked by the command.
+# address_of DEVICE [COMMAND...]: prints its hardware address; ip is run by the command.
 address_of() {
 	"${@:2}" ip -j link show "$1" | jq -r '.[].address'
 }
 
-# measure_ipoib DEVICE: sets cost, of a packet that the device sends to the peer, or the peer to it.
+# measure_ipoib DEVICE: sets cost to that of a packet from the device to the peer, or from the peer
+# to the device.
 measure_ipoib() {
 	local sender=() from=$1 to
 	to=$(address_of p0 ip netns exec peer)
 	if [[ $direction == rx ]]; then
 		sender=(ip netns exec peer) from=p0 to=$(address_of a0)
 	fi
-	# The first ones ask for the path.
+	# The first packets resolve the path.
 	"${sender[@]}" datagrams "$from" "$to" "$bytes" 32 3 >/dev/null
 	cost=$("${sender[@]}" datagrams "$from" "$to" "$bytes" $IPOIB_COUNT $IPOIB_ROUNDS)
 }
 
-# ipoib_rows: two slaves on the fabric of tests/vib, and a peer.
+# ipoib_rows: prints rows for two slaves on the fabric of tests/vib, and a peer.
 ipoib_rows() {
 	local row plain floor
 	. "${BASH_SOURCE[0]%/*}/../../guest/ipoib.sh"

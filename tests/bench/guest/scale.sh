@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Many bonds, in instructions: create, enslave, delete; what they cost while nothing happens; memory; what
-# it takes to read about them; and a failover of a hundred at once. Each bond has one slave, and miimon=100.
+# Many bonds, in instructions: creating, enslaving, deleting; what they cost while nothing happens;
+# memory; reading about them; and a failover of a hundred at once. Each bond has one slave, and
+# miimon=100.
 
 . "${BASH_SOURCE[0]%/*}/common.sh"
 
@@ -17,17 +18,18 @@ modprobe 8021q
 modprobe netdevsim
 loaded || modprobe bonding max_bonds=0
 compile links
-# Its timers and its neighbours would be most of what an idle system does.
+# IPv6's timers and neighbours would be most of what an idle system does.
 sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1
 
-# The core tells of changed links once a second, and not of all of them at once; what was freed waits for others.
+# The core reports changed links once a second, and not all of them at once; freed memory waits for
+# grace periods.
 all_quiet() {
 	pause 15
 }
 
 # -- memory ------------------------------------------------------------------------------
 
-# free_memory: KiB, in $free; what was freed and is only kept for later is not missing.
+# free_memory: sets free, in KiB; memory that was freed and is only cached counts as free.
 free_memory() {
 	local cache
 	all_quiet
@@ -42,7 +44,7 @@ free_memory() {
 
 # -- idle ----------------------------------------------------------------------------------
 
-# idle_load: instructions and wake-ups per second, in $load and $wakeups.
+# idle_load: sets load and wakeups: instructions and wake-ups per second.
 idle_load() {
 	local busy_before clock_before woken_before ms
 	all_quiet
@@ -55,7 +57,8 @@ idle_load() {
 	wakeups=$(((woken - woken_before) * 1000 / ms))
 }
 
-# instructions COMMAND...: in $spent; twice, since the first time a program is fetched.
+# instructions COMMAND...: sets spent; runs the command twice, since the first time its program is
+# fetched.
 instructions() {
 	local before
 	"$@" >/dev/null
@@ -75,7 +78,8 @@ read_proc() {
 with_bonds() {
 	local count=$1 empty bonds slaves cost
 	links add dummy d "$count" >/dev/null
-	# A device that is stacked on another one and has a bond's queues, but does nothing: what the network core takes.
+	# A device that is stacked on another one, has a bond's queues, and does nothing: what the
+	# network core costs.
 	progress "$count devices that do nothing"
 	cost=$(links add floor f "$count")
 	figure "scale/floor/create/$count" value "$cost" instructions
@@ -83,7 +87,7 @@ with_bonds() {
 	figure "scale/floor/enslave/$count" value "$cost" instructions
 	cost=$(links delete f "$count")
 	figure "scale/floor/delete/$count" value "$cost" instructions
-	# They are up now, and no bond would take them.
+	# These devices are up now, and no bond would take them.
 	links delete d "$count" >/dev/null
 	links add dummy d "$count" >/dev/null
 	progress "$count bonds: create"
@@ -152,7 +156,7 @@ shared_failure() {
 	wait_for 20 "the bonds to use the first card" now_all_on v0.
 	now_all_on v1. || :
 	pause 2
-	# What the system does by itself, and the cutting.
+	# Measure what the system does by itself, and what cutting the cable costs.
 	busy_now
 	before=$busy
 	pause 2

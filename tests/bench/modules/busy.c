@@ -3,9 +3,9 @@
  * /proc/busy: "TIME IDLE WAKE-UPS": the clock and how much of it the CPU was idle, in nanoseconds, and how
  * often it stopped being idle.
  *
- * In a guest whose clock counts instructions, idle time is skipped, and the clock shows it all the same.
- * The difference of both is the instructions that were executed, whatever waited for what. The kernel's
- * own accounting of idle time does not know of interrupts. For one CPU.
+ * In a guest whose clock counts instructions, idle time is skipped, but the clock still includes
+ * it. The difference of the two is the number of executed instructions, whatever waited for what.
+ * The kernel's own accounting of idle time does not know of interrupts. For one CPU.
  */
 #include <linux/ktime.h>
 #include <linux/module.h>
@@ -37,7 +37,10 @@ static void on_idle(void *data, unsigned int state, unsigned int cpu)
 	}
 }
 
-/* What ends idleness comes in before the idle loop goes on. Its arguments are not looked at. */
+/*
+ * The event that ends idleness is traced before the idle loop continues. Its arguments do not
+ * matter.
+ */
 static void on_interrupt(void *data)
 {
 	end_idle();

@@ -19,7 +19,7 @@
 
 struct floor {
 	struct net_device __rcu *lower;
-	/* Of floor_all; changed only while the device is down. */
+	/* For floor_all; changed only while the device is down. */
 	struct net_device *all[MAX_LOWERS];
 	unsigned int count;
 };
@@ -64,14 +64,14 @@ static rx_handler_result_t floor_receive(struct sk_buff **pskb)
 	struct net_device *upper = rcu_dereference(skb->dev->rx_handler_data);
 
 	/*
-	 * Without the look at other users of the packet that a handler owes them: here there are none,
-	 * and the floor is to be below everybody.
+	 * A handler should check for other users of the packet. This one does not: there are none
+	 * here, and the floor must cost less than everybody.
 	 */
 	skb->dev = upper;
 	return RX_HANDLER_ANOTHER;
 }
 
-/* Of its kind, where that is not Ethernet. */
+/* The device becomes what its lower device is, where that is not Ethernet. */
 static void floor_become(struct net_device *dev, const struct net_device *lower)
 {
 	dev->header_ops = lower->header_ops;
@@ -114,7 +114,9 @@ static int floor_add(struct net_device *dev, struct net_device *lower,
 	return 0;
 }
 
-/* Every stacked device tells those below what VLANs are on top, for cards that filter them. */
+/*
+ * Every stacked device tells its lower devices which VLANs are on top, for cards that filter them.
+ */
 static int floor_vlan_add(struct net_device *dev, __be16 protocol, u16 id)
 {
 	struct floor *floor = netdev_priv(dev);
@@ -137,7 +139,7 @@ static int floor_del(struct net_device *dev, struct net_device *lower)
 {
 	struct floor *floor = netdev_priv(dev);
 
-	/* Nobody uses the device after it has lost one: it sends nothing any more. */
+	/* Nobody uses the device after it has lost a lower device: it no longer sends. */
 	dev_close(dev);
 	RCU_INIT_POINTER(floor->lower, NULL);
 	floor->count = 0;
@@ -172,7 +174,7 @@ static void setup(struct net_device *dev)
 	dev->priv_flags |= IFF_NO_QUEUE;
 	dev->priv_flags &= ~IFF_TX_SKB_SHARING;
 	dev->lltx = true;
-	/* As a bond: tags are added by the lower device. */
+	/* Like a bond: the lower device adds the tags. */
 	dev->vlan_features = NETIF_F_SG | NETIF_F_HIGHDMA | NETIF_F_HW_CSUM;
 	dev->features = dev->vlan_features | NETIF_F_HW_VLAN_CTAG_TX |
 			NETIF_F_HW_VLAN_CTAG_FILTER;

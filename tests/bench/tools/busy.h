@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What the tools of the benchmark measure by. */
+/* How the tools of the benchmark measure. */
 
 #include <errno.h>
 #include <stdint.h>
@@ -14,7 +14,10 @@ static void die(const char *what)
 	exit(1);
 }
 
-/* The nanoseconds, which are instructions, that the CPU was not idle so far; see modules/busy.c. */
+/*
+ * The nanoseconds (that is, instructions) during which the CPU has not been idle so far; see
+ * modules/busy.c.
+ */
 static uint64_t busy(void)
 {
 	unsigned long long clock, idle;

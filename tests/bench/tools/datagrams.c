@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What a packet over InfiniBand costs, which pktgen does not send.
+ * Measures what a packet over InfiniBand costs, which pktgen cannot send.
  *
  *   datagrams DEVICE ADDRESS BYTES COUNT ROUNDS
  *
- * sends ROUNDS times COUNT packets of BYTES bytes, of a type that nobody takes, through the device to the
- * 20 bytes of hardware address (RFC 4391, section 9.1.1). Much of the work is done later, by interrupts and
- * kernel threads: so it sends a few, sleeps until that is over, and prints the nanoseconds that the CPU
- * was not idle (/proc/busy) for one packet, in the quickest round.
+ * sends COUNT packets of BYTES bytes, ROUNDS times, of a type that nobody receives, through the
+ * device to the hardware address of 20 bytes (RFC 4391, section 9.1.1). Interrupts and kernel
+ * threads do much of the work later: so it sends a few packets, sleeps until that is over, and
+ * prints the nanoseconds per packet during which the CPU was not idle (/proc/busy), in the quickest
+ * round.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -27,7 +28,7 @@
 
 #define ADDRESS		20
 #define MAX_BYTES	2000
-/* The send queue of an IPoIB interface holds more. */
+/* The send queue of an IPoIB interface holds more than this. */
 #define AT_ONCE		32
 #define ETH_P_EXPERIMENT 0x88b5
 
@@ -40,7 +41,7 @@ static void pause_for(long milliseconds)
 
 int main(int argc, char **argv)
 {
-	/* The address is longer than the structure has room for. */
+	/* The address is longer than the structure's field. */
 	union {
 		struct sockaddr_ll link;
 		unsigned char bytes[offsetof(struct sockaddr_ll, sll_addr) + ADDRESS];

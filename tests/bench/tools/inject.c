@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Frames that network devices receive, and what one costs.
+ * Makes network devices receive frames, and measures what one frame costs.
  *
  *   inject DEVICE...
  *

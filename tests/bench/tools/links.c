@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Many network devices at once, over rtnetlink, and what that costs.
+ * Handles many network devices at once, over rtnetlink, and measures what that costs.
  *
  *   links add KIND PREFIX COUNT [MIIMON]     PREFIX0, PREFIX1, ...; a bond is active-backup; the floor has
  *                                            as many queues as a bond
@@ -8,8 +8,8 @@
  *   links up PREFIX COUNT
  *   links delete PREFIX COUNT
  *
- * Prints the instructions of one of them: /proc/busy before the first and, so that work that was left
- * for later is counted, a second after the last. Idle time costs nothing.
+ * Prints the instructions for one of them: it reads /proc/busy before the first one and, to include
+ * deferred work, a second after the last one. Idle time costs nothing.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -135,7 +135,7 @@ int main(int argc, char **argv)
 	kernel = socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE);
 	if (kernel < 0)
 		die("netlink");
-	/* Everything that is not the kernel's work comes before the measurement. */
+	/* Do everything that is not the kernel's work before the measurement. */
 	for (int i = 0; i < count; i++) {
 		struct message *m = &messages[i];
 		uint32_t master;

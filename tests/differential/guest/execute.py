@@ -4,8 +4,8 @@
 
   execute.py SCRIPT
 
-The script has one JSON list in a line: a verb and its arguments; "episode" begins with a new world. For
-each operation, these lines are printed:
+Each line of the script is a JSON list: a verb and its arguments; "episode" begins with a new world.
+For each operation, these lines are printed:
 
   @ NUMBER              which one it is, its place in the script
   = RESULT              "ok", or the error's name, and what netlink says
@@ -14,9 +14,9 @@ each operation, these lines are printed:
   told DEVICE ...       what netlink told listeners, without repetitions
   DEVICE.KEY OLD -> NEW what has changed
 
-A new world prints nothing of itself.
+For "episode" itself, only the result is printed.
 
-No time, no random address and no interface number is in it.
+The output contains no time, no random address and no interface number.
 """
 
 import json
@@ -34,7 +34,8 @@ from world import World  # noqa: E402
 
 
 def log_lines(log):
-    """What the kernel has logged since the last call: level and text, without what differs in each run."""
+    """What the kernel has logged since the last call: level and text, without what differs between
+    runs."""
     while True:
         try:
             record = os.read(log, 8192).decode(errors="replace")
@@ -45,18 +46,19 @@ def log_lines(log):
             continue
         head, _, text = record.partition(";")
         level = int(head.split(",")[0])
-        # Continuation lines of a record hold its device, which is in the text as well.
+        # Continuation lines of a record name its device, which the text names as well.
         text = text.split("\n")[0]
         if level >> 3 == 0:
             yield f"{level & 7} {text}"
 
 
-# Kernel messages of others than the driver, which come when they come.
+# Kernel messages that are not the driver's, which can come at any time.
 OTHERS = re.compile(r"random: |clocksource: |systemd|perf: |hrtimer: |loading out-of-tree|module verification|"
                     r"virtio_blk|rcu: |workqueue: |sched: |input: |IPv6: ADDRCONF|e1000|bonding: unknown parameter")
-# How long something took is time, too.
+# The duration of something is a time, too.
 TIMES = [(re.compile(r"\b(after|in) \d+ ms"), r"\1 N ms"), (re.compile(r"\b\d+ ms earlier"), "N ms earlier"),
-         # Not a time, but as different in each run: numbers of a namespace's file and of an interface.
+         # Not a time, but it also differs between runs: the numbers of a namespace's file and of an
+         # interface.
          (re.compile(r"Netdevsim \d+:\d+"), "Netdevsim")]
 
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Just enough rtnetlink to set and read links, with attributes as good or as bad as a test wants."""
+"""Just enough rtnetlink to set and read links, with attributes that are as good or as bad as a test
+needs."""
 
 import errno
 import os
@@ -58,7 +59,7 @@ class Socket:
         self.sequence = 0
 
     def ask(self, kind, body, flags=0):
-        """The body of the answer; None for a mere acknowledgement."""
+        """Send a request; return the body of the answer, or None for a mere acknowledgement."""
         self.sequence += 1
         flags |= NLM_F_REQUEST
         if kind != RTM_GETLINK:
@@ -79,12 +80,12 @@ class Socket:
 
 
 def error_name(code):
-    # Two names for one number.
+    # This number has two names.
     return "EOPNOTSUPP" if code == errno.EOPNOTSUPP else errno.errorcode.get(code, f"error {code}")
 
 
 def message(data):
-    """What an extended acknowledgement says."""
+    """The text of an extended acknowledgement."""
     said = ""
     for number, payload in attributes(data):
         if number == NLMSGERR_ATTR_MSG:
@@ -97,7 +98,7 @@ def message(data):
 
 
 class Monitor:
-    """Hears what is told of links."""
+    """Listens to netlink messages about links."""
 
     def __init__(self):
         self.socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_ROUTE)
@@ -124,7 +125,7 @@ def ifinfo(index=0, flags=0, change=0):
 
 
 def in_namespace(path, action):
-    """Calls action in the network namespace of path, and returns what it returns."""
+    """Call action in the network namespace at path, and return its result."""
     home = os.open("/proc/self/ns/net", os.O_RDONLY)
     there = os.open(path, os.O_RDONLY)
     os.setns(there, os.CLONE_NEWNET)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The state of all links, once it has come to rest, and what was told of them."""
+"""The state of all links once it has settled, and what netlink reported about them."""
 
 import re
 import struct
@@ -9,7 +9,7 @@ import netlink
 import state
 from netlink import IFINFO, RTEXT_FILTER_SKIP_STATS, attribute, attributes, ifinfo
 
-# Longer than any delay that a script waits for; those that are longer stay where they are.
+# Longer than any delay that a script waits for; longer delays do not end while we wait.
 PATIENCE = 3
 IFF_UP = 1
 LINK_UP, LINK_DOWN = "0/1", "2/1"
@@ -17,14 +17,14 @@ IFLA_EVENT = 44
 # IFLA_STATS, IFLA_STATS64, IFLA_AF_SPEC
 COUNTERS = {7, 23, 26}
 EVENTS = {1: "reboot", 2: "features", 3: "failover", 4: "notify_peers", 5: "igmp_resend", 6: "options"}
-# These are repeated by timers, so they may come while another operation is carried out.
+# Timers repeat these, so they may come during another operation.
 TIMED_EVENTS = {4, 5}
 ADDRESS = re.compile(r"\b(?:[0-9a-f]{2}:){5}[0-9a-f]{2}\b")
 OURS = bytes([2, 0, 0, 0])
 
 
 class Observer:
-    """Looks at the home namespace of a world."""
+    """Observes the home namespace of a world."""
 
     def __init__(self, world):
         self.world = world
@@ -42,7 +42,7 @@ class Observer:
     # -- names for what differs from run to run ----------------------------------------
 
     def normal(self, address):
-        """A hardware address; random ones by the order in which they are first seen."""
+        """A hardware address; random ones are numbered in the order in which they first appear."""
         if len(address) != 6 or address[:4] == OURS or address in (bytes(6), bytes([255] * 6)):
             return ":".join(f"{byte:02x}" for byte in address)
         return self.random.setdefault(address, f"random{len(self.random) + 1}")
@@ -56,7 +56,8 @@ class Observer:
     # -- the state -----------------------------------------------------------------------
 
     def look(self):
-        """Asks for each link, which makes the kernel act on a carrier that has changed. True if all is as it was."""
+        """Ask for each link, which makes the kernel act on a changed carrier. True if nothing has
+        changed."""
         raw, indexes = {}, {}
         for name in self.world.names():
             body = ifinfo() + attribute(netlink.IFLA_IFNAME, name.encode("latin-1") + b"\0")
@@ -64,7 +65,7 @@ class Observer:
             try:
                 raw[name] = self.world.home.ask(netlink.RTM_GETLINK, body)
             except netlink.Refused:
-                continue  # it has just gone
+                continue  # it has just disappeared
             indexes[IFINFO.unpack_from(raw[name])[2]] = name
         unchanged = raw == self.raw
         if indexes != self.indexes:
@@ -77,7 +78,7 @@ class Observer:
         return unchanged
 
     def at_rest(self):
-        """Whether each bond that polls its slaves has seen what there is to see."""
+        """Whether each bond that polls its slaves has seen their current links."""
         for link in self.links.values():
             if "slave.mii_status" not in link:
                 continue
@@ -90,10 +91,11 @@ class Observer:
         return True
 
     def settle(self):
-        """The links by name, and whether they came to rest."""
+        """The links by name, and whether they have settled."""
         deadline = time.monotonic() + PATIENCE
         pause = 0.005
-        # What our driver has to tell, a worker tells, which needs the processor, and tries again in a jiffy if it is not let.
+        # Our driver sends its messages from a worker, which needs the CPU, and retries after a
+        # jiffy if it cannot run.
         time.sleep(0.03)
         while True:
             unchanged = self.look()
@@ -108,11 +110,11 @@ class Observer:
     # -- what listeners hear ----------------------------------------------------------------
 
     def told(self):
-        """What netlink told since the last call, each kind once.
+        """What netlink reported since the last call, each kind once.
 
-        But nothing that only repeats the last message of a slave: our driver tells what a link with an instance lock
-        has come to in its own event, and once more when the lock is free, which may be in the next operation.
-        """
+        Repetitions of a slave's last message are left out: our driver reports the state of a link
+        with an instance lock in the link's own event, and once more when the lock is free, which
+        may be during the next operation."""
         found = set()
         for kind, body in self.monitor.heard():
             if kind is None:
@@ -122,7 +124,7 @@ class Observer:
             name = values.get(netlink.IFLA_IFNAME, b"?").rstrip(b"\0").decode(errors="replace")
             event = struct.unpack("=I", values[IFLA_EVENT])[0] if IFLA_EVENT in values else 0
             if not event and netlink.IFLA_MASTER in values:
-                # What counts packets is another each time.
+                # Packet counters differ each time.
                 said = kind, IFINFO.unpack_from(body), {key: values[key] for key in values.keys() - COUNTERS}
                 if said == self.last_told.get(name):
                     continue

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The verbs of a script. Each returns the lines that it read, or raises what the kernel answered."""
+"""The verbs of a script. Each returns the lines that it read, or raises the kernel's answer."""
 
 import fcntl
 import os
@@ -14,7 +14,7 @@ from world import FAR, read, write
 
 NET = "/sys/class/net"
 IFF = {"up": 1, "noarp": 0x80, "promisc": 0x100, "allmulti": 0x200, "multicast": 0x1000}
-# Name to number: with the numbers from before Linux 2.4 as the second.
+# Name to numbers; the second one is from before Linux 2.4.
 IOCTLS = {"enslave": (0x8990, 0x89f0), "release": (0x8991, 0x89f1), "setaddress": (0x8992, 0x89f2),
           "slave": (0x8993, 0x89fb), "info": (0x8994, 0x89fc), "activate": (0x8995, 0x89fd)}
 SIOCETHTOOL, SIOCGMIIPHY, SIOCGMIIREG = 0x8946, 0x8947, 0x8948
@@ -25,7 +25,7 @@ PROGRAMS = {"ip", "ethtool", "cat", "modinfo"}
 
 
 class Operations:
-    """Carries out operations in a world, which an observer sees."""
+    """Carries out operations in a world that an observer watches."""
 
     def __init__(self, world, observer):
         self.world = world
@@ -106,7 +106,7 @@ class Operations:
         return self.request(name, attribute(netlink.IFLA_IFNAME, other.encode() + b"\0"))
 
     def away(self, name):
-        """To the other namespace."""
+        """Move a device to the other namespace."""
         far = os.open(FAR, os.O_RDONLY)
         try:
             return self.request(name, attribute(netlink.IFLA_NET_NS_FD, struct.pack("=I", far)))
@@ -114,7 +114,7 @@ class Operations:
             os.close(far)
 
     def back(self, name):
-        """From the other namespace."""
+        """Move a device back from the other namespace."""
         home = os.open("/proc/self/ns/net", os.O_RDONLY)
         try:
             self.world.far.ask(netlink.RTM_NEWLINK, ifinfo(self.world.index(name, self.world.far)) +
@@ -128,12 +128,13 @@ class Operations:
 
     def macvlan(self, name, on):
         link = attribute(netlink.IFLA_LINK, struct.pack("=I", self.world.index(on)))
-        # A bridge of macvlans, with an address that is known.
+        # A macvlan in bridge mode, with a known address.
         self.world.make(name, "macvlan", attribute(1, struct.pack("=I", 4)), more=link +
                         attribute(netlink.IFLA_ADDRESS, bytes([2, 0, 0, 0, 0x6d, int(name[1:])])))
 
     def carrier(self, name, on):
-        """Of a device as it was named at first; what carries it is outside."""
+        """Switch the carrier of a device, given by its original name; what carries it is
+        outside."""
         if name[0] == "a":
             self.world.far.ask(netlink.RTM_NEWLINK, ifinfo(self.world.index(f"{name}p", self.world.far), int(on), 1))
         elif name[0] == "n":
@@ -176,7 +177,7 @@ class Operations:
         return [f"{name.rstrip(bytes(1)).decode()} link {link} state {state} failures {failures}"]
 
     def pointer_ioctl(self, number, name, data, result):
-        """The request holds a pointer to the data."""
+        """An ioctl whose request holds a pointer to the data."""
         import ctypes
         buffer = (ctypes.c_char * len(data)).from_buffer(data)
         request = struct.pack("=16sQ16x", name, ctypes.addressof(buffer))
@@ -230,7 +231,7 @@ class Operations:
         return self.files(f"{NET}/{name}/bonding_slave")
 
     def show_modes(self, name):
-        """Who may do what with the files."""
+        """The access modes of the files."""
         for folder in (f"{NET}/{name}/bonding", f"{NET}/{name}/bonding_slave"):
             if os.path.isdir(folder):
                 for file in sorted(os.listdir(folder)):
@@ -257,7 +258,7 @@ class Operations:
                 yield f"{file} {os.path.basename(os.readlink(f'{NET}/{name}/{file}'))}"
 
     def show_lists(self, name):
-        """Addresses that the device listens to."""
+        """The addresses that the device listens to."""
         for line in read("/proc/net/dev_mcast").splitlines():
             fields = line.split()
             if fields[1] == name:

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What rtnetlink tells of a link, as names and values that two guests can be compared by."""
+"""What rtnetlink reports about a link, as names and values by which two guests can be compared."""
 
 import socket
 import struct
 
 from netlink import IFINFO, attributes
 
-# Numbers that have no meaning outside one guest, change by themselves, or are not about the bond:
-# statistics, the counts of carrier changes (a difference that is wanted), IPv6's times, and what
-# netdevsim makes at random.
+# Attributes that have no meaning outside one guest, change by themselves, or do not concern the
+# bond: statistics, the counts of carrier changes (a wanted difference), IPv6's times, and random
+# values of netdevsim.
 IGNORED = {7, 14, 23, 26, 35, 36, 37, 42, 47, 48, 62}
 LINK_TEXT = {3: "name", 6: "qdisc", 20: "alias", 52: "alternative", 34: "port", 56: "parent", 57: "bus"}
 LINK_NUMBER = {4: "mtu", 13: "txqlen", 16: "operstate", 17: "linkmode", 27: "group", 30: "promiscuity",
@@ -39,7 +39,8 @@ def number(payload):
 
 
 def bond(data, name_of):
-    """The options of a bond, as netlink tells them, with their lengths where they say something."""
+    """The options of a bond as netlink reports them, with the attributes' lengths where these
+    matter."""
     for key, payload in attributes(data):
         label = BOND.get(key, f"attribute {key}")
         if key in BOND_INDEX:

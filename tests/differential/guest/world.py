@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The module, and the devices that an episode plays with: made afresh for each."""
+"""The module, and the devices of an episode: made afresh for each."""
 
 import ctypes
 import os
@@ -15,7 +15,7 @@ SYS_FINIT_MODULE, SYS_DELETE_MODULE = 313, 176
 O_NONBLOCK = os.O_NONBLOCK
 libc = ctypes.CDLL(None, use_errno=True)
 
-# Device addresses: the name's first byte and number.
+# A device's address is made of the first byte of its name, and its number.
 KINDS = {"a": "veth", "d": "dummy", "n": "netdevsim", "r": "bridge", "t": "ipip", "c": "vcan", "g": "gre"}
 
 
@@ -50,7 +50,7 @@ class World:
         self.ours = module == "ours"
         subprocess.run(["modprobe", "-a", "netdevsim", "veth", "dummy", "bridge", "8021q", "macvlan", "ipip",
                         "ip_gre", "tls", "bonding"], check=True)
-        # The kernels with checkers have none: there it is a device that nobody can make.
+        # The kernels with checkers have no vcan: there it is a device that cannot be made.
         subprocess.run(["modprobe", "-q", "vcan"], check=False)
         self.path = subprocess.run(["modinfo", "-n", "bonding"], check=True, stdout=subprocess.PIPE,
                                    text=True).stdout.strip()
@@ -93,7 +93,7 @@ class World:
         return sorted(name for name in os.listdir("/sys/class/net") if name != "bonding_masters")
 
     def end(self):
-        """Back to nothing, whatever the episode left."""
+        """Remove everything, whatever the episode left."""
         self.remove_module_at_last()
         for number in self.simulators.values():
             if os.path.isdir(f"{NETDEVSIM}/devices/netdevsim{number}"):
@@ -107,10 +107,10 @@ class World:
                     try:
                         self.home.ask(netlink.RTM_DELLINK, ifinfo(self.index(name)))
                     except netlink.Refused:
-                        pass  # gone with another one
+                        pass  # it disappeared with another one
 
     def remove_module_at_last(self):
-        # What is on top of a bond holds no reference to the module: it goes with the bond.
+        # A device on top of a bond holds no reference to the module: it is removed with the bond.
         self.remove_module()
 
     def begin(self, devices):

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What must hold at any time: netlink, sysfs and procfs tell the same, the options can be set, and the
- * kernel has nothing to complain about. What changes by itself may differ for a moment.
+ * What must hold at any time: netlink, sysfs and procfs say the same, the options can be set, and
+ * the kernel does not complain. Values that change by themselves may differ for a moment.
  */
 #include "fuzz.h"
 #include <arpa/inet.h>
@@ -33,7 +33,10 @@ static struct link links[MOST_LINKS];
 static unsigned int count;
 static char text[1 << 17];
 
-/* What does not hold, and has not at any look so far. What changes by itself is seen to hold in one. */
+/*
+ * What does not hold now, and has not held in any look so far. A value that changes by itself holds
+ * in some look.
+ */
 static struct {
 	char subject[64], reason[512];
 	unsigned int look;
@@ -240,7 +243,7 @@ static void check_slave(const struct link *slave)
 		if (files[i].texts[0])
 			same = told < 4 && files[i].texts[told] && !strcmp(text, files[i].texts[told]);
 		else if (files[i].attribute == IFLA_BOND_SLAVE_LINK_FAILURE_COUNT)
-			same = strtoul(text, NULL, 10) >= told; /* it was asked later */
+			same = strtoul(text, NULL, 10) >= told; /* netlink was asked earlier */
 		else
 			same = strtoul(text, NULL, 10) == told;
 		if (!same)
@@ -331,7 +334,7 @@ static void check_state(void)
 		      entries("/proc/net/bonding"));
 }
 
-/* An option that every bond takes at any time, by one way and then by the other. */
+/* Sets an option that every bond accepts at any time, first by sysfs and then by netlink. */
 static void check_setting(const struct link *bond)
 {
 	static unsigned char value;
@@ -371,7 +374,7 @@ static void check_setting(const struct link *bond)
 		found("%s is \"%s\", and was set to %u by netlink", path, text, value);
 }
 
-/* Looks once more; true if a doubt is left. */
+/* Looks once more; true if a doubt remains. */
 static bool is_in_doubt(void)
 {
 	unsigned int kept = 0;
@@ -411,7 +414,7 @@ void check_open(void)
 		broken("/dev/kmsg");
 }
 
-/* scripts/guest looks with more care; this tells which operation it was. */
+/* scripts/guest checks more thoroughly; this says which operation it was. */
 void check_log(void)
 {
 	static const char *const splats[] = {

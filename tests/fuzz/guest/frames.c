@@ -66,7 +66,7 @@ static void send_one(int fd, int index, struct virtio_net_hdr *header, unsigned 
 		memcpy(&protocol, frame + 12, sizeof(protocol));
 		to.sll_protocol = protocol;
 	}
-	/* It may be too long, the device down, or no room. */
+	/* The frame may be too long, the device may be down, or there may be no room. */
 	if (sendmsg(fd, &message, MSG_DONTWAIT) >= 0)
 		frames_sent++;
 	else
@@ -89,7 +89,7 @@ void frames_send(enum where where, const char *name, const char *how, unsigned i
 		for (size_t cut = 0; cut <= len; cut++)
 			send_one(fd, index, &header, linear, frame, cut);
 	} else if (!strcmp(how, "flip")) {
-		/* The addresses stay: a frame for somebody else would not be looked at. */
+		/* The addresses stay: a frame for another host would be ignored. */
 		while (count-- && len > 12) {
 			memcpy(changed, frame, len);
 			for (unsigned int flips = 1 + draw() % 4; flips; flips--) {

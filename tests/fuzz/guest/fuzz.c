@@ -43,7 +43,7 @@ static const char *script;
 static unsigned int line_number, episode, operations, checks, refused, taken;
 static char *history[HISTORY];
 
-/* The kernel log says how far we are: if the guest dies, it is all there is. */
+/* Logs our progress: if the guest dies, the kernel log is all that is left. */
 static void log_progress(const char *what)
 {
 	int fd = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
@@ -173,7 +173,7 @@ static void do_write(char *rest)
 	static char before[8192], after[8192];
 	const char *path = path_of(word(&rest));
 	size_t len = hex(&rest);
-	/* This one changes by itself. */
+	/* These files change by themselves. */
 	bool still = !strstr(path, "active_slave") && !strstr(path, "mii_status");
 	long had = read_file(path, before, sizeof(before)), has;
 	long written = write_file(path, bytes, len);

@@ -10,7 +10,10 @@
 #define MOST_BYTES 70000 /* of a payload */
 #define NAME_SIZE 16 /* IFNAMSIZ, whose header cannot be mixed with others */
 
-/* A finding: what is wrong, in a sentence. Ends the program, with the operations that led to it. */
+/*
+ * Reports a finding: a sentence that says what is wrong. Ends the program, after printing the
+ * operations that led to it.
+ */
 __attribute__((noreturn, format(printf, 1, 2))) void found(const char *format, ...);
 
 /* The tool itself cannot go on. */
@@ -19,7 +22,7 @@ __attribute__((noreturn)) void broken(const char *what);
 void pause_ms(unsigned int ms);
 uint64_t now_ms(void);
 
-/* text.c: returns the length, or -1 with errno. Text has a NUL behind it. */
+/* text.c: these return the length, or -1 with errno. Text is NUL-terminated. */
 long read_file(const char *path, char *buf, size_t size);
 __attribute__((format(printf, 3, 4))) long read_text(char *buf, size_t size, const char *format, ...);
 long write_file(const char *path, const void *data, size_t len);
@@ -34,10 +37,13 @@ int netlink_ask(enum where where, unsigned int type, unsigned int flags, const v
 void netlink_raw(const void *message, size_t len);
 /* Calls `each` for all links of the own namespace. */
 void netlink_links(void (*each)(const unsigned char *body, size_t len));
-/* The attribute of this number among `len` bytes of them, and the length of its payload. */
+/* The attribute of this number among `len` bytes of attributes, and the length of its payload. */
 const unsigned char *attribute(const void *attrs, size_t len, unsigned int number, size_t *size);
 int set_link(enum where where, const char *name, int up);
-/* What netlink tells of a bond's options, without what changes by itself; the length, or -1. */
+/*
+ * What netlink says about a bond's options, without values that change by themselves; the length,
+ * or -1.
+ */
 long bond_options(const char *name, unsigned char *buf, size_t size);
 
 /* frames.c */

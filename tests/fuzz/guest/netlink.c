@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Requests of rtnetlink, as good or as bad as the script wants them. */
+/* rtnetlink requests, as good or as bad as the script needs them. */
 #include "fuzz.h"
 #include <errno.h>
 #include <linux/if_link.h>
@@ -70,13 +70,13 @@ int netlink_ask(enum where where, unsigned int type, unsigned int flags, const v
 				continue;
 			if (header->nlmsg_type == NLMSG_ERROR)
 				return ((struct nlmsgerr *)NLMSG_DATA(header))->error;
-			if (header->nlmsg_type == NLMSG_DONE) /* by its flags it asked for a list */
+			if (header->nlmsg_type == NLMSG_DONE) /* its flags asked for a list */
 				return 0;
 		}
 	}
 }
 
-/* Bytes that need not be a message: the answers, if there are any, are of no interest. */
+/* Bytes that need not form a message: the answers, if any, do not matter. */
 void netlink_raw(const void *message, size_t len)
 {
 	send(raw, message, len, 0);
@@ -166,7 +166,7 @@ int set_link(enum where where, const char *name, int up)
 
 static int active_changes(unsigned int number)
 {
-	/* The active slave, and what 802.3ad tells of its partner. */
+	/* The active slave, and what 802.3ad says about its partner. */
 	return number == 2 || number == 23;
 }
 

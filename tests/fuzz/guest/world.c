@@ -133,7 +133,7 @@ void world(void)
 	}
 }
 
-/* Unloads the module, and loads it with these parameters; without, if it does not take them. */
+/* Unloads the module, and loads it with these parameters, or without any if it rejects them. */
 void load(const char *parameters)
 {
 	const char *path = getenv("FUZZ_MODULE");
@@ -152,7 +152,7 @@ void load(const char *parameters)
 	close(fd);
 }
 
-/* A process that sends through each bond and each far end for as long as its parent lives. */
+/* Starts a process that sends through each bond and each far end until its parent dies. */
 void traffic(void)
 {
 	static const unsigned char out[64] = {

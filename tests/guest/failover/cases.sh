@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
 #
-# Active-backup failover over the links a0 and b0, which the file that sources
-# this has chosen with LINKS (veth, netdevsim, virtio).
+# Active-backup failover over the links a0 and b0. The file that sources this one has chosen their
+# kind with LINKS (veth, netdevsim, virtio).
 
 . "${BASH_SOURCE[0]%/*}/../bond.sh"
 
@@ -22,15 +22,16 @@ start() {
 	wait_for 10 "the peer to answer" ping_peer
 }
 
-# forwards NAME: the port of the peer's bridge that NAME leads to is open. A card hears of its link in its own time.
+# forwards NAME: the port of the peer's bridge to which NAME leads is forwarding. A card learns of
+# its link with a delay.
 forwards() {
 	in_peer grep -qx 3 "$SYSFS/$1p/brport/state"
 }
 
-# The in-tree driver loses what is sent between two polls, so only ours is held to it.
-# Only netdevsim tells of the cut before it drops a packet: the far end of a veth pair
-# drops what it gets while it goes down, a card until its interrupt is served. With two CPUs, what waits at the far end
-# of a netdevsim is dropped by the cut.
+# The in-tree driver loses what is sent between two polls, so only ours is held to the limit. Only
+# netdevsim reports the cut before it drops a packet: the far end of a veth pair drops what it
+# receives while it goes down, and a card drops packets until its interrupt is served. With two
+# CPUs, the cut drops what is queued at the far end of a netdevsim.
 lost_at_most() {
 	local allowed=$1
 	{ [[ $LINKS == netdevsim ]] && ! kernel_is kcsan; } || allowed=$((allowed + cut_ms))
@@ -39,10 +40,11 @@ lost_at_most() {
 	is "$duplicated" 0 "number of duplicated packets"
 }
 
-# log_gap REGEX REGEX LOWEST HIGHEST: milliseconds from the last message that matches the first to the
-# last one that matches the second, by the kernel's clock: that of a shell runs on while its commands
-# are fetched from outside the guest. A message comes after what it tells of, the first perhaps by more than the
-# second: that much (10 ms, a tenth of a poll) the gap may be too short.
+# log_gap REGEX REGEX LOWEST HIGHEST: checks the milliseconds from the last message that matches the
+# first regex to the last one that matches the second, by the kernel's clock: a shell's clock runs
+# on while its commands are fetched from outside the guest. A message is logged after its event, the
+# first one perhaps later than the second: the gap may be too short by that much (10 ms, a tenth of
+# a poll).
 log_gap() {
 	local ms
 	ms=$(dmesg | awk -v from="$1" -v to="$2" '
@@ -53,12 +55,12 @@ log_gap() {
 	((ms >= $3 - 10 && ms <= $4)) || fail "$ms ms from \"$1\" to \"$2\", expected $3 to $4"
 }
 
-# Milliseconds of a delay: long, since the clock may run on between two commands; in instructions, waiting is
-# free, but those of cards are real time.
+# A delay in milliseconds. It is long, since the clock may run on between two commands; with counted
+# instructions waiting is free, but with cards it takes real time.
 long_delay=30000
 [[ $LINKS != virtio ]] || long_delay=8000
 
-# The kernel has told everybody that the link of a0 is lost.
+# The kernel has told everybody that a0 has lost its link.
 link_loss_known() {
 	[[ $(<$SYSFS/a0/operstate) != up ]]
 }
@@ -88,7 +90,7 @@ test_link_loss_without_a_monitor() {
 }
 
 test_link_loss_without_monitor_and_events() {
-	# What the in-tree driver does; ours when it is told to.
+	# What the in-tree driver does, and ours when told to.
 	start
 	! ours || set_option b7 link_events off
 	cut_link a0
@@ -119,8 +121,8 @@ test_initial_link_is_the_carrier() {
 
 test_failback_to_primary() {
 	local moment=()
-	# The bridge's port to a card forwards a moment after the card has carrier, and says so before it does; that is
-	# what updelay is for.
+	# The bridge's port to a card starts to forward a moment after the card has carrier, which
+	# the card reports before that; updelay is meant for this.
 	[[ $LINKS != virtio ]] || moment=(updelay 1000)
 	start miimon 100 primary a0 "${moment[@]}"
 	stream_start
@@ -180,7 +182,7 @@ test_downdelay() {
 	cut_link a0
 	wait_for 10 "a0 to be going down" mii_status a0 "going down"
 	active b7 a0
-	# Traffic goes on through the standby meanwhile, both ways.
+	# Traffic continues through the standby meanwhile, in both directions.
 	wait_for 3 "the peer to answer" ping_peer
 	mii_status a0 "going down"
 	active b7 a0
@@ -189,7 +191,7 @@ test_downdelay() {
 	mii_status a0 down
 }
 
-# The first poll after its end ends a delay, and nothing else does.
+# A delay ends at the first poll after it, and at nothing else.
 test_delays_without_link_events() {
 	ours_only "has no link_events"
 	start miimon 100 downdelay 2000 updelay 2000 primary a0
@@ -204,13 +206,14 @@ test_delays_without_link_events() {
 	log_gap "slave a0.: link status up, enabling" "slave a0.: link status definitely up" 2000 2400
 }
 
-# A name that no slave has is noted down for one to come; the traffic stays where somebody has sent it.
+# A name that belongs to no slave is kept for one that joins later; the traffic stays where a user
+# has sent it.
 test_primary_that_is_no_slave_yet() {
 	start miimon 100
 	set_option b7 active_slave b0
 	set_option b7 primary eth9
 	active b7 b0
-	# The first slave is who would be chosen again.
+	# The first slave is the one that would be chosen again.
 	set_option b7 primary ""
 	wait_for 10 "a0 to be the active slave" active b7 a0
 	set_option b7 active_slave b0
@@ -219,7 +222,7 @@ test_primary_that_is_no_slave_yet() {
 	wait_for 10 "a0 to be the active slave" active b7 a0
 }
 
-# The same where the option changes while a delay runs.
+# Likewise when the option changes while a delay runs.
 test_link_events_off_within_a_delay() {
 	ours_only "has no link_events"
 	start miimon 100 downdelay 2000

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
 #
-# An active-backup bond over veth links that can fail in silence: with carrier, but without network.
+# An active-backup bond over veth links that can fail silently: they keep their carrier, but the
+# network behind them is gone.
 
 . "${BASH_SOURCE[0]%/*}/../bond.sh"
 
@@ -9,8 +10,9 @@ setup() {
 	loaded || modprobe bonding max_bonds=0
 }
 
-# silence NAME, speech NAME: the link keeps its carrier, but the network behind it is gone. The port of
-# its far end is disabled, which takes RTNL for no longer than that: so the monitor need not wait for it.
+# silence NAME, speech NAME: the link keeps its carrier, but the network behind it is gone or back.
+# The port of its far end is disabled, which holds RTNL only for a moment: so the monitor need not
+# wait for it.
 silence() {
 	bridge -n peer link set dev "${1}p" state 0
 }
@@ -36,7 +38,7 @@ has_active() {
 }
 
 # detection: milliseconds from the silence of the active slave to the failover, by the kernel's
-# clock, and from when the bridge says so: that of the shell runs on while commands are fetched.
+# clock, starting when the bridge logs it: a shell's clock runs on while commands are fetched.
 detection() {
 	silence a0
 	wait_for 60 "b0 to be active" active b7 b0

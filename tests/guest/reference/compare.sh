@@ -12,11 +12,11 @@ section() {
 	sed -n "/^== $1\$/,/^== /{/^== /d;p}" "$REFERENCE"
 }
 
-# same_as_reference NAME: runs transcript_NAME and compares.
+# same_as_reference NAME: runs transcript_NAME and compares its output.
 same_as_reference() {
 	section "$1" >"$WORK/expected"
 	[[ -s $WORK/expected ]] || fail "$REFERENCE has no section $1"
-	# A kernel for one CPU tells nobody of receive queues.
+	# A kernel for one CPU does not report receive queues.
 	! kernel_is uml || sed -i '/"num_rx_queues":/d' "$WORK/expected"
 	"transcript_$1" >"$WORK/transcript"
 	diff -u --label in-tree --label here "$WORK/expected" "$WORK/transcript" ||
@@ -30,7 +30,7 @@ transcripts_are_tests() {
 	done
 }
 
-# In the order of the file.
+# Lists the names in the order of the file.
 transcript_names() {
 	sed -n 's/^transcript_\([a-z0-9_]*\)().*/\1/p' "$0"
 }

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
 #
-# splat_module [KERNEL]: builds the module that makes the kernel complain; SPLAT is where the guest has it.
+# splat_module [KERNEL]: builds the module that makes the kernel complain; sets SPLAT to its path in
+# the guest.
 splat_module() {
 	local kernel=${1-distro} out
 	out=build/harness/splat-$kernel

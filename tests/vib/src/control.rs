@@ -31,7 +31,7 @@ enum What {
     Restart,
     /// Whether the subnet administrator does not answer.
     Silent,
-    /// The subnet administrator's answers arrive so many ms late.
+    /// The subnet administrator's answers arrive this many ms late.
     Late,
     /// Whether the adapter is there.
     Present(usize),
@@ -46,9 +46,9 @@ enum OfPort {
     Pkeys,
     /// The next packets are lost.
     Drop,
-    /// So many in a thousand packets are lost.
+    /// This many of a thousand packets are lost.
     Loss,
-    /// Datagrams arrive so many ms late.
+    /// Datagrams arrive this many ms late.
     Delay,
 }
 

@@ -8,16 +8,16 @@ use fabric::{Gid, Lid, Pkey, PortId, Subnet, MAX_PORTS};
 use kernel::sync::Arc;
 use rdma::sync::StaticLock;
 
-/// The subnet. Nothing else is locked, or called that may lock, while this is.
+/// The subnet. While it is locked, take no other lock, and call nothing that may take one.
 pub(crate) static SUBNET: StaticLock<Subnet> = StaticLock::new(Subnet::new());
 
 /// A fault: the subnet administrator does not answer.
 pub(crate) static SILENT_ADMINISTRATOR: AtomicBool = AtomicBool::new(false);
 
-/// A fault: its answers arrive so many ms late.
+/// A fault: the subnet administrator's answers arrive this many ms late.
 pub(crate) static ADMINISTRATOR_DELAY: AtomicU32 = AtomicU32::new(0);
 
-/// Which adapter's port is plugged in where.
+/// Which port of which adapter is plugged in where.
 static PLUGGED: StaticLock<[Option<Jack>; MAX_PORTS]> =
     StaticLock::new([const { None }; MAX_PORTS]);
 
@@ -30,7 +30,7 @@ pub(crate) struct Jack {
     pub(crate) port: u32,
 }
 
-/// Says what is plugged in.
+/// Records what is plugged in.
 pub(crate) fn plug(id: PortId, jack: Option<Jack>) {
     let old = match PLUGGED.lock().get_mut(id.index()) {
         Some(place) => core::mem::replace(place, jack),
@@ -40,7 +40,7 @@ pub(crate) fn plug(id: PortId, jack: Option<Jack>) {
     drop(old);
 }
 
-/// What is plugged in.
+/// Returns what is plugged in.
 pub(crate) fn jack(id: PortId) -> Option<Jack> {
     PLUGGED.lock().get(id.index())?.clone()
 }
@@ -63,7 +63,7 @@ pub(crate) fn origin(subnet: &Subnet, id: PortId, pkey_index: u16) -> Option<Ori
     pkey.is_valid().then_some(Origin { lid, gid, pkey })
 }
 
-/// The key at that place of a port's table.
+/// The key at that place in a port's table.
 pub(crate) fn pkey(id: PortId, index: u16) -> Option<Pkey> {
     let subnet = SUBNET.lock();
     subnet

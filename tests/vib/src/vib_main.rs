@@ -35,7 +35,7 @@ module! {
     },
 }
 
-/// What the module has registered, in the order in which it is undone.
+/// What the module has registered, in the order in which it is unregistered.
 struct Vib {
     _files: control::Files,
     _slots: Arc<Slots>,
@@ -65,7 +65,7 @@ impl kernel::Module for Vib {
     }
 }
 
-/// Checks a parameter, which is borrowed up to 7.2, and a copy from 7.3 on.
+/// Checks a parameter, which is a reference up to 7.2, and a copy from 7.3 on.
 fn in_range(name: &CStr, value: impl Borrow<u32>, max: usize) -> Result<usize> {
     let value = *value.borrow();
     let number = value as usize;

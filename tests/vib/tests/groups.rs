@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Multicast groups that ports make, and what they have to agree on.
+//! Multicast groups that ports make, and the parameters that they must agree on.
 
 use fabric::{Event, Gid, Lid, Pkey, PortId, Subnet};
 
@@ -25,7 +25,7 @@ fn mgid(last: u8) -> Gid {
     Gid(gid)
 }
 
-/// A join with all parameters, as IPoIB takes them from the broadcast group.
+/// A join with all parameters, as IPoIB copies them from the broadcast group.
 fn full_record(subnet: &Subnet, port: PortId, last: u8, state: u8) -> [u8; 52] {
     let gid = subnet.gid(port).unwrap();
     let mut record = member(mgid(last), gid, Pkey::DEFAULT, state);
@@ -101,7 +101,7 @@ fn a_join_that_contradicts_the_group_is_refused() {
         );
         assert_eq!(answer.status, 0x0200, "byte {at}");
     }
-    // At most 4096 and at least 1024 bytes is what the group has.
+    // The group's MTU meets both wishes: at most 4096 bytes, and at least 1024 bytes.
     for mtu in [1 << 6 | 5, 3, 3 << 6] {
         let mut record = full_record(&subnet, ports[1], 1, FULL);
         record[38] = mtu;

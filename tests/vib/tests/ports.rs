@@ -72,7 +72,7 @@ fn the_subnet_manager_moves() {
     let (mut subnet, ports) = subnet(2);
     let _ = subnet.set_link(ports[1], false).unwrap();
     let events = subnet.set_sm_lid(Lid(77)).unwrap();
-    // Nobody hears of it behind a cut cable.
+    // Behind a cut cable nobody hears of it.
     assert_eq!(list(events), [(ports[0], Event::SmChange)]);
     assert_eq!(subnet.route(Lid(77)), Some(Destination::Switch));
     assert_eq!(subnet.route(Lid(1)), None);

@@ -9,7 +9,7 @@ use crate::world::{
     ask, config, join_broadcast, request, subnet, DELETE, GET, GET_TABLE, MEMBER, SET,
 };
 
-/// A datagram of any bytes, but more often than not one that somebody could mean.
+/// A datagram of any bytes, but more often than not one that makes sense.
 fn mad() -> impl Strategy<Value = Mad> {
     let method = prop_oneof![
         Just(GET),
@@ -89,7 +89,7 @@ fn partitions(config: &PortConfig) -> Vec<Pkey> {
 }
 
 fn apply(subnet: &mut Subnet, op: &Op) {
-    // Refusals are part of the game.
+    // Refusals are expected.
     match *op {
         Op::Add(number) => drop(subnet.add_port(&config(number))),
         Op::Remove(port) => subnet.remove_port(id(port)),
@@ -116,7 +116,7 @@ fn apply(subnet: &mut Subnet, op: &Op) {
     }
 }
 
-/// Sends a datagram everywhere, and takes all that comes back.
+/// Sends a datagram everywhere, and takes everything that comes back.
 fn send(subnet: &mut Subnet, from: PortId, mad: &Mad) {
     let mut reply = subnet.gsi(from, mad);
     let mut datagrams = 0;
@@ -146,7 +146,7 @@ fn check(subnet: &mut Subnet) {
         assert_eq!(subnet.route(port.lid()), expected);
     }
     assert_eq!(subnet.route(subnet.sm_lid()), Some(Destination::Switch));
-    // Whoever gets multicast packets is there, and in the partition.
+    // Every receiver of multicast packets exists, and is in the partition.
     if let Some((asker, _)) = plugged.iter().find(|(_, port)| port.is_up()) {
         let groups = ask(subnet, *asker, &request(GET_TABLE, MEMBER, 0, &[]));
         for group in groups.records {

@@ -37,7 +37,7 @@ fn ipoib_joins_the_broadcast_group_and_leaves_it() {
         ports[1..2]
     );
     assert_eq!(ask(&mut subnet, ports[0], &leave).status, 0x0200);
-    // The group of the subnet manager's making stays when it is empty.
+    // A group that the subnet manager has made stays when it is empty.
     let _ = subnet.set_link(ports[1], false).unwrap();
     assert!(subnet.multicast(mlid).is_empty());
     assert_eq!(join_broadcast(&mut subnet, ports[2], Pkey::DEFAULT), mlid);
@@ -78,7 +78,7 @@ fn a_path_leads_from_one_port_to_another() {
     assert_eq!(u16_at(path, 50), 0x8001);
     assert_eq!(path[54] & 0x3f, 5, "MTU 4096");
 
-    // Not in a partition that one of them is not in, nor over a cut cable.
+    // There is no path in a partition that one of the ports is not in, nor over a cut cable.
     record[50..52].copy_from_slice(&0x8002u16.to_be_bytes());
     let foreign = request(GET, PATH, mask, &record);
     assert_eq!(ask(&mut subnet, ports[0], &foreign).status, 0x0300);
@@ -170,7 +170,7 @@ fn every_node_and_every_port_has_a_record() {
     record[..2].copy_from_slice(&3u16.to_be_bytes());
     let one = ask(&mut subnet, ports[0], &request(GET, PORT_INFO, 1, &record));
     assert_eq!(u16_at(&one.records[0], 4 + 16), 3);
-    // Who is a subnet manager: all bits of the mask, and maybe more.
+    // Subnet managers: all bits of the mask must be set, and others may be.
     record[24..28].copy_from_slice(&2u32.to_be_bytes());
     let mut managers = request(GET_TABLE, PORT_INFO, 1 << 7, &record);
     assert!(ask(&mut subnet, ports[0], &managers).records.is_empty());
@@ -255,7 +255,7 @@ fn what_the_administrator_does_not_know_it_refuses() {
     old[2] = 1;
     assert_eq!(status(old), 0x0004);
     assert_eq!(status(request(GET, PORT_INFO, 0, &[])), 0x0400, "too many");
-    // An answer, and a datagram of another class, are not for it.
+    // An answer, and a datagram of another class, are not meant for the administrator.
     for (at, value) in [(3, 0x81), (1, 4), (0, 2)] {
         let mut other = request(GET, PATH, 0, &[]);
         other[at] = value;

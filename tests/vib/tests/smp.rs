@@ -22,7 +22,7 @@ fn lid_routed(method: u8, attribute: u16, modifier: u32) -> Mad {
     mad
 }
 
-/// A packet along these ports, as it leaves the adapter.
+/// A packet that goes along these ports, as it leaves the adapter.
 fn directed(path: &[u8], attribute: u16, modifier: u32) -> Mad {
     let mut mad = lid_routed(GET, attribute, modifier);
     mad[1] = 0x81;
@@ -178,6 +178,6 @@ fn tables_of_keys_are_shown_and_cannot_be_set() {
         .agent(ports[0], &lid_routed(SET, PKEY_TABLE, 0))
         .unwrap();
     assert_eq!((set[3], u16_at(&set, 4)), (0x81, 0x0008));
-    // What is no request gets no answer.
+    // A packet that is no request gets no answer.
     assert!(subnet.agent(ports[0], &keys).is_none());
 }

@@ -12,7 +12,7 @@ pub(crate) const DELETE: u8 = 0x15;
 pub(crate) const PATH: u16 = 0x35;
 pub(crate) const MEMBER: u16 = 0x38;
 
-/// What an adapter's port says of itself: adapter `number`, port 1.
+/// What an adapter's port reports about itself: adapter `number`, port 1.
 pub(crate) fn config(number: u64) -> PortConfig {
     let mut pkeys = [Pkey::NONE; MAX_PKEYS];
     pkeys[0] = Pkey::DEFAULT;
@@ -73,7 +73,7 @@ pub(crate) struct Answer {
     pub(crate) records: Vec<Vec<u8>>,
 }
 
-/// Asks as the kernel does: takes segments, acknowledges them, and puts the table together.
+/// Asks as the kernel does: receives segments, acknowledges them, and puts the table together.
 pub(crate) fn ask(subnet: &mut Subnet, from: PortId, request: &Mad) -> Answer {
     ask_in_windows_of(subnet, from, request, 64)
 }
@@ -154,7 +154,7 @@ pub(crate) fn member(mgid: Gid, port: Gid, pkey: Pkey, state: u8) -> [u8; 52] {
     record
 }
 
-/// Joins a partition's broadcast group as IPoIB does, and gives the multicast LID.
+/// Joins a partition's broadcast group as IPoIB does, and returns the multicast LID.
 pub(crate) fn join_broadcast(subnet: &mut Subnet, port: PortId, pkey: Pkey) -> Lid {
     let record = member(
         Gid::ipoib_broadcast(pkey),

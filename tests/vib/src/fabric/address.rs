@@ -10,7 +10,7 @@ pub const MAX_PORTS: usize = 64;
 pub struct Lid(pub u16);
 
 impl Lid {
-    /// What a port that has none says.
+    /// What a port without a LID reports.
     pub const NONE: Lid = Lid(0);
     /// Means "whoever is at the end of this link": directed route packets carry it.
     pub const PERMISSIVE: Lid = Lid(0xffff);
@@ -51,7 +51,7 @@ impl Gid {
         Gid((0xff12_401b_0000_0000_0000_0000_ffff_ffff_u128 | (partition << 80)).to_be_bytes())
     }
 
-    /// Whether this is a multicast group's.
+    /// Whether this is the GID of a multicast group.
     pub const fn is_multicast(self) -> bool {
         let [first, ..] = self.0;
         first == 0xff

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What nodes and ports say of themselves: attributes that subnet management packets carry, and
-//! that the records of the subnet administrator have inside.
+//! What nodes and ports report about themselves: attributes that subnet management packets carry,
+//! and that the records of the subnet administrator contain.
 
 use crate::address::{Gid, Guid, Lid, Pkey, PortId, MAX_PORTS};
 use crate::mad::Fields;
@@ -139,7 +139,7 @@ impl Subnet {
         }
     }
 
-    /// NodeInfo, as a packet finds it that comes in at the port.
+    /// NodeInfo, as seen by a packet that comes in at the port.
     pub(crate) fn node_info(&self, at: NodePort) -> Attribute {
         const ADAPTER: u8 = 1;
         const SWITCH: u8 = 2;

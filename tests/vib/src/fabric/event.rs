@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a port's users have to be told.
+//! What the users of a port must be told.
 
 use crate::address::{PortId, PortSet};
 
@@ -37,7 +37,7 @@ impl Event {
     ];
 }
 
-/// Who has to be told what, after a change of the subnet that has already happened.
+/// Who must be told what, after a change of the subnet that has already happened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[must_use = "users of a port that are not told of a change are cut off"]
 pub struct Events {

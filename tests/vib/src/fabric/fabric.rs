@@ -4,9 +4,9 @@
 //! adapters plugged into it, and the subnet manager and administrator that lives in the switch.
 //!
 //! Where a packet goes, which LID a port gets, who is in a multicast group, what the answer to a
-//! management datagram is, and who has to be told when something changes: all of that is decided in
-//! this crate. The caller keeps a [`Subnet`] under a lock of its own, moves the packets and
-//! dispatches the [`Events`] once it has let go of the lock.
+//! management datagram is, and who must be told when something changes: all of that is decided in
+//! this crate. The caller keeps a [`Subnet`] under a lock of its own, moves the packets, and
+//! dispatches the [`Events`] once it has released the lock.
 //!
 //! The crate knows no kernel type, allocates nothing, takes no lock and reads no clock, so the same
 //! sources are compiled twice: into `vib.ko`, and on the host, where the tests run.

@@ -2,7 +2,7 @@
 
 //! Packets that a port loses, because a test wants it to.
 
-/// What a port loses of what it would receive.
+/// Which of the packets that a port would receive are lost.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Loss {
     /// The next packets that are lost, one after the other; the maximum does not wear off.
@@ -23,7 +23,7 @@ impl Loss {
         random: 0x2545_f491,
     };
 
-    /// Whether the packet that is there now is lost.
+    /// Whether the present packet is lost.
     pub(crate) fn loses(&mut self) -> bool {
         if self.next > 0 {
             if self.next != Loss::ALL {

@@ -86,7 +86,7 @@ pub(crate) enum Status {
     BadValue = 0x001c,
     /// Subnet administration: a table is full.
     NoResources = 0x0100,
-    /// Subnet administration: contradicts what there is.
+    /// Subnet administration: the request contradicts what exists.
     RequestInvalid = 0x0200,
     /// Subnet administration: nothing matches.
     NoRecords = 0x0300,
@@ -94,7 +94,7 @@ pub(crate) enum Status {
     TooManyRecords = 0x0400,
     /// Subnet administration: not a GID of the requester.
     InvalidGid = 0x0500,
-    /// Subnet administration: what there is to create is not described in full.
+    /// Subnet administration: the object to create is not described in full.
     InsufficientComponents = 0x0600,
 }
 

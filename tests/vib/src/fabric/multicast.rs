@@ -8,7 +8,7 @@ use crate::quantity;
 /// How many groups there can be.
 pub(crate) const MAX_GROUPS: usize = 256;
 
-/// In which way a port is in a group (JoinState of a MCMemberRecord), as bits.
+/// How a port is in a group (JoinState of a MCMemberRecord), as bits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct JoinState(pub(crate) u8);
 
@@ -21,7 +21,7 @@ impl JoinState {
     /// Sends, and keeps the group alive.
     const SEND_ONLY_FULL: u8 = 8;
 
-    /// The states that there are; the other bits mean nothing.
+    /// The states that exist; the other bits mean nothing.
     pub(crate) const fn known(self) -> JoinState {
         JoinState(self.0 & 0xf)
     }
@@ -91,7 +91,7 @@ impl Group {
         self.mgid != Gid::ZERO
     }
 
-    /// Every port that is in the group in one of the ways that the predicate takes.
+    /// Every port that is in the group in one of the ways that the predicate accepts.
     fn ports(&self, which: impl Fn(JoinState) -> bool) -> PortSet {
         let sets = (0..JoinState::BITS).zip(&self.members);
         sets.filter(|&(bit, _)| which(JoinState::single(bit)))
@@ -120,7 +120,7 @@ impl Group {
         }
     }
 
-    /// Takes ways of membership away, and the group with the last member that kept it alive.
+    /// Takes away ways of membership, and the group with the last member that kept it alive.
     pub(crate) fn leave(&mut self, id: PortId, state: JoinState) {
         for (bit, set) in (0..JoinState::BITS).zip(&mut self.members) {
             if state.0 & JoinState::single(bit).0 != 0 {
@@ -206,22 +206,22 @@ impl Groups {
                 sl_flow_hop: 0,
                 scope: 2,
             };
-            // Without a free place the partition has no broadcast, and a join is told so.
+            // If no place is free, the partition has no broadcast group, and a join is told so.
             self.create(mgid, parameters, true);
         }
     }
 
-    /// The port is in no group any more.
+    /// The port is no longer in any group.
     pub(crate) fn forget_port(&mut self, id: PortId) {
         self.leave_where(id, |_| true);
     }
 
-    /// The port is in no group of the partition any more.
+    /// The port is no longer in any group of the partition.
     pub(crate) fn leave_partition(&mut self, id: PortId, pkey: Pkey) {
         self.leave_where(id, |group| group.parameters.pkey.same_partition(pkey));
     }
 
-    /// Nobody is in any group any more.
+    /// No port is in any group any more.
     pub(crate) fn forget_members(&mut self) {
         for group in &mut self.groups {
             if group.permanent {

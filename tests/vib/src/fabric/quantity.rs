@@ -8,8 +8,8 @@ pub(crate) const PORT_MTU: u8 = 5;
 pub(crate) const GROUP_MTU: u8 = 4;
 /// IBA code of 100 Gb/s, four lanes of EDR.
 pub(crate) const PORT_RATE: u8 = 16;
-/// IBA code of 67 ms: how long a packet can be under way. RDMA connections derive their
-/// timeouts from it.
+/// IBA code of 67 ms: how long a packet can be in flight. RDMA connections derive their timeouts
+/// from it.
 pub(crate) const LIFETIME: u8 = 14;
 
 /// The rates that a port can have, as IBA codes, slowest first: 2.5, 5, 10, 14, 20, 25, 30, 40, 56,
@@ -40,7 +40,7 @@ pub(crate) fn holds(selector: u8, actual: u8, wanted: u8) -> bool {
     }
 }
 
-/// The MTU for a new group: the largest that the wish, of selector and code, allows.
+/// The MTU for a new group: the largest that the wish, a selector and a code, allows.
 pub(crate) fn choose_mtu(wish: Option<(u8, u8)>) -> Option<u8> {
     choose(&MTUS, number, wish)
 }
@@ -50,7 +50,7 @@ pub(crate) fn choose_rate(wish: Option<(u8, u8)>) -> Option<u8> {
     choose(&RATES, rate, wish)
 }
 
-/// The packet lifetime for a new group: any if it is wished for exactly, else the fabric's.
+/// The packet lifetime for a new group: any if the wish is exact, else the fabric's.
 pub(crate) fn choose_lifetime(wish: Option<(u8, u8)>) -> Option<u8> {
     match wish {
         Some((2, code)) => Some(code),

@@ -70,7 +70,7 @@ impl Subnet {
         }
     }
 
-    /// The one record that matches.
+    /// The only record that matches.
     fn get(&self, table: Table, query: &Query<'_>) -> Reply {
         let mut found = None;
         let mut count = 0u32;
@@ -81,7 +81,7 @@ impl Subnet {
             }
         });
         match found {
-            // Several paths are one as good as the other.
+            // If there are several paths, any of them will do.
             Some(reply) if count == 1 || table == Table::Path => reply,
             Some(_) => query.refuse(Status::TooManyRecords),
             None => query.refuse(Status::NoRecords),

@@ -29,7 +29,7 @@ const PATH_SIZE: u8 = 64;
 
 impl Subnet {
     /// Takes a packet that a port has sent from its queue pair 0 to a LID, which is
-    /// [`Lid::PERMISSIVE`] for a directed route, and gives what comes back to that queue pair.
+    /// [`Lid::PERMISSIVE`] for a directed route, and returns what comes back to that queue pair.
     /// The agents of all nodes answer here, so no packet travels to another adapter.
     pub fn smp(&self, from: PortId, dlid: Lid, request: &Mad) -> Option<Mad> {
         if !self.port(from).is_some_and(Port::is_up) {
@@ -58,7 +58,7 @@ impl Subnet {
             return None;
         }
         let (mut at, first) = if permissive(SOURCE_LID) {
-            // The sender has done the first hop: out of its port.
+            // The sender has done the first hop: out of its own port.
             (NodePort::Outer(from), 1)
         } else {
             (self.entrance(from, dlid)?, 0)
@@ -81,7 +81,7 @@ impl Subnet {
             hop = hop.wrapping_add(1);
         }
         let mut answer = self.agent_at(at, &packet)?;
-        // As it comes to the port that has sent the request.
+        // The answer, as it arrives at the port that has sent the request.
         answer.put_u8(HOP_POINTER, first);
         Some(answer)
     }
@@ -100,7 +100,7 @@ impl Subnet {
         }
     }
 
-    /// Where a packet comes in that is routed by LID.
+    /// The port at which a packet comes in that is routed by LID.
     fn entrance(&self, from: PortId, dlid: Lid) -> Option<NodePort> {
         Some(match self.route(dlid)? {
             Destination::Port(id) => NodePort::Adapter(id),
@@ -120,7 +120,7 @@ impl Subnet {
                 Err(Status::BadVersion)
             }
             method::GET => self.attribute(at, request.attribute(), request.modifier()),
-            // The subnet manager sets what there is to set by itself.
+            // The subnet manager makes all settings by itself.
             method::SET => Err(Status::BadMethod),
             _ => return None,
         };
@@ -162,8 +162,8 @@ impl Subnet {
         })
     }
 
-    /// The port of a node that a modifier means: 0 is the one that the packet came in at, of an
-    /// adapter, and the port of the agent, of a switch.
+    /// The port of a node that a modifier means. For an adapter, 0 means the port at which the
+    /// packet came in; for a switch, the port of its agent.
     fn port_of_node(&self, at: NodePort, number: u32) -> Result<NodePort, Status> {
         let number = u8::try_from(number).map_err(|_| Status::BadValue)?;
         match at {

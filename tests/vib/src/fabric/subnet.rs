@@ -17,7 +17,7 @@ pub type NodeDescription = [u8; 64];
 /// A port's P_Key table.
 pub type PkeyTable = [Pkey; MAX_PKEYS];
 
-/// What a port says of itself when it is plugged in.
+/// What a port reports about itself when it is plugged in.
 #[derive(Clone, Copy, Debug)]
 pub struct PortConfig {
     /// The channel adapter's GUID.
@@ -75,7 +75,7 @@ impl Port {
         (self.loss.next, self.loss.per_mille)
     }
 
-    /// What the port said of itself, with the changes since then.
+    /// What the port has reported about itself, with the changes since then.
     pub const fn config(&self) -> &PortConfig {
         &self.config
     }
@@ -118,13 +118,13 @@ pub enum Destination {
 #[derive(Debug)]
 pub struct Subnet {
     ports: [Port; MAX_PORTS],
-    /// The LIDs of the ports that are plugged in, apart from them for the sake of the data path.
+    /// The LIDs of the ports that are plugged in, kept separately for the data path.
     lids: [Lid; MAX_PORTS],
-    /// The ports whose link is there.
+    /// The ports whose link is up.
     up: PortSet,
     sm_lid: Lid,
     prefix: u64,
-    /// Counts what has changed, so that long answers know when they are out of date.
+    /// Counts the changes, so that long answers can tell when they are out of date.
     changes: u32,
     pub(crate) groups: Groups,
     pub(crate) services: Services,
@@ -150,8 +150,8 @@ impl Subnet {
         }
     }
 
-    /// Plugs a port in; its link is there, and it is active, when [`Subnet::set_link`] says so.
-    /// A port that comes back gets the place and, if it is still free, the LID that it had.
+    /// Plugs a port in; [`Subnet::set_link`] then brings its link up and makes it active.
+    /// A port that comes back gets its old place and, if still free, its old LID.
     pub fn add_port(&mut self, config: &PortConfig) -> Result<PortId, Refused> {
         let known = |port: &Port| port.lid != Lid::NONE;
         let same = |port: &Port| known(port) && port.config.port_guid == config.port_guid;
@@ -183,7 +183,7 @@ impl Subnet {
         Ok(id)
     }
 
-    /// Unplugs a port. There is nobody left to tell.
+    /// Unplugs a port. Nobody is left to be told.
     pub fn remove_port(&mut self, id: PortId) {
         self.has_changed();
         self.groups.forget_port(id);
@@ -293,13 +293,13 @@ impl Subnet {
         Ok(Events::one(id, Event::PkeyChange))
     }
 
-    /// Lets a port lose the next packets that it would receive; [`u32::MAX`]: all of them.
+    /// Makes a port lose the next packets that it would receive; [`u32::MAX`]: all of them.
     pub fn set_drop(&mut self, id: PortId, packets: u32) -> Result<(), Refused> {
         self.port_mut(id)?.loss.next = packets;
         Ok(())
     }
 
-    /// Lets a port lose that many in a thousand of the packets that it would receive. The sequence
+    /// Makes a port lose that many in a thousand of the packets that it would receive. The sequence
     /// is the same each time that a port is plugged in.
     pub fn set_loss(&mut self, id: PortId, per_mille: u16) -> Result<(), Refused> {
         if per_mille > 1000 {
@@ -340,8 +340,8 @@ impl Subnet {
         self.tell_everybody(Event::GidChange)
     }
 
-    /// The subnet manager starts anew: it has forgotten who is in which multicast group, and which
-    /// services there are, and asks everybody to register again.
+    /// Restarts the subnet manager: it forgets who is in which multicast group, and which services
+    /// there are, and asks everybody to register again.
     pub fn restart_sm(&mut self) -> Events {
         self.has_changed();
         self.groups.forget_members();
@@ -373,8 +373,8 @@ impl Subnet {
         self.up.contains(id).then_some(Destination::Port(id))
     }
 
-    /// The ports that a packet for a multicast LID is copied to, the sender's own among them if
-    /// that is a member. The channel adapter looks at the GID for the queue pairs that want it.
+    /// The ports to which a packet for a multicast LID is copied, including the sender's own if it
+    /// is a member. The channel adapter then finds the queue pairs that want the GID.
     pub fn multicast(&self, mlid: Lid) -> PortSet {
         self.groups.receivers(mlid)
     }
@@ -397,7 +397,7 @@ impl Subnet {
         lid != self.sm_lid && self.owner(lid).is_none()
     }
 
-    /// A LID that no port has, or, so that ports find theirs when they come back, had.
+    /// A LID that no port has or, so that ports that come back get theirs, has had.
     fn free_lid(&self, place: usize) -> Option<Lid> {
         let reserved = |lid| {
             let mut others = (0..MAX_PORTS).zip(&self.ports).filter(|&(i, _)| i != place);

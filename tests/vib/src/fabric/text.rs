@@ -2,7 +2,7 @@
 
 //! Numbers as people write them into a file.
 
-/// The number that is all of the text: decimal, or hexadecimal after `0x`.
+/// The number that makes up the whole text: decimal, or hexadecimal after `0x`.
 pub fn number(text: &[u8]) -> Option<u32> {
     match &words(text) {
         [Some(word), None, _] => value(word),
@@ -10,7 +10,7 @@ pub fn number(text: &[u8]) -> Option<u32> {
     }
 }
 
-/// The two numbers that are all of the text.
+/// The two numbers that make up the whole text.
 pub fn pair(text: &[u8]) -> Option<(u32, u32)> {
     match &words(text) {
         [Some(one), Some(other), None] => Some((value(one)?, value(other)?)),
@@ -18,7 +18,7 @@ pub fn pair(text: &[u8]) -> Option<(u32, u32)> {
     }
 }
 
-/// The first words of the text; the last one tells whether there are too many.
+/// The first words of the text; the last one shows whether there are too many.
 fn words(text: &[u8]) -> [Option<&[u8]>; 3] {
     let mut words = text
         .split(u8::is_ascii_whitespace)

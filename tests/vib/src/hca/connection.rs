@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Connections: requests are carried out one after the other, and tried again as long as the other
-//! side does not answer or has no room.
+//! Connections: requests are carried out one after another, and retried as long as the other side
+//! does not answer or has no room.
 //!
-//! Everything that a request does happens while its sender's lock is held; the answer is the result
-//! of a function call. What takes time is only the waiting in between.
+//! All effects of a request happen while its sender's lock is held; the answer is the result of a
+//! function call. Only the waiting in between takes time.
 
 use super::qp::Inner;
 use super::Qp;
@@ -20,17 +20,17 @@ use rdma::qp::{Modify, State};
 use rdma::send_queue::{Request, SendQueue};
 use rdma::work_request::{Operation, SendWr};
 
-/// With this count, requests that find no room are tried again without end.
+/// With this count, requests that find no room are retried for ever.
 const RNR_FOREVER: u8 = 7;
-/// How often one that gets no answer is tried again if there is to be no end, in ms.
+/// How long to wait for an answer before a retry if the timeout is infinite, in ms.
 const NO_TIMEOUT: u32 = 500;
 
-/// What a queue pair knows of its connection.
+/// What a queue pair knows about its connection.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Connection {
     path: Option<Av>,
     dest_qpn: u32,
-    /// What the other side may do with regions here.
+    /// What the other side may do with regions on this side.
     access: u32,
     timeout: u8,
     retry_count: u8,
@@ -58,7 +58,7 @@ impl Connection {
         }
     }
 
-    /// How long a sender is to wait for room, in ms: what the codes mean, rounded up.
+    /// How long a sender must wait for room, in ms: the meaning of the codes, rounded up.
     fn rnr_ms(&self) -> u32 {
         match self.min_rnr_timer & 0x1f {
             0 => 656,
@@ -71,7 +71,7 @@ impl Connection {
 /// The sending side.
 pub(super) struct Sender {
     pub(super) queue: SendQueue,
-    /// The timer runs: nothing is sent until its end, or until the other side has room.
+    /// The timer is running: nothing is sent until it ends, or until the other side has room.
     waiting: bool,
     unanswered: u8,
     no_room: u8,
@@ -111,7 +111,7 @@ impl Sender {
     }
 }
 
-/// What the other side says.
+/// The answer of the other side.
 enum Answer {
     Done { bytes: usize },
     None,
@@ -144,21 +144,21 @@ pub(super) fn post(qp: &Arc<Qp>, wr: SendWr<'_>) -> Result {
     Ok(())
 }
 
-/// Goes on after waiting.
+/// Continues after waiting.
 pub(super) fn resume(qp: &Arc<Qp>) {
     let mut sender = qp.sender.lock();
     sender.waiting = false;
     run(qp, &mut sender);
 }
 
-/// Carries out what is in the queue, until there is something to wait for.
+/// Carries out the requests in the queue, until one of them must wait.
 fn run(qp: &Arc<Qp>, sender: &mut Sender) {
     while let Some(request) = sender.queue.head() {
         let (connection, pkey_index, port) = {
             let inner = qp.inner.lock();
             match inner.state {
                 State::ReadyToSend => {}
-                // The other side has refused something.
+                // The other side has refused a request.
                 State::Error => {
                     drop(inner);
                     return sender.flush(qp, Status::Flushed);
@@ -226,7 +226,7 @@ fn run(qp: &Arc<Qp>, sender: &mut Sender) {
     }
 }
 
-/// Requests that are about regions of the own adapter.
+/// Requests that concern regions of this adapter.
 fn carry_out_here(qp: &Qp, request: &Request<'_>) -> Option<Answer> {
     let done = match request.operation {
         Operation::Register {
@@ -247,7 +247,7 @@ fn carry_out_here(qp: &Qp, request: &Request<'_>) -> Option<Answer> {
     })
 }
 
-/// The other side of the connection, if packets get there and it takes them for its own.
+/// The other side of the connection, if packets reach it and it accepts them as its own.
 fn find_peer(qp: &Qp, connection: &Connection, pkey_index: u16, port: u32) -> Option<Peer> {
     let from = qp.hca.port(port)?;
     let dlid = Lid(connection.path?.dlid());
@@ -272,15 +272,15 @@ fn find_peer(qp: &Qp, connection: &Connection, pkey_index: u16, port: u32) -> Op
 
 struct Peer {
     qp: Arc<Qp>,
-    /// The port that packets come to.
+    /// The port at which packets arrive.
     port: u32,
-    /// Where they come from.
+    /// The LID that they come from.
     lid: Lid,
     pkey: Pkey,
 }
 
 impl Peer {
-    /// Whether the queue pair takes packets of `from` for those of its connection.
+    /// Whether the queue pair accepts packets of `from` as part of its connection.
     fn accepts(&self, inner: &Inner, from: &Qp) -> bool {
         let states = State::ReadyToReceive..=State::SendQueueError;
         let connection = &inner.connection;
@@ -298,7 +298,7 @@ impl Peer {
     }
 }
 
-/// Requests for the other side.
+/// Requests that the other side carries out.
 fn carry_out_there(qp: &Arc<Qp>, peer: &Peer, request: &Request<'_>) -> Answer {
     let mut inner = peer.qp.inner.lock();
     if !peer.accepts(&inner, qp) {
@@ -411,7 +411,7 @@ fn no_room(inner: &mut Inner, sender: &Arc<Qp>) -> Answer {
 fn refuse(peer: &Peer, inner: &mut Inner, status: Status) -> Answer {
     inner.state = State::Error;
     peer.qp.flush(inner);
-    // Its sender's lock must not be taken here; what it has to send is flushed from there.
+    // The peer's sender lock must not be taken here; its timer flushes what it has to send.
     peer.qp.timer.start(&peer.qp, 0);
     Answer::Refused(status)
 }

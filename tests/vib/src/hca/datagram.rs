@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Datagrams: from a send queue to where they go.
+//! Datagrams: from a send queue to their destination.
 
 use super::delay::{self, Payload, Target};
 use super::qp::Packet;
@@ -19,7 +19,7 @@ use rdma::work_request::{Datagram, Operation, SendWr};
 const MTU: usize = 4096;
 /// With this bit, a request means the queue pair's own Q_Key.
 const OWN_QKEY: u32 = 1 << 31;
-/// The Q_Key of all QP1.
+/// The Q_Key of every QP1.
 const SERVICES_QKEY: u32 = 0x8001_0000;
 /// The queue pair of general services.
 const SERVICES: u32 = 1;
@@ -69,7 +69,7 @@ pub(super) fn post(qp: &Arc<Qp>, wr: SendWr<'_>) -> Result {
             send(qp, from, &datagram, pkey_index, qkey, immediate, &wr);
         }
     }
-    // Datagrams that are lost are sent all the same.
+    // Lost datagrams count as sent, too.
     if qp.signal_all || wr.is_signaled() {
         complete(qp, wr, Status::Success, size);
     }
@@ -135,7 +135,7 @@ fn send(
     }
 }
 
-/// To a port, `late` ms later, and what the port's own delay adds.
+/// Delivers a datagram to a port, after `late` ms and the port's own delay.
 fn deliver(to: PortId, target: Target, packet: &Packet, payload: Payload<'_>, late: u32) {
     let Some(Jack { hca, port }) = switch::jack(to) else {
         return;
@@ -153,7 +153,7 @@ fn deliver(to: PortId, target: Target, packet: &Packet, payload: Payload<'_>, la
     }
 }
 
-/// At the queue pairs of a port.
+/// Hands a datagram to the queue pairs of a port.
 pub(super) fn arrive(hca: &Hca, port: u32, target: Target, packet: &Packet, payload: &impl Memory) {
     match target {
         Target::Qp(number) => {
@@ -174,7 +174,7 @@ pub(super) fn arrive(hca: &Hca, port: u32, target: Target, packet: &Packet, payl
     }
 }
 
-/// To the subnet administrator, whose answer comes back at once, or as late as a test wants it.
+/// Asks the subnet administrator, whose answer comes back at once, or as late as a test wants.
 fn administrate(from: PortId, packet: &Packet, wr: &SendWr<'_>) {
     if SILENT_ADMINISTRATOR.load(Ordering::Relaxed) {
         return;
@@ -209,7 +209,7 @@ fn administrate(from: PortId, packet: &Packet, wr: &SendWr<'_>) {
     }
 }
 
-/// To the agents of subnet management, one of which answers at once.
+/// Asks the agents of subnet management, one of which answers at once.
 fn manage(qp: &Qp, port: u32, from: PortId, dlid: Lid, wr: &SendWr<'_>) {
     let mut request: Mad = [0; 256];
     memory::read(&mut request, &wr.memory());

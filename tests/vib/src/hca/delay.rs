@@ -13,7 +13,7 @@ use rdma::work::{self, HasTimer};
 /// How many datagrams can be on their way to an adapter; a power of two. More are lost.
 const PARCELS: usize = 512;
 
-/// Who a datagram is for.
+/// The recipient of a datagram.
 #[derive(Clone, Copy)]
 pub(super) enum Target {
     /// A queue pair.
@@ -31,14 +31,14 @@ struct Parcel {
 }
 
 impl Parcel {
-    /// How long it still takes, in ms.
+    /// The remaining time, in ms.
     fn left(&self) -> Option<u32> {
         let left = self.due_ms.checked_sub(work::now_ms())?;
         u32::try_from(left).ok().filter(|&left| left > 0)
     }
 }
 
-/// What is on its way to an adapter, in the order in which it was sent.
+/// The datagrams that are on their way to an adapter, in the order in which they were sent.
 pub(super) struct Line {
     parcels: KVec<Option<Parcel>>,
     head: usize,
@@ -84,7 +84,7 @@ impl Line {
     }
 }
 
-/// Has a datagram delivered after `delay` ms.
+/// Delivers a datagram after `delay` ms.
 pub(super) fn send(
     hca: &Arc<Hca>,
     delay: u32,
@@ -113,12 +113,12 @@ pub(super) fn send(
     hca.timer.start(hca, delay);
 }
 
-/// What a datagram carries.
+/// The contents of a datagram.
 #[derive(Clone, Copy)]
 pub(super) enum Payload<'a> {
-    /// What a consumer has posted.
+    /// Memory that a consumer has posted.
     Posted(SgList<'a>),
-    /// An answer of the subnet's own.
+    /// An answer of the subnet itself.
     Own(&'a [u8]),
 }
 
@@ -144,7 +144,7 @@ impl HasTimer for Hca {
     }
 }
 
-/// The adapter goes away: nothing is delivered any more. Sleeps.
+/// The adapter goes away: nothing more is delivered. Sleeps.
 pub(super) fn close(hca: &Hca) {
     let mut line = hca.line.lock();
     line.closed = true;

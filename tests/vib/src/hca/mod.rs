@@ -32,7 +32,7 @@ pub(crate) const MAX_HCA_PORTS: usize = 4;
 /// A channel adapter.
 #[pin_data]
 pub(crate) struct Hca {
-    /// Where its ports are plugged in.
+    /// Where the adapter's ports are plugged in.
     ports: [Option<PortId>; MAX_HCA_PORTS],
     /// How late datagrams reach the ports, in ms.
     delays: [AtomicU32; MAX_HCA_PORTS],
@@ -86,7 +86,7 @@ impl Hca {
             match subnet.add_port(&config) {
                 Ok(id) => {
                     *place = Some(id);
-                    // Nobody is there to be told yet.
+                    // There is nobody to tell yet.
                     let _ = subnet.set_link(id, true);
                 }
                 Err(_) => {
@@ -122,7 +122,7 @@ impl Hca {
         Ok(hca)
     }
 
-    /// Pulls the adapter's ports out.
+    /// Unplugs the adapter's ports.
     fn unplug(&self) {
         unplug(&self.ports);
         delay::close(self);
@@ -138,7 +138,7 @@ impl Hca {
             .map_or(0, |delay| delay.load(Ordering::Relaxed))
     }
 
-    /// Has datagrams reach a port late.
+    /// Makes datagrams reach a port late.
     pub(crate) fn set_delay(&self, port: u32, delay: u32) {
         if let Some(place) = self.delay_of(port) {
             place.store(delay, Ordering::Relaxed);
@@ -172,7 +172,7 @@ fn unplug(ports: &[Option<PortId>]) {
     }
 }
 
-/// The keys of every port at the start: the one that everybody has, and more partitions.
+/// The keys of every port at the start: the default one, and those of further partitions.
 fn pkey_table(count: usize) -> PkeyTable {
     let mut table = [Pkey::NONE; MAX_PKEYS];
     for (i, place) in table.iter_mut().enumerate().take(count) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Queue pairs: their state, and what is received.
+//! Queue pairs: their state, and how they receive.
 
 use super::connection::{self, Connection, Sender};
 use super::Hca;
@@ -50,7 +50,7 @@ impl HasTimer for Qp {
     }
 }
 
-/// What changes.
+/// The part that changes.
 pub(super) struct Inner {
     pub(super) state: State,
     pub(super) port: u32,
@@ -74,14 +74,14 @@ pub(super) struct Packet {
     pub(super) route: Option<GlobalRoute>,
     pub(super) immediate: Option<[u8; 4]>,
     pub(super) solicited: bool,
-    /// Where the sender is that does not want its own multicasts.
+    /// The port of a sender that does not want its own multicasts.
     pub(super) blocked: Option<PortId>,
     pub(super) size: usize,
 }
 
 impl Packet {
     fn global_route_header(&self, route: &GlobalRoute) -> [u8; GRH_SIZE] {
-        // Behind it: the base and datagram headers, and the checksum.
+        // What follows: the base and datagram headers, and the checksum.
         let length = self.size.wrapping_add(24) as u16;
         let first = 6 << 28 | u32::from(route.traffic_class) << 20 | (route.flow_label & 0xf_ffff);
         let [a, b, c, d] = first.to_be_bytes();
@@ -183,7 +183,8 @@ impl Qp {
         let mut inner = self.inner.lock();
         inner.state = State::Reset;
         let waiting = inner.waiting.take();
-        // Freed here, and not with the last reference, which may go where one must not sleep.
+        // Freed here, not with the last reference, which may be dropped where sleeping is
+        // forbidden.
         let received = core::mem::replace(&mut inner.queue, RecvQueue::empty());
         let sent = core::mem::replace(&mut sender.queue, SendQueue::empty());
         drop(inner);
@@ -199,7 +200,7 @@ impl Qp {
         }
     }
 
-    /// Takes memory to receive into, and returns who has waited for it.
+    /// Takes memory to receive into, and returns the sender that has waited for it.
     pub(super) fn post_recv(&self, wr: RecvWr<'_>) -> Result<Option<Arc<Qp>>> {
         let mut inner = self.inner.lock();
         match inner.state {
@@ -216,7 +217,8 @@ impl Qp {
         }
     }
 
-    /// Receives a datagram that has come to that port; it is lost if that is not possible.
+    /// Receives a datagram that has arrived at that port; the datagram is lost if that is not
+    /// possible.
     pub(super) fn receive(&self, port: u32, packet: &Packet, payload: &impl Memory) {
         let mut inner = self.inner.lock();
         if inner.port != port
@@ -228,7 +230,7 @@ impl Qp {
         let Some(id) = self.hca.port(port) else {
             return;
         };
-        // QP0 has neither, and QP1 takes all that the port has keys for.
+        // QP0 has neither key, and QP1 accepts every P_Key that matches one of the port's.
         let pkey_index = match self.kind {
             Kind::Management => Some(0),
             Kind::Services => switch::matching_pkey(id, packet.pkey),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The slots that adapters sit in: they come and go, the slots stay.
+//! The slots for adapters: adapters come and go, slots stay.
 
 use super::{guid, node_description, pkey_table, Hca, MAX_HCAS};
 use crate::switch::SUBNET;
@@ -10,7 +10,7 @@ use kernel::str::CString;
 use kernel::sync::{new_mutex, Arc, Mutex};
 use rdma::device::{Description, PortEvent, Registration};
 
-/// An adapter whose ports are plugged in; dropping this pulls them out.
+/// An adapter whose ports are plugged in; dropping this unplugs them.
 struct Plugged(Arc<Hca>);
 
 impl Drop for Plugged {
@@ -96,7 +96,7 @@ impl Slots {
         inserted.get(index)?.as_ref()?.plugged.0.port(port)
     }
 
-    /// Changes the subnet, and tells everybody who has to know. Sleeps.
+    /// Changes the subnet, and tells everybody who must know. Sleeps.
     pub(crate) fn change(
         &self,
         change: impl FnOnce(&mut Subnet) -> Result<Events, Refused>,

@@ -13,7 +13,7 @@ pub(super) const MAX_QPS: usize = 4096;
 /// How many attachments of queue pairs to multicast groups there are.
 pub(super) const MAX_ATTACHED: usize = 4096;
 
-/// How many memory regions there are; one less can be used.
+/// How many memory regions there are; all but one can be used.
 pub(super) const MAX_MRS: usize = 8192;
 
 const SLOT_BITS: u32 = MAX_QPS.trailing_zeros();
@@ -50,8 +50,8 @@ impl Table {
         port.get_mut(number as usize)
     }
 
-    /// Reserves the number that a new queue pair gets, which is a new one as long as possible, so
-    /// that packets for a queue pair that has gone do not reach another.
+    /// Reserves the number for a new queue pair. It is a fresh one as long as possible, so that
+    /// packets for a queue pair that is gone do not reach another.
     pub(super) fn number(&mut self, kind: Kind) -> Result<u32> {
         match kind {
             Kind::Management => return Ok(0),
@@ -71,7 +71,7 @@ impl Table {
         Err(ENOSPC)
     }
 
-    /// Makes a queue pair known by its number.
+    /// Makes a queue pair findable by its number.
     pub(super) fn insert(&mut self, qp: &Arc<Qp>) -> Result {
         let place = match qp.number {
             number @ 0..2 => self.special(qp.initial_port, number),
@@ -124,7 +124,7 @@ impl Regions {
         (key >> mr::KEY_BITS) as usize
     }
 
-    /// Makes a region known; key 0 is everybody's own memory.
+    /// Adds a region; key 0 stands for the kernel's own memory.
     pub(super) fn insert(&mut self, mr: Arc<Mr>) -> Result<u32> {
         for _ in 0..MAX_MRS {
             let index = self.next;
@@ -140,13 +140,13 @@ impl Regions {
         Err(ENOSPC)
     }
 
-    /// Returns what is to be dropped without the lock.
+    /// Returns what must be dropped without holding the lock.
     #[must_use]
     pub(super) fn remove(&mut self, key: u32) -> Option<Arc<Mr>> {
         self.slots.get_mut(Self::slot(key))?.take()
     }
 
-    /// The region with that key, whose last part the region looks at.
+    /// The region with that key; the region itself checks the last part of the key.
     pub(super) fn find(&self, key: u32) -> Option<Arc<Mr>> {
         self.slots.get(Self::slot(key))?.clone()
     }
@@ -170,7 +170,7 @@ impl Groups {
             .map_err(|_| ENOSPC)
     }
 
-    /// Returns what is to be dropped without the lock.
+    /// Returns what must be dropped without holding the lock.
     #[must_use]
     pub(super) fn detach(&mut self, gid: [u8; 16], qp: &Arc<Qp>) -> Option<([u8; 16], Arc<Qp>)> {
         let mut entries = self.attached.iter();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What `bindgen` made of `bindings.h`.
+//! The output of `bindgen` for `bindings.h`.
 //!
 //! Distinct from `kernel::bindings`; pointers are cast where the two meet.
 

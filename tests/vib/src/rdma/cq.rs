@@ -50,12 +50,12 @@ pub enum Opcode {
     RecvRdmaWithImmediate = bindings::ib_wc_opcode_IB_WC_RECV_RDMA_WITH_IMM,
 }
 
-/// A completion (`struct ib_wc`), but for what says whose it is.
+/// A completion (`struct ib_wc`), without the fields that say whose it is.
 #[derive(Clone, Copy)]
 pub struct Completion {
-    /// How it ended.
+    /// How the request ended.
     pub status: Status,
-    /// What it was.
+    /// What the request was.
     pub opcode: Opcode,
     /// How many bytes were moved.
     pub bytes: u32,
@@ -69,7 +69,7 @@ pub struct Completion {
     pub pkey_index: u16,
     /// Whether a global route header is in the first 40 bytes.
     pub grh: bool,
-    /// Immediate data, as they are on the wire.
+    /// Immediate data, as on the wire.
     pub immediate: Option<[u8; 4]>,
     /// The remote key that the sender has invalidated.
     pub invalidated: Option<u32>,
@@ -78,7 +78,7 @@ pub struct Completion {
 }
 
 impl Completion {
-    /// A completion with nothing but what it was and how it ended.
+    /// A completion that only says what the request was and how it ended.
     pub const fn new(opcode: Opcode, status: Status) -> Self {
         Self {
             status,
@@ -96,7 +96,7 @@ impl Completion {
     }
 }
 
-/// What makes the consumer be told.
+/// For which completion the consumer is told.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Armed {
     No,
@@ -176,12 +176,13 @@ impl Cq {
         )
     }
 
-    /// The consumer is not told of anything any more when this returns. Sleeps.
+    /// When this returns, the consumer is no longer told of anything. Sleeps.
     pub(crate) fn close(&self) {
         let mut ring = self.ring.lock();
         ring.closed = true;
         ring.used = 0;
-        // Freed here, and not with the last reference, which may go where one must not sleep.
+        // Freed here, not with the last reference, which may be dropped where sleeping is
+        // forbidden.
         let entries = core::mem::take(&mut ring.entries);
         drop(ring);
         drop(entries);
@@ -207,8 +208,8 @@ impl Cq {
         count
     }
 
-    /// Has the consumer told of the next completion; says whether there are some already, which it
-    /// is not told of.
+    /// Arms the notification of the consumer for the next completion. Returns whether there are
+    /// completions already, of which the consumer is not told.
     pub(crate) fn request_notification(&self, solicited_only: bool) -> bool {
         let mut ring = self.ring.lock();
         if !solicited_only {
@@ -316,7 +317,7 @@ impl Completer {
         }
     }
 
-    /// The queue pair goes away: what it has in the queue is forgotten, and nothing is added.
+    /// The queue pair goes away: its completions in the queue are forgotten, and no more are added.
     pub(crate) fn close(&self) {
         let mut ring = self.cq.ring.lock();
         self.open.store(false, Ordering::Relaxed);

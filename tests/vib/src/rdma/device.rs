@@ -16,7 +16,7 @@ use kernel::str::CStr;
 use kernel::sync::Arc;
 use kernel::ThisModule;
 
-/// What is told to the consumers of a port (`enum ib_event_type`).
+/// What the consumers of a port are told (`enum ib_event_type`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u32)]
 #[allow(missing_docs)]
@@ -30,7 +30,7 @@ pub enum PortEvent {
     GidChange = bindings::ib_event_type_IB_EVENT_GID_CHANGE,
 }
 
-/// What a device says of itself.
+/// What a device reports about itself.
 pub struct Description<'a> {
     /// Its name.
     pub name: &'a CStr,
@@ -45,7 +45,7 @@ pub struct Description<'a> {
 /// A device that is registered. Dropping it unregisters the device, which sleeps.
 pub struct Registration<P: Provider> {
     device: *mut DeviceObject<P>,
-    /// The device's parent in sysfs: consumers take it that there is one.
+    /// The device's parent in sysfs: consumers assume that there is one.
     _parent: faux::Registration,
 }
 
@@ -95,7 +95,7 @@ impl<P: Provider> Registration<P> {
         })
     }
 
-    /// Tells the consumers of a port, from a work item, what has happened. Any context.
+    /// Tells the consumers of a port what has happened, from a work item. Any context.
     pub fn dispatch(&self, port: u32, event: PortEvent) {
         let event = bindings::ib_event {
             // SAFETY: The device is there as long as `self`.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Memory that work requests name, and copying between such memories.
+//! Memory that work requests name, and copying between memories of this kind.
 //!
 //! The device has no DMA device, so the core hands out kernel addresses as DMA addresses
 //! (`ib_uses_virt_dma()`).
@@ -22,8 +22,8 @@ pub unsafe trait Memory {
     /// How many bytes there are.
     fn size(&self) -> usize;
 
-    /// The place of the byte at `offset`, and how many contiguous bytes begin there, at least one;
-    /// none behind the end.
+    /// The address of the byte at `offset`, and how many contiguous bytes begin there, at least
+    /// one; none after the end.
     fn chunk(&self, offset: usize) -> Option<(NonNull<u8>, usize)>;
 }
 
@@ -48,8 +48,8 @@ impl<'a> SgList<'a> {
         self.0
     }
 
-    /// Whether all keys are the one for the kernel's own memory, which is the only one that can be
-    /// used here.
+    /// Whether all keys are the one for the kernel's own memory, the only one that can be used
+    /// here.
     pub fn is_local(&self) -> bool {
         self.0.iter().all(|sge| sge.0.lkey == LOCAL_DMA_LKEY)
     }
@@ -114,7 +114,7 @@ unsafe impl Memory for Bytes<'_> {
     }
 }
 
-/// Copies `length` bytes; false if one side ends before that, after what there was is copied.
+/// Copies `length` bytes; false if one side ends before that, after copying what there was.
 pub fn copy(
     to: &impl WritableMemory,
     mut to_offset: usize,
@@ -138,7 +138,7 @@ pub fn copy(
     true
 }
 
-/// Copies from memory of a work request into `to`, as far as both go.
+/// Copies from the memory of a work request into `to`, as far as both reach.
 pub fn read(to: &mut [u8], from: &SgList<'_>) {
     let (mut offset, mut target) = (0, to.as_mut_ptr());
     let mut left = to.len();

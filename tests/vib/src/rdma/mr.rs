@@ -12,7 +12,7 @@ use core::ptr::NonNull;
 use kernel::prelude::*;
 use kernel::sync::Arc;
 
-/// What one may do with a region (`IB_ACCESS_*`).
+/// What the other side may do with a region (`IB_ACCESS_*`).
 pub mod access {
     use crate::bindings;
 
@@ -31,9 +31,9 @@ pub const KEY_BITS: u32 = 8;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Refused;
 
-/// How addresses become places in memory.
+/// How addresses are mapped to memory.
 enum Mapping {
-    /// All of the kernel's memory: addresses are what they are.
+    /// All of the kernel's memory: addresses are used as they are.
     Everything,
     /// Pages of the same size.
     Pages { pages: KVVec<u64>, capacity: usize },
@@ -78,12 +78,12 @@ impl Mr {
     ///
     /// # Safety
     ///
-    /// Whoever asks for it answers for the addresses that the other side sends.
+    /// The caller is responsible for the addresses that the other side sends.
     pub(crate) unsafe fn everything(access: u32) -> Result<Arc<Self>> {
         Self::new(Mapping::Everything, access)
     }
 
-    /// A region of up to so many pages, which a work request makes valid. Sleeps.
+    /// A region of up to this many pages, which a work request makes valid. Sleeps.
     pub(crate) fn of_pages(capacity: u32) -> Result<Arc<Self>> {
         let capacity = capacity as usize;
         let pages = KVVec::with_capacity(capacity, GFP_KERNEL)?;
@@ -94,7 +94,7 @@ impl Mr {
         self.state.lock().key = key;
     }
 
-    /// Forgets the pages, as the consumer names new ones.
+    /// Forgets the pages, before the consumer names new ones.
     pub(crate) fn clear_pages(&self) {
         if let Mapping::Pages { pages, .. } = &mut self.state.lock().mapping {
             pages.clear();
@@ -110,14 +110,14 @@ impl Mr {
         }
     }
 
-    /// How much of the pages that were added is meant.
+    /// Sets how much of the added pages belongs to the region.
     pub(crate) fn set_range(&self, length: u64, page_size: usize) {
         let mut state = self.state.lock();
         state.length = length;
         state.page_size = page_size;
     }
 
-    /// The region goes away: nobody gets at its memory any more. Sleeps.
+    /// The region goes away: nobody can reach its memory any more. Sleeps.
     pub(crate) fn close(&self) {
         let mut state = self.state.lock();
         state.valid = false;
@@ -193,7 +193,7 @@ impl Mr {
             .ok_or(Refused)
     }
 
-    /// Changes eight bytes, and returns what was there; atomic with regard to others of these. Any
+    /// Changes eight bytes, and returns the old ones; atomic with regard to other such changes. Any
     /// context.
     pub fn exchange(
         &self,

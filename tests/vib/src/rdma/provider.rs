@@ -57,7 +57,7 @@ pub trait Provider: Sized + Send + Sync + 'static {
     /// A P_Key of a port. May sleep.
     fn query_pkey(&self, port: u32, index: usize) -> Result<u16>;
 
-    /// Makes a queue pair, and says its number. May sleep.
+    /// Makes a queue pair, and returns its number. May sleep.
     fn create_qp(adapter: ArcBorrow<'_, Self>, init: qp::Init) -> Result<(Arc<Self::Qp>, u32)>;
 
     /// Changes a queue pair. May sleep.
@@ -66,7 +66,7 @@ pub trait Provider: Sized + Send + Sync + 'static {
     /// The state that a queue pair is in.
     fn query_qp(qp: ArcBorrow<'_, Self::Qp>) -> (qp::State, qp::Capacity);
 
-    /// The queue pair goes away; what it completes from now on is lost. May sleep.
+    /// The queue pair goes away; what completes from now on is lost. May sleep.
     fn destroy_qp(qp: Arc<Self::Qp>);
 
     /// Takes a request for the send queue. Any context; bottom halves or interrupts are off.
@@ -75,18 +75,18 @@ pub trait Provider: Sized + Send + Sync + 'static {
     /// Takes a request for the receive queue. Any context; bottom halves or interrupts are off.
     fn post_recv(qp: ArcBorrow<'_, Self::Qp>, wr: RecvWr<'_>) -> Result;
 
-    /// The queue pair wants what is sent to a multicast group. May sleep.
+    /// The queue pair wants the packets of a multicast group. May sleep.
     fn attach_multicast(qp: ArcBorrow<'_, Self::Qp>, gid: [u8; 16]) -> Result;
 
-    /// The queue pair does not want it any more. May sleep.
+    /// The queue pair no longer wants these packets. May sleep.
     fn detach_multicast(qp: ArcBorrow<'_, Self::Qp>, gid: [u8; 16]) -> Result;
 
-    /// Makes a region known, and says the part of its key that is not the consumer's. May sleep.
+    /// Adds a region, and returns the part of its key that is not the consumer's. May sleep.
     fn insert_mr(&self, mr: Arc<Mr>) -> Result<u32>;
 
     /// Forgets the region with that key. May sleep.
     fn remove_mr(&self, key: u32);
 
-    /// Has the agent of the adapter look at a management datagram; it may have an answer. May sleep.
+    /// Passes a management datagram to the adapter's agent, which may have an answer. May sleep.
     fn process_mad(&self, port: u32, request: &Mad) -> Option<Mad>;
 }

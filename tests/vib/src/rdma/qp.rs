@@ -10,7 +10,7 @@ use crate::cq::Completer;
 use kernel::error::{code::*, Result};
 use kernel::sync::Arc;
 
-/// The kinds of queue pairs that there are here.
+/// The kinds of queue pairs that are supported here.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u32)]
 pub enum Kind {
@@ -80,17 +80,17 @@ pub struct Capacity {
     pub recv_sges: u32,
 }
 
-/// What a new queue pair is to be (`struct ib_qp_init_attr`).
+/// The properties of a new queue pair (`struct ib_qp_init_attr`).
 pub struct Init {
     /// Its kind.
     pub kind: Kind,
-    /// The port, of those that have one from the start.
+    /// The port, for kinds that have one from the start.
     pub port: u32,
     /// Its size.
     pub capacity: Capacity,
     /// Whether each request of the send queue gets a completion.
     pub signal_all: bool,
-    /// Whether its own multicasts stay away from it.
+    /// Whether it does not receive its own multicasts.
     pub block_loopback: bool,
     /// Where sends are completed.
     pub send: Arc<Completer>,
@@ -98,7 +98,7 @@ pub struct Init {
     pub recv: Arc<Completer>,
 }
 
-/// What to change of a queue pair (`struct ib_qp_attr` with its mask).
+/// The changes to a queue pair (`struct ib_qp_attr` with its mask).
 pub struct Modify<'a> {
     attr: &'a bindings::ib_qp_attr,
     mask: u32,
@@ -123,8 +123,8 @@ impl<'a> Modify<'a> {
         self.mask & flag != 0
     }
 
-    /// Checks that a queue pair of that kind can go this way from the state that it is in, and
-    /// returns the next state.
+    /// Checks that a queue pair of that kind can make this transition from its state, and returns
+    /// the next state.
     pub fn transition(&self, from: State, kind: Kind) -> Result<State> {
         let current = match self.has(bindings::ib_qp_attr_mask_IB_QP_CUR_STATE) {
             true => State::from_c(self.attr.cur_qp_state).ok_or(EINVAL)?,
@@ -159,13 +159,13 @@ impl<'a> Modify<'a> {
         dest_qpn: u32 = ib_qp_attr_mask_IB_QP_DEST_QPN, dest_qp_num;
         /// What the other side may do (`IB_ACCESS_*`).
         access: u32 = ib_qp_attr_mask_IB_QP_ACCESS_FLAGS, qp_access_flags;
-        /// How long an answer is waited for: 4.096 us times two to the power of this; zero: for ever.
+        /// How long to wait for an answer: 4.096 us times two to the power of this; zero: for ever.
         timeout: u8 = ib_qp_attr_mask_IB_QP_TIMEOUT, timeout;
         /// How often a packet without answer is sent again.
         retry_count: u8 = ib_qp_attr_mask_IB_QP_RETRY_CNT, retry_cnt;
-        /// How often a packet that the other side has no room for is sent again; seven: without end.
+        /// How often a packet for which the other side has no room is sent again; seven: for ever.
         rnr_retry: u8 = ib_qp_attr_mask_IB_QP_RNR_RETRY, rnr_retry;
-        /// How long the other side is to wait when there is no room here (a code).
+        /// How long the other side must wait when there is no room here (a code).
         min_rnr_timer: u8 = ib_qp_attr_mask_IB_QP_MIN_RNR_TIMER, min_rnr_timer;
     }
 }

@@ -2,8 +2,8 @@
 
 //! Safe abstractions of the kernel's RDMA core, for providers in software.
 //!
-//! Written as if it were a part of the `kernel` crate that upstream lacks. All `unsafe` code of
-//! vib.ko is in this crate; its types carry the rules:
+//! Written like a part of the `kernel` crate that upstream lacks. All `unsafe` code of vib.ko is in
+//! this crate; its types enforce the rules:
 //!
 //! - [`device::Registration`] is a registered device: dropping it unregisters;
 //! - a posted work request lends its memory until it is completed: [`work_request::WorkId`] is what
@@ -15,7 +15,7 @@
     unsafe_op_in_unsafe_fn,
     clippy::undocumented_unsafe_blocks
 )]
-// Callbacks are called by C only; what holds then is said once for all of a table, above them.
+// Only C calls callbacks; the conditions are stated once for a whole table, above it.
 #![allow(clippy::missing_safety_doc)]
 
 pub mod address;

@@ -17,13 +17,13 @@ struct Slot {
 
 /// A work request in a queue.
 pub struct Request<'a> {
-    /// What is to be done.
+    /// What to do.
     pub operation: &'a Operation,
     /// The memory to send, or to read into.
     pub memory: SgList<'a>,
     /// Whether the consumer wants a completion.
     pub signaled: bool,
-    /// Whether the receiver is to be told in any case.
+    /// Whether the receiver must be told in any case.
     pub solicited: bool,
 }
 

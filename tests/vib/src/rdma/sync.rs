@@ -60,7 +60,7 @@ macro_rules! irq_lock {
     };
 }
 
-/// As [`IrqLock`], for a static.
+/// Like [`IrqLock`], for a static.
 pub struct StaticLock<T> {
     lock: Opaque<bindings::spinlock_t>,
     state: AtomicU8,
@@ -156,15 +156,15 @@ impl<T> Drop for IrqGuard<'_, T> {
     }
 }
 
-/// Bottom halves are off until this is dropped; then those that were raised run. Without effect
-/// where interrupts are off.
+/// Bottom halves are off until this is dropped; then pending ones run. Has no effect where
+/// interrupts are off.
 pub struct BottomHalvesOff {
     disabled: bool,
     _not_send: NotThreadSafe,
 }
 
 impl BottomHalvesOff {
-    /// Turns them off. Any context.
+    /// Turns bottom halves off. Any context.
     #[allow(clippy::new_without_default)]
     pub fn new() -> Self {
         Self {

@@ -18,13 +18,13 @@ pub fn now_ms() -> u64 {
     unsafe { bindings::rh_monotonic_ms() }
 }
 
-/// What has a timer.
+/// An object with a timer.
 pub trait HasTimer: Send + Sync + Sized + 'static {
     /// The time is up. Process context, bottom halves off.
     fn time_is_up(this: Arc<Self>);
 }
 
-/// A timer of a `T`, one of whose references it holds while it runs.
+/// A timer of a `T`; while it runs, it holds a reference to the `T`.
 #[pin_data]
 pub struct Timer<T> {
     #[pin]
@@ -38,7 +38,7 @@ unsafe impl<T: Send + Sync> Send for Timer<T> {}
 unsafe impl<T: Send + Sync> Sync for Timer<T> {}
 
 impl<T: HasTimer> Timer<T> {
-    /// Makes a timer that does not run.
+    /// Makes a timer that is not running.
     pub fn new() -> impl PinInit<Self> {
         pin_init!(Self {
             work <- Opaque::ffi_init(|work| {
@@ -49,16 +49,16 @@ impl<T: HasTimer> Timer<T> {
         })
     }
 
-    /// Starts it, unless it runs already. `owner` is what the timer is a part of. Any context.
+    /// Starts the timer, unless it is running. `owner` contains the timer. Any context.
     pub fn start(&self, owner: &Arc<T>, msecs: u32) {
         let new = Arc::as_ptr(owner).cast_mut();
         let offset = (ptr::from_ref(self) as usize).wrapping_sub(new as usize);
-        // Only so is it certain that the timer is there as long as the owner.
+        // This alone guarantees that the timer lives as long as its owner.
         if offset >= size_of::<T>() {
             return;
         }
         self.owner.store(new, Ordering::Release);
-        // The reference that `time_is_up` or `stop` gives back.
+        // `time_is_up` or `stop` gives this reference back.
         let reference = Arc::into_raw(owner.clone());
         // SAFETY: Initialised by `new`, and alive as long as `self`.
         if !unsafe { bindings::rh_queue_delayed_work(self.work.get(), msecs) } {
@@ -67,7 +67,7 @@ impl<T: HasTimer> Timer<T> {
         }
     }
 
-    /// Stops it for good, and waits until it does not run any more. Sleeps.
+    /// Stops the timer for good, and waits until it is no longer running. Sleeps.
     pub fn stop(&self) {
         // SAFETY: Initialised by `new`.
         if unsafe { bindings::disable_delayed_work_sync(self.work.get()) } {

@@ -16,26 +16,26 @@ use kernel::sync::{Arc, ArcBorrow};
 /// How many scatter/gather elements a work request has, at most.
 pub const MAX_SGE: u32 = 32;
 
-/// What a completion needs: the name that a consumer gave to a work request. Whoever has this has
+/// What a completion needs: the name that a consumer gave to a work request. Code that has this has
 /// given back the memory of the request.
 pub struct WorkId(pub(crate) u64);
 
-/// What a work request of a send queue asks for.
+/// The operation that a work request of a send queue asks for.
 #[derive(Clone)]
 #[allow(missing_docs)]
 pub enum Operation {
-    /// To what the other side has posted for receiving; may make a region there invalid.
+    /// Sends to what the other side has posted for receiving; may invalidate a region there.
     Send {
         immediate: Option<[u8; 4]>,
         invalidate: Option<u32>,
     },
-    /// To a region of the other side.
+    /// Writes to a region of the other side.
     Write {
         address: u64,
         key: u32,
         immediate: Option<[u8; 4]>,
     },
-    /// From a region of the other side.
+    /// Reads from a region of the other side.
     Read { address: u64, key: u32 },
     /// Adds to eight bytes of a region of the other side, or replaces them if they are `operand`.
     Atomic {
@@ -56,7 +56,7 @@ pub enum Operation {
 }
 
 impl Operation {
-    /// What the completion says that it was.
+    /// The opcode in the completion.
     pub fn opcode(&self) -> Opcode {
         match self {
             Operation::Send { .. } => Opcode::Send,
@@ -82,15 +82,15 @@ pub struct Datagram {
     pub av: Av,
     /// The queue pair there.
     pub qpn: u32,
-    /// What the queue pair there must have as its Q_Key; with the top bit, the sender's own is meant.
+    /// The Q_Key that the queue pair there must have; with the top bit, the sender's own one.
     pub qkey: u32,
-    /// The place of the P_Key in the table, where the queue pair does not say it (QP1).
+    /// The place of the P_Key in the table, if the queue pair does not determine it (QP1).
     pub pkey_index: u16,
 }
 
 impl<'a> SendWr<'a> {
-    /// Wraps what a consumer has posted; `datagram` says that the queue pair is of a kind whose
-    /// requests are datagrams.
+    /// Wraps what a consumer has posted; `datagram` says that the queue pair's requests are
+    /// datagrams.
     ///
     /// # Safety
     ///
@@ -112,7 +112,7 @@ impl<'a> SendWr<'a> {
         unsafe { SgList::new(elements) }
     }
 
-    /// Where it goes, if this is a datagram.
+    /// The destination, if this is a datagram.
     pub fn datagram(&self) -> Option<Datagram> {
         if !self.datagram {
             return None;
@@ -130,7 +130,7 @@ impl<'a> SendWr<'a> {
         })
     }
 
-    /// What is to be done; none if that is not among what there is here.
+    /// The operation; none if it is not supported here.
     pub fn operation(&self) -> Option<Operation> {
         let wr = core::ptr::from_ref(self.wr);
         // SAFETY: Any bits are a valid integer.
@@ -192,7 +192,7 @@ impl<'a> SendWr<'a> {
                 };
                 Operation::Register {
                     mr,
-                    // Consumers change it after they have named the pages.
+                    // Consumers change this address after they have named the pages.
                     address,
                     key: wr.key,
                     access: wr.access as u32,
@@ -202,7 +202,7 @@ impl<'a> SendWr<'a> {
         })
     }
 
-    /// The name and the elements, for a queue.
+    /// The consumer's name for the request and its elements, for a queue.
     pub(crate) fn parts(&self) -> (u64, &[Sge]) {
         // SAFETY: Any bits are a valid integer.
         let id = unsafe { self.wr.__bindgen_anon_1.wr_id };
@@ -213,12 +213,12 @@ impl<'a> SendWr<'a> {
         self.wr.send_flags & flag != 0
     }
 
-    /// Whether the consumer wants a completion even if the queue pair does not give one for all.
+    /// Whether the consumer wants a completion even if the queue pair does not signal all requests.
     pub fn is_signaled(&self) -> bool {
         self.flag(bindings::ib_send_flags_IB_SEND_SIGNALED)
     }
 
-    /// Whether the receiver is to be told even if it waits for special packets only.
+    /// Whether the receiver must be told even if it waits for solicited packets only.
     pub fn is_solicited(&self) -> bool {
         self.flag(bindings::ib_send_flags_IB_SEND_SOLICITED)
     }

@@ -7,15 +7,15 @@ use crate::quantity;
 /// A field of a record, in the order of the bits of the component mask; the number is its width.
 #[derive(Clone, Copy)]
 pub(super) enum Component {
-    /// To be equal.
+    /// Must be equal.
     Is(u16),
     /// Reserved, or not a property of the record.
     Any(u16),
     /// Two bits that say how the field that follows is compared.
     Selector,
-    /// Six bits, compared in size as the selector before says.
+    /// Six bits, whose size is compared as the selector before them says.
     Ordered,
-    /// A rate: six bits whose order is not that of the numbers.
+    /// A rate: six bits that are not ordered by their numbers.
     Rate,
 }
 

@@ -51,10 +51,10 @@ const HOP_LIMIT: u64 = 1 << 14;
 const SCOPE: u64 = 1 << 15;
 const JOIN_STATE: u64 = 1 << 16;
 
-/// What a group has, whoever is in it.
+/// The parameters of a group, whoever is in it.
 const PARAMETERS: u64 =
     QKEY | MTU | TRAFFIC_CLASS | RATE | LIFETIME | SERVICE_LEVEL | FLOW_LABEL | HOP_LIMIT | SCOPE;
-/// What a group cannot be made without.
+/// The parameters without which a group cannot be made.
 const ESSENTIAL: u64 = QKEY | PKEY | TRAFFIC_CLASS | SERVICE_LEVEL | FLOW_LABEL;
 
 /// Accessors of the record of a request.
@@ -80,7 +80,7 @@ impl Query<'_> {
 }
 
 impl Subnet {
-    /// Takes a port into a group, which is made if there is none.
+    /// Adds a port to a group, which is made if it does not exist.
     pub(super) fn join(&mut self, query: &Query<'_>) -> Reply {
         match self.try_join(query) {
             Ok(record) => {
@@ -169,7 +169,7 @@ impl Subnet {
         }
     }
 
-    /// A group's GID that no group has.
+    /// A GID for a group that no group has yet.
     fn new_mgid(&mut self, scope: u8) -> Gid {
         let prefix = u128::from(self.prefix());
         loop {
@@ -185,7 +185,7 @@ impl Subnet {
         }
     }
 
-    /// Takes a port out of a group, in the ways that the request names.
+    /// Removes a port from a group, in the ways that the request names.
     pub(super) fn leave(&mut self, query: &Query<'_>) -> Reply {
         let port_gid = match self.requester(query) {
             Ok(gid) => gid,
@@ -206,7 +206,7 @@ impl Subnet {
         query.answer(&record)
     }
 
-    /// The GID of the port that asks; a port joins and leaves for itself only.
+    /// The GID of the requesting port; a port joins and leaves only for itself.
     fn requester(&self, query: &Query<'_>) -> Result<Gid, Status> {
         if !query.names(PORT_GID | JOIN_STATE) {
             return Err(Status::InsufficientComponents);
@@ -218,7 +218,7 @@ impl Subnet {
         Ok(gid)
     }
 
-    /// A record for each member, for those who may see members, else one for each group.
+    /// A record for each member if the requester may see members, else one for each group.
     pub(super) fn member_records(&self, query: &Query<'_>, visit: &mut dyn FnMut(&[u8])) {
         let mut each = |mlid: Lid, group: &Group, gid: Gid, state: JoinState| {
             let wanted = query.join_state();

@@ -7,7 +7,7 @@ use super::{Reply, ATTRIBUTE_OFFSET, DATA};
 use crate::address::PortId;
 use crate::mad::{method, Fields, Header, Mad, Status};
 
-/// A request, and who asks.
+/// A request, and its requester.
 #[derive(Clone, Copy)]
 pub(super) struct Query<'a> {
     pub(super) from: PortId,
@@ -42,7 +42,7 @@ impl<'a> Query<'a> {
         self.mask() & components == components
     }
 
-    /// The record of the request: what components of the mask are looked for in.
+    /// The record of the request, which has the values that the components of the mask must match.
     pub(super) fn record(&self) -> &'a [u8] {
         self.request.get(DATA..).unwrap_or(&[])
     }
@@ -52,7 +52,7 @@ impl<'a> Query<'a> {
         matches(layout, self.mask(), self.record(), record)
     }
 
-    /// The request as an answer: everything of the header that is not said otherwise comes back.
+    /// The request turned into an answer: the header comes back, except for what changes here.
     pub(super) fn begin(&self, status: Status) -> Mad {
         let mut answer = *self.request;
         // Set has no answer of its own.
@@ -85,7 +85,7 @@ impl<'a> Query<'a> {
     }
 }
 
-/// The size of a record as it is told: in units of eight bytes.
+/// The size of a record as it is reported: in units of eight bytes.
 pub(super) fn in_words(bytes: usize) -> u16 {
     (bytes >> 3) as u16
 }

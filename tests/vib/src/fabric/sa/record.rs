@@ -16,7 +16,7 @@ use crate::subnet::Subnet;
 pub(super) const SERVICE: u16 = 0x0031;
 pub(super) const MEMBER: u16 = 0x0038;
 
-/// How a path's quantities are told: they are exactly that.
+/// How a path's quantities are given: as exact values.
 pub(super) const EXACTLY: u8 = 2 << 6;
 
 /// A table of records.
@@ -113,7 +113,7 @@ const NODE: [Component; 15] = [
 ];
 
 const CAPABILITY_MASK: u64 = 1 << 7;
-/// Modifier of a PortInfo query: ports that can do that, and maybe more.
+/// Modifier of a PortInfo query: ports with at least these capabilities.
 const CAPABILITY_AT_LEAST: u32 = 1 << 31;
 
 const PORT_INFO: [Component; 18] = [
@@ -188,7 +188,7 @@ impl Subnet {
             }
             Table::Forwarding => {
                 for block in 0..Lid::MULTICAST.0 / FORWARDING_BLOCK {
-                    // What goes nowhere is not worth a record.
+                    // A forwarding block without any route is not worth a record.
                     if self
                         .ends()
                         .any(|end| self.lid_of(end).0 / FORWARDING_BLOCK == block)
@@ -263,7 +263,7 @@ impl Subnet {
         }
     }
 
-    /// Each cable, from both of its ends.
+    /// Each cable, as seen from both of its ends.
     fn link_records(&self, visit: &mut dyn FnMut(&[u8])) {
         for (id, port) in self.plugged().filter(|(_, port)| port.is_up()) {
             let adapter = (port.lid(), port.config().number);
@@ -279,7 +279,7 @@ impl Subnet {
         }
     }
 
-    /// The path from each port to each port, as far as the query does not name the ports.
+    /// The path from each port to each port, except where the query names the ports.
     fn path_records(&self, query: &Query<'_>, visit: &mut dyn FnMut(&[u8])) {
         let named = query.record();
         let is = |end: NodePort, gid: u64, gid_at: usize, lid: u64, lid_at: usize| {
@@ -311,7 +311,7 @@ impl Subnet {
         }
     }
 
-    /// The key of a partition, the wanted one if any, in which two ports can talk to each other.
+    /// The key of a partition in which two ports can talk to each other; the wanted one if any.
     fn partition(&self, one: NodePort, other: NodePort, wanted: Option<Pkey>) -> Option<Pkey> {
         let others = self.pkeys_of(other);
         self.pkeys_of(one)
@@ -322,7 +322,7 @@ impl Subnet {
     }
 }
 
-/// A record of a block of a table: LID, block number, port number, and the block.
+/// A record with a block of a table: LID, block number, port number, and the block.
 fn block_record(lid: Lid, block: u16, port: u8, bytes: [u8; 64]) -> [u8; 72] {
     let mut record = [0; 72];
     record.put_u16(0, lid.0);

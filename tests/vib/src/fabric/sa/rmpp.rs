@@ -3,8 +3,8 @@
 //! Tables that may be longer than a datagram: the reliable multi-packet protocol (chapter 13.6 of
 //! the specification), as its sender.
 //!
-//! A table is not kept while it is on its way: each segment is made from the records as they are.
-//! If the subnet changes in between, the rest would not fit the beginning, and the transfer is
+//! A table is not kept while it is being sent: each segment is made from the current records. If
+//! the subnet changes in between, the rest would not fit the beginning, and the transfer is
 //! aborted; the requester asks again.
 
 use super::query::{in_words, Query};
@@ -24,7 +24,7 @@ const NO_RESPONSE_TIME: u8 = 0x1f << 3;
 const FLAG_ACTIVE: u8 = 1;
 const FLAG_FIRST: u8 = 2;
 const FLAG_LAST: u8 = 4;
-/// Abort: no reason that has a number.
+/// Abort: for a reason that has no number.
 const UNSPECIFIED: u8 = 127;
 /// The class's header counts as payload, in each segment.
 const CLASS_HEADER: usize = 20;
@@ -54,13 +54,13 @@ impl Reply {
     }
 }
 
-/// A table on its way.
+/// A table that is being sent.
 #[derive(Clone, Copy, Debug)]
 struct Transfer {
-    /// Who has asked; none: this is no transfer.
+    /// The requester; none: this is no transfer.
     from: Option<PortId>,
     request: Mad,
-    /// The subnet that the segments before were made from.
+    /// The state of the subnet that the previous segments were made from.
     changes: u32,
     /// How many segments there are.
     segments: u32,
@@ -70,7 +70,7 @@ struct Transfer {
 #[derive(Debug)]
 pub(crate) struct Transfers {
     transfers: [Transfer; Transfers::MAX],
-    /// The one that the next takes the place of: an old one was given up by its receiver.
+    /// The transfer that the next one replaces: the receiver has given up the old one.
     next: usize,
 }
 
@@ -128,7 +128,7 @@ impl Subnet {
         })
     }
 
-    /// What an acknowledgement of the receiver is answered by; none if it is not part of a transfer.
+    /// What answers an acknowledgement of the receiver; none if it is not part of a transfer.
     pub(super) fn acknowledged(&mut self, from: PortId, mad: &Mad) -> Option<Reply> {
         if mad.u8_at(RMPP) != VERSION || mad.u8_at(RMPP + 2) & FLAG_ACTIVE == 0 {
             return None;

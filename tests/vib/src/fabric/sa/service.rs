@@ -104,8 +104,8 @@ impl Services {
 }
 
 impl Subnet {
-    /// Registers a service, or replaces what it had registered. A lease lasts until the port goes:
-    /// the answer says so.
+    /// Registers a service, or replaces an earlier registration of it. A lease lasts until the port
+    /// goes away: the answer says so.
     pub(super) fn register_service(&mut self, query: &Query<'_>) -> Reply {
         let mut record: [u8; SIZE] = query.record().bytes(0);
         record.put_u32(LEASE, FOREVER);

@@ -83,7 +83,7 @@ impl<P: Provider> Ops<P> {
         })
     }
 
-    // ib_cm sets the capability bit that says that it is there; the fabric does not care.
+    // ib_cm sets the capability bit that says it is there; the fabric does not care.
     pub(super) unsafe extern "C" fn modify_port(
         _device: *mut bindings::ib_device,
         _port: u32,
@@ -158,7 +158,7 @@ impl<P: Provider> Ops<P> {
         unsafe { ptr::copy_nonoverlapping(c"1.0".to_bytes_with_nul().as_ptr(), text, 4) };
     }
 
-    // There is no user context, but the core lets only devices with this change their namespace.
+    // There is no user context, but the core requires this callback for a change of the namespace.
     pub(super) unsafe extern "C" fn disassociate_ucontext(_context: *mut bindings::ib_ucontext) {}
 
     pub(super) unsafe extern "C" fn process_mad(

@@ -2,10 +2,10 @@
 
 //! The C side of [`Provider`]: `struct ib_device_ops`.
 //!
-//! What holds for all callbacks: the core calls them with objects of this device only, which it
-//! allocated zeroed and as large as we said; it calls nothing for an object whose creation failed or
-//! that is destroyed; and no callback but posting, polling and the like runs at the same time as the
-//! one that destroys the object.
+//! What holds for all callbacks: the core calls them only with objects of this device, which it
+//! allocated zeroed and as large as we said; it calls nothing for an object whose creation failed
+//! or that is destroyed; and only posting, polling and the like can run at the same time as the
+//! callback that destroys the object.
 
 mod device;
 mod objects;
@@ -57,7 +57,7 @@ struct QpObject<Q> {
     kind: qp::Kind,
 }
 
-/// Returns the adapter that the device stands for.
+/// Returns the adapter that the device represents.
 ///
 /// # Safety
 ///
@@ -87,7 +87,7 @@ unsafe fn completion_queue<'a>(cq: *mut bindings::ib_cq) -> ArcBorrow<'a, Cq> {
     unsafe { ArcBorrow::from_raw((*cq.cast::<CqObject>()).cq) }
 }
 
-/// What is called when.
+/// Which function the core calls for what.
 pub(crate) struct Ops<P>(PhantomData<P>);
 
 // The callbacks; see the top of the file.
@@ -135,7 +135,7 @@ impl<P: Provider> Ops<P> {
     };
 }
 
-/// Allocates a device that nobody knows of yet. Sleeps.
+/// Allocates a device that nobody knows about yet. Sleeps.
 pub(crate) fn allocate<P: Provider>() -> Result<*mut DeviceObject<P>> {
     // SAFETY: Allocation only, in the namespace that is always there.
     let device = unsafe {

@@ -118,7 +118,7 @@ impl<P: Provider> Ops<P> {
         from_result(|| {
             // SAFETY: See the top of the file.
             let (qp, attr) = unsafe { (queue_pair::<P>(qp), &*attr) };
-            // What flushing completes is told at the end.
+            // Consumers are told of flushed completions at the end.
             let _off = BottomHalvesOff::new();
             P::modify_qp(qp, &qp::Modify::new(attr, mask)).map(|()| 0)
         })
@@ -177,7 +177,7 @@ impl<P: Provider> Ops<P> {
         let _off = BottomHalvesOff::new();
         // SAFETY: The consumer's list is valid while we are here.
         while let Some(request) = unsafe { wr.as_ref() } {
-            // Read before the request is completed, when it may vanish.
+            // Read this before the request is completed, after which it may vanish.
             let next = request.next;
             // SAFETY: The core says that a queue pair of this kind is given requests of its kind.
             let request = unsafe { SendWr::new(request, kind.is_datagram()) };
