@@ -102,6 +102,8 @@ pub enum Addresses {
     ByOption,
     /// All slaves have the address of the bond.
     Shared,
+    /// Each slave has its own address; the active one has that of the bond.
+    Own,
 }
 
 /// When neighbours are told the bond's addresses again (`num_grat_arp`).

@@ -2,7 +2,9 @@
 
 //! The rows of the modes.
 
-use policy::mode::{Active, Carrier, Idle, Infiniband, Probes, QueueOverride, Sender, Xdp};
+use policy::mode::{
+    Active, Addresses, Carrier, Idle, Infiniband, Probes, QueueOverride, Sender, Xdp,
+};
 use policy::Mode;
 
 #[test]
@@ -30,6 +32,7 @@ fn numbers_and_names_are_those_of_if_bonding_h() {
 #[test]
 fn rows_are_those_of_the_in_tree_driver() {
     use Active::{All as Alike, One};
+    use Addresses::{ByOption, Own, Shared};
     use Carrier::{Aggregator, AnyLink};
     use Idle::{Backup, HearsUnicast, InUse, Inactive};
     use Infiniband::{Allowed, Refused as NoIb};
@@ -42,7 +45,7 @@ fn rows_are_those_of_the_in_tree_driver() {
         let row = mode.row();
         (
             (row.sender, row.active, row.idle, row.carrier, row.probes),
-            (row.queue_override, row.xdp, row.infiniband),
+            (row.queue_override, row.xdp, row.infiniband, row.addresses),
         )
     });
     assert_eq!(
@@ -50,28 +53,31 @@ fn rows_are_those_of_the_in_tree_driver() {
         [
             (
                 (Turn, Alike, InUse, AnyLink, ByEach),
-                (Obeyed, Native, NoIb)
+                (Obeyed, Native, NoIb, Shared)
             ),
             (
                 (ActiveOne, One, Backup, AnyLink, ByActive),
-                (Obeyed, Native, Allowed)
+                (Obeyed, Native, Allowed, ByOption)
             ),
             (
                 (Hash, Alike, InUse, AnyLink, ByEach),
-                (Ignored, ButVlan, NoIb)
+                (Ignored, ButVlan, NoIb, Shared)
             ),
-            ((All, Alike, InUse, AnyLink, ByEach), (Ignored, NoXdp, NoIb)),
+            (
+                (All, Alike, InUse, AnyLink, ByEach),
+                (Ignored, NoXdp, NoIb, Shared)
+            ),
             (
                 (Hash, Alike, Backup, Aggregator, NoProbes),
-                (Ignored, ButVlan, NoIb)
+                (Ignored, ButVlan, NoIb, Shared)
             ),
             (
                 (Load, One, Inactive, AnyLink, NoProbes),
-                (Ignored, NoXdp, NoIb)
+                (Ignored, NoXdp, NoIb, Own)
             ),
             (
                 (Load, One, HearsUnicast, AnyLink, NoProbes),
-                (Ignored, NoXdp, NoIb)
+                (Ignored, NoXdp, NoIb, Own)
             ),
         ]
     );
