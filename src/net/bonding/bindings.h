@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What bindgen reads of bonds; ../bindings.h includes it. */
+/* The headers that bindgen reads for bonds; ../bindings.h includes this file. */
 
 #include <linux/if_bonding.h>
 #include <net/bonding.h>

@@ -11,7 +11,7 @@
 
 /* net_tstamp.h */
 
-/* Tells user space that the clock is that of a lower device, which may change. */
+/* Tells user space that the clock is that of a lower device, and that it may change. */
 int nh_hwtstamp_of_lower(struct kernel_hwtstamp_config *config)
 {
 	void __user *place;
@@ -22,7 +22,7 @@ int nh_hwtstamp_of_lower(struct kernel_hwtstamp_config *config)
 		return 0;
 	}
 
-	/* The driver of the lower device has answered by itself. */
+	/* The driver of the lower device has already copied its answer to user space. */
 	place = config->ifr->ifr_data;
 	if (copy_from_user(&copied, place, sizeof(copied)))
 		return -EFAULT;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* As ../helpers.h, for what only bonds have. */
+/* Like ../helpers.h, for what only bonds have. */
 #ifndef NET_BONDING_HELPERS_H
 #define NET_BONDING_HELPERS_H
 

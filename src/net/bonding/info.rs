@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What only bonds tell other drivers.
+//! What bonds, and no other masters, tell other drivers.
 //!
 //! C header: [`include/linux/netdevice.h`](srctree/include/linux/netdevice.h)
 
@@ -10,29 +10,30 @@ use crate::notifier::Announce;
 use crate::rtnl::Rtnl;
 
 impl Announce {
-    /// Another slave is active.
+    /// Another slave has become the active one.
     pub const BONDING_FAILOVER: Announce = Announce(bindings::netdev_cmd_NETDEV_BONDING_FAILOVER);
 }
 
-/// What `NETDEV_BONDING_INFO` tells of a bond and one of its slaves (`struct netdev_bonding_info`).
+/// What `NETDEV_BONDING_INFO` tells about a bond and one of its slaves
+/// (`struct netdev_bonding_info`).
 #[derive(Clone, Copy, Debug)]
 pub struct BondingInfo {
     /// `BOND_MODE_*`
     pub mode: i32,
-    /// In ms.
+    /// The interval of the link monitor, in ms.
     pub miimon: i32,
-    /// How many slaves the bond has.
+    /// The number of slaves of the bond.
     pub num_slaves: i32,
     /// `BOND_LINK_*`
     pub link: i8,
     /// `BOND_STATE_ACTIVE` (0) or `BOND_STATE_BACKUP` (1).
     pub state: i8,
-    /// How often the link went down.
+    /// The number of times that the link went down.
     pub link_failure_count: u32,
 }
 
 impl NetDevice {
-    /// Tells the state of this slave and its bond (`NETDEV_BONDING_INFO`). May sleep.
+    /// Announces the state of this slave and of its bond (`NETDEV_BONDING_INFO`). May sleep.
     pub fn bonding_info_changed(&self, _rtnl: &Rtnl, info: &BondingInfo) {
         let mut raw: bindings::netdev_bonding_info = pin_init::zeroed();
         raw.master.bond_mode = info.mode;
@@ -47,7 +48,8 @@ impl NetDevice {
         raw.slave.link = info.link;
         raw.slave.state = info.state;
         raw.slave.link_failure_count = info.link_failure_count;
-        // SAFETY: The device is valid (type invariant), RTNL is held, and the info is valid for the call.
+        // SAFETY: The device is valid (type invariant), RTNL is held, and the info is valid for the
+        // call.
         unsafe { bindings::netdev_bonding_info_change(self.as_ptr(), &mut raw) };
     }
 }

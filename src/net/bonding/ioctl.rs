@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The old ioctls of devices: those of ifenslave, and of mii-tool.
+//! The old ioctls of network devices: those of ifenslave and of mii-tool.
 //!
 //! C headers: [`include/uapi/linux/sockios.h`](srctree/include/uapi/linux/sockios.h),
 //! [`include/uapi/linux/if_bonding.h`](srctree/include/uapi/linux/if_bonding.h),
@@ -18,50 +18,50 @@ use kernel::error::{code::*, from_result, Result};
 use kernel::transmute::{AsBytes, FromBytes};
 use kernel::uaccess::{UserPtr, UserSlice};
 
-/// What is to be done with another device.
+/// What to do with another device.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Command {
-    /// Make it a lower device (`SIOCBONDENSLAVE`).
+    /// Make the other device a lower device (`SIOCBONDENSLAVE`).
     Enslave,
-    /// Let it go (`SIOCBONDRELEASE`).
+    /// Release the other device (`SIOCBONDRELEASE`).
     Release,
-    /// Take over its hardware address (`SIOCBONDSETHWADDR`).
+    /// Take over the hardware address of the other device (`SIOCBONDSETHWADDR`).
     SetHwAddr,
-    /// Make it the active one (`SIOCBONDCHANGEACTIVE`).
+    /// Make the other device the active one (`SIOCBONDCHANGEACTIVE`).
     ChangeActive,
 }
 
-/// What is told of a device (`struct ifbond`).
+/// What is reported about a device (`struct ifbond`).
 #[derive(Clone, Copy, Debug)]
 pub struct Info {
     /// `BOND_MODE_*`
     pub mode: i32,
-    /// How many lower devices there are.
+    /// The number of lower devices.
     pub lowers: i32,
-    /// The interval of the link monitor in ms.
+    /// The interval of the link monitor, in ms.
     pub miimon: i32,
 }
 
-/// What is told of a lower device (`struct ifslave`).
+/// What is reported about a lower device (`struct ifslave`).
 #[derive(Clone, Copy, Debug)]
 pub struct LowerInfo {
     /// `BOND_LINK_*`
     pub link: i8,
     /// `BOND_STATE_ACTIVE` (0) or `BOND_STATE_BACKUP` (1).
     pub state: i8,
-    /// How often the link went down.
+    /// The number of times that the link went down.
     pub failures: u32,
 }
 
-/// The ioctls of a driver. All under RTNL; may sleep.
+/// The ioctls of a driver. All functions run under RTNL and may sleep.
 pub trait Ioctl<T: Master>: 'static {
-    /// Tells about a device.
+    /// Returns what is reported about a device.
     fn info(dev: &Dev<T>, rtnl: &Rtnl) -> Info;
 
-    /// Tells about a lower device.
+    /// Returns what is reported about a lower device.
     fn lower_info(lower: &Lower<T>, rtnl: &Rtnl) -> LowerInfo;
 
-    /// Carries out a command, which the user was allowed to give (`CAP_NET_ADMIN`).
+    /// Carries out a command. It was checked that the user may give it (`CAP_NET_ADMIN`).
     fn command(dev: &Dev<T>, command: Command, other: &NetDevice, rtnl: &RtnlOnly) -> Result;
 }
 
@@ -84,7 +84,7 @@ struct IfBond {
     miimon: i32,
 }
 
-/// `struct ifslave`, with its padding, which must not show what the kernel's stack had there.
+/// `struct ifslave` with its padding, which must not leak what was on the kernel's stack.
 #[repr(C)]
 struct IfSlave {
     id: i32,
@@ -102,11 +102,11 @@ const _: () = {
     assert!(offset_of!(IfSlave, failures) == offset_of!(bindings::ifslave, link_failure_count));
 };
 
-// SAFETY: Integers without anything between them.
+// SAFETY: The struct consists of integers with no padding between them.
 unsafe impl AsBytes for IfBond {}
 // SAFETY: As above.
 unsafe impl AsBytes for IfSlave {}
-// SAFETY: Integers only: any bytes will do.
+// SAFETY: The struct consists of integers only, so any bytes are valid.
 unsafe impl FromBytes for IfSlave {}
 
 fn query<T: Master, I: Ioctl<T>>(dev: &Dev<T>, data: *mut c_void, rtnl: &Rtnl) -> Result {
@@ -152,7 +152,8 @@ unsafe fn command<T: Master, I: Ioctl<T>>(
     if !dev.net().is_admin() {
         return Err(EPERM);
     }
-    // SAFETY: Valid by the caller's promise; every bit pattern is a valid array of bytes.
+    // SAFETY: The caller guarantees that `ifr` is valid; every bit pattern is a valid array of
+    // bytes.
     let name = unsafe { (*ifr).ifr_ifru.ifru_slave };
     let name = name.split(|byte| *byte == 0).next().unwrap_or(&[]);
     let other = dev.net().device_by_name(rtnl, name).ok_or(ENODEV)?;
@@ -163,14 +164,16 @@ unsafe fn command<T: Master, I: Ioctl<T>>(
 ///
 /// # Safety
 ///
-/// `dev` must be a device of driver `T` for which `ndo_init` succeeded; RTNL must be held, and `ifr` be a copy of the request in the kernel.
+/// `dev` must be a device of driver `T` for which `ndo_init` has succeeded. The caller must hold
+/// RTNL and no instance lock. `ifr` must be a copy of the request in the kernel.
 unsafe extern "C" fn ndo_siocbond<T: Master, I: Ioctl<T>>(
     dev: *mut bindings::net_device,
     ifr: *mut bindings::ifreq,
     cmd: i32,
 ) -> i32 {
     from_result(|| {
-        // SAFETY: By the caller's promise; every bit pattern is a valid pointer.
+        // SAFETY: The caller passes an initialised device of driver `T`, and holds RTNL and no
+        // instance lock. `ifr` is valid; every bit pattern is a valid pointer.
         let (dev, rtnl, data) = unsafe {
             (
                 Dev::<T>::from_raw(dev),
@@ -189,16 +192,17 @@ unsafe extern "C" fn ndo_siocbond<T: Master, I: Ioctl<T>>(
             bindings::SIOCBONDCHANGEACTIVE => Some(Command::ChangeActive),
             _ => None,
         };
-        // SAFETY: By the caller's promise.
+        // SAFETY: The caller guarantees that `ifr` is valid.
         unsafe { command::<T, I>(dev, ifr, cmd, rtnl) }.map(|()| 0)
     })
 }
 
-/// The same, with the numbers that they had before Linux 2.4.
+/// Carries out an ioctl of ifenslave by the number that it had before Linux 2.4.
 ///
 /// # Safety
 ///
-/// `dev` must be a device of driver `T` for which `ndo_init` succeeded; RTNL must be held, and `ifr` be a copy of the request in the kernel.
+/// `dev` must be a device of driver `T` for which `ndo_init` has succeeded. The caller must hold
+/// RTNL and no instance lock. `ifr` must be a copy of the request in the kernel.
 unsafe extern "C" fn ndo_siocdevprivate<T: Master, I: Ioctl<T>>(
     dev: *mut bindings::net_device,
     ifr: *mut bindings::ifreq,
@@ -206,7 +210,8 @@ unsafe extern "C" fn ndo_siocdevprivate<T: Master, I: Ioctl<T>>(
     cmd: i32,
 ) -> i32 {
     from_result(|| {
-        // SAFETY: By the caller's promise.
+        // SAFETY: The caller passes an initialised device of driver `T`, and holds RTNL and no
+        // instance lock.
         let (dev, rtnl) = unsafe { (Dev::<T>::from_raw(dev), RtnlOnly::assume()) };
         let cmd = match cmd.unsigned_abs() {
             bindings::BOND_INFO_QUERY_OLD => return query::<T, I>(dev, data, rtnl).map(|()| 0),
@@ -219,24 +224,26 @@ unsafe extern "C" fn ndo_siocdevprivate<T: Master, I: Ioctl<T>>(
             bindings::BOND_CHANGE_ACTIVE_OLD => Command::ChangeActive,
             _ => return Err(eopnotsupp()),
         };
-        // SAFETY: By the caller's promise.
+        // SAFETY: The caller guarantees that `ifr` is valid.
         unsafe { command::<T, I>(dev, ifr, Some(cmd), rtnl) }.map(|()| 0)
     })
 }
 
-/// A PHY whose status register tells the carrier.
+/// Acts as a PHY whose status register reports the carrier.
 ///
 /// # Safety
 ///
-/// `dev` must be a device of driver `T` for which `ndo_init` succeeded; `ifr` must be a copy of the request in the kernel.
+/// `dev` must be a device of driver `T` for which `ndo_init` has succeeded. `ifr` must be a copy of
+/// the request in the kernel.
 unsafe extern "C" fn ndo_eth_ioctl<T: Master>(
     dev: *mut bindings::net_device,
     ifr: *mut bindings::ifreq,
     cmd: i32,
 ) -> i32 {
     from_result(|| {
-        // SAFETY: By the caller's promise. The request's union has the room for the MII data, whose alignment is
-        // less than its own (`if_mii()`).
+        // SAFETY: The caller passes an initialised device of driver `T` and a copy of the request.
+        // The union in the request has room for the MII data, which need less alignment than the
+        // union has (`if_mii()`).
         let (dev, mii) = unsafe {
             (
                 Dev::<T>::from_raw(dev),
@@ -248,7 +255,7 @@ unsafe extern "C" fn ndo_eth_ioctl<T: Master>(
             bindings::SIOCGMIIREG => {}
             _ => return Err(eopnotsupp()),
         }
-        // The status register, whose bits other than the link's do not apply.
+        // The status register. Its bits other than that of the link do not apply.
         if mii.reg_num == bindings::MII_BMSR as u16 {
             mii.val_out = if dev.carrier_ok() {
                 bindings::BMSR_LSTATUS as u16

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the kernel knows of bonds alone, and of no other masters: all that this crate has of them.
+//! All that this crate has for bonds alone, and not for other masters.
 
 pub mod info;
 pub mod ioctl;

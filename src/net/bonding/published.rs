@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the rest of the kernel reads of a bond and of its slaves.
+//! What the rest of the kernel reads from a bond and from its slaves.
 //!
 //! C header: [`include/net/bonding.h`](srctree/include/net/bonding.h)
 //!
 //! Where `netif_is_bond_master(dev)` holds, other code takes `netdev_priv(dev)` for a
-//! `struct bonding` and reads `curr_active_slave` and `params.mode`; where a device is a bond's
-//! slave, it takes `rx_handler_data` for a `struct slave` and reads `dev`, `bond`, `link`, `backup`
-//! and `inactive` (ib_core's RoCE GID table, mlx4, mlx5, hns, `net/lag.h`). Our private data begin
-//! with these structs as far as those fields go ([`Layout`]).
+//! `struct bonding`, and reads `curr_active_slave` and `params.mode`. Where a device is a slave of
+//! a bond, other code takes `rx_handler_data` for a `struct slave`, and reads `dev`, `bond`,
+//! `link`, `backup` and `inactive`. This is done by ib_core's RoCE GID table, mlx4, mlx5, hns and
+//! `net/lag.h`. Our private data begin with these structs, up to the last of those fields
+//! ([`Layout`]).
 
 use crate::bindings;
 use crate::master::device::{Dev, Head, HeadBelow, Layout, Lower, Master, Slot};
@@ -22,19 +23,19 @@ use core::sync::atomic::{AtomicI32, AtomicI8, AtomicPtr, AtomicU8, Ordering};
 /// The layout of bonds.
 pub struct Bonding;
 
-// SAFETY: The heads begin like the C structures, which the assertions below hold to.
+// SAFETY: The heads begin like the C structures; the assertions below check that.
 unsafe impl Layout for Bonding {
     type Master = BondHead;
     type Lower = SlaveHead;
     const FLAG: u32 = bindings::netdev_priv_flags_IFF_BONDING;
 }
 
-/// What a slave is to its bond, for other kernel code.
+/// The role of a slave in its bond, as other kernel code sees it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Role {
-    /// It is no one to send through.
+    /// Nothing is to be sent through the slave.
     pub backup: bool,
-    /// What it receives is not the bond's.
+    /// What the slave receives is not for the bond.
     pub inactive: bool,
 }
 
@@ -44,7 +45,7 @@ const MASTER_WORDS: usize = (offset_of!(bindings::bonding, params)
 
 const LOWER_WORDS: usize = offset_of!(bindings::slave, original_mtu).div_ceil(8);
 
-/// The bits that `struct slave` keeps behind `link_new_state`, in the order of their declaration.
+/// The bits after `link_new_state` in `struct slave`, in the order of their declaration.
 const BACKUP: u8 = 1 << 0;
 const INACTIVE: u8 = 1 << 1;
 
@@ -53,30 +54,30 @@ const _: () = {
     assert!(offset_of!(bindings::slave, dev) == 0);
     assert!(align_of::<BondHead>() == align_of::<bindings::bonding>());
     assert!(align_of::<SlaveHead>() == align_of::<bindings::slave>());
-    // The bits are one byte, of which C compilers for little-endian machines fill the lowest first.
+    // The bits are in one byte. C compilers for little-endian machines fill its lowest bits first.
     assert!(offset_of!(bindings::slave, duplex) == offset_of!(bindings::slave, _bitfield_1) + 1);
     assert!(cfg!(target_endian = "little"));
 };
 
-/// The beginning of `struct bonding`, up to and with `params.mode`.
+/// The beginning of `struct bonding`, up to and including `params.mode`.
 #[repr(C, align(8))]
 pub struct BondHead(UnsafeCell<[u64; MASTER_WORDS]>);
 
-/// The beginning of `struct slave`, up to and with `duplex`.
+/// The beginning of `struct slave`, up to and including `duplex`.
 #[repr(C, align(8))]
 pub struct SlaveHead(UnsafeCell<[u64; LOWER_WORDS]>);
 
-/// Gives an atomic view of a field of the C struct that `$head` begins like.
+/// Returns an atomic view of a field of the C struct that `$head` is the beginning of.
 macro_rules! field {
     ($head:expr, $ty:ty, $atomic:ty, $($path:tt)+) => {{
         let base = $head.0.get().cast::<$ty>();
-        // SAFETY: The field lies within the head (its length is computed from the last field), it is
-        // aligned as in C, and all accesses to it are atomic or, in C, of the whole word.
+        // SAFETY: The field lies within the head, whose length is computed from the last field. It
+        // is aligned as in C. All accesses to it are atomic or, in C, of the whole word.
         unsafe { <$atomic>::from_ptr((&raw mut (*base).$($path)+).cast()) }
     }};
 }
 
-// SAFETY: What is in it is accessed by atomics only.
+// SAFETY: The contents are accessed through atomics only.
 unsafe impl Sync for BondHead {}
 // SAFETY: As above.
 unsafe impl Send for BondHead {}
@@ -85,7 +86,8 @@ unsafe impl Sync for SlaveHead {}
 // SAFETY: As above.
 unsafe impl Send for SlaveHead {}
 
-// SAFETY: Each field is another one of the C structure, and its place is computed from that.
+// SAFETY: Each function returns a different field of the C structure, at the place that is computed
+// from that structure.
 unsafe impl Head for BondHead {
     #[inline(always)]
     fn dev(&self) -> &AtomicPtr<bindings::net_device> {
@@ -120,9 +122,9 @@ impl BondHead {
     }
 }
 
-// SAFETY: Both fields are written by `new` only.
+// SAFETY: Only `new` writes the two fields, so they always hold what it was given.
 unsafe impl HeadBelow for SlaveHead {
-    /// Makes the head of a slave that is a backup and inactive, with its link down.
+    /// Makes the head of a slave that is a backup and inactive, and whose link is down.
     fn new(dev: *mut bindings::net_device, master: *mut c_void) -> Self {
         let head = SlaveHead(UnsafeCell::new([0; LOWER_WORDS]));
         field!(
@@ -193,28 +195,28 @@ impl<T: Master<Layout = Bonding>> Lower<T> {
         self.head().bits().load(Ordering::Relaxed) & (BACKUP | INACTIVE)
     }
 
-    /// Returns whether this is a backup, that is, does not transmit. Any context.
+    /// Returns whether this slave is a backup, that is, does not transmit. Any context.
     #[inline(always)]
     pub fn is_backup(&self) -> bool {
         self.role_bits() & BACKUP != 0
     }
 
-    /// Returns whether received packets are not for the bond. Any context.
+    /// Returns whether packets that this slave receives are not for the bond. Any context.
     #[inline(always)]
     pub fn is_inactive(&self) -> bool {
         self.role_bits() & INACTIVE != 0
     }
 
-    /// Returns whether it is neither. Any context.
+    /// Returns whether this slave is neither a backup nor inactive. Any context.
     #[inline(always)]
     pub fn is_plain(&self) -> bool {
         self.role_bits() == 0
     }
 
-    /// Publishes both.
+    /// Publishes whether this slave is a backup, and whether it is inactive.
     pub fn set_role(&self, _rtnl: &Rtnl, role: Role) {
         let bits = self.head().bits();
-        // RTNL is held, so that no change is lost.
+        // RTNL is held, so no change is lost.
         let others = bits.load(Ordering::Relaxed) & !(BACKUP | INACTIVE);
         let backup = if role.backup { BACKUP } else { 0 };
         let inactive = if role.inactive { INACTIVE } else { 0 };
@@ -223,7 +225,7 @@ impl<T: Master<Layout = Bonding>> Lower<T> {
 }
 
 impl NetDevice {
-    /// Returns whether `IFF_BONDING` is set, which a bond and its slaves carry.
+    /// Returns whether `IFF_BONDING` is set, as it is on a bond and on its slaves.
     pub fn is_bonding(&self) -> bool {
         self.has_priv_flag(Bonding::FLAG)
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Hardware time stamps of a bond: those of one slave, whose clock may become another's.
+//! Hardware timestamps of a bond: those of one slave. The clock may change to that of another
+//! slave.
 //!
 //! C header: [`include/linux/net_tstamp.h`](srctree/include/linux/net_tstamp.h)
 
@@ -12,14 +13,15 @@ use crate::netdevice::NetDevice;
 use crate::rtnl::Rtnl;
 use kernel::error::{from_result, to_result, Result};
 
-/// A driver whose devices have the time stamps of a lower device.
+/// A driver whose devices have the timestamps of a lower device.
 pub trait Timestamps: Master {
-    /// The lower device whose hardware time stamps are the device's (`ndo_hwtstamp_get`, `_set`).
+    /// Returns the lower device whose hardware timestamps are the device's (`ndo_hwtstamp_get`,
+    /// `ndo_hwtstamp_set`).
     fn timestamp_lower<'a>(dev: &'a Dev<Self>, rtnl: &'a Rtnl) -> Option<&'a Lower<Self>>;
 }
 
 impl<T: Timestamps> Ops<T> {
-    /// Adds hardware time stamps.
+    /// Adds hardware timestamps.
     pub const fn with_timestamps(mut self) -> Self {
         self.netdev.ndo_hwtstamp_get = Some(ndo_hwtstamp_get::<T>);
         self.netdev.ndo_hwtstamp_set = Some(ndo_hwtstamp_set::<T>);
@@ -27,8 +29,8 @@ impl<T: Timestamps> Ops<T> {
     }
 }
 
-/// A device whose hardware was woken, and may sleep again when this is dropped: who configures time
-/// stamps does so in the hardware.
+/// A device whose hardware was woken up, since timestamps are configured in the hardware. It may
+/// sleep again when this is dropped.
 struct Woken<'a>(&'a NetDevice);
 
 impl<'a> Woken<'a> {
@@ -41,59 +43,63 @@ impl<'a> Woken<'a> {
 
 impl Drop for Woken<'_> {
     fn drop(&mut self) {
-        // SAFETY: The device is valid (type invariant), and `new` has woken its hardware.
+        // SAFETY: The device is valid (type invariant), and `new` woke up its hardware.
         unsafe { bindings::nh_let_sleep(self.0.as_ptr()) };
     }
 }
 
-// The callbacks. RTNL is held, `dev` is a device of driver `T`, and `config` is valid during the call.
+// The callbacks. The caller holds RTNL, `dev` is a device of driver `T`, and `config` is valid
+// during the call.
 
-/// Tells how the lower device stamps.
+/// Reports how the lower device makes timestamps.
 ///
 /// # Safety
 ///
-/// `dev` must be a device of driver `T` for which `ndo_init` succeeded; RTNL must be held, and `config` be valid for reads and writes.
+/// `dev` must be a device of driver `T` for which `ndo_init` has succeeded. The caller must hold
+/// RTNL. `config` must be valid for reads and writes.
 unsafe extern "C" fn ndo_hwtstamp_get<T: Timestamps>(
     dev: *mut bindings::net_device,
     config: *mut bindings::kernel_hwtstamp_config,
 ) -> i32 {
     from_result(|| {
-        // SAFETY: By the caller's promise.
+        // SAFETY: The caller passes an initialised device of driver `T` and holds RTNL.
         let (dev, rtnl) = unsafe { (Dev::<T>::from_raw(dev), Rtnl::assume()) };
         let lower = Woken::new(stamping(dev, rtnl)?);
-        // SAFETY: The device is valid (type invariant); its instance lock is not held: it is not the one that
-        // was asked.
+        // SAFETY: The device is valid (type invariant). Its instance lock is not held: the request
+        // is not for this device, but for its master.
         to_result(unsafe { bindings::generic_hwtstamp_get_lower(lower.0.as_ptr(), config) })?;
-        // SAFETY: By the caller's promise.
+        // SAFETY: The caller guarantees that `config` is valid for reads and writes.
         to_result(unsafe { bindings::nh_hwtstamp_of_lower(config) }).map(|()| 0)
     })
 }
 
-/// Has the lower device stamp.
+/// Configures how the lower device makes timestamps.
 ///
 /// # Safety
 ///
-/// `dev` must be a device of driver `T` for which `ndo_init` succeeded; RTNL must be held, `config` be valid for reads and writes, and `extack` be valid or NULL.
+/// `dev` must be a device of driver `T` for which `ndo_init` has succeeded. The caller must hold
+/// RTNL. `config` must be valid for reads and writes; `extack` must be valid or NULL.
 unsafe extern "C" fn ndo_hwtstamp_set<T: Timestamps>(
     dev: *mut bindings::net_device,
     config: *mut bindings::kernel_hwtstamp_config,
     extack: *mut bindings::netlink_ext_ack,
 ) -> i32 {
     from_result(|| {
-        // Who sets it has to know that the clock is another one after a failover.
-        // SAFETY: By the caller's promise.
+        // Whoever configures timestamps has to know that the clock is a different one after a
+        // failover.
+        // SAFETY: The caller guarantees that `config` is valid for reads.
         let flags = unsafe { (*config).flags } as u32;
         if flags & bindings::hwtstamp_flags_HWTSTAMP_FLAG_BONDED_PHC_INDEX == 0 {
             return Err(eopnotsupp());
         }
-        // SAFETY: By the caller's promise.
+        // SAFETY: The caller passes an initialised device of driver `T` and holds RTNL.
         let (dev, rtnl) = unsafe { (Dev::<T>::from_raw(dev), Rtnl::assume()) };
         let lower = Woken::new(stamping(dev, rtnl)?);
         // SAFETY: As in `ndo_hwtstamp_get`.
         to_result(unsafe {
             bindings::generic_hwtstamp_set_lower(lower.0.as_ptr(), config, extack)
         })?;
-        // SAFETY: By the caller's promise.
+        // SAFETY: The caller guarantees that `config` is valid for reads and writes.
         to_result(unsafe { bindings::nh_hwtstamp_of_lower(config) }).map(|()| 0)
     })
 }

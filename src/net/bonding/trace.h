@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The trace point of bonds; see trace.rs. */
+/* The tracepoint of bonds; see trace.rs. */
 
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM bonding

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Masters, devices that carry their traffic through other devices, and these, their lower devices.
+//! Masters and their lower devices. A master carries its traffic through other devices, its lower
+//! devices.
 //!
 //! C header: [`include/linux/netdevice.h`](srctree/include/linux/netdevice.h)
 //!
-//! A driver implements [`Master`] for the data of one device, makes a static [`Ops`](super::ops::Ops) of it, and
-//! registers that with a [`Registration`](super::registration::Registration). A device of the driver is a [`Dev<T>`],
-//! its lower devices are [`Lower<T>`]s.
+//! A driver implements [`Master`] for the data of one device, makes a static
+//! [`Ops`](super::ops::Ops) of that type, and registers it with a
+//! [`Registration`](super::registration::Registration). A device of the driver is a [`Dev<T>`], its
+//! lower devices are [`Lower<T>`]s.
 
 use super::choices::Choices;
 use super::object::{DirRef, Object};
@@ -33,18 +35,18 @@ use kernel::types::Opaque;
 /// What the driver wants done with a received packet (`rx_handler_result_t`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Rx {
-    /// It arrived on the master (`RX_HANDLER_ANOTHER`).
+    /// The packet counts as received by the master (`RX_HANDLER_ANOTHER`).
     Another,
-    /// Only for sockets that are bound to the lower device (`RX_HANDLER_EXACT`).
+    /// The packet is only for sockets that are bound to the lower device (`RX_HANDLER_EXACT`).
     Exact,
-    /// It stays the lower device's (`RX_HANDLER_PASS`).
+    /// The packet stays with the lower device (`RX_HANDLER_PASS`).
     Pass,
 }
 
 /// A driver of master devices; implemented by the data of one device.
 ///
-/// Functions with an [`RtnlOnly`] or an [`Rtnl`] run under RTNL and may sleep, unless they say otherwise. Those with an
-/// [`Rcu`] may not sleep.
+/// Functions that take an [`RtnlOnly`] or an [`Rtnl`] run under RTNL and may sleep, unless their
+/// documentation says otherwise. Functions that take an [`Rcu`] must not sleep.
 pub trait Master: Registered + Send + Sync {
     /// The data of one lower device.
     type Lower: Send + Sync + 'static;
@@ -55,27 +57,28 @@ pub trait Master: Registered + Send + Sync {
     /// The name of the driver.
     const NAME: &'static CStr;
 
-    /// Makes the data of a device that is being registered (`ndo_init`). The device is none yet whose functions
-    /// could be called: they need the data.
+    /// Makes the data of a device that is being registered (`ndo_init`). Functions of the device
+    /// cannot be called yet, since they need the data.
     fn new(rtnl: &RtnlOnly) -> Result<Pin<KBox<Self>>>;
 
-    /// The data were made; the device is not registered yet.
+    /// Called once the data exist; the device is not registered yet.
     fn ready(dev: &Dev<Self>, rtnl: &RtnlOnly);
 
-    /// Lets go of all lower devices (`ndo_uninit`).
+    /// Releases all lower devices (`ndo_uninit`).
     fn uninit(dev: &Dev<Self>, rtnl: &RtnlOnly);
 
-    /// The device goes up (`ndo_open`).
+    /// Called when the device goes up (`ndo_open`).
     fn open(dev: &Dev<Self>, rtnl: &RtnlOnly) -> Result;
 
-    /// The device goes down (`ndo_stop`).
+    /// Called when the device goes down (`ndo_stop`).
     fn stop(dev: &Dev<Self>, rtnl: &RtnlOnly);
 
-    /// A packet shall leave (`ndo_start_xmit`). Bottom halves off. Returns a `NET_XMIT_*` code.
+    /// Sends a packet (`ndo_start_xmit`). Called with bottom halves off. Returns a `NET_XMIT_*`
+    /// code.
     fn start_xmit(dev: &Dev<Self>, skb: SkBuff, rcu: &Rcu) -> i32;
 
-    /// The lower device through which a packet would leave (`ndo_get_xmit_slave`); if `all`, as if
-    /// the links of all of them worked.
+    /// Returns the lower device through which a packet would leave (`ndo_get_xmit_slave`). If
+    /// `all`, the links of all lower devices are assumed to work.
     fn xmit_lower<'a>(
         dev: &'a Dev<Self>,
         skb: &SkBuff,
@@ -83,37 +86,38 @@ pub trait Master: Registered + Send + Sync {
         rcu: &'a Rcu,
     ) -> Option<&'a Lower<Self>>;
 
-    /// Whether a packet that arrives on a lower device is the master's ([`Rx::Another`]), and nothing else has
-    /// to be done. Softirq, for each packet.
+    /// Returns whether a packet that arrives on a lower device is for the master ([`Rx::Another`])
+    /// and nothing else has to be done. Softirq, for each packet.
     fn takes(lower: &Lower<Self>, packet: Received<'_>) -> bool;
 
-    /// A packet arrived on a lower device for which [`Self::takes`] was false. Softirq.
+    /// Classifies a packet from a lower device for which [`Self::takes`] returned false. Softirq.
     fn receive(lower: &Lower<Self>, packet: Received<'_>, rcu: &Rcu) -> Rx;
 
-    /// Statistics are read (`ndo_get_stats64`). No sleeping.
+    /// Returns the statistics (`ndo_get_stats64`). Must not sleep.
     fn stats(dev: &Dev<Self>, rcu: &Rcu) -> Stats;
 
-    /// `IFF_PROMISC` or `IFF_ALLMULTI` of the device changed (`ndo_change_rx_flags`).
+    /// Called when `IFF_PROMISC` or `IFF_ALLMULTI` of the device has changed
+    /// (`ndo_change_rx_flags`).
     fn rx_flags_changed(dev: &Dev<Self>, promisc: bool, allmulti: bool, rtnl: &RtnlOnly);
 
-    /// The device's address lists changed (`ndo_set_rx_mode`): calls `sync` for each lower device
-    /// that shall have them; the second argument is whether it shares them with others. Address lock
-    /// held, no sleeping.
+    /// Called when the device's address lists have changed (`ndo_set_rx_mode`). Calls `sync` for
+    /// each lower device that has to have the lists; the second argument says whether the lower
+    /// device shares them with others. The address lock is held; must not sleep.
     fn rx_mode(dev: &Dev<Self>, rtnl: &Rtnl, sync: &mut dyn FnMut(&Lower<Self>, bool) -> Result);
 
-    /// The MTU shall change, to this many bytes (`ndo_change_mtu`).
+    /// Changes the MTU to `mtu` bytes (`ndo_change_mtu`).
     fn change_mtu(dev: &Dev<Self>, mtu: u32, rtnl: &RtnlOnly) -> Result;
 
-    /// The hardware address shall change (`ndo_set_mac_address`). `addr` has `dev.addr_len()` bytes.
+    /// Changes the hardware address (`ndo_set_mac_address`). `addr` has `dev.addr_len()` bytes.
     fn set_addr(dev: &Dev<Self>, addr: &[u8], rtnl: &RtnlOnly) -> Result;
 
-    /// A VLAN id shall pass (`ndo_vlan_rx_add_vid`).
+    /// Lets a VLAN id through (`ndo_vlan_rx_add_vid`).
     fn add_vlan(dev: &Dev<Self>, vlan: Vlan, rtnl: &Rtnl) -> Result;
 
-    /// A VLAN id is not wanted any more (`ndo_vlan_rx_kill_vid`).
+    /// Called when a VLAN id is no longer needed (`ndo_vlan_rx_kill_vid`).
     fn del_vlan(dev: &Dev<Self>, vlan: Vlan, rtnl: &Rtnl);
 
-    /// Another device shall become a lower device (`ndo_add_slave`).
+    /// Makes another device a lower device (`ndo_add_slave`).
     fn add_lower(
         dev: &Dev<Self>,
         lower: &NetDevice,
@@ -121,10 +125,11 @@ pub trait Master: Registered + Send + Sync {
         rtnl: &RtnlOnly,
     ) -> Result;
 
-    /// A lower device shall leave (`ndo_del_slave`).
+    /// Releases a lower device (`ndo_del_slave`).
     fn del_lower(dev: &Dev<Self>, lower: &NetDevice, rtnl: &RtnlOnly) -> Result;
 
-    /// It is time to look at the device again (see [`Dev::poll_every`]). Process context, no sleeping.
+    /// Called when it is time to look at the device again (see [`Dev::poll_every`]). Process
+    /// context, must not sleep.
     fn poll(dev: &Dev<Self>, rcu: &Rcu);
 
     /// The work that [`Dev::run_work`] asked for. Process context, without RTNL.
@@ -134,11 +139,11 @@ pub trait Master: Registered + Send + Sync {
 /// Places in a master that hold one of its lower devices.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Slot {
-    /// The one that carries the traffic, where that is one.
+    /// The lower device that carries the traffic, if a single one does.
     Active,
-    /// The one that the user prefers.
+    /// The lower device that the user prefers.
     Primary,
-    /// The one that is tried while none carries the traffic.
+    /// The lower device that is tried while none carries the traffic.
     Tried,
 }
 
@@ -146,50 +151,52 @@ pub enum Slot {
 ///
 /// # Safety
 ///
-/// Each function returns the place of one field, always the same, which nobody accesses but by the atomic, or in C as a
-/// whole.
+/// Each function must always return the same field. Nothing may access that field except through
+/// the returned atomic or, in C, as a whole word.
 pub unsafe trait Head: Send + Sync {
-    /// The device that the area belongs to.
+    /// Returns the pointer to the device that the area belongs to.
     fn dev(&self) -> &AtomicPtr<bindings::net_device>;
-    /// One of the pointers to lower devices: to their heads.
+    /// Returns one of the pointers to lower devices, which point to their heads.
     fn slot<L>(&self, slot: Slot) -> &AtomicPtr<L>;
-    /// How many lower devices there are.
+    /// Returns the number of lower devices.
     fn count(&self) -> &AtomicI32;
 }
 
-/// The beginning of what `rx_handler_data` of a lower device points to.
+/// The beginning of the data that `rx_handler_data` of a lower device points to.
 ///
 /// # Safety
 ///
-/// What [`HeadBelow::new`] was given is returned ever after.
+/// `dev` and `master` must always return what was passed to [`HeadBelow::new`].
 pub unsafe trait HeadBelow: Send + Sync {
-    /// Makes the head of a lower device below a master with this private area.
+    /// Makes the head of a lower device; `master` is the private area of its master.
     fn new(dev: *mut bindings::net_device, master: *mut c_void) -> Self;
-    /// The lower device.
+    /// Returns the lower device.
     fn dev(&self) -> *mut bindings::net_device;
-    /// The private area of the master.
+    /// Returns the private area of the master.
     fn master(&self) -> *mut c_void;
 }
 
-/// What other kernel code finds in the private areas of a driver's devices, in places that it knows. The driver keeps
-/// this part of its state there and nowhere else.
+/// What other kernel code finds at known places in the private areas of a driver's devices. The
+/// driver keeps this part of its state there and nowhere else.
 ///
 /// # Safety
 ///
-/// Other code takes devices with this flag, and `IFF_MASTER` or `IFF_SLAVE`, for ones whose areas begin like that.
+/// The types must be laid out as other code expects. It assumes that the private area of a device
+/// with [`Self::FLAG`] and `IFF_MASTER` begins like [`Self::Master`], and that `rx_handler_data` of
+/// a device with [`Self::FLAG`] and `IFF_SLAVE` points to data that begin like [`Self::Lower`].
 pub unsafe trait Layout: 'static {
-    /// At the beginning of `netdev_priv()` of a master.
+    /// The beginning of `netdev_priv()` of a master.
     type Master: Head;
-    /// At the beginning of what `rx_handler_data` of a lower device points to.
+    /// The beginning of the data that `rx_handler_data` of a lower device points to.
     type Lower: HeadBelow;
-    /// The private flag (`IFF_*`) by which other code knows both.
+    /// The private flag (`IFF_*`) by which other code recognises both.
     const FLAG: u32;
 }
 
 pub(crate) type MasterHead<T> = <<T as Master>::Layout as Layout>::Master;
 pub(crate) type LowerHead<T> = <<T as Master>::Layout as Layout>::Lower;
 
-/// What stands at `netdev_priv()` of a device.
+/// The private area of a device (`netdev_priv()`).
 #[repr(C)]
 pub(crate) struct Private<T: Master> {
     head: MasterHead<T>,
@@ -201,16 +208,17 @@ pub(crate) struct Private<T: Master> {
     settled: Atomic<*mut Lower<T>>,
     /// The lower devices that hashes choose from.
     choices: Choices<Lower<T>>,
-    /// The program that is attached; see `xdp.rs`.
+    /// The XDP program that is attached; see `xdp.rs`.
     pub(crate) xdp_program: Atomic<*mut bindings::bpf_prog>,
-    /// The states of IPsec that lower devices hold for it; NULL as `data` is.
+    /// The IPsec states that lower devices hold for the device; NULL before `ndo_init` and after
+    /// the destructor, like `data`.
     pub(crate) ipsec: Atomic<*mut States>,
-    /// Its place among those that are polled; see `poll.rs`.
+    /// The device's entry in the list of polled devices; see `poll.rs`.
     pub(crate) poll: Link,
     /// The file in `/proc/net`; see `procfs.rs`.
     pub(crate) proc_file: Atomic<*mut bindings::proc_dir_entry>,
     pub(crate) work: Opaque<bindings::work_struct>,
-    /// Has the work run later.
+    /// The timer that has the work run later.
     pub(crate) alarm: Alarm,
 }
 
@@ -218,7 +226,7 @@ impl<T: Master> Private<T> {
     /// The size of the private area, in bytes.
     pub(crate) const SIZE: usize = size_of::<Self>();
 
-    /// The device that the area belongs to.
+    /// Returns the device that the area belongs to.
     #[inline(always)]
     pub(crate) fn dev(&self) -> *mut bindings::net_device {
         self.head.dev().load(Ordering::Relaxed)
@@ -232,9 +240,9 @@ impl<T: Master> Private<T> {
     ///
     /// # Safety
     ///
-    /// Nobody uses the device any more.
+    /// The caller must ensure that nobody uses the device any more.
     pub(crate) unsafe fn free_choices(&self) {
-        // SAFETY: By the caller's promise.
+        // SAFETY: The caller guarantees that nobody uses the device any more.
         unsafe { self.choices.free() };
     }
 }
@@ -243,7 +251,7 @@ impl<T: Master> Private<T> {
 ///
 /// # Invariants
 ///
-/// As for [`NetDevice`]; besides, the private area is a [`Private<T>`] whose `data` is valid.
+/// As for [`NetDevice`]. In addition, the private area is a [`Private<T>`] whose `data` is valid.
 #[repr(transparent)]
 pub struct Dev<T: Master> {
     dev: NetDevice,
@@ -264,11 +272,13 @@ impl<T: Master> Dev<T> {
     ///
     /// # Safety
     ///
-    /// `dev` must point to a device that `setup` of the same `T` (`ops.rs`) set up, that `ndo_init` succeeded
-    /// for, and that stays so for all of `'a`.
+    /// `dev` must point to a device that `setup` of the same `T` (`ops.rs`) has set up and for
+    /// which `ndo_init` has succeeded. The device must stay valid for all of `'a`.
     #[inline(always)]
     pub(crate) unsafe fn from_raw<'a>(dev: *mut bindings::net_device) -> &'a Dev<T> {
-        // SAFETY: By the caller's promise. INVARIANT: likewise.
+        // SAFETY: The caller guarantees that `dev` points to a device of driver `T` that is valid
+        // for `'a`. INVARIANT: `ndo_init` has succeeded for it, so the `data` of its private area
+        // is valid.
         unsafe { &*dev.cast() }
     }
 
@@ -279,38 +289,41 @@ impl<T: Master> Dev<T> {
         if ops.is_null() || !ptr::eq(unsafe { (*dev.as_ptr()).netdev_ops }, ops) {
             return None;
         }
-        // SAFETY: Only `setup::<T>` gives a device these operations, so that its private area is a
-        // `Private<T>` (zeroed at least).
+        // SAFETY: Only `setup::<T>` gives a device these operations, so its private area is a
+        // `Private<T>`, which is at least zeroed.
         let private = unsafe { &*private::<T>(dev.as_ptr()) };
         if private.data.load(Ordering::Acquire).is_null() {
             return None;
         }
-        // SAFETY: As above; the data are valid and go only with the device.
+        // SAFETY: As above; `data` is not NULL, so it is valid, and it stays valid as long as the
+        // device.
         Some(unsafe { Dev::from_raw(dev.as_ptr()) })
     }
 
     #[inline(always)]
     pub(crate) fn private(&self) -> &Private<T> {
-        // SAFETY: By the type invariant.
+        // SAFETY: By the type invariant, the private area is a `Private<T>`.
         unsafe { &*private::<T>(self.as_ptr()) }
     }
 
-    /// What other kernel code finds at the beginning of the private area.
+    /// Returns what other kernel code finds at the beginning of the private area.
     #[inline(always)]
     pub(crate) fn head(&self) -> &MasterHead<T> {
         &self.private().head
     }
 
-    /// Recomputes the features from those of the lower devices; with `update_header`, the room for headers, too,
-    /// which without lower devices becomes that of Ethernet. May sleep.
+    /// Recomputes the features from those of the lower devices. If `update_header`, also recomputes
+    /// the room for headers, which becomes that of Ethernet if there are no lower devices. May
+    /// sleep.
     pub fn update_master_features(&self, update_header: bool, _rtnl: &Rtnl) {
         // SAFETY: The device is valid (type invariant) and RTNL is held.
         unsafe { bindings::netdev_compute_master_upper_features(self.as_ptr(), update_header) };
     }
 
-    /// Sets the carrier. RTNL, so that nobody else does the same.
+    /// Sets the carrier. RTNL keeps others from doing so at the same time.
     pub fn set_carrier(&self, _rtnl: &Rtnl, on: bool) {
-        // SAFETY: The device is valid (type invariant). It has no hardware, so that nobody but its driver does this.
+        // SAFETY: The device is valid (type invariant). It has no hardware, so only its driver sets
+        // the carrier.
         unsafe {
             if on {
                 bindings::netif_carrier_on(self.as_ptr());
@@ -323,25 +336,26 @@ impl<T: Master> Dev<T> {
     /// Returns the driver's data.
     #[inline(always)]
     pub fn data(&self) -> Pin<&T> {
-        // SAFETY: By the type invariant the pointer is valid; the data were pinned when they were
+        // SAFETY: By the type invariant, the pointer is valid; the data were pinned when they were
         // made and are never moved.
         unsafe { Pin::new_unchecked(&*self.private().data.load(Ordering::Relaxed)) }
     }
 
-    /// Returns the states of IPsec that lower devices hold for this device.
+    /// Returns the IPsec states that lower devices hold for this device.
     pub fn ipsec_states(&self) -> &States {
-        // SAFETY: By the type invariant `ndo_init` succeeded, which made them; they go with the data.
+        // SAFETY: By the type invariant, `ndo_init` has succeeded, and so has made the states. They
+        // are freed together with the data.
         unsafe { &*self.private().ipsec.load(Relaxed) }
     }
 
-    /// Goes over the lower devices in the order in which they came.
+    /// Iterates over the lower devices in the order in which they were added.
     ///
-    /// Those that come or go meanwhile may or may not be seen.
+    /// The iterator may or may not return those that are added or removed in the meantime.
     pub fn lowers<'a>(&'a self, _rtnl: &'a Rtnl) -> Lowers<'a, T> {
         Lowers::new(&self.private().first)
     }
 
-    /// As [`Self::lowers`], in an RCU read-side section.
+    /// Like [`Self::lowers`], in an RCU read-side section.
     #[inline(always)]
     pub fn lowers_rcu<'a>(&'a self, _rcu: &'a Rcu) -> Lowers<'a, T> {
         Lowers::new(&self.private().first)
@@ -350,7 +364,7 @@ impl<T: Master> Dev<T> {
     /// Returns how many lower devices there are. Any context.
     #[inline(always)]
     pub fn lower_count(&self) -> u32 {
-        // Never negative: one is added before one is taken away.
+        // The count is never negative: a lower device is added before it is removed.
         self.head().count().load(Ordering::Relaxed) as u32
     }
 
@@ -364,8 +378,8 @@ impl<T: Master> Dev<T> {
 
     /// Returns the lower device in `slot`.
     pub fn slot<'a>(&'a self, _rtnl: &'a Rtnl, slot: Slot) -> Option<&'a Lower<T>> {
-        // SAFETY: Slots hold linked lower devices only (`set_slot`, `Lower::unlink`), and these stay
-        // allocated as long as RTNL is held.
+        // SAFETY: Slots hold linked lower devices only (`set_slot`, `Lower::unlink`), and these
+        // stay allocated as long as RTNL is held.
         unsafe {
             self.head()
                 .slot::<Lower<T>>(slot)
@@ -374,7 +388,7 @@ impl<T: Master> Dev<T> {
         }
     }
 
-    /// As [`Self::slot`], in an RCU read-side section.
+    /// Like [`Self::slot`], in an RCU read-side section.
     #[inline(always)]
     pub fn slot_rcu<'a>(&'a self, _rcu: &'a Rcu, slot: Slot) -> Option<&'a Lower<T>> {
         // SAFETY: Slots hold linked lower devices only; these are freed a grace period after they
@@ -387,26 +401,30 @@ impl<T: Master> Dev<T> {
         }
     }
 
-    /// Makes room for one more lower device than there are among those that a number chooses from. May sleep.
+    /// Makes room for one more lower device than there are now, in the table that a number chooses
+    /// from. May sleep.
     pub fn reserve_choice(&self, rtnl: &Rtnl) -> Result {
         let needed = self.lower_count().saturating_add(1);
         self.private().choices.reserve(needed, rtnl)
     }
 
-    /// Replaces those that a number chooses from; what does not fit (see [`Self::reserve_choice`]) is left out.
+    /// Replaces the lower devices that a number chooses from. What does not fit (see
+    /// [`Self::reserve_choice`]) is left out.
     pub fn set_choices<'a>(&'a self, lowers: impl Iterator<Item = &'a Lower<T>>, rtnl: &Rtnl) {
         let linked = lowers.filter(|lower| lower.is_linked_to(self));
-        // SAFETY: They are linked; `clear_slots` has one forgotten that is unlinked.
+        // SAFETY: The filter leaves only linked lower devices. When one is unlinked, `clear_slots`
+        // forgets it.
         unsafe { self.private().choices.set(linked, rtnl) };
     }
 
-    /// Chooses a lower device by a number; none if there is none to choose from, or that is about to change.
+    /// Chooses a lower device by a number. Returns none if there is none to choose from, or if the
+    /// choice is about to change.
     #[inline(always)]
     pub fn choose<'a>(&'a self, number: u32, rcu: &'a Rcu) -> Option<&'a Lower<T>> {
         self.private().choices.choose_if(number, |_| true, rcu)
     }
 
-    /// As [`Self::choose`], but only while all lower devices can be chosen.
+    /// Like [`Self::choose`], but only while all lower devices can be chosen.
     #[inline(always)]
     pub fn choose_of_all<'a>(&'a self, number: u32, rcu: &'a Rcu) -> Option<&'a Lower<T>> {
         let is_all = |len| len == self.lower_count();
@@ -415,7 +433,7 @@ impl<T: Master> Dev<T> {
 
     /// Puts a lower device into `slot`, where the rest of the kernel sees it.
     ///
-    /// One that is not linked any more leaves the slot empty.
+    /// If the lower device is not linked any more, the slot becomes empty.
     pub fn set_slot(&self, _rtnl: &Rtnl, slot: Slot, lower: Option<&Lower<T>>) {
         let lower = lower.filter(|lower| lower.is_linked_to(self));
         self.head().slot(slot).store(
@@ -424,16 +442,17 @@ impl<T: Master> Dev<T> {
         );
     }
 
-    /// Returns the lower device that was last said to have the master's addresses.
+    /// Returns the lower device that was last recorded as having the master's addresses.
     ///
-    /// A failover that runs from a link event may switch the traffic at once but must leave the
-    /// address lists for later (see [`netdev_lock`](crate::netdev_lock)); this slot tells where they are.
+    /// A failover that runs from a link event may switch the traffic at once, but must leave the
+    /// address lists for later (see [`netdev_lock`](crate::netdev_lock)). Until then, this slot
+    /// says which lower device has them.
     pub fn settled<'a>(&'a self, _rtnl: &'a Rtnl) -> Option<&'a Lower<T>> {
         // SAFETY: As in `slot`.
         unsafe { self.private().settled.load(Relaxed).as_ref() }
     }
 
-    /// Tells which lower device has the master's addresses.
+    /// Records which lower device has the master's addresses.
     pub fn set_settled(&self, _rtnl: &Rtnl, lower: Option<&Lower<T>>) {
         let lower = lower.filter(|lower| lower.is_linked_to(self));
         self.private().settled.store(
@@ -458,7 +477,8 @@ impl<T: Master> Dev<T> {
         }
     }
 
-    /// Does something to all lower devices; if one refuses, undoes it for those in front of that one.
+    /// Calls `act` for all lower devices. If it fails for one, calls `undo` for those before that
+    /// one.
     pub fn all_or_none(
         &self,
         rtnl: &Rtnl,
@@ -475,34 +495,34 @@ impl<T: Master> Dev<T> {
         Ok(())
     }
 
-    /// Finds the lower device that `dev` is for this master.
+    /// Returns the lower device of this master that `dev` is, if it is one.
     pub fn lower_of<'a>(&'a self, rtnl: &'a Rtnl, dev: &NetDevice) -> Option<&'a Lower<T>> {
         self.lowers(rtnl).find(|lower| lower.dev() == dev)
     }
 
     /// Has [`Master::work`] run as soon as possible. Any context.
     ///
-    /// The work reads what the caller has stored before.
+    /// The work sees what the caller stored before this call.
     pub fn run_work(&self) {
-        // SAFETY: The work was initialised by `ndo_init`, and the queue exists as long as devices do.
-        // `ndo_uninit` disables the work, so that it is not queued after that.
+        // SAFETY: The work was initialised by `ndo_init`, and the queue exists as long as devices
+        // do. `ndo_uninit` disables the work, so it cannot be queued after that.
         unsafe { bindings::nh_queue_work(T::REGISTRY.wq(), self.private().work.get()) };
     }
 
     /// Has [`Master::work`] run at `at`, in µs of the monotonic clock, or earlier. Any context.
     ///
-    /// The work reads what the caller has stored before. It runs once for all who asked for it meanwhile, at the
-    /// earliest of their times: whoever has something to do later asks again then.
+    /// The work sees what the caller stored before this call. If several callers ask, it runs once,
+    /// at the earliest of their times, and whatever is due later has to be asked for again then.
     pub fn run_work_at(&self, at: u64) {
         self.private().alarm.set(at);
     }
 
-    /// Waits until [`Master::work`] does not run and will not run. Sleeps. `work` must not wait for
+    /// Cancels [`Master::work`] and waits until it no longer runs. Sleeps. `work` must not wait for
     /// RTNL, which the caller holds.
     pub fn cancel_work(&self, _rtnl: &Rtnl) {
         let private = self.private();
-        // SAFETY: The work was initialised by `ndo_init`. While it is disabled, the alarm cannot queue it, nor it
-        // set the alarm.
+        // SAFETY: The work was initialised by `ndo_init`. While the work is disabled, the alarm
+        // cannot queue it, and the work cannot set the alarm.
         unsafe {
             bindings::disable_work_sync(private.work.get());
             private.alarm.cancel();
@@ -511,41 +531,44 @@ impl<T: Master> Dev<T> {
     }
 }
 
-/// Gives the private area of a device.
+/// Returns the private area of a device.
 #[inline(always)]
 pub(crate) fn private<T: Master>(dev: *mut bindings::net_device) -> *mut Private<T> {
-    // netdev_priv(): the area follows the structure, which ends with a flexible array.
-    // SAFETY: Only computes an address.
+    // As `netdev_priv()` does: the area follows the structure, which ends with a flexible array.
+    // SAFETY: This only computes an address.
     unsafe { (&raw mut (*dev).priv_).cast() }
 }
 
 /// A lower device of a master of driver `T`, and the driver's data about it.
 ///
-/// `rx_handler_data` and the private pointer of the core's adjacency point to it. Each master keeps a list of its own,
-/// beside the one of the core, whose nodes keep their links when they leave it.
+/// `rx_handler_data` and the private pointer of the core's adjacency point to this. Besides the
+/// list of the core, each master keeps a list of its own. A node that leaves that list keeps its
+/// link.
 #[repr(C)]
 #[pin_data]
 pub struct Lower<T: Master> {
     head: LowerHead<T>,
     pub(super) next: AtomicPtr<Lower<T>>,
     pub(super) linked: Atomic<bool>,
-    /// Whether the device has the flag of [`Layout`] from us.
+    /// Whether we have set [`Layout::FLAG`] on the device.
     pub(super) marked: Atomic<bool>,
-    /// The sysfs directory, and the references to all of this.
+    /// The sysfs directory, which also counts the references to the whole structure.
     #[pin]
     pub(crate) object: Object,
-    /// By what it sends messages without interrupts; see `netpoll.rs`.
+    /// The `struct netpoll` through which the device sends messages without interrupts; see
+    /// `netpoll.rs`.
     pub(crate) netpoll: Atomic<*mut bindings::netpoll>,
     #[pin]
     pub(super) free: Opaque<bindings::rcu_work>,
     #[pin]
     data: T::Lower,
-    /// Last, so that it goes last.
+    /// The last field, so that it is dropped last.
     _user: User<T>,
 }
 
-// SAFETY: The head and the links are atomics, the sysfs object is added and removed under RTNL and counted by C, the
-// work belongs to its release, and the data may be shared by the bound on `T::Lower`.
+// SAFETY: The head and the links are atomics. The sysfs object is added and removed under RTNL, and
+// C code counts its references. Only the release of that object uses the work. `T::Lower` is `Sync`
+// and `Send` by its bound.
 unsafe impl<T: Master> Sync for Lower<T> {}
 // SAFETY: As above.
 unsafe impl<T: Master> Send for Lower<T> {}
@@ -553,7 +576,8 @@ unsafe impl<T: Master> Send for Lower<T> {}
 impl<T: Master> Lower<T> {
     /// Makes the object of a device that is not linked yet.
     ///
-    /// Not public: the object refers to devices that stay as long as RTNL is held, or it is linked.
+    /// Not public: the devices that the object refers to stay only as long as RTNL is held or the
+    /// object is linked.
     pub(super) fn new<E>(
         master: &Dev<T>,
         dev: &NetDevice,
@@ -588,16 +612,16 @@ impl<T: Master> Lower<T> {
     #[inline(always)]
     pub fn dev(&self) -> &NetDevice {
         // SAFETY: The device stays allocated as long as references to this object may exist: it
-        // cannot go while it is linked, and after that not before a grace period and the drop of
-        // RTNL.
+        // cannot go away while it is linked, and afterwards only once a grace period has passed and
+        // RTNL has been dropped.
         unsafe { NetDevice::from_raw(self.head.dev()) }
     }
 
     /// Returns the master.
     #[inline(always)]
     pub fn master(&self) -> &Dev<T> {
-        // SAFETY: The head has the private area of the master, as `new` has put it there. A master
-        // goes only after all lower devices have left it; see `dev` for the time after that.
+        // SAFETY: The head holds the private area of the master, which `new` stored there. A master
+        // goes away only after all lower devices have left it; see `dev` for the time after that.
         unsafe { Dev::from_raw((*self.head.master().cast::<Private<T>>()).dev()) }
     }
 
@@ -607,7 +631,8 @@ impl<T: Master> Lower<T> {
         &self.data
     }
 
-    /// What other kernel code finds at the beginning of what `rx_handler_data` points to.
+    /// Returns what other kernel code finds at the beginning of the data that `rx_handler_data`
+    /// points to.
     #[inline(always)]
     pub(crate) fn head(&self) -> &LowerHead<T> {
         &self.head
@@ -620,12 +645,12 @@ impl<T: Master> Lower<T> {
 
 #[inline(always)]
 pub(super) fn next_of<'a, T: Master>(link: &AtomicPtr<Lower<T>>) -> Option<&'a Lower<T>> {
-    // SAFETY: Links are NULL or point to objects that are freed only when nobody can be on the list
-    // any more; callers choose `'a` no longer than the section that they are in.
+    // SAFETY: Links are NULL or point to objects that are freed only when nobody can be traversing
+    // the list any more. Callers choose an `'a` that is no longer than the section they are in.
     unsafe { link.load(Ordering::Acquire).as_ref() }
 }
 
-/// The iterator over lower devices.
+/// An iterator over lower devices.
 pub struct Lowers<'a, T: Master> {
     next: Option<&'a Lower<T>>,
     _section: PhantomData<&'a ()>,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What ethtool asks of a device.
+//! What ethtool asks a device for.
 //!
 //! C header: [`include/linux/ethtool.h`](srctree/include/linux/ethtool.h)
 
@@ -17,14 +17,14 @@ use kernel::error::{from_result, Result};
 pub trait Ethtool<T: Master>: 'static {
     /// The name of the driver, cut to 31 bytes.
     const DRIVER: &'static str;
-    /// What stands in the place of a firmware version, cut to 31 bytes.
+    /// The text that is shown as the firmware version, cut to 31 bytes.
     const FIRMWARE: &'static str;
 
-    /// Returns speed and duplex of the link. May sleep.
+    /// Returns the speed and the duplex mode of the link. May sleep.
     fn link_settings(dev: &Dev<T>, rtnl: &RtnlOnly) -> LinkSettings;
 
-    /// Tells of the time stamps that the device can make. `info` says so far that it stamps what it
-    /// receives in software. No sleeping.
+    /// Reports the timestamps that the device can make. On entry, `info` already says that the
+    /// device makes software timestamps of what it receives. Must not sleep.
     fn timestamps(dev: &Dev<T>, info: &mut TimestampInfo, rcu: &Rcu) -> Result;
 }
 
@@ -39,18 +39,18 @@ impl<T: Master> Ops<T> {
     }
 }
 
-/// Tells of the driver.
+/// Reports the name of the driver and the text for its firmware version.
 ///
 /// # Safety
 ///
-/// `info` must be a zeroed structure that is the caller's.
+/// `info` must be a zeroed structure that belongs to the caller.
 unsafe extern "C" fn get_drvinfo<T: Master, E: Ethtool<T>>(
     _dev: *mut bindings::net_device,
     info: *mut bindings::ethtool_drvinfo,
 ) {
-    // SAFETY: The caller gives us a zeroed structure.
+    // SAFETY: The caller passes a zeroed structure that only it uses.
     let info = unsafe { &mut *info };
-    // The last byte stays zero.
+    // The last byte of each text stays zero.
     for (to, from) in info.driver.iter_mut().take(31).zip(E::DRIVER.bytes()) {
         *to = from;
     }
@@ -59,19 +59,20 @@ unsafe extern "C" fn get_drvinfo<T: Master, E: Ethtool<T>>(
     }
 }
 
-/// Tells of the link.
+/// Reports the settings of the link.
 ///
 /// # Safety
 ///
-/// `dev` must be a device of driver `T` for which `ndo_init` succeeded; RTNL must be held, and no instance lock. `settings` must be a zeroed structure.
+/// `dev` must be a device of driver `T` for which `ndo_init` has succeeded. The caller must hold
+/// RTNL and no instance lock. `settings` must be a zeroed structure.
 unsafe extern "C" fn get_link_ksettings<T: Master, E: Ethtool<T>>(
     dev: *mut bindings::net_device,
     settings: *mut bindings::ethtool_link_ksettings,
 ) -> i32 {
     // SAFETY: The device is of driver `T` (only its `setup` installs these operations) and
-    // registered; RTNL is held.
+    // initialised; the caller holds RTNL and no instance lock.
     let link = unsafe { E::link_settings(Dev::from_raw(dev), RtnlOnly::assume()) };
-    // SAFETY: The caller gives us a zeroed structure.
+    // SAFETY: The caller passes a zeroed structure.
     let base = unsafe { &mut (*settings).base };
     base.speed = link.speed;
     base.duplex = link.duplex;
@@ -79,18 +80,20 @@ unsafe extern "C" fn get_link_ksettings<T: Master, E: Ethtool<T>>(
     0
 }
 
-/// Tells of the time stamps.
+/// Reports the timestamps that the device can make.
 ///
 /// # Safety
 ///
-/// `dev` must be a device of driver `T` for which `ndo_init` succeeded; `info` must be an initialised structure that nobody else uses.
+/// `dev` must be a device of driver `T` for which `ndo_init` has succeeded; `info` must be an
+/// initialised structure that nobody else uses.
 unsafe extern "C" fn get_ts_info<T: Master, E: Ethtool<T>>(
     dev: *mut bindings::net_device,
     info: *mut bindings::kernel_ethtool_ts_info,
 ) -> i32 {
     let rcu = crate::rcu::read_lock();
     from_result(|| {
-        // SAFETY: As above, but for RTNL; the caller gives us an initialised structure.
+        // SAFETY: The caller passes an initialised device of driver `T`, and an initialised
+        // structure that nobody else uses.
         let (dev, info) = unsafe { (Dev::from_raw(dev), TimestampInfo::from_raw(info)) };
         E::timestamps(dev, info, &rcu).map(|()| 0)
     })

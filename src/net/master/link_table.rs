@@ -15,7 +15,7 @@ pub(crate) struct LinkTable {
 }
 
 impl LinkTable {
-    /// Makes a table of a link type without operations.
+    /// Makes the table of a link type, without operations.
     pub(crate) const fn new(kind: &'static CStr) -> Self {
         LinkTable {
             ops: UnsafeCell::new(bindings::rtnl_link_ops {
@@ -26,7 +26,7 @@ impl LinkTable {
         }
     }
 
-    /// The table, to be filled before it is registered.
+    /// Returns the table, to be filled before it is registered.
     pub(crate) const fn get_mut(&mut self) -> &mut bindings::rtnl_link_ops {
         self.ops.get_mut()
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Masters that are not Ethernet: what `ether_setup()` decides, taken over from a lower device.
+//! Masters that are not Ethernet: they take over from a lower device what `ether_setup()` decides
+//! for Ethernet.
 //!
 //! C header: [`include/linux/netdevice.h`](srctree/include/linux/netdevice.h)
 
@@ -11,13 +12,14 @@ use crate::netdevice::{NetDevice, ARPHRD_ETHER};
 use crate::rtnl::Rtnl;
 use core::ptr;
 
-/// What a link that has only two ends lacks, and what it has.
+/// The flags that a link with only two ends lacks (`BROADCAST`), and those that it has
+/// (`POINTOPOINT`).
 const BROADCAST: u32 =
     bindings::net_device_flags_IFF_BROADCAST | bindings::net_device_flags_IFF_MULTICAST;
 const POINTOPOINT: u32 =
     bindings::net_device_flags_IFF_POINTOPOINT | bindings::net_device_flags_IFF_NOARP;
 
-/// What [`Dev::become_ethernet`] leaves alone.
+/// The flags that [`Dev::become_ethernet`] leaves alone.
 const KEPT: u32 = bindings::net_device_flags_IFF_SLAVE
     | bindings::net_device_flags_IFF_UP
     | bindings::net_device_flags_IFF_MASTER
@@ -25,8 +27,8 @@ const KEPT: u32 = bindings::net_device_flags_IFF_SLAVE
     | bindings::net_device_flags_IFF_ALLMULTI;
 
 impl<T: Master> Dev<T> {
-    /// Becomes a link that is not Ethernet. The MTU stays. Without effect on a device that is up: whoever builds a
-    /// packet reads these fields one by one.
+    /// Turns the device into a link that is not Ethernet. The MTU stays the same. Has no effect on
+    /// a device that is up, since code that builds a packet reads these fields one by one.
     pub fn become_like(&self, link: &LinkLayer, _rtnl: &Rtnl) {
         if self.is_up() {
             return;
@@ -37,8 +39,9 @@ impl<T: Master> Dev<T> {
         } else {
             ptr::null()
         };
-        // SAFETY: The device is valid (type invariant); RTNL protects these fields, and nobody sends through the
-        // device while it is down. What others read without RTNL all the same is written as a whole.
+        // SAFETY: The device is valid (type invariant). RTNL protects these fields, and nobody
+        // sends through the device while it is down. Fields that others read without RTNL all the
+        // same are written as a whole.
         unsafe {
             ptr::write_volatile(&raw mut (*dev).header_ops, header_ops);
             ptr::write_volatile(&raw mut (*dev).type_, link.kind);
@@ -58,26 +61,28 @@ impl<T: Master> Dev<T> {
         }
     }
 
-    /// Takes over the broadcast address of `lower`, a link of the same type. The device may be up: those
-    /// who build a packet meanwhile take the one partition or the other, and it leaves through `lower`.
+    /// Takes over the broadcast address of `lower`, a link of the same type. The device may be up:
+    /// a packet that is being built at the same time gets the address of one partition or the
+    /// other, and leaves through `lower`.
     pub fn take_broadcast(&self, lower: &NetDevice, rtnl: &Rtnl) {
         let broadcast = *lower.broadcast(rtnl).as_bytes();
         // SAFETY: The device is valid (type invariant); RTNL protects this field of a master.
         unsafe { (*self.as_ptr()).broadcast = broadcast };
     }
 
-    /// Makes the device Ethernet again. The MTU stays.
+    /// Makes the device Ethernet again. The MTU stays the same.
     ///
-    /// Without effect while it has a lower device that is not Ethernet. It may be up: addresses and headers get
-    /// shorter, so that whoever is building a packet has room enough.
+    /// Has no effect while the device has a lower device that is not Ethernet. The device may be
+    /// up: addresses and headers get shorter, so a packet that is being built has enough room.
     pub fn become_ethernet(&self, rtnl: &Rtnl) {
         let is_ethernet = |lower: &Lower<T>| lower.dev().link_type() == ARPHRD_ETHER;
         if !self.lowers(rtnl).all(is_ethernet) {
             return;
         }
         let dev = self.as_ptr();
-        // SAFETY: The device is valid (type invariant) and RTNL is held. `ether_setup()` sets the flags anew, and
-        // what is the user's or ours.
+        // SAFETY: The device is valid (type invariant) and RTNL is held. `ether_setup()` overwrites
+        // the flags, and other fields that the user or the driver has set; these are restored
+        // afterwards.
         unsafe {
             let keep = (*dev).flags & KEPT;
             let (mtu, tx_queue_len) = ((*dev).mtu, (*dev).tx_queue_len);

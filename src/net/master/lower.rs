@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! How a device becomes a lower device, and what it receives then.
+//! How a device becomes a lower device, and what happens to the packets that it receives then.
 //!
 //! C header: [`include/linux/netdevice.h`](srctree/include/linux/netdevice.h)
 //! (`netdev_master_upper_dev_link()`, `netdev_rx_handler_register()`)
 //!
-//! The object of a lower device is freed by a work item that has taken RTNL after an RCU grace period, so that neither
-//! a read-side section nor a function that holds RTNL ever sees one go, whatever it calls meanwhile.
+//! A work item frees the object of a lower device. It takes RTNL after an RCU grace period, so
+//! neither a read-side section nor a function that holds RTNL ever sees an object disappear,
+//! whatever it calls in the meantime.
 
 use super::device::{next_of, Dev, Layout, Lower, Master, Rx};
 use crate::bindings;
@@ -23,14 +24,15 @@ use kernel::prelude::*;
 use kernel::sync::atomic::Relaxed;
 use kernel::types::Opaque;
 
-/// How a master spreads its packets (`enum netdev_lag_tx_type`), for drivers that do it in hardware.
+/// How a master distributes its packets (`enum netdev_lag_tx_type`), for drivers that do so in
+/// hardware.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum LagTx {
-    /// In turn.
+    /// Through the lower devices in turn.
     RoundRobin,
-    /// Through one at a time.
+    /// Through one lower device at a time.
     ActiveBackup,
-    /// Through all at once.
+    /// Through all lower devices at once.
     Broadcast,
     /// By a hash.
     Hash(LagHash),
@@ -38,7 +40,7 @@ pub enum LagTx {
     Unknown,
 }
 
-/// What enters the hash that spreads packets (`enum netdev_lag_hash`).
+/// The input of the hash that distributes packets (`enum netdev_lag_hash`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum LagHash {
     /// Hardware addresses.
@@ -47,11 +49,11 @@ pub enum LagHash {
     L34,
     /// Hardware and IP addresses.
     L23,
-    /// As `L23`, within tunnels.
+    /// Like `L23`, within tunnels.
     E23,
-    /// As `L34`, within tunnels.
+    /// Like `L34`, within tunnels.
     E34,
-    /// The VLAN and the source's hardware address.
+    /// The VLAN and the hardware address of the source.
     VlanSrcMac,
 }
 
@@ -69,18 +71,20 @@ impl LagHash {
 }
 
 impl<T: Master> Lower<T> {
-    /// Links `dev` below `master`: takes its received packets, tells the core and the notifier chain
-    /// (`NETDEV_CHANGEUPPER`), and adds it to the master's list. May sleep. `prepare` is called before anybody finds it.
+    /// Links `dev` below `master`: takes over its received packets, tells the core and the notifier
+    /// chain (`NETDEV_CHANGEUPPER`), and adds it to the master's list. May sleep. `prepare` is
+    /// called before anybody can find the lower device.
     ///
-    /// From here on other kernel code knows `dev` by its flags ([`Layout::FLAG`] and `IFF_SLAVE`), and takes its
-    /// `rx_handler_data` for what that says.
+    /// From here on, other kernel code recognises `dev` by its flags ([`Layout::FLAG`] and
+    /// `IFF_SLAVE`), and expects its `rx_handler_data` to point to what [`Layout::Lower`]
+    /// describes.
     ///
     /// # Errors
     ///
-    /// `ENODEV` if one of the devices is not registered, or is about to be unregistered: nobody would undo this.
-    /// `EBUSY` if `dev` is `master`, is above it, or has another handler or master; `EPERM` if `dev` is a master of
-    /// another kind, whose private area would be taken for one of this kind. `ENOMEM`, and what a listener has
-    /// against it.
+    /// `ENODEV` if one of the devices is not registered, or is about to be unregistered: nothing
+    /// would undo the link. `EBUSY` if `dev` is `master`, is above it, or has another handler or
+    /// master. `EPERM` if `dev` is a master of another kind: its private area would be taken for
+    /// one of this kind. `ENOMEM`, and any error with which a listener refuses the link.
     pub fn link_up<'a, E>(
         master: &'a Dev<T>,
         dev: &'a NetDevice,
@@ -96,7 +100,8 @@ impl<T: Master> Lower<T> {
         if !master.is_registered(rtnl) || !dev.is_registered(rtnl) {
             return Err(ENODEV);
         }
-        // The core refuses this too, but not before packets have gone round in the handlers.
+        // The core refuses this too, but only when packets may already have looped through the
+        // handlers.
         let upper: &NetDevice = master;
         if upper == dev || master.has_upper(rtnl, dev) {
             return Err(EBUSY);
@@ -109,12 +114,13 @@ impl<T: Master> Lower<T> {
         let this = Self::new(master, dev, data, dir, Some(free::<T>))?;
         // SAFETY: The object stays where it is until `free` makes a box of it again.
         let raw = KBox::into_raw(unsafe { Pin::into_inner_unchecked(this) });
-        // SAFETY: Just made from a box; from here on it is freed by `dispose` only, which waits
-        // until RTNL was dropped.
+        // SAFETY: The pointer was just made from a box. From here on, only `dispose` has the object
+        // freed, and not before RTNL has been dropped.
         let lower: &'a Lower<T> = unsafe { &*raw };
         prepare(lower);
 
-        // SAFETY: RTNL is held; the data outlive the handler, which `unlink` takes away.
+        // SAFETY: RTNL is held. The object, which is the handler's data, outlives the handler:
+        // `unlink` unregisters the handler first.
         let res = to_result(unsafe {
             bindings::netdev_rx_handler_register(dev.as_ptr(), Some(rx_handler::<T>), raw.cast())
         });
@@ -122,8 +128,9 @@ impl<T: Master> Lower<T> {
             lower.dispose();
             return Err(err);
         }
-        // Not before the handler is ours: what others take for one of our lower devices has our data. A master that
-        // becomes one has the flag already, and keeps it.
+        // Not before the handler is ours: a device that others take for one of our lower devices
+        // must have our data. A master that becomes a lower device has the flag already, and keeps
+        // it.
         if !dev.has_priv_flag(flag) {
             lower.marked.store(true, Relaxed);
             dev.set_priv_flag(rtnl, flag, true);
@@ -154,7 +161,8 @@ impl<T: Master> Lower<T> {
         });
         if let Err(err) = res {
             lower.unmark(rtnl);
-            // SAFETY: Registered above; waits until the handler does not run any more.
+            // SAFETY: RTNL is held, and the handler was registered above. This waits until the
+            // handler no longer runs.
             unsafe { bindings::netdev_rx_handler_unregister(dev.as_ptr()) };
             lower.dispose();
             return Err(err);
@@ -168,18 +176,20 @@ impl<T: Master> Lower<T> {
         lower.linked.store(true, Relaxed);
         tail.store(raw, Ordering::Release);
         master.add_to_count(1);
-        // SAFETY: The device stays while this is linked to it, and `unlink` removes the directory.
+        // SAFETY: The device stays while this object is linked to it, and `unlink` removes the
+        // directory under RTNL.
         unsafe { lower.object.add(dev, dir) }.inspect_err(|_| lower.unlink(rtnl, || ()))?;
         Ok(lower)
     }
 
-    /// Undoes [`Self::link_up`]: nobody finds the device through its master any more, and no packet
-    /// of it is on its way to the master when this returns. Sleeps.
+    /// Undoes [`Self::link_up`]. When this returns, the device cannot be found through its master
+    /// any more, and none of its packets is on its way to the master. Sleeps.
     ///
-    /// Until `then` has run, the device carries [`Layout::FLAG`], by which drivers know one that leaves: they
-    /// look for it when the device is closed. Without effect on one that was unlinked; then `then` does not run.
+    /// Until `then` has run, the device keeps [`Layout::FLAG`], by which drivers recognise a lower
+    /// device that is leaving: they look for the flag when the device is closed. Has no effect if
+    /// the lower device was already unlinked; `then` does not run in that case.
     ///
-    /// References that exist stay valid as long as they may be kept.
+    /// Existing references stay valid until their lifetimes end.
     pub fn unlink(&self, rtnl: &Rtnl, then: impl FnOnce()) {
         if !self.linked.xchg(false, Relaxed) {
             return;
@@ -189,7 +199,7 @@ impl<T: Master> Lower<T> {
         let mut at = &master.private().first;
         while let Some(lower) = next_of(at) {
             if ptr::eq(lower, self) {
-                // Our own link stays: somebody may stand here.
+                // The removed node keeps its own link: a reader may still be at it.
                 at.store(self.next.load(Ordering::Relaxed), Ordering::Release);
                 break;
             }
@@ -197,10 +207,10 @@ impl<T: Master> Lower<T> {
         }
         master.add_to_count(-1);
         self.object.remove(rtnl);
-        // SAFETY: RTNL is held; the handler was registered by `link_up`. Waits for a grace period
-        // after the slots and the list were changed above.
+        // SAFETY: RTNL is held, and `link_up` registered the handler. This waits for a grace
+        // period, after the changes to the slots and the list above.
         unsafe { bindings::netdev_rx_handler_unregister(dev.as_ptr()) };
-        // SAFETY: RTNL is held, and the devices were linked.
+        // SAFETY: RTNL is held, and the devices are linked.
         unsafe { bindings::netdev_upper_dev_unlink(dev.as_ptr(), master.as_ptr()) };
         dev.mark_slave(rtnl, false);
         self.unpoll(rtnl);
@@ -210,7 +220,7 @@ impl<T: Master> Lower<T> {
         self.dispose();
     }
 
-    /// Takes away the flag that [`Self::link_up`] has given to the device.
+    /// Clears the flag that [`Self::link_up`] has set on the device.
     fn unmark(&self, rtnl: &Rtnl) {
         if self.marked.xchg(false, Relaxed) {
             self.dev()
@@ -218,70 +228,74 @@ impl<T: Master> Lower<T> {
         }
     }
 
-    /// Frees the object when no reference to it can exist any more.
+    /// Has the object freed when no reference to it can exist any more.
     fn dispose(&self) {
-        // SAFETY: Called once: by a `link_up` that failed, or by the first `unlink`. The directory was not made or is
-        // removed.
+        // SAFETY: This is called once: by a `link_up` that failed, or by the first `unlink`. The
+        // directory was not made, or has been removed.
         unsafe { self.object.put() };
     }
 }
 
-/// Frees the object of a lower device, of which sysfs knows no more, when the others cannot either.
+/// Frees the object of a lower device, which sysfs no longer uses, once nobody else can use it
+/// either.
 ///
 /// # Safety
 ///
-/// To be called once, by the release of the sysfs object.
+/// Must be called once, by the release function of the sysfs object.
 pub(crate) unsafe fn free_later<T: Master>(this: *mut Lower<T>) {
-    // SAFETY: The work was initialised by `Lower::new`, and is queued once, by the caller's promise. The queue is there
-    // until the driver is unregistered, which waits for us.
+    // SAFETY: The work was initialised by `Lower::new`, and the caller guarantees that it is queued
+    // only once. The queue exists until the driver is unregistered, which waits for this object.
     unsafe {
         let work = Opaque::cast_into(&raw const (*this).free);
         bindings::queue_rcu_work(T::REGISTRY.free_wq(), work);
     }
 }
 
-/// Frees a [`Lower`], a grace period after it was disposed of.
+/// Frees a [`Lower`] a grace period after it was disposed of.
 ///
 /// # Safety
 ///
 /// `work` must be the work of a [`Lower<T>`] that was disposed of a grace period ago.
 unsafe extern "C" fn free<T: Master>(work: *mut bindings::work_struct) {
-    // SAFETY: The work is the first field of the `rcu_work` in a `Lower<T>`, and `Opaque` is
-    // transparent.
+    // SAFETY: The caller passes the work of a `Lower<T>`. The work is the first field of the
+    // `rcu_work` in it, and `Opaque` is transparent.
     let lower =
         unsafe { kernel::container_of!(work.cast::<Opaque<bindings::rcu_work>>(), Lower<T>, free) };
-    // Whoever held RTNL when the object was disposed of has dropped it now.
+    // Whoever held RTNL when the object was disposed of has dropped it once this has taken RTNL.
     drop(rtnl::lock());
-    // SAFETY: Made from a pinned box by `link_up`; nobody has a reference any more.
-    // That the driver loses its user is the last that the object does; what is left of this function is waited for
-    // with the queue.
+    // SAFETY: `link_up` made the pointer from a pinned box, and nobody has a reference any more.
+    // The last thing that the object does is to give up its use of the driver; whoever destroys the
+    // queue waits for the rest of this function.
     drop(unsafe { Pin::new_unchecked(KBox::from_raw(lower)) });
 }
 
 /// Receives the packets of a lower device (`rx_handler_func_t`).
 ///
-/// All but the usual case is in functions of their own, so that this one needs no stack frame.
+/// Everything but the usual case is in separate functions, so that this one needs no stack frame.
 ///
 /// # Safety
 ///
-/// `pskb` must point to a packet, received by a device that was linked by `link_up` of the same `T`; the caller must be
-/// in the read-side section in which it has read this handler.
+/// `pskb` must point to a packet that was received by a device which `link_up` of the same `T` has
+/// linked. The caller must be in the read-side section in which it has read this handler.
 unsafe extern "C" fn rx_handler<T: Master>(
     pskb: *mut *mut bindings::sk_buff,
 ) -> bindings::rx_handler_result_t {
-    // SAFETY: The stack gives us a valid packet; `users` is an aligned word that is read as a whole.
+    // SAFETY: The stack gives us a valid packet; `users` is an aligned word that is read as a
+    // whole.
     let skb = unsafe { *pskb };
     // SAFETY: As above.
     let users = unsafe { AtomicU32::from_ptr((&raw mut (*skb).users).cast()) };
     if users.load(Ordering::Relaxed) != 1 {
-        // SAFETY: The arguments are handed on.
+        // SAFETY: The caller's guarantees hold for `receive_shared`, too, which has the same
+        // requirements.
         return unsafe { receive_shared::<T>(pskb) };
     }
-    // SAFETY: The packet is not shared; the stack has read this handler in the section that we are in.
+    // SAFETY: The packet is not shared, and the stack has read this handler in the read-side
+    // section that is still open.
     unsafe { receive::<T>(skb) }
 }
 
-/// Receives a packet that others have, too.
+/// Receives a packet to which others hold references, too.
 ///
 /// # Safety
 ///
@@ -291,12 +305,13 @@ unsafe extern "C" fn rx_handler<T: Master>(
 unsafe fn receive_shared<T: Master>(
     pskb: *mut *mut bindings::sk_buff,
 ) -> bindings::rx_handler_result_t {
-    // SAFETY: The packet is valid; we own one reference, which is given away for the result.
+    // SAFETY: The packet is valid. We own one reference to it, which is given away in exchange for
+    // the result.
     let skb = unsafe { bindings::nh_share_check(*pskb) };
     if skb.is_null() {
         return bindings::rx_handler_result_RX_HANDLER_CONSUMED;
     }
-    // SAFETY: The place is valid during the call; the packet is ours alone now.
+    // SAFETY: `pskb` is valid during the call, and the packet is not shared any more.
     unsafe {
         *pskb = skb;
         receive::<T>(skb)
@@ -307,35 +322,38 @@ unsafe fn receive_shared<T: Master>(
 ///
 /// # Safety
 ///
-/// `skb` must be valid, and the caller be in the read-side section in which the stack has read the
-/// handler of the packet's device, one of ours.
+/// `skb` must be valid. The caller must be in the read-side section in which the stack has read the
+/// handler of the packet's device, and that handler must be one of ours for `T`.
 #[inline(always)]
 unsafe fn receive<T: Master>(skb: *mut bindings::sk_buff) -> bindings::rx_handler_result_t {
-    // SAFETY: By the caller's promise, the data belong to the handler (`netdev_rx_handler_register()`)
-    // and are not freed before the section ends.
+    // SAFETY: The caller guarantees that the handler is ours, so `rx_handler_data` is the object
+    // that was registered with it (`netdev_rx_handler_register()`). It is not freed before the
+    // section ends.
     let lower = unsafe { &*(**dev_of(skb)).rx_handler_data.cast::<Lower<T>>() };
-    // SAFETY: By the caller's promise.
+    // SAFETY: The caller guarantees that the packet is valid; it is on the receive path and not
+    // shared.
     let packet = unsafe { Received::from_raw(skb) };
     if T::takes(lower, packet) {
         // SAFETY: The packet is valid.
         unsafe { *dev_of(skb) = lower.master().as_ptr() };
         return bindings::rx_handler_result_RX_HANDLER_ANOTHER;
     }
-    // SAFETY: By the caller's promise.
+    // SAFETY: The caller's guarantees hold for `receive_some`, too.
     unsafe { receive_some(lower, skb) }
 }
 
-/// As [`receive`], for a packet that has to be looked at.
+/// Like [`receive`], for a packet that has to be looked at.
 ///
 /// # Safety
 ///
-/// As there.
+/// As for [`receive`].
 #[inline(never)]
 unsafe fn receive_some<T: Master>(
     lower: &Lower<T>,
     skb: *mut bindings::sk_buff,
 ) -> bindings::rx_handler_result_t {
-    // SAFETY: By the caller's promise.
+    // SAFETY: The caller guarantees that the packet is valid and not shared, and that this is a
+    // read-side section.
     let (packet, rcu) = unsafe { (Received::from_raw(skb), Rcu::assume()) };
     match T::receive(lower, packet, rcu) {
         Rx::Another => {

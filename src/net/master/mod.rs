@@ -6,9 +6,11 @@
 //! |---|---|
 //! | what is a master, what is a lower device? | `device.rs` |
 //! | how is a driver registered? | `registration.rs`, `registry.rs` |
-//! | which tables is it made of? | `ops.rs`, `ndo.rs` |
+//! | which tables is a driver made of? | `ops.rs`, `ndo.rs` |
 //! | how does a device become a lower device? | `lower.rs` |
-//! | what can a driver have besides? | `ethtool.rs`, `netpoll_ops.rs`, `pernet.rs`, `procfs.rs`, `rtnetlink.rs`, `sysfs.rs`, `tls.rs`, `xdp.rs`, `xfrm.rs` |
+//!
+//! The optional parts of a driver are in `ethtool.rs`, `netpoll_ops.rs`, `pernet.rs`, `procfs.rs`,
+//! `rtnetlink.rs`, `sysfs.rs`, `tls.rs`, `xdp.rs` and `xfrm.rs`.
 
 mod choices;
 pub mod device;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Messages that are sent without interrupts through a master; see [`netpoll`](super::netpoll).
+//! Netpoll (messages that are sent without interrupts) through a master; see
+//! [`netpoll`](super::netpoll).
 
 use super::device::{Dev, Lower, Master};
 use super::netpoll::has_npinfo;
@@ -12,10 +13,10 @@ use crate::skbuff::{lower_queue_mapping, SkBuff, XMIT_DROP};
 use kernel::error::from_result;
 use kernel::sync::atomic::Acquire;
 
-/// A driver through whose devices such messages can be sent.
+/// A driver through whose devices netpoll messages can be sent.
 pub trait Netpoll: Master {
-    /// The lower device through which a packet would leave, and after `previous` the next one, if it
-    /// leaves through several; for messages that are sent without interrupts.
+    /// Returns the lower device through which a netpoll message would leave; if it leaves through
+    /// several, returns the one that follows `previous`.
     fn next_xmit_lower<'a>(
         dev: &'a Dev<Self>,
         skb: &SkBuff,
@@ -25,7 +26,7 @@ pub trait Netpoll: Master {
 }
 
 impl<T: Netpoll> Ops<T> {
-    /// Adds such messages.
+    /// Adds support for netpoll messages.
     pub const fn with_netpoll(mut self) -> Self {
         self.netdev.ndo_start_xmit = Some(ndo_start_xmit::<T>);
         self.netdev.ndo_netpoll_setup = Some(ndo_netpoll_setup::<T>);
@@ -35,17 +36,18 @@ impl<T: Netpoll> Ops<T> {
     }
 }
 
-/// Sends a packet, which may be such a message.
+/// Sends a packet, which may be a netpoll message.
 ///
 /// # Safety
 ///
-/// `dev` must be a device of driver `T`, and `skb` a packet that is given to us. The stack calls this with bottom
-/// halves off, which is an RCU read-side section.
+/// `dev` must be a device of driver `T`, and `skb` a packet that is given to us. Bottom halves must
+/// be off, which is an RCU read-side section.
 unsafe extern "C" fn ndo_start_xmit<T: Netpoll>(
     skb: *mut bindings::sk_buff,
     dev: *mut bindings::net_device,
 ) -> bindings::netdev_tx_t {
-    // SAFETY: By the caller's promise.
+    // SAFETY: The caller passes a device of driver `T` and a packet that becomes ours, and is in an
+    // RCU read-side section, since bottom halves are off.
     unsafe {
         let (dev, skb, rcu) = (Dev::from_raw(dev), SkBuff::from_raw(skb), Rcu::assume());
         if sends_messages::<T>(dev) {
@@ -55,18 +57,18 @@ unsafe extern "C" fn ndo_start_xmit<T: Netpoll>(
     }
 }
 
-/// Returns whether some of the packets that leave may be such messages.
+/// Returns whether some of the packets that leave may be netpoll messages.
 #[inline(always)]
 fn sends_messages<T: Netpoll>(dev: &Dev<T>) -> bool {
     // SAFETY: The device is valid (type invariant).
     unsafe { has_npinfo(dev.as_ptr()) }
 }
 
-/// Sends what may be a message: its sender then runs with interrupts off.
+/// Sends what may be a netpoll message: if it is one, its sender runs with interrupts off.
 #[cold]
 #[inline(never)]
 fn start_xmit<T: Netpoll>(dev: &Dev<T>, skb: SkBuff, rcu: &Rcu) -> i32 {
-    // SAFETY: The helper only looks at the CPU.
+    // SAFETY: The helper only reads the state of this CPU.
     if unsafe { bindings::nh_irqs_disabled() } {
         xmit(dev, skb, rcu)
     } else {
@@ -92,21 +94,23 @@ fn xmit<T: Netpoll>(dev: &Dev<T>, skb: SkBuff, rcu: &Rcu) -> i32 {
 fn send<T: Netpoll>(lower: &Lower<T>, skb: SkBuff) -> i32 {
     let netpoll = lower.netpoll.load(Acquire);
     let skb = skb.into_raw();
-    // SAFETY: The packet is valid and ours; for the mapping, see `SkBuff::transmit_through`. The netpoll is freed only when nobody runs with interrupts off any more who might have found it. If
-    // there is none, the packet is freed.
+    // SAFETY: The packet is valid and ours; for the mapping, see `SkBuff::transmit_through`. The
+    // netpoll is freed only when nobody who may have found it runs with interrupts off any more. If
+    // there is no netpoll, the packet is freed.
     unsafe {
         (*skb).queue_mapping = *lower_queue_mapping(skb);
         bindings::netpoll_send_skb(netpoll, skb)
     }
 }
 
-/// Somebody begins to send such messages.
+/// Called when somebody begins to send netpoll messages.
 ///
 /// # Safety
 ///
-/// `dev` must be a device of driver `T` for which `ndo_init` succeeded; RTNL must be held.
+/// `dev` must be a device of driver `T` for which `ndo_init` has succeeded. The caller must hold
+/// RTNL.
 unsafe extern "C" fn ndo_netpoll_setup<T: Netpoll>(dev: *mut bindings::net_device) -> i32 {
-    // SAFETY: By the caller's promise.
+    // SAFETY: The caller passes an initialised device of driver `T` and holds RTNL.
     let (dev, rtnl) = unsafe { (Dev::<T>::from_raw(dev), Rtnl::assume()) };
     from_result(|| {
         dev.all_or_none(rtnl, |lower| lower.poll(rtnl), |lower| lower.unpoll(rtnl))
@@ -114,28 +118,30 @@ unsafe extern "C" fn ndo_netpoll_setup<T: Netpoll>(dev: *mut bindings::net_devic
     })
 }
 
-/// Nobody sends such messages any more.
+/// Called when nobody sends netpoll messages any more.
 ///
 /// # Safety
 ///
-/// `dev` must be a device of driver `T` for which `ndo_init` succeeded; RTNL must be held.
+/// `dev` must be a device of driver `T` for which `ndo_init` has succeeded. The caller must hold
+/// RTNL.
 unsafe extern "C" fn ndo_netpoll_cleanup<T: Netpoll>(dev: *mut bindings::net_device) {
-    // SAFETY: By the caller's promise.
+    // SAFETY: The caller passes an initialised device of driver `T` and holds RTNL.
     let (dev, rtnl) = unsafe { (Dev::<T>::from_raw(dev), Rtnl::assume()) };
     dev.lowers(rtnl).for_each(|lower| lower.unpoll(rtnl));
 }
 
-/// Has the lower devices look for packets without an interrupt. Interrupts off.
+/// Has the lower devices look for packets without an interrupt. Called with interrupts off.
 ///
 /// # Safety
 ///
-/// `dev` must be a device of driver `T` for which `ndo_init` succeeded.
+/// `dev` must be a device of driver `T` for which `ndo_init` has succeeded.
 unsafe extern "C" fn ndo_poll_controller<T: Netpoll>(dev: *mut bindings::net_device) {
     let rcu = crate::rcu::read_lock();
-    // SAFETY: By the caller's promise.
+    // SAFETY: The caller passes an initialised device of driver `T`.
     let dev = unsafe { Dev::<T>::from_raw(dev) };
     for lower in dev.lowers_rcu(&rcu).filter(|lower| lower.dev().has_link()) {
-        // SAFETY: The device is valid (type invariant); does nothing unless it is used for such messages.
+        // SAFETY: The device is valid (type invariant). This does nothing if the device is not used
+        // for netpoll messages.
         unsafe { bindings::netpoll_poll_dev(lower.dev().as_ptr()) };
     }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The sysfs directory of a lower device, as an object with references.
+//! The sysfs directory of a lower device, as a reference-counted object.
 //!
 //! C header: [`include/linux/kobject.h`](srctree/include/linux/kobject.h)
 
@@ -12,21 +12,21 @@ use kernel::prelude::*;
 use kernel::str::CStrExt;
 use kernel::types::Opaque;
 
-/// A directory of objects: its name, and their type, both static.
+/// The name and the type of the objects of a driver's lower devices, both static.
 pub(crate) struct DirRef {
     name: *const kernel::ffi::c_char,
     ktype: *const bindings::kobj_type,
 }
 
-// SAFETY: Both are constant.
+// SAFETY: What the pointers point to is constant.
 unsafe impl Sync for DirRef {}
 
 impl DirRef {
-    /// Makes one.
+    /// Makes one from a name and a type.
     ///
     /// # Safety
     ///
-    /// Both are valid for ever; the name ends with a NUL.
+    /// Both pointers must be valid for ever, and the name must end with a NUL.
     pub(crate) const unsafe fn new(
         name: *const kernel::ffi::c_char,
         ktype: *const bindings::kobj_type,
@@ -35,8 +35,8 @@ impl DirRef {
     }
 }
 
-/// The directory of one lower device, which is part of its [`Lower`](super::device::Lower), and counts the references
-/// to it.
+/// The directory of one lower device. It is part of the [`Lower`](super::device::Lower) and counts
+/// the references to it.
 #[repr(transparent)]
 #[pin_data]
 pub(crate) struct Object {
@@ -45,12 +45,12 @@ pub(crate) struct Object {
 }
 
 impl Object {
-    /// Makes the object, with one reference, which [`Self::put`] gives back; `dir` is the driver's.
+    /// Makes the object with one reference, which [`Self::put`] drops; `dir` is that of the driver.
     pub(crate) fn new(dir: &DirRef) -> impl PinInit<Self> {
         let ktype = dir.ktype;
         pin_init!(Self {
             kobj <- Opaque::ffi_init(move |kobj: *mut bindings::kobject| {
-                // SAFETY: The place is valid for writes, and pinned. The type is a static.
+                // SAFETY: The memory is valid for writes, and pinned. The type is a static.
                 unsafe {
                     kobj.write(pin_init::zeroed());
                     bindings::kobject_init(kobj, ktype);
@@ -63,20 +63,21 @@ impl Object {
     ///
     /// # Safety
     ///
-    /// The object must be that of a lower device of this device, and be [removed](Self::remove) before the device
-    /// goes, in process context and under RTNL like this.
+    /// The object must belong to a lower device that is `dev`. It must be [removed](Self::remove)
+    /// before `dev` goes away. Both must happen in process context and under RTNL.
     pub(crate) unsafe fn add(&self, dev: &NetDevice, dir: &DirRef) -> Result {
-        // SAFETY: The object is initialised, and was not added before. The parent is valid; the format takes one
-        // string.
+        // SAFETY: The object is initialised, and was not added before. The parent is valid; the
+        // format takes one string, the name.
         to_result(unsafe {
             let parent = &raw mut (*dev.as_ptr()).dev.kobj;
             bindings::kobject_add(self.kobj.get(), parent, c"%s".as_char_ptr(), dir.name)
         })
     }
 
-    /// Removes the directory, if there is one. Waits until nobody reads its files.
+    /// Removes the directory, if there is one. Waits until nobody reads its files any more.
     pub(crate) fn remove(&self, _rtnl: &Rtnl) {
-        // SAFETY: The object is initialised; whether it is in sysfs changes under RTNL, by `add` and here.
+        // SAFETY: The object is initialised. Only `add` and this function change whether it is in
+        // sysfs, both under RTNL.
         unsafe {
             if (*self.kobj.get()).state_in_sysfs() != 0 {
                 bindings::kobject_del(self.kobj.get());
@@ -84,13 +85,14 @@ impl Object {
         }
     }
 
-    /// Gives the first reference back. Nothing else may be done with the object from here on.
+    /// Drops the first reference. Nothing else may be done with the object from here on.
     ///
     /// # Safety
     ///
-    /// To be called once, after the directory was removed.
+    /// Must be called once, after the directory was removed.
     pub(crate) unsafe fn put(&self) {
-        // SAFETY: By the caller's promise; its release has the lower device freed.
+        // SAFETY: The caller guarantees that this is called only once, so the first reference is
+        // still there. The release function has the lower device freed.
         unsafe { bindings::kobject_put(self.kobj.get()) };
     }
 }

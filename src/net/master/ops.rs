@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The tables that make up a driver of masters, and how its devices begin and end.
+//! The tables that make up a driver of masters, and how its devices are set up and torn down.
 //!
-//! Parts of a driver that not every one has add what is theirs: [`xdp`](super::xdp), [`netpoll`](super::netpoll_ops),
-//! [`xfrm`](super::xfrm), and so on, each by a function `with_...`.
+//! The optional parts of a driver add what they need to the tables: [`xdp`](super::xdp),
+//! [`netpoll`](super::netpoll_ops), [`xfrm`](super::xfrm), and so on, each with a function
+//! `with_...`.
 
 use super::device::{private, Dev, Layout, Master, Private};
 use super::link_table::LinkTable;
@@ -26,7 +27,7 @@ use kernel::str::{as_char_ptr_in_const_context, CStrExt};
 use kernel::sync::atomic::{Full, Relaxed};
 use kernel::sync::Completion;
 
-/// The tables of C functions that make up a driver; made as a static by the driver's module.
+/// The tables of C functions that make up a driver; the driver's module makes them as a static.
 pub struct Ops<T: Master> {
     pub(crate) netdev: bindings::net_device_ops,
     pub(crate) xfrm: bindings::xfrmdev_ops,
@@ -35,14 +36,14 @@ pub struct Ops<T: Master> {
     pub(crate) group: *const bindings::attribute_group,
     lower_dir: DirRef,
     parts: [Option<Part<T>>; PARTS],
-    /// Whether the file of a device goes when the device ends.
+    /// Whether the `/proc` file of a device is removed when the device is torn down.
     pub(crate) has_procfs: bool,
     device_type: bindings::device_type,
     header: bindings::header_ops,
     _driver: PhantomData<fn(T)>,
 }
 
-// SAFETY: The tables are constant, but for the link table, which takes care of itself.
+// SAFETY: The tables are constant, except for the link table, which its `registered` flag guards.
 unsafe impl<T: Master> Sync for Ops<T> {}
 
 impl<T: Master> Ops<T> {
@@ -91,9 +92,9 @@ impl<T: Master> Ops<T> {
         }
     }
 
-    /// The tables of the driver, if it is registered.
+    /// Returns the tables of the driver, if it is registered.
     pub(crate) fn of_registered() -> Option<&'static Self> {
-        // SAFETY: The registry has its own driver's tables, by `open`, or NULL.
+        // SAFETY: The registry holds the tables of its own driver, as `open` stored them, or NULL.
         unsafe { T::REGISTRY.tables().cast::<Self>().as_ref() }
     }
 
@@ -101,14 +102,15 @@ impl<T: Master> Ops<T> {
     ///
     /// # Safety
     ///
-    /// As there.
+    /// As for [`Registry::open`](super::registry::Registry::open).
     pub(crate) unsafe fn open(&'static self, unused: &Completion) {
         let tables = ptr::from_ref(self).cast();
-        // SAFETY: The tables are these, which are static; for the rest, by the caller's promise.
+        // SAFETY: The tables are those of `self`, which is static. The caller guarantees the rest.
         unsafe { T::REGISTRY.open(tables, &self.netdev, &self.header, &self.lower_dir, unused) };
     }
 
-    /// Adds a part that has something to do when a device ends. For constants: panics if there are too many.
+    /// Adds a part that has something to do when a device is torn down. Only for constants: panics
+    /// if there are too many parts.
     pub(crate) const fn with_part(mut self, part: Part<T>) -> Self {
         self.parts = match self.parts {
             [None, b, c] => [Some(part), b, c],
@@ -120,19 +122,19 @@ impl<T: Master> Ops<T> {
     }
 }
 
-/// How many parts can be added.
+/// The number of parts that can be added.
 const PARTS: usize = 3;
 
-/// What a part of a driver does when a device ends (`ndo_uninit`).
+/// What a part of a driver does when a device is torn down (`ndo_uninit`).
 #[derive(Clone, Copy)]
 pub(crate) struct Part<T: Master> {
-    /// While there are lower devices.
+    /// Called while there still are lower devices.
     pub(crate) before: fn(&Dev<T>, &Rtnl),
-    /// When there are none any more.
+    /// Called when there are no lower devices any more.
     pub(crate) after: fn(&Dev<T>, &Rtnl),
 }
 
-/// What a [`Part`] does that has nothing to do at the one time or the other.
+/// Does nothing: for a [`Part`] that has nothing to do at one of the two times.
 pub(crate) fn nothing<T: Master>(_dev: &Dev<T>, _rtnl: &Rtnl) {}
 
 impl<T: Master> Dev<T> {
@@ -140,10 +142,10 @@ impl<T: Master> Dev<T> {
     ///
     /// # Errors
     ///
-    /// `ENODEV` if the driver is not registered, `EINVAL` for a name that is too long, `ENOMEM`, and those
-    /// of `register_netdevice()`.
+    /// `ENODEV` if the driver is not registered, `EINVAL` for a name that is too long, `ENOMEM`,
+    /// and the errors of `register_netdevice()`.
     pub fn create<'a>(net: &Net, name: &[u8], queues: u32, _rtnl: &'a Rtnl) -> Result<&'a Dev<T>> {
-        // The driver stays registered until the device is one of its users itself.
+        // Keeps the driver registered until the device itself is one of its users.
         let _user = User::<T>::new().ok_or(ENODEV)?;
         let ops = Ops::<T>::of_registered().ok_or(ENODEV)?;
         let mut buf = [0u8; IFNAMSIZ];
@@ -151,7 +153,8 @@ impl<T: Master> Dev<T> {
             return Err(EINVAL);
         }
         buf.iter_mut().zip(name).for_each(|(to, from)| *to = *from);
-        // SAFETY: The name ends with a NUL, and `setup` suits the size of the private area.
+        // SAFETY: The name ends with a NUL, and the size of the private area is the one that
+        // `setup` expects.
         let dev = unsafe {
             bindings::alloc_netdev_mqs(
                 Private::<T>::SIZE as i32,
@@ -165,7 +168,7 @@ impl<T: Master> Dev<T> {
         if dev.is_null() {
             return Err(ENOMEM);
         }
-        // SAFETY: The device is ours; nobody else knows it yet.
+        // SAFETY: The device is ours; nobody else knows of it yet.
         unsafe {
             bindings::nh_dev_net_set(dev, net.as_ptr());
             (*dev).rtnl_link_ops = ops.link.as_ptr();
@@ -173,33 +176,35 @@ impl<T: Master> Dev<T> {
         // SAFETY: RTNL is held and the device is set up.
         let res = to_result(unsafe { bindings::register_netdevice(dev) });
         if let Err(err) = res {
-            // SAFETY: Registration failed, so that the device is still ours.
+            // SAFETY: Registration failed, so the device is still ours.
             unsafe { bindings::free_netdev(dev) };
             return Err(err);
         }
-        // SAFETY: `ndo_init` has succeeded; the device stays while RTNL is held.
+        // SAFETY: `ndo_init` has succeeded, and the device stays while RTNL is held.
         Ok(unsafe { Dev::from_raw(dev) })
     }
 
     /// Unregisters the device (`unregister_netdevice()`). It is freed when RTNL is dropped. Sleeps.
     ///
-    /// Needs the guard of RTNL: only who has taken that is not called from within an operation of the core on the
-    /// device, such as the one that opens it, which goes on with the device afterwards.
+    /// Takes the guard of RTNL: only the function that took RTNL has it, and that function is not
+    /// called from within an operation of the core on the device. Such an operation, for example
+    /// the one that opens the device, goes on using the device afterwards.
     pub fn unregister(&self, rtnl: &RtnlGuard) {
-        // SAFETY: Nobody can have the guard in a callback that the core calls under RTNL.
+        // SAFETY: A callback that the core calls under RTNL cannot have the guard.
         unsafe { self.unregister_now(rtnl) }
     }
 
-    /// As [`Self::unregister`].
+    /// Like [`Self::unregister`].
     ///
     /// # Safety
     ///
-    /// The caller is not called from within an operation of the core on the device, or that does not use the device
-    /// any more.
+    /// The caller must not be called from within an operation of the core on the device, unless
+    /// that operation does not use the device any more.
     pub(crate) unsafe fn unregister_now(&self, rtnl: &Rtnl) {
         if self.is_registered(rtnl) {
-            // SAFETY: RTNL is held. A device that is not registered (any more), or is on a list of those that will be
-            // unregistered, was left alone; for the rest see the caller's promise.
+            // SAFETY: RTNL is held. A device that is not registered (any more), or that is on a
+            // list of devices to be unregistered, is left alone here. The caller guarantees that no
+            // operation of the core goes on using the device.
             unsafe { bindings::nh_unregister_netdevice(self.as_ptr()) };
         }
     }
@@ -219,7 +224,7 @@ pub(crate) unsafe fn unregister_all<T: Master>(
     for dev in net.devices(&rcu) {
         if Dev::<T>::from_netdev(dev).is_some() {
             // SAFETY: RTNL is held. With a list, this only moves the device there, without sleeping
-            // or touching the list that is gone over.
+            // or touching the list that this loop goes over.
             unsafe { bindings::unregister_netdevice_queue(dev.as_ptr(), kill_list) };
         }
     }
@@ -229,13 +234,14 @@ pub(crate) unsafe fn unregister_all<T: Master>(
 ///
 /// # Safety
 ///
-/// `dev` must be zeroed memory of a device with a private area of [`Private::SIZE`] bytes.
+/// `dev` must be a zeroed device with a private area of [`Private::SIZE`] bytes.
 pub(crate) unsafe extern "C" fn setup<T: Master>(dev: *mut bindings::net_device) {
-    // Who allocates a device is a user of the driver: `Dev::create`, or the registration of the link type.
+    // The driver is registered: what allocates a device (`Dev::create`, or the registration of the
+    // link type) is one of its users.
     let Some(ops) = Ops::<T>::of_registered() else {
         return;
     };
-    // SAFETY: The device is ours alone during set-up; all tables are static.
+    // SAFETY: During set-up, the device is ours alone; all tables are static.
     unsafe {
         bindings::ether_setup(dev);
         (*dev).max_mtu = bindings::ETH_MAX_MTU;
@@ -265,9 +271,11 @@ pub(crate) unsafe extern "C" fn setup<T: Master>(dev: *mut bindings::net_device)
 ///
 /// # Safety
 ///
-/// `dev` must be a device that [`setup`] of the same `T` set up, and that nobody uses any more. To be called once.
+/// `dev` must be a device that [`setup`] of the same `T` has set up, and that nobody uses any more.
+/// Must be called once.
 unsafe extern "C" fn destructor<T: Master>(dev: *mut bindings::net_device) {
-    // SAFETY: Called once, for a device that `setup` set up and that nobody uses any more.
+    // SAFETY: The caller guarantees that `setup` has set up the device, that nobody uses the device
+    // any more, and that this is called once.
     let data = unsafe {
         (*private::<T>(dev))
             .data
@@ -278,29 +286,30 @@ unsafe extern "C" fn destructor<T: Master>(dev: *mut bindings::net_device) {
     // SAFETY: As above.
     let states = unsafe { (*private::<T>(dev)).ipsec.xchg(ptr::null_mut(), Full) };
     if !states.is_null() {
-        // SAFETY: `ndo_init` made the pointer from such a box.
+        // SAFETY: `ndo_init` made the pointer from a pinned box.
         drop(unsafe { Pin::new_unchecked(KBox::from_raw(states)) });
     }
     if !data.is_null() {
-        // SAFETY: `ndo_init` has succeeded, since there are data. Whoever used the device when it was
-        // unregistered may have set the alarm after `ndo_uninit` had cancelled it.
+        // SAFETY: There are data, so `ndo_init` has succeeded. Code that still used the device when
+        // it was unregistered may have set the alarm after `ndo_uninit` cancelled it.
         unsafe { (*private::<T>(dev)).alarm.cancel() };
-        // SAFETY: `ndo_init` made the pointer from such a box.
+        // SAFETY: `ndo_init` made the pointer from a pinned box.
         drop(unsafe { Pin::new_unchecked(KBox::from_raw(data)) });
-        // SAFETY: `ndo_init` has forgotten it when it made the data.
+        // SAFETY: `ndo_init` forgot the user when it made the data, and this is called once.
         drop(unsafe { User::<T>::remembered() });
     }
 }
 
-/// A device begins.
+/// Initialises a device that is being registered.
 ///
 /// # Safety
 ///
-/// `dev` must be a device that [`setup`] of the same `T` set up and that is being registered; RTNL must be held, and no
-/// instance lock.
+/// `dev` must be a device that [`setup`] of the same `T` has set up, and that is being registered.
+/// The caller must hold RTNL and no instance lock.
 unsafe extern "C" fn ndo_init<T: Master>(dev: *mut bindings::net_device) -> i32 {
     from_result(|| {
-        // SAFETY: The device is valid (type invariant), and RTNL is held during registration.
+        // SAFETY: The caller passes a valid device, and holds RTNL and no instance lock during
+        // registration.
         let (netdev, rtnl) = unsafe { (NetDevice::from_raw(dev), RtnlOnly::assume()) };
         let user = User::<T>::new().ok_or(ENODEV)?;
         let data = T::new(rtnl)?;
@@ -322,7 +331,7 @@ unsafe extern "C" fn ndo_init<T: Master>(dev: *mut bindings::net_device) -> i32 
             (*private).alarm.init(ndo::alarm::<T>);
             (*private).ipsec.store(states, Relaxed);
             (*private).data.store(data, Ordering::Release);
-            // The destructor takes it back.
+            // The destructor takes the user back.
             user.forget();
             bindings::nh_lockdep_set_classes(dev);
             if u32::from((*dev).addr_assign_type) == bindings::NET_ADDR_PERM
@@ -330,7 +339,7 @@ unsafe extern "C" fn ndo_init<T: Master>(dev: *mut bindings::net_device) -> i32 
             {
                 bindings::nh_eth_hw_addr_random(dev);
             }
-            // Nothing to carry traffic yet.
+            // There is nothing to carry traffic yet.
             bindings::netif_carrier_off(dev);
             T::ready(Dev::from_raw(dev), rtnl);
         }
@@ -338,20 +347,22 @@ unsafe extern "C" fn ndo_init<T: Master>(dev: *mut bindings::net_device) -> i32 
     })
 }
 
-/// A device ends.
+/// Tears down a device that is being unregistered.
 ///
 /// # Safety
 ///
-/// `dev` must be a device of driver `T` for which `ndo_init` succeeded; RTNL must be held, and no instance lock.
+/// `dev` must be a device of driver `T` for which `ndo_init` has succeeded. The caller must hold
+/// RTNL and no instance lock.
 unsafe extern "C" fn ndo_uninit<T: Master>(dev: *mut bindings::net_device) {
-    // SAFETY: By the caller's promise; RTNL is held.
+    // SAFETY: The caller passes an initialised device of driver `T`, and holds RTNL and no instance
+    // lock.
     let (dev, rtnl) = unsafe { (Dev::<T>::from_raw(dev), RtnlOnly::assume()) };
     let parts = Ops::<T>::of_registered().map_or(&[][..], |ops| &ops.parts);
     for part in parts.iter().flatten() {
         (part.before)(dev, rtnl);
     }
     T::uninit(dev, rtnl);
-    // Those that the driver has kept point to the device.
+    // Lower devices that the driver has kept point to the device.
     while let Some(lower) = dev.lowers(rtnl).next() {
         lower.unlink(rtnl, || ());
     }
@@ -359,9 +370,9 @@ unsafe extern "C" fn ndo_uninit<T: Master>(dev: *mut bindings::net_device) {
     for part in parts.iter().flatten() {
         (part.after)(dev, rtnl);
     }
-    // SAFETY: The work was initialised by `ndo_init`, and does not wait for RTNL. What queues a work that is disabled
-    // has no effect.
+    // SAFETY: The work was initialised by `ndo_init`, and does not wait for RTNL. Queueing a
+    // disabled work item has no effect.
     unsafe { bindings::disable_work_sync(dev.private().work.get()) };
-    // The destructor sees to an alarm that is set after this.
+    // The destructor cancels an alarm that is set after this.
     dev.private().alarm.cancel();
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Looking at devices again and again; see [`poller`](super::poller).
+//! Polling of devices; see [`poller`](super::poller).
 
 use super::device::{Dev, Master, Private};
 use super::poller::Link;
@@ -8,42 +8,45 @@ use crate::bindings;
 use crate::rcu;
 use crate::rtnl::Rtnl;
 
-/// The work of the driver's poller.
+/// Runs the work of the driver's poller.
 ///
 /// # Safety
 ///
-/// To be called by the queue of a driver that is registered.
+/// Must be called by the queue of a driver that is registered.
 pub(crate) unsafe extern "C" fn work<T: Master>(_work: *mut bindings::work_struct) {
     let rcu = rcu::read_lock();
     let poll = |link: &Link| {
-        // SAFETY: The link is that of a `Private<T>`, in which `ndo_init` has succeeded: `poll_every` puts those of
-        // registered devices on the list only.
+        // SAFETY: The link is the one in a `Private<T>` for which `ndo_init` has succeeded:
+        // `poll_every` puts only links of registered devices on the list.
         let dev = unsafe {
             let private = kernel::container_of!(core::ptr::from_ref(link), Private<T>, poll);
             Dev::<T>::from_raw((*private).dev())
         };
         T::poll(dev, &rcu);
     };
-    // SAFETY: The poller was started, and is stopped before the queue goes (`Registration`).
+    // SAFETY: The poller has been started, and is stopped before the queue is destroyed
+    // (`Registration`).
     unsafe { T::REGISTRY.poller.look(T::REGISTRY.wq(), &rcu, poll) };
 }
 
 impl<T: Master> Dev<T> {
-    /// Has [`Master::poll`] called at each multiple of `interval`, in jiffies, until [`Self::stop_polling`]; with 0, not
-    /// any more. Without effect for a device that is not registered.
+    /// Has [`Master::poll`] called at each multiple of `interval`, in jiffies, until
+    /// [`Self::stop_polling`]. An interval of 0 stops the polling. Has no effect on a device that
+    /// is not registered.
     pub fn poll_every(&self, interval: u64, rtnl: &Rtnl) {
         if interval == 0 {
             return self.stop_polling(rtnl);
         }
         if self.is_registered(rtnl) {
             let (poller, wq) = (&T::REGISTRY.poller, T::REGISTRY.wq());
-            // SAFETY: The driver is registered as long as it has devices: the poller was started, and is stopped before
-            // the queue goes. `ndo_uninit` takes the device off the list.
+            // SAFETY: The driver is registered as long as it has devices, so the poller has been
+            // started, and is stopped before the queue is destroyed. `ndo_uninit` takes the device
+            // off the list.
             unsafe { poller.add(&self.private().poll, interval, wq, rtnl) };
         }
     }
 
-    /// Ends what [`Self::poll_every`] began. A call of [`Master::poll`] may still be on its way.
+    /// Ends what [`Self::poll_every`] began. A call of [`Master::poll`] may still be running.
     pub fn stop_polling(&self, rtnl: &Rtnl) {
         T::REGISTRY.poller.remove(&self.private().poll, rtnl);
     }

@@ -15,20 +15,21 @@ use core::ptr;
 use kernel::error::{code::*, Result};
 use kernel::sync::atomic::{Atomic, Relaxed};
 
-/// The file that each device of a driver has in the driver's directory; it has the device's name.
+/// The file of each device of a driver, in the driver's directory. It has the device's name.
 pub trait DeviceFile<T: Master>: 'static {
-    /// Shows the file. Must not wait for RTNL, under which the file is removed.
+    /// Shows the file. Must not wait for RTNL: the file is removed under RTNL.
     fn show(dev: &Dev<T>, seq: &mut Seq<'_>);
 }
 
-/// Adds the file of a device, in place of the one that it may have. Sleeps.
+/// Adds the file of a device, in place of one that the device may already have. Sleeps.
 ///
-/// The file goes with the device, or by [`unpublish`]. A namespace that is going away takes no more.
+/// The file is removed together with the device, or by [`unpublish`]. A namespace that is going
+/// away takes no more files.
 ///
 /// # Errors
 ///
-/// `ENOENT` without a directory; `ENODEV` if the device is not registered, or its driver has no
-/// [files](Ops::with_procfs); `ENOMEM` if the file could not be made.
+/// `ENOENT` if there is no directory; `ENODEV` if the device is not registered, or its driver has
+/// no [files](Ops::with_procfs); `ENOMEM` if the file could not be made.
 pub fn publish<P: PerNet, F: DeviceFile<P::Driver>>(dev: &Dev<P::Driver>, rtnl: &Rtnl) -> Result {
     unpublish(dev, rtnl);
     let dir = dir::<P>(dev, rtnl).ok_or(ENOENT)?;
@@ -37,8 +38,8 @@ pub fn publish<P: PerNet, F: DeviceFile<P::Driver>>(dev: &Dev<P::Driver>, rtnl: 
         return Err(ENODEV);
     }
     let name: Name = dev.name();
-    // SAFETY: RTNL is held, under which the directory is there; the name ends with a NUL. The device
-    // is valid until its `ndo_uninit` has taken the file away, which waits for those who read it.
+    // SAFETY: RTNL is held, so the directory stays; the name ends with a NUL. The device is valid
+    // until its `ndo_uninit` has removed the file, which waits for those who read it.
     let file = unsafe {
         bindings::proc_create_single_data(
             name.as_array().as_ptr().cast(),
@@ -55,17 +56,17 @@ pub fn publish<P: PerNet, F: DeviceFile<P::Driver>>(dev: &Dev<P::Driver>, rtnl: 
     Ok(())
 }
 
-/// Removes the file of a device, if it has one. Waits until nobody reads it.
+/// Removes the file of a device, if it has one. Waits until nobody reads the file any more.
 pub fn unpublish<T: Master>(dev: &Dev<T>, _rtnl: &Rtnl) {
     remove(&dev.private().proc_file);
 }
 
-/// Removes the file that `file` holds, if it holds one.
+/// Removes the file that `file` points to, if there is one.
 pub(crate) fn remove(file: &Atomic<*mut bindings::proc_dir_entry>) {
     let file = file.xchg(ptr::null_mut(), Relaxed);
     if !file.is_null() {
-        // SAFETY: Created by `publish` and not removed yet: its directory stays until the devices of
-        // its namespace have gone.
+        // SAFETY: `publish` created the file, and it has not been removed yet: its directory stays
+        // until the devices of its namespace are gone.
         unsafe { bindings::proc_remove(file) };
     }
 }
@@ -74,7 +75,8 @@ pub(crate) fn remove(file: &Atomic<*mut bindings::proc_dir_entry>) {
 ///
 /// # Safety
 ///
-/// `seq` must be of a file that [`publish`] of the same driver made, which is not removed before this returns.
+/// `seq` must belong to a file that [`publish`] of the same driver made, and that is not removed
+/// before this returns.
 unsafe extern "C" fn show<T: Master, F: DeviceFile<T>>(
     seq: *mut bindings::seq_file,
     _v: *mut core::ffi::c_void,
@@ -92,7 +94,7 @@ unsafe extern "C" fn show<T: Master, F: DeviceFile<T>>(
 }
 
 impl<T: Master> Ops<T> {
-    /// Has the file of a device go when the device ends.
+    /// Has the file of a device removed when the device is torn down.
     pub const fn with_procfs(mut self) -> Self {
         self.has_procfs = true;
         self.with_part(Part {

@@ -16,7 +16,7 @@ use kernel::str::CStrExt;
 use kernel::sync::atomic::{Acquire, Full, Release};
 use kernel::sync::{Arc, Completion};
 
-/// A queue that is destroyed when dropped, after what is queued has run.
+/// A workqueue. Dropping this waits until everything queued has run, and destroys the workqueue.
 struct Queue(*mut bindings::workqueue_struct);
 
 impl Queue {
@@ -34,15 +34,17 @@ impl Queue {
 
 impl Drop for Queue {
     fn drop(&mut self) {
-        // SAFETY: Allocated by whoever made this, and ours; nobody queues more.
+        // SAFETY: The workqueue was allocated for this object and belongs to it; nobody queues
+        // more.
         unsafe { bindings::destroy_workqueue(self.0) };
     }
 }
 
-/// A driver that is registered. Dropping it undoes that, after all devices have gone.
+/// A driver that is registered. Dropping this unregisters the driver, once all devices are gone.
 ///
-/// It is shared with those who make devices without being asked, such as the
-/// [registration of the link type](super::rtnetlink::Registration), and goes with the last of them.
+/// The registration is shared with whatever makes devices on its own, such as the
+/// [registration of the link type](super::rtnetlink::Registration), and is dropped with the last of
+/// them.
 ///
 /// # Invariants
 ///
@@ -57,11 +59,12 @@ pub struct Registration<T: Master> {
 }
 
 impl<T: Master> Registration<T> {
-    /// Registers the driver; one registration at a time. `name` is that of its workqueues. May sleep.
+    /// Registers the driver. Only one registration may exist at a time. `name` is the name of its
+    /// workqueues. May sleep.
     ///
     /// # Errors
     ///
-    /// `EBUSY` if it is registered; `ENOMEM`.
+    /// `EBUSY` if the driver is already registered; `ENOMEM`.
     pub fn new(name: &'static CStr, ops: &'static Ops<T>) -> Result<Arc<Self>> {
         let registry = T::REGISTRY.get();
         // SAFETY: The name is NUL-terminated.
@@ -83,9 +86,11 @@ impl<T: Master> Registration<T> {
         .inspect_err(|_| registry.wq.store(ptr::null_mut(), Release))?;
         let _ = wq.into_raw();
         registry.free_wq.store(free_wq.into_raw(), Release);
-        // SAFETY: There was no registration, so that this is the first, or `drop` has stopped it; registries are statics.
+        // SAFETY: Either this is the first registration, or `drop` of the one before has stopped
+        // the poller. Registries are statics.
         unsafe { registry.poller.start(Some(poll::work::<T>)) };
-        // INVARIANT: As stored.
+        // INVARIANT: The queues were stored above, and `open` stores the tables and counts the
+        // first user.
         // SAFETY: The tables are static, the queues are there, and `drop` waits for the completion.
         unsafe { ops.open(&this.unused) };
         Ok(this)
@@ -102,14 +107,15 @@ impl<T: Master> PinnedDrop for Registration<T> {
     fn drop(self: Pin<&mut Self>) {
         let registry = T::REGISTRY.get();
         registry.leave();
-        // Who deletes a device may still be at it, and has need of what goes below: the device is a user until its
-        // destructor, the last that the driver has to do for it. Likewise with the lower devices that have left.
-        // With the last user gone, there is none who could let others in.
+        // A device may still be in the middle of its deletion, which needs what is torn down below:
+        // the device is a user until its destructor runs, the last thing that the driver does for
+        // it. The same holds for lower devices that have left. Once the last user is gone, nobody
+        // can let others in.
         self.unused.wait_for_completion();
         registry.close();
-        // SAFETY: `new` has started it.
+        // SAFETY: `new` has started the poller.
         unsafe { registry.poller.stop() };
-        // What is queued is finished; no device is left, which might queue more.
+        // Everything queued finishes here; no device is left that could queue more.
         drop(Queue(registry.free_wq.xchg(ptr::null_mut(), Full)));
         drop(Queue(registry.wq.load(Acquire)));
         registry.wq.store(ptr::null_mut(), Release);

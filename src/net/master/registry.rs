@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Where a driver of masters is found by its devices, and who needs it.
+//! The registry of a driver of masters: how devices find their driver, and who needs it.
 
 use super::object::DirRef;
 use super::poller::Poller;
@@ -15,15 +15,16 @@ use kernel::sync::Completion;
 
 /// A driver that can be registered.
 pub trait Registered: Sized + 'static {
-    /// The driver's place for its registration: a static of its own.
+    /// The registry of the driver: a static of its own.
     const REGISTRY: StaticRef<Registry<Self>>;
 }
 
-/// Where a driver's registration is found by its devices. Made as a static by the driver.
+/// Where the devices of a driver find its registration. The driver makes this as a static.
 ///
 /// # Invariants
 ///
-/// While the driver is registered, the pointers are those of its static tables and of its queues; else they are NULL.
+/// While the driver is registered, the pointers are those of its static tables and of its queues;
+/// otherwise, they are NULL.
 pub struct Registry<T> {
     /// The driver's `Ops<T>`.
     tables: Atomic<*mut c_void>,
@@ -32,17 +33,17 @@ pub struct Registry<T> {
     lower_dir: Atomic<*mut DirRef>,
     pub(crate) wq: Atomic<*mut bindings::workqueue_struct>,
     pub(crate) free_wq: Atomic<*mut bindings::workqueue_struct>,
-    /// How many there are who need the driver to be registered: its registration, and each [`User`]. With none it
-    /// is not registered.
+    /// The number of users that need the driver to be registered: its registration, and each
+    /// [`User`]. Without users, the driver is not registered.
     users: Atomic<u32>,
-    /// What the last of them completes.
+    /// What the last user completes.
     unused: Atomic<*mut Completion>,
     pub(crate) poller: Poller,
     _driver: PhantomData<fn(T)>,
 }
 
 impl<T> Registry<T> {
-    /// Makes an empty place.
+    /// Makes an empty registry.
     #[allow(clippy::new_without_default)]
     pub const fn new() -> Self {
         Self {
@@ -59,44 +60,45 @@ impl<T> Registry<T> {
         }
     }
 
-    /// The driver's `Ops<T>`; NULL without a registration.
+    /// Returns the driver's `Ops<T>`; NULL without a registration.
     pub(crate) fn tables(&self) -> *mut c_void {
         self.tables.load(Acquire)
     }
 
-    /// The driver's operations of devices; NULL without a registration.
+    /// Returns the driver's device operations; NULL without a registration.
     pub(crate) fn netdev(&self) -> *const bindings::net_device_ops {
         self.netdev.load(Acquire)
     }
 
-    /// The driver's header operations; NULL without a registration.
+    /// Returns the driver's header operations; NULL without a registration.
     pub(crate) fn header(&self) -> *const bindings::header_ops {
         self.header.load(Acquire)
     }
 
-    /// What each lower device has in sysfs; none without a registration.
+    /// Returns the directory that each lower device has in sysfs; none without a registration.
     pub(crate) fn lower_dir(&self) -> Option<&'static DirRef> {
-        // SAFETY: By the type invariant.
+        // SAFETY: By the type invariant, the pointer is that of a static table, or NULL.
         unsafe { self.lower_dir.load(Acquire).as_ref() }
     }
 
-    /// The driver's workqueue; NULL without a registration, during which no device exists.
+    /// Returns the driver's workqueue; NULL without a registration, in which case no device exists.
     pub(crate) fn wq(&self) -> *mut bindings::workqueue_struct {
         self.wq.load(Acquire)
     }
 
-    /// The queue of those who wait for RTNL, one at a time: as many as there are lower devices would keep
-    /// the others from running. As [`Self::wq`].
+    /// Returns the queue for work items that wait for RTNL. It runs one item at a time: as many at
+    /// once as there are lower devices would keep other work from running. NULL if [`Self::wq`] is.
     pub(crate) fn free_wq(&self) -> *mut bindings::workqueue_struct {
         self.free_wq.load(Acquire)
     }
 
-    /// Lets users in, of whom the registration is the first. `tables` is the driver's `Ops<T>`, of which the others are
-    /// parts.
+    /// Lets users in; the registration is the first of them. `tables` is the driver's `Ops<T>`; the
+    /// other tables are parts of it.
     ///
     /// # Safety
     ///
-    /// The tables are static. The queues are there, and there are no users. `unused` stays valid until it is completed.
+    /// The tables must be static. The queues must exist, and there must be no users. `unused` must
+    /// stay valid until it is completed.
     pub(crate) unsafe fn open(
         &self,
         tables: *const c_void,
@@ -105,27 +107,28 @@ impl<T> Registry<T> {
         lower_dir: &'static DirRef,
         unused: &Completion,
     ) {
-        // INVARIANT: By the caller's promise.
+        // INVARIANT: The caller guarantees that the tables are static, and that the queues exist.
         self.tables.store(tables.cast_mut(), Release);
         self.netdev.store(netdev.cast_mut(), Release);
         self.header.store(header.cast_mut(), Release);
         self.lower_dir
             .store(ptr::from_ref(lower_dir).cast_mut(), Release);
         self.unused.store(ptr::from_ref(unused).cast_mut(), Release);
-        // Who becomes a user by this sees all of the above.
+        // Whoever becomes a user because of this store sees all of the above.
         self.users.store(1, Release);
     }
 
-    /// Leaves the users; the last one completes what `open` was given.
+    /// Removes a user; the last one to leave completes what `open` was given.
     pub(crate) fn leave(&self) {
         let unused = self.unused.load(Acquire);
         if self.users.fetch_sub(1, Full) == 1 {
-            // SAFETY: Valid until it is completed, by the promise of `open`'s caller: here, by the last user.
+            // SAFETY: The caller of `open` guarantees that the completion is valid until it is
+            // completed, which the last user does here.
             unsafe { (*unused).complete_all() };
         }
     }
 
-    /// Forgets the tables, when there are no users.
+    /// Forgets the tables, once there are no users.
     pub(crate) fn close(&self) {
         self.tables.store(ptr::null_mut(), Release);
         self.netdev.store(ptr::null_mut(), Release);
@@ -135,7 +138,8 @@ impl<T> Registry<T> {
     }
 }
 
-/// One who needs the driver to be registered: a device, the object of a lower device, or who is about to make one.
+/// A user that needs the driver to be registered: a device, the object of a lower device, or a
+/// function that is about to make one.
 ///
 /// # Invariants
 ///
@@ -143,7 +147,7 @@ impl<T> Registry<T> {
 pub(crate) struct User<T: Registered>(PhantomData<fn(T)>);
 
 impl<T: Registered> User<T> {
-    /// Joins the users of a driver that is registered.
+    /// Becomes a user of the driver, if the driver is registered.
     pub(crate) fn new() -> Option<Self> {
         let more = |users: u32| {
             if users == 0 {
@@ -154,22 +158,24 @@ impl<T: Registered> User<T> {
         };
         update_u32(&T::REGISTRY.users, more)
             .ok()
-            // INVARIANT: There was a user, so that the driver is registered; it stays so while there is this one.
+            // INVARIANT: There was a user, so the driver is registered. It stays registered as long
+            // as this user exists.
             .map(|_| Self(PhantomData))
     }
 
-    /// Stays a user until somebody [remembers](Self::remembered) it.
+    /// Keeps the user counted until [`Self::remembered`] takes it back.
     pub(crate) fn forget(self) {
         core::mem::forget(self);
     }
 
-    /// Returns the user that was forgotten.
+    /// Takes back a user that was forgotten.
     ///
     /// # Safety
     ///
-    /// To be called once for each [`Self::forget`].
+    /// Must be called once for each [`Self::forget`].
     pub(crate) unsafe fn remembered() -> Self {
-        // INVARIANT: By the caller's promise nobody has taken it off since.
+        // INVARIANT: The caller guarantees that the forgotten user was not taken back before, so it
+        // is still counted.
         Self(PhantomData)
     }
 }

@@ -18,25 +18,27 @@ use kernel::sync::Arc;
 
 /// The link operations of a driver: what users ask of its devices by netlink.
 ///
-/// All functions run under RTNL and may sleep, but for those that fill messages: these run in an RCU
-/// read side, whether or not their caller has RTNL, which the kernel is about to do without.
+/// All functions run under RTNL and may sleep, except for those that fill messages. These run in an
+/// RCU read-side section, whether or not their caller holds RTNL, which the kernel is about to do
+/// without.
 pub trait LinkOps<T: Master>: 'static {
-    /// How many attributes a device has, with number 0, which is none.
+    /// The number of attributes of a device, including number 0, which is not an attribute.
     const ATTRS: usize;
-    /// How many attributes a lower device has, likewise.
+    /// The number of attributes of a lower device, likewise.
     const LOWER_ATTRS: usize;
 
     /// Returns how many queues a new device has.
     fn queues() -> u32;
 
-    /// Checks a request to add or change a device before it is carried out; `address` is the
-    /// hardware address that it asks for.
+    /// Checks a request to add or change a device before the request is carried out; `address` is
+    /// the hardware address that it asks for.
     fn validate(address: Option<Attr<'_>>, extack: Option<&ExtAck>) -> Result;
 
-    /// Sets the attributes of a device. After an error of a new device it goes away again.
+    /// Sets the attributes of a device. If this fails for a new device, the device is removed
+    /// again.
     fn change(dev: &Dev<T>, attrs: &Attrs<'_>, extack: Option<&ExtAck>, rtnl: &RtnlOnly) -> Result;
 
-    /// Returns the room in bytes that the attributes of a device take at most.
+    /// Returns the room, in bytes, that the attributes of a device take at most.
     fn size() -> usize;
 
     /// Writes the attributes of a device.
@@ -50,7 +52,7 @@ pub trait LinkOps<T: Master>: 'static {
         rtnl: &RtnlOnly,
     ) -> Result;
 
-    /// Returns the room in bytes that the attributes of a lower device take at most.
+    /// Returns the room, in bytes, that the attributes of a lower device take at most.
     fn lower_size() -> usize;
 
     /// Writes the attributes of a lower device.
@@ -95,27 +97,27 @@ impl<T: Master> Ops<T> {
     }
 }
 
-/// A link type that is registered. Dropping it deletes all its devices in all namespaces.
+/// A link type that is registered. Dropping this deletes all its devices in all namespaces.
 pub struct Registration<T: Master> {
     ops: &'static Ops<T>,
-    /// Users make devices of the driver as long as the link type is registered.
+    /// Keeps the driver registered: users can make devices as long as the link type is registered.
     _driver: Arc<Driver<T>>,
 }
 
 impl<T: Master> Registration<T> {
-    /// Registers the link type of a driver, once at a time. May sleep. The driver stays registered as long
-    /// as its link type is.
+    /// Registers the link type of a driver. Only one registration may exist at a time. May sleep.
+    /// The driver stays registered as long as its link type.
     ///
     /// # Errors
     ///
-    /// `EEXIST` if there is such a link type already, `EBUSY` if it is this one, `ENODEV` if the
-    /// driver has no link operations.
+    /// `EEXIST` if there already is a link type of that name, `EBUSY` if it is this one, `ENODEV`
+    /// if the driver has no link operations.
     pub fn new(driver: Arc<Driver<T>>) -> Result<Self> {
         let ops = driver.ops();
         if ops.link.registered.xchg(true, Full) {
             return Err(EBUSY);
         }
-        // SAFETY: The table is static, and is not registered, so that nobody else uses it.
+        // SAFETY: The table is static and not registered, so nobody else uses it.
         let res = unsafe {
             let link = ops.link.as_ptr();
             if (*link).setup.is_some() {
@@ -137,7 +139,8 @@ impl<T: Master> Registration<T> {
 impl<T: Master> Drop for Registration<T> {
     fn drop(&mut self) {
         let link = &self.ops.link;
-        // SAFETY: Registered by `new`. The driver is registered still: its fields go after this.
+        // SAFETY: `new` registered the link type. The driver is still registered: the fields of
+        // this are dropped afterwards.
         unsafe { bindings::rtnl_link_unregister(link.as_ptr()) };
         link.registered.store(false, Release);
     }
@@ -147,15 +150,15 @@ impl<T: Master> Drop for Registration<T> {
 ///
 /// # Safety
 ///
-/// `tb` must have an entry for each `IFLA_*`; what is in it, and `extack`, must be valid or NULL.
+/// `tb` must have an entry for each `IFLA_*`. The entries and `extack` must be valid or NULL.
 unsafe extern "C" fn validate<T: Master, L: LinkOps<T>>(
     tb: *mut *mut bindings::nlattr,
     _data: *mut *mut bindings::nlattr,
     extack: *mut bindings::netlink_ext_ack,
 ) -> i32 {
     from_result(|| {
-        // SAFETY: The kernel's array has an entry for every `IFLA_*`; all of it is valid during the
-        // call.
+        // SAFETY: The kernel's array has an entry for each `IFLA_*`. The entries and `extack` are
+        // valid or NULL during the call.
         let (tb, extack) = unsafe {
             (
                 Attrs::from_raw(tb, bindings::IFLA_ADDRESS as u16),
@@ -167,23 +170,25 @@ unsafe extern "C" fn validate<T: Master, L: LinkOps<T>>(
     })
 }
 
-/// A device was made by a request, and is to be registered.
+/// Registers a device that was made by a request.
 ///
 /// # Safety
 ///
-/// `dev` must be allocated and set up by `setup` of the same `T`; RTNL must be held, and no instance lock. The arrays of
-/// attributes must have the sizes of the table.
+/// `dev` must be allocated and set up by `setup` of the same `T`. The caller must hold RTNL and no
+/// instance lock. The arrays of attributes must have the sizes that the table states.
 unsafe extern "C" fn newlink<T: Master, L: LinkOps<T>>(
     dev: *mut bindings::net_device,
     params: *mut bindings::rtnl_newlink_params,
     extack: *mut bindings::netlink_ext_ack,
 ) -> i32 {
     from_result(|| {
-        // SAFETY: The device was allocated and set up with our `setup`; RTNL is held.
+        // SAFETY: The device was allocated and set up by our `setup`; the caller holds RTNL.
         to_result(unsafe { bindings::register_netdevice(dev) })?;
-        // SAFETY: `ndo_init` has succeeded.
+        // SAFETY: The device was just registered, so `ndo_init` has succeeded. The caller holds
+        // RTNL and no instance lock.
         let (dev, rtnl) = unsafe { (Dev::<T>::from_raw(dev), RtnlOnly::assume()) };
-        // SAFETY: By the caller's promise; all of it is valid during the call.
+        // SAFETY: The caller guarantees the sizes of the arrays; what they point to is valid during
+        // the call.
         let (attrs, extack) = unsafe {
             (
                 Attrs::from_raw((*params).data, max::<T, L>()),
@@ -192,8 +197,8 @@ unsafe extern "C" fn newlink<T: Master, L: LinkOps<T>>(
         };
         if let Some(attrs) = attrs {
             if let Err(err) = L::change(dev, &attrs, extack, rtnl) {
-                // SAFETY: After an error rtnetlink only frees the device, of which the core knows that its
-                // unregistration goes on (`free_netdev()`).
+                // SAFETY: After an error, rtnetlink only calls `free_netdev()` for the device. That
+                // function sees that the device is being unregistered, and leaves it to the core.
                 unsafe { dev.unregister_now(rtnl) };
                 return Err(err);
             }
@@ -206,12 +211,12 @@ fn max<T: Master, L: LinkOps<T>>() -> u16 {
     L::ATTRS.saturating_sub(1) as u16
 }
 
-/// A request changes a device.
+/// Changes a device as a request asks.
 ///
 /// # Safety
 ///
-/// `dev` must be a device of driver `T` for which `ndo_init` succeeded; RTNL must be held, and no instance lock. The array of attributes
-/// must have the size of the table.
+/// `dev` must be a device of driver `T` for which `ndo_init` has succeeded. The caller must hold
+/// RTNL and no instance lock. The array of attributes must have the size that the table states.
 unsafe extern "C" fn changelink<T: Master, L: LinkOps<T>>(
     dev: *mut bindings::net_device,
     _tb: *mut *mut bindings::nlattr,
@@ -219,7 +224,8 @@ unsafe extern "C" fn changelink<T: Master, L: LinkOps<T>>(
     extack: *mut bindings::netlink_ext_ack,
 ) -> i32 {
     from_result(|| {
-        // SAFETY: By the caller's promise; all of it is valid during the call.
+        // SAFETY: The caller passes an initialised device of driver `T`, and holds RTNL and no
+        // instance lock. The attributes and `extack` are valid during the call.
         unsafe {
             match Attrs::from_raw(data, max::<T, L>()) {
                 Some(attrs) => L::change(
@@ -235,11 +241,11 @@ unsafe extern "C" fn changelink<T: Master, L: LinkOps<T>>(
     })
 }
 
-/// Tells the room that attributes take.
+/// Returns the room that the attributes of a device take.
 ///
 /// # Safety
 ///
-/// None: it only counts.
+/// None: this only counts.
 unsafe extern "C" fn get_size<T: Master, L: LinkOps<T>>(
     _dev: *const bindings::net_device,
 ) -> usize {
@@ -250,24 +256,26 @@ unsafe extern "C" fn get_size<T: Master, L: LinkOps<T>>(
 ///
 /// # Safety
 ///
-/// `dev` must be a device of driver `T` that is registered, and `skb` a message that is the caller's.
+/// `dev` must be a device of driver `T` that is registered, and `skb` must be a message that
+/// belongs to the caller.
 unsafe extern "C" fn fill_info<T: Master, L: LinkOps<T>>(
     skb: *mut bindings::sk_buff,
     dev: *const bindings::net_device,
 ) -> i32 {
     let rcu = rcu::read_lock();
     from_result(|| {
-        // SAFETY: By the caller's promise; the message is ours during the call.
+        // SAFETY: The caller passes a registered device of driver `T`; the message is ours during
+        // the call.
         let (dev, mut message) = unsafe { (Dev::from_raw(dev.cast_mut()), Message::from_raw(skb)) };
         L::fill(dev, &mut message, &rcu).map(|()| 0)
     })
 }
 
-/// Tells how many queues a new device has.
+/// Returns the number of queues of a new device.
 ///
 /// # Safety
 ///
-/// None: it only asks the driver.
+/// None: this only asks the driver.
 unsafe extern "C" fn get_num_queues<T: Master, L: LinkOps<T>>() -> u32 {
     L::queues()
 }
@@ -276,13 +284,15 @@ unsafe extern "C" fn get_num_queues<T: Master, L: LinkOps<T>>() -> u32 {
 ///
 /// # Safety
 ///
-/// As for all callbacks; `'a` must end before the callback returns.
+/// `dev` and `lower` must be what a callback was given, and the caller must hold RTNL. `'a` must
+/// end before the callback returns.
 unsafe fn lower_of<'a, T: Master>(
     dev: *const bindings::net_device,
     lower: *const bindings::net_device,
 ) -> Option<&'a Lower<T>> {
-    // SAFETY: Both devices are valid and RTNL is held. What the core keeps for a lower device of a
-    // device of driver `T` is what `Lower::link_up` gave it, which stays valid under RTNL.
+    // SAFETY: Both devices are valid and RTNL is held. The pointer that the core keeps for a lower
+    // device of driver `T` is the one that `Lower::link_up` gave it. It stays valid as long as RTNL
+    // is held.
     unsafe {
         bindings::netdev_lower_dev_get_private(dev.cast_mut(), lower.cast_mut())
             .cast::<Lower<T>>()
@@ -290,12 +300,13 @@ unsafe fn lower_of<'a, T: Master>(
     }
 }
 
-/// A request changes a lower device.
+/// Changes a lower device as a request asks.
 ///
 /// # Safety
 ///
-/// `dev` must be a device of driver `T` for which `ndo_init` succeeded; RTNL must be held, and no instance lock. `lower` must be a
-/// device below it. The array of attributes must have the size of the table.
+/// `dev` must be a device of driver `T` for which `ndo_init` has succeeded. The caller must hold
+/// RTNL and no instance lock. `lower` must be a device below it. The array of attributes must have
+/// the size that the table states.
 unsafe extern "C" fn slave_changelink<T: Master, L: LinkOps<T>>(
     dev: *mut bindings::net_device,
     lower: *mut bindings::net_device,
@@ -304,7 +315,8 @@ unsafe extern "C" fn slave_changelink<T: Master, L: LinkOps<T>>(
     extack: *mut bindings::netlink_ext_ack,
 ) -> i32 {
     from_result(|| {
-        // SAFETY: By the caller's promise; all of it is valid during the call.
+        // SAFETY: The caller passes a device of driver `T` and a device below it, and holds RTNL
+        // and no instance lock. The attributes and `extack` are valid during the call.
         let (lower, attrs, extack, rtnl) = unsafe {
             (
                 lower_of::<T>(dev, lower),
@@ -318,11 +330,11 @@ unsafe extern "C" fn slave_changelink<T: Master, L: LinkOps<T>>(
     })
 }
 
-/// Tells the room that attributes take.
+/// Returns the room that the attributes of a lower device take.
 ///
 /// # Safety
 ///
-/// None: it only counts.
+/// None: this only counts.
 unsafe extern "C" fn get_slave_size<T: Master, L: LinkOps<T>>(
     _dev: *const bindings::net_device,
     _lower: *const bindings::net_device,
@@ -334,7 +346,8 @@ unsafe extern "C" fn get_slave_size<T: Master, L: LinkOps<T>>(
 ///
 /// # Safety
 ///
-/// Both must be devices, `dev` one of driver `T` that is registered, and `skb` a message that is the caller's.
+/// `dev` and `lower` must be devices, `dev` one of driver `T` that is registered. `skb` must be a
+/// message that belongs to the caller.
 unsafe extern "C" fn fill_slave_info<T: Master, L: LinkOps<T>>(
     skb: *mut bindings::sk_buff,
     dev: *const bindings::net_device,
@@ -342,7 +355,8 @@ unsafe extern "C" fn fill_slave_info<T: Master, L: LinkOps<T>>(
 ) -> i32 {
     let rcu = rcu::read_lock();
     from_result(|| {
-        // SAFETY: By the caller's promise; the message is ours during the call.
+        // SAFETY: The caller passes a registered device of driver `T` and another device; the
+        // message is ours during the call.
         let (dev, lower, mut message) = unsafe {
             (
                 Dev::<T>::from_raw(dev.cast_mut()),
@@ -352,7 +366,7 @@ unsafe extern "C" fn fill_slave_info<T: Master, L: LinkOps<T>>(
         };
         match dev.lowers_rcu(&rcu).find(|at| at.dev() == lower) {
             Some(lower) => L::fill_lower(lower, &mut message, &rcu).map(|()| 0),
-            // It may just have left: nothing to tell.
+            // The lower device may just have left: there is nothing to report.
             None => Ok(0),
         }
     })
@@ -363,11 +377,11 @@ fn is_xstats(attr: i32) -> bool {
     attr == bindings::IFLA_STATS_LINK_XSTATS || attr == bindings::IFLA_STATS_LINK_XSTATS_SLAVE
 }
 
-/// Tells the room that extended statistics take.
+/// Returns the room that the extended statistics take.
 ///
 /// # Safety
 ///
-/// None: it only counts.
+/// None: this only counts.
 unsafe extern "C" fn get_linkxstats_size(_dev: *const bindings::net_device, attr: i32) -> usize {
     if is_xstats(attr) {
         crate::netlink::total_size(0)
@@ -376,11 +390,11 @@ unsafe extern "C" fn get_linkxstats_size(_dev: *const bindings::net_device, attr
     }
 }
 
-/// The driver's nest is there, without anything in it.
+/// Writes the driver's nest, without anything in it.
 ///
 /// # Safety
 ///
-/// `skb` must be a message that is the caller's.
+/// `skb` must be a message that belongs to the caller.
 unsafe extern "C" fn fill_linkxstats<T: Master, L: LinkOps<T>>(
     skb: *mut bindings::sk_buff,
     _dev: *const bindings::net_device,

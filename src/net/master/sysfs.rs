@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Files in sysfs of the devices of a driver, and of their lower devices.
+//! Files in sysfs for the devices of a driver, and for their lower devices.
 //!
 //! C headers: [`include/linux/sysfs.h`](srctree/include/linux/sysfs.h),
 //! [`include/linux/device.h`](srctree/include/linux/device.h)
 //!
-//! As for all files in sysfs: no function that shows or stores one may wait for RTNL; see [`sysfs`](crate::sysfs).
+//! As for all files in sysfs, no function that shows or stores a file may wait for RTNL; see
+//! [`sysfs`](crate::sysfs).
 
 use super::device::{Dev, Lower, Master};
 use super::lower::free_later;
@@ -20,17 +21,18 @@ use kernel::error::Result;
 
 /// The files in a directory of each device of a driver.
 pub trait DeviceFiles<T: Master>: 'static {
-    /// What the driver knows a file by.
+    /// What identifies a file to the driver.
     type Id: Copy + Send + Sync + 'static;
 
     /// Shows a file. Must not wait for RTNL.
     fn show(dev: &Dev<T>, id: Self::Id, page: &mut Page<'_>);
 
-    /// Stores `text` into a file, all of it. May sleep; takes RTNL by [`lock_rtnl`].
+    /// Stores the whole of `text` into a file. May sleep; takes RTNL with
+    /// [`lock_rtnl`](crate::sysfs::lock_rtnl).
     fn store(dev: &Dev<T>, id: Self::Id, text: &[u8]) -> Result;
 }
 
-/// A directory with `N` files for each device of driver `T`; a static.
+/// A directory with `N` files for each device of driver `T`; made as a static.
 pub struct DeviceDir<T: Master, F: DeviceFiles<T>, const N: usize> {
     table: Table<F::Id, N>,
     _driver: PhantomData<fn(T)>,
@@ -40,7 +42,7 @@ pub struct DeviceDir<T: Master, F: DeviceFiles<T>, const N: usize> {
 unsafe impl<T: Master, F: DeviceFiles<T>, const N: usize> Sync for DeviceDir<T, F, N> {}
 
 impl<T: Master, F: DeviceFiles<T>, const N: usize> DeviceDir<T, F, N> {
-    /// Makes the static `this`, a directory of this name.
+    /// Makes the static `this`, a directory called `name`.
     pub const fn new(this: &'static Self, name: &str, files: &[File<F::Id>; N]) -> Self {
         let table = Table::new(
             &this.table,
@@ -67,14 +69,15 @@ impl<T: Master> Ops<T> {
     }
 }
 
-/// Gives the device whose file is used.
+/// Returns the device whose file is used.
 ///
 /// # Safety
 ///
-/// `dev` must be the `struct device` of a network device of driver `T`, whose files exist for all of
-/// `'a`: between `ndo_init` and the destructor.
+/// `dev` must be the `struct device` of a network device of driver `T`. Its files must exist for
+/// all of `'a`, which is between `ndo_init` and the destructor.
 unsafe fn to_dev<'a, T: Master>(dev: *mut bindings::device) -> &'a Dev<T> {
-    // SAFETY: By the caller's promise.
+    // SAFETY: The caller guarantees that `dev` is part of a network device of driver `T`, which is
+    // initialised as long as its files exist.
     unsafe { Dev::from_raw(kernel::container_of!(dev, bindings::net_device, dev)) }
 }
 
@@ -82,14 +85,15 @@ unsafe fn to_dev<'a, T: Master>(dev: *mut bindings::device) -> &'a Dev<T> {
 ///
 /// # Safety
 ///
-/// The file must be of a [`DeviceDir<T, F, _>`](DeviceDir), not be removed before this returns, and `buf` be a page.
+/// The file must belong to a [`DeviceDir<T, F, _>`](DeviceDir), and must not be removed before this
+/// returns. `buf` must be a page.
 unsafe extern "C" fn device_show<T: Master, F: DeviceFiles<T>>(
     dev: *mut bindings::device,
     attr: *mut bindings::device_attribute,
     buf: *mut kernel::ffi::c_char,
 ) -> isize {
-    // SAFETY: The file is of a `DeviceDir<T, F, _>`, which only devices of driver `T` have, and it
-    // is not removed before this returns; the buffer is a page.
+    // SAFETY: The file belongs to a `DeviceDir<T, F, _>`, which only devices of driver `T` have,
+    // and it is not removed before this returns. The buffer is a page.
     let (dev, id, mut page) =
         unsafe { (to_dev::<T>(dev), id_of(attr.cast()), Page::from_raw(buf)) };
     F::show(dev, id, &mut page);
@@ -119,8 +123,8 @@ unsafe extern "C" fn device_store<T: Master, F: DeviceFiles<T>>(
 }
 
 impl<T: Master> Ops<T> {
-    /// Makes the tables. `kind` is the name of the device type, in sysfs and of rtnetlink; `lower_dir` is what
-    /// each lower device has in sysfs.
+    /// Makes the tables. `kind` is the name of the device type in sysfs, and of the link type in
+    /// rtnetlink. `lower_dir` is the directory that each lower device has in sysfs.
     pub const fn new<F: LowerFiles<T>, const N: usize>(
         kind: &'static CStr,
         lower_dir: &'static LowerDir<T, F, N>,
@@ -129,20 +133,21 @@ impl<T: Master> Ops<T> {
     }
 }
 
-/// The files, read-only, in a directory of each lower device of a driver.
+/// The read-only files in a directory of each lower device of a driver.
 pub trait LowerFiles<T: Master>: 'static {
-    /// What the driver knows a file by.
+    /// What identifies a file to the driver.
     type Id: Copy + Send + Sync + 'static;
 
     /// Shows a file. Must not wait for RTNL.
     fn show(lower: &Lower<T>, id: Self::Id, page: &mut Page<'_>);
 }
 
-/// A directory with `N` files in that of each device below driver `T`'s; a static.
+/// A directory with `N` files in the sysfs directory of each lower device of driver `T`; made as a
+/// static.
 #[repr(C)]
 pub struct LowerDir<T: Master, F: LowerFiles<T>, const N: usize> {
     table: Table<F::Id, N>,
-    /// The directory itself; its files are in `table` without one.
+    /// The name of this directory. The files in `table` are not in a directory of their own.
     name: [u8; NAME_SIZE],
     groups: [*const bindings::attribute_group; 2],
     ops: bindings::sysfs_ops,
@@ -154,7 +159,7 @@ pub struct LowerDir<T: Master, F: LowerFiles<T>, const N: usize> {
 unsafe impl<T: Master, F: LowerFiles<T>, const N: usize> Sync for LowerDir<T, F, N> {}
 
 impl<T: Master, F: LowerFiles<T>, const N: usize> LowerDir<T, F, N> {
-    /// Makes the static `this`, a directory of this name.
+    /// Makes the static `this`, a directory called `name`.
     pub const fn new(this: &'static Self, name: &str, files: &[File<F::Id>; N]) -> Self {
         LowerDir {
             table: Table::new(&this.table, "", files, None, None),
@@ -176,31 +181,32 @@ impl<T: Master, F: LowerFiles<T>, const N: usize> LowerDir<T, F, N> {
 }
 
 impl<T: Master, F: LowerFiles<T>, const N: usize> LowerDir<T, F, N> {
-    /// What the tables of the driver keep of it.
+    /// Returns what the tables of the driver keep of the directory.
     pub(crate) const fn dir_ref(&'static self) -> DirRef {
         // SAFETY: Both are parts of a static; the name is padded with NULs.
         unsafe { DirRef::new((&raw const self.name).cast(), &raw const self.ktype) }
     }
 }
 
-/// Gives the lower device that an object is part of.
+/// Returns the lower device that an object is part of.
 ///
 /// # Safety
 ///
-/// The object must be that of a [`Lower<T>`].
+/// The object must be part of a [`Lower<T>`].
 unsafe fn to_lower<T: Master>(kobj: *mut bindings::kobject) -> *mut Lower<T> {
-    // SAFETY: By the caller's promise; `Object` is transparent.
+    // SAFETY: The caller guarantees that the object is part of a `Lower<T>`; `Object` is
+    // transparent.
     unsafe { kernel::container_of!(kobj.cast::<Object>(), Lower<T>, object) }
 }
 
-/// Frees the object.
+/// Has the lower device freed when the last reference to its object is gone.
 ///
 /// # Safety
 ///
-/// The object must be that of a [`Lower<T>`], and this have been the last reference to it.
+/// The object must be part of a [`Lower<T>`], and its last reference must be gone.
 unsafe extern "C" fn lower_release<T: Master>(kobj: *mut bindings::kobject) {
-    // SAFETY: The object is of a `LowerDir<T, _, _>`, which only objects of a `Lower<T>` have; this was the last
-    // reference to it.
+    // SAFETY: The object belongs to a `LowerDir<T, _, _>`, as only the objects of a `Lower<T>` do.
+    // Its last reference is gone.
     unsafe { free_later(to_lower::<T>(kobj)) };
 }
 
@@ -208,14 +214,16 @@ unsafe extern "C" fn lower_release<T: Master>(kobj: *mut bindings::kobject) {
 ///
 /// # Safety
 ///
-/// The file must be of a [`LowerDir<T, F, _>`](LowerDir), not be removed before this returns, and `buf` be a page.
+/// The file must belong to a [`LowerDir<T, F, _>`](LowerDir), and must not be removed before this
+/// returns. `buf` must be a page.
 unsafe extern "C" fn lower_show<T: Master, F: LowerFiles<T>>(
     kobj: *mut bindings::kobject,
     attr: *mut bindings::attribute,
     buf: *mut kernel::ffi::c_char,
 ) -> isize {
-    // SAFETY: The file is of a `LowerDir<T, F, _>`, which only objects of a `Lower<T>` have, and goes, after this has
-    // returned, before the lower device does; the buffer is a page.
+    // SAFETY: The file belongs to a `LowerDir<T, F, _>`, which only objects of a `Lower<T>` have.
+    // The file is removed after this has returned and before the lower device is freed. The buffer
+    // is a page.
     let (lower, id, mut page) =
         unsafe { (&*to_lower::<T>(kobj), id_of(attr), Page::from_raw(buf)) };
     F::show(lower, id, &mut page);

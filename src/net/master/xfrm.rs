@@ -17,16 +17,16 @@ use core::ffi::CStr;
 use core::ptr;
 use kernel::error::{from_result, Result};
 
-/// A driver whose lower devices hold states of IPsec for their master.
+/// A driver whose lower devices hold IPsec states for their master.
 pub trait XfrmMaster: Master {
-    /// What a user is told of a lower device that cannot hold any.
+    /// What a user is told about a lower device that cannot hold IPsec states.
     const CANNOT_HOLD: &'static CStr;
 
-    /// The lower device whose hardware does IPsec for the device now. `EOPNOTSUPP` if it is done in
-    /// software.
+    /// Returns the lower device whose hardware does IPsec for the device now; `EOPNOTSUPP` if IPsec
+    /// is done in software.
     fn ipsec_lower<'a>(dev: &'a Dev<Self>, rcu: &'a Rcu) -> Result<&'a Lower<Self>>;
 
-    /// The lower device through which all packets leave at this moment, if there is one.
+    /// Returns the lower device through which all packets leave at the moment, if there is one.
     fn sole_lower<'a>(dev: &'a Dev<Self>, rcu: &'a Rcu) -> Option<&'a Lower<Self>>;
 }
 
@@ -50,14 +50,14 @@ impl<T: XfrmMaster> Ops<T> {
 }
 
 impl<T: Master> Dev<T> {
-    /// Has the device offer IPsec in hardware, as far as all its lower devices do, or not at all.
+    /// Has the device offer IPsec in hardware as far as all its lower devices do, or not at all.
     pub fn want_ipsec(&self, _rtnl: &Rtnl, want: bool) {
         // SAFETY: The device is valid (type invariant) and RTNL is held.
         unsafe { bindings::nh_want_xfrm_features(self.as_ptr(), want) };
     }
 
-    /// Has another lower device hold the states of IPsec, or none. Returns how many could not be taken
-    /// there: their packets are encrypted in software. May sleep.
+    /// Moves the IPsec states to another lower device, or to none. Returns how many states could
+    /// not be moved there: their packets are encrypted in software. May sleep.
     pub fn move_ipsec(&self, lower: Option<&Lower<T>>, _rtnl: &Rtnl) -> u32 {
         let lower = lower.filter(|lower| lower.is_linked_to(self));
         self.ipsec_states().move_to(lower.map(Lower::dev))
@@ -70,20 +70,22 @@ fn flush<T: Master>(dev: &Dev<T>, _rtnl: &Rtnl) {
     unsafe { bindings::xfrm_dev_state_flush(dev.net().as_ptr(), dev.as_ptr(), true) };
 }
 
-/// The stack leaves a state to us.
+/// Adds a state that the stack offloads to the device.
 ///
 /// # Safety
 ///
-/// `dev` must be a device of driver `T` for which `ndo_init` succeeded; `state` must be valid, and `extack` be valid or NULL.
+/// `dev` must be a device of driver `T` for which `ndo_init` has succeeded. `state` must be valid;
+/// `extack` must be valid or NULL.
 unsafe extern "C" fn state_add<T: XfrmMaster>(
     dev: *mut bindings::net_device,
     state: *mut bindings::xfrm_state,
     extack: *mut bindings::netlink_ext_ack,
 ) -> i32 {
     from_result(|| {
-        // SAFETY: By the caller's promise; a state holds its device.
+        // SAFETY: The caller passes an initialised device of driver `T`; a state holds a reference
+        // to its device.
         let dev = unsafe { Dev::<T>::from_raw(dev) };
-        // SAFETY: Valid during the call, if it is there.
+        // SAFETY: `extack` is valid during the call, or NULL.
         let extack = unsafe { ExtAck::from_raw(extack) };
         let states = dev.ipsec_states();
         let _moving = states.moving.lock();
@@ -103,7 +105,7 @@ unsafe extern "C" fn state_add<T: XfrmMaster>(
             deleted: false,
             taken_from: ptr::null_mut(),
         };
-        // Room was made, and nobody can delete the state before this has returned.
+        // There is room (`make_room`), and nobody can delete the state before this has returned.
         let _ = states.nodes.with(|nodes| nodes.push_within_capacity(node));
         Ok(0)
     })
@@ -121,7 +123,8 @@ impl Hold {
             dev: dev.as_ptr(),
             tracker: kernel::types::Opaque::zeroed(),
         };
-        // SAFETY: The device is valid (type invariant); the tracker's place is valid for writes.
+        // SAFETY: The device is valid (type invariant); the memory of the tracker is valid for
+        // writes.
         unsafe { bindings::nh_dev_hold(hold.dev, hold.tracker.get()) };
         hold
     }
@@ -134,21 +137,23 @@ impl Hold {
 
 impl Drop for Hold {
     fn drop(&mut self) {
-        // SAFETY: Held by `new`.
+        // SAFETY: `new` took the reference.
         unsafe { bindings::nh_dev_put(self.dev, self.tracker.get()) };
     }
 }
 
-/// The stack has deleted a state, whose lock may be held.
+/// Called when the stack has deleted a state, whose lock may be held.
 ///
 /// # Safety
 ///
-/// `dev` must be a device of driver `T` for which `ndo_init` succeeded, and `state` be one of its states.
+/// `dev` must be a device of driver `T` for which `ndo_init` has succeeded. `state` must be one of
+/// its states.
 unsafe extern "C" fn state_delete<T: XfrmMaster>(
     dev: *mut bindings::net_device,
     state: *mut bindings::xfrm_state,
 ) {
-    // SAFETY: By the caller's promise; a state holds its device.
+    // SAFETY: The caller passes an initialised device of driver `T`; a state holds a reference to
+    // its device.
     let dev = unsafe { Dev::<T>::from_raw(dev) };
     dev.ipsec_states().nodes.with(|nodes| {
         let Some(node) = nodes.iter_mut().find(|node| node.state == state) else {
@@ -157,8 +162,9 @@ unsafe extern "C" fn state_delete<T: XfrmMaster>(
         if core::mem::replace(&mut node.deleted, true) {
             return;
         }
-        // SAFETY: By the caller's promise; with the spinlock, nobody writes the field, and while it is not NULL, the
-        // device is allocated.
+        // SAFETY: The caller passes one of the states of the device. While the spinlock is held,
+        // nobody writes the field, and while the field is not NULL, the device in it stays
+        // allocated.
         unsafe {
             let real = (*state).xso.real_dev;
             if real.is_null() {
@@ -173,20 +179,22 @@ unsafe extern "C" fn state_delete<T: XfrmMaster>(
     });
 }
 
-/// Called once for each state that was added, as the last.
+/// Called once for each state that was added, as the last callback for it.
 ///
 /// # Safety
 ///
-/// `dev` must be a device of driver `T` for which `ndo_init` succeeded, and `state` be one of its states.
+/// `dev` must be a device of driver `T` for which `ndo_init` has succeeded. `state` must be one of
+/// its states.
 unsafe extern "C" fn state_free<T: XfrmMaster>(
     dev: *mut bindings::net_device,
     state: *mut bindings::xfrm_state,
 ) {
-    // SAFETY: By the caller's promise; a state holds its device.
+    // SAFETY: The caller passes an initialised device of driver `T`; a state holds a reference to
+    // its device.
     let dev = unsafe { Dev::<T>::from_raw(dev) };
     let states = dev.ipsec_states();
     let _moving = states.moving.lock();
-    // SAFETY: By the caller's promise; both locks are held.
+    // SAFETY: The caller passes one of the states of the device; both locks are held.
     let real = states.nodes.with(|nodes| unsafe {
         if let Some(at) = nodes.iter().position(|node| node.state == state) {
             let _ = nodes.remove(at);
@@ -196,7 +204,8 @@ unsafe extern "C" fn state_free<T: XfrmMaster>(
     if real.is_null() {
         return;
     }
-    // SAFETY: The device is allocated: it was in the field, and has not been asked to give the state back.
+    // SAFETY: The device is allocated: it was in the field, and has not been asked to give up the
+    // state yet.
     unsafe {
         if let Some(free) = ops_of(NetDevice::from_raw(real)).and_then(|ops| ops.xdo_dev_state_free)
         {
@@ -205,18 +214,18 @@ unsafe extern "C" fn state_free<T: XfrmMaster>(
     }
 }
 
-/// Runs a function for the lower device that holds a state, if it is the one that `find` finds.
+/// Calls `run` for the lower device that holds a state, if that is the one that `find` returns.
 ///
 /// # Safety
 ///
-/// `state` must be valid, and its device be one of driver `T`.
+/// `state` must be valid, and its device must be one of driver `T`.
 unsafe fn with_lower<T: XfrmMaster, R>(
     state: *mut bindings::xfrm_state,
     find: impl for<'a> FnOnce(&'a Dev<T>, &'a Rcu) -> Option<&'a Lower<T>>,
     run: impl FnOnce(&NetDevice) -> R,
 ) -> Option<R> {
     let rcu = crate::rcu::read_lock();
-    // SAFETY: By the caller's promise; words that are read as a whole.
+    // SAFETY: The caller guarantees that the state is valid; both words are read as a whole.
     let (dev, real) = unsafe {
         (
             ptr::read_volatile(&raw const (*state).xso.dev),
@@ -226,7 +235,7 @@ unsafe fn with_lower<T: XfrmMaster, R>(
     if dev.is_null() {
         return None;
     }
-    // SAFETY: By the caller's promise.
+    // SAFETY: The caller guarantees that the device of the state is one of driver `T`.
     let lower = find(unsafe { Dev::<T>::from_raw(dev) }, &rcu)?;
     (lower.dev().as_ptr() == real).then(|| run(lower.dev()))
 }
@@ -235,28 +244,29 @@ fn holder<'a, T: XfrmMaster>(dev: &'a Dev<T>, rcu: &'a Rcu) -> Option<&'a Lower<
     T::ipsec_lower(dev, rcu).ok()
 }
 
-/// The stack asks whether a packet may be left to the hardware.
+/// Returns whether the stack may leave a packet to the hardware.
 ///
 /// # Safety
 ///
-/// `state` must be valid, and its device be one of driver `T`.
+/// `state` must be valid, and its device must be one of driver `T`.
 unsafe extern "C" fn offload_ok<T: XfrmMaster>(
     _skb: *mut bindings::sk_buff,
     state: *mut bindings::xfrm_state,
 ) -> bool {
-    // A packet that is left to the hardware must not take another way, such as that of a backup which
-    // sends in place of an active slave without carrier.
-    // SAFETY: By the caller's promise.
+    // A packet that is left to the hardware must not take another way, such as through a backup
+    // that sends in place of an active slave without carrier.
+    // SAFETY: The caller guarantees that the state is valid and its device is one of driver `T`.
     unsafe { with_lower::<T, _>(state, T::sole_lower, |lower| !lower.is_master()) }.unwrap_or(false)
 }
 
-/// A sequence number has to be told to the hardware.
+/// Tells the hardware about a sequence number.
 ///
 /// # Safety
 ///
-/// `state` must be valid, and its device be one of driver `T`.
+/// `state` must be valid, and its device must be one of driver `T`.
 unsafe extern "C" fn advance_esn<T: XfrmMaster>(state: *mut bindings::xfrm_state) {
-    // SAFETY: By the caller's promise; a callback of the device that holds the state.
+    // SAFETY: The caller guarantees that the state is valid and its device is one of driver `T`.
+    // The callback is that of the device that holds the state.
     unsafe {
         with_lower::<T, _>(state, holder, |lower| {
             if let Some(advance) = ops_of(lower).and_then(|ops| ops.xdo_dev_state_advance_esn) {
@@ -266,11 +276,11 @@ unsafe extern "C" fn advance_esn<T: XfrmMaster>(state: *mut bindings::xfrm_state
     };
 }
 
-/// The hardware is asked what it has counted.
+/// Asks the hardware what it has counted.
 ///
 /// # Safety
 ///
-/// `state` must be valid, and its device be one of driver `T`.
+/// `state` must be valid, and its device must be one of driver `T`.
 unsafe extern "C" fn update_stats<T: XfrmMaster>(state: *mut bindings::xfrm_state) {
     // SAFETY: As in `advance_esn`.
     unsafe {
