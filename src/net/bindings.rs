@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What `bindgen` made of `bindings.h`.
+//! The output of `bindgen` for `bindings.h`.
 //!
-//! Distinct from `kernel::bindings`, which knows most of these types as opaque ones only; pointers
+//! Distinct from `kernel::bindings`, which has most of these types only as opaque types. Pointers
 //! are cast where the two meet.
 
 #![allow(

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A short text for C, made without memory of its own.
+//! A short text for C, built without allocating memory.
 
 use core::fmt::{self, Write};
 
-/// A text of at most `N - 1` bytes, with a NUL behind it; what does not fit is left out.
+/// A text of at most `N - 1` bytes, followed by a NUL. What does not fit is left out.
 ///
 /// # Invariants
 ///
-/// `len` is less than `N`, and the bytes from there on are zero.
+/// `len` is less than `N`, and all bytes from `len` on are zero.
 pub(crate) struct Buffer<const N: usize> {
     bytes: [u8; N],
     len: usize,
@@ -25,23 +25,24 @@ impl<const N: usize> Buffer<N> {
         }
     }
 
-    /// Appends bytes, whatever they are.
+    /// Appends bytes as they are.
     pub(crate) fn push(&mut self, bytes: &[u8]) {
         let end = N.saturating_sub(1);
         let free = self.bytes.get_mut(self.len..end).unwrap_or_default();
-        // INVARIANT: The last byte is not written to.
+        // INVARIANT: Writing stops before the last byte, so `len` stays less than `N`, and the
+        // bytes from there on stay zero.
         for (to, from) in free.iter_mut().zip(bytes) {
             *to = *from;
             self.len = self.len.saturating_add(1);
         }
     }
 
-    /// Returns where the text is; a NUL is behind it.
+    /// Returns a pointer to the text, which is followed by a NUL.
     pub(crate) fn as_ptr(&self) -> *const kernel::ffi::c_char {
         self.bytes.as_ptr().cast()
     }
 
-    /// Returns its length in bytes.
+    /// Returns the length of the text in bytes.
     pub(crate) fn len(&self) -> usize {
         self.len
     }

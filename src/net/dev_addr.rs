@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Hardware addresses of devices, and lists of further addresses that they receive.
+//! Hardware addresses of devices, and the lists of further addresses that devices receive.
 //!
 //! C header: [`include/linux/netdevice.h`](srctree/include/linux/netdevice.h)
 //! (`net/core/dev_addr_lists.c`)
@@ -14,7 +14,7 @@ use crate::shared;
 use core::ptr;
 use kernel::error::{code::EINVAL, to_result, Result};
 
-/// A hardware address at the time when it was read.
+/// A hardware address, as it was when it was read.
 #[derive(Clone, Copy)]
 pub struct Addr {
     bytes: [u8; MAX_ADDR_LEN],
@@ -48,8 +48,9 @@ impl NetDevice {
     /// Returns the hardware address.
     pub fn addr(&self, _rtnl: &Rtnl) -> Addr {
         let len = self.addr_len().min(MAX_ADDR_LEN);
-        // SAFETY: `dev_addr` points to `MAX_ADDR_LEN` bytes. They change under RTNL, but for InfiniBand's
-        // own driver, which takes the address lock only.
+        // SAFETY: `dev_addr` points to `MAX_ADDR_LEN` bytes. They change under RTNL, except that
+        // InfiniBand's own driver takes only the address lock; `shared::read` allows for such
+        // concurrent writes.
         let bytes = unsafe { shared::read((*self.as_ptr()).dev_addr) };
         Addr {
             bytes,
@@ -68,7 +69,7 @@ impl NetDevice {
         }
     }
 
-    /// Writes how the device got its hardware address.
+    /// Records how the device got its hardware address.
     pub fn set_addr_assign(&self, _rtnl: &Rtnl, assign: AddrAssign) {
         let value = match assign {
             AddrAssign::Permanent => bindings::NET_ADDR_PERM,
@@ -88,24 +89,26 @@ impl NetDevice {
 
     /// Asks the driver to use another hardware address (`dev_set_mac_address()`).
     ///
-    /// May sleep. `addr` is cut to `MAX_ADDR_LEN`.
+    /// May sleep. `addr` is truncated to `MAX_ADDR_LEN`.
     pub fn set_addr(&self, _rtnl: &RtnlOnly, addr: &[u8], extack: Option<&ExtAck>) -> Result {
         let mut ss: bindings::__kernel_sockaddr_storage = pin_init::zeroed();
         let len = addr.len().min(MAX_ADDR_LEN);
         ss.__bindgen_anon_1.__bindgen_anon_1.ss_family = self.link_type();
-        // SAFETY: Writing plain bytes within the union's array of more than `MAX_ADDR_LEN` bytes,
-        // from a slice of at least `len` bytes.
+        // SAFETY: This copies plain bytes from a slice of at least `len` bytes into the union's
+        // array, which has more than `MAX_ADDR_LEN` bytes.
         unsafe {
             let data = &raw mut ss.__bindgen_anon_1.__bindgen_anon_1.__data;
             ptr::copy_nonoverlapping(addr.as_ptr(), data.cast::<u8>(), len);
         }
-        // SAFETY: The device is valid (type invariant), RTNL is held, and the address is valid for the call.
+        // SAFETY: The device is valid (type invariant), RTNL is held, and the address is valid for
+        // the call.
         to_result(unsafe {
             bindings::dev_set_mac_address(self.as_ptr(), &mut ss, ExtAck::as_ptr(extack))
         })
     }
 
-    /// Asks those who may object whether the device may have this address (`NETDEV_PRE_CHANGEADDR`). May sleep.
+    /// Asks the listeners that may object whether the device may have this address
+    /// (`NETDEV_PRE_CHANGEADDR`). May sleep.
     pub fn ask_addr_change(&self, _rtnl: &Rtnl, addr: &[u8], extack: Option<&ExtAck>) -> Result {
         let mut bytes = [0u8; MAX_ADDR_LEN];
         bytes
@@ -122,47 +125,51 @@ impl NetDevice {
         })
     }
 
-    /// Takes over `addr` as the device's own, having asked those who may object. May sleep.
+    /// Takes over `addr` as the device's own address, after asking the listeners that may object.
+    /// May sleep.
     ///
-    /// For devices that have no hardware. Tells everybody (`NETDEV_CHANGEADDR`).
+    /// For devices that have no hardware. Tells all listeners (`NETDEV_CHANGEADDR`).
     pub fn steal_addr(&self, rtnl: &Rtnl, addr: &[u8]) -> Result {
         self.ask_addr_change(rtnl, addr, None)?;
         self.take_addr(rtnl, addr);
         Ok(())
     }
 
-    /// The second half of [`Self::steal_addr`], when nobody has objected to the [first](Self::ask_addr_change).
+    /// The second half of [`Self::steal_addr`], to be called if no listener has objected in the
+    /// [first half](Self::ask_addr_change).
     pub fn take_addr(&self, rtnl: &Rtnl, addr: &[u8]) {
         self.assign_addr(rtnl, addr);
         self.set_addr_assign(rtnl, AddrAssign::Stolen);
-        // What has happened cannot be objected to.
+        // The change has already happened, so an objection has no effect.
         let _ = self.announce(rtnl, Announce::CHANGE_ADDR);
     }
 
-    /// Writes the device's hardware address and tells nobody.
+    /// Sets the device's hardware address without telling any listener.
     pub fn assign_addr(&self, _rtnl: &Rtnl, addr: &[u8]) {
         let len = addr.len().min(self.addr_len());
-        // SAFETY: The device is valid (type invariant), RTNL is held; `len` bytes are valid on both sides.
+        // SAFETY: The device is valid (type invariant), RTNL is held; `len` bytes are valid on both
+        // sides.
         unsafe { bindings::dev_addr_mod(self.as_ptr(), 0, addr.as_ptr().cast(), len) };
     }
 
-    /// Gives the device a random Ethernet address (`eth_hw_addr_random()`) and tells nobody.
+    /// Gives the device a random Ethernet address (`eth_hw_addr_random()`) without telling any
+    /// listener.
     pub fn randomize_addr(&self, _rtnl: &Rtnl) {
         // SAFETY: The device is valid (type invariant) and RTNL is held.
         unsafe { bindings::nh_eth_hw_addr_random(self.as_ptr()) };
     }
 
-    /// Puts `from`'s unicast and multicast addresses on this device.
+    /// Adds the unicast and multicast addresses of `from` to this device.
     ///
-    /// `multiple` tells that other devices get them as well. Takes both address locks.
+    /// `multiple` says that other devices get these addresses as well. Takes both address locks.
     ///
     /// # Errors
     ///
-    /// `ENOMEM` if some are missing now; another call adds them. `EINVAL` if its addresses are of another
-    /// length, or both are the same device.
+    /// `ENOMEM` if some addresses are missing now; another call adds them. `EINVAL` if the
+    /// addresses of `from` have another length, or if both are the same device.
     pub fn sync_addrs_from(&self, _rtnl: &Rtnl, from: &NetDevice, multiple: bool) -> Result {
         if self == from {
-            // It would wait for its own lock.
+            // The device would wait for its own address lock.
             return Err(EINVAL);
         }
         // SAFETY: Both devices are valid (type invariants) and RTNL is held.
@@ -172,13 +179,14 @@ impl NetDevice {
     /// As [`Self::sync_addrs_from`], for `ndo_set_rx_mode`, whose caller holds `from`'s address
     /// lock with bottom halves off.
     pub(crate) fn sync_addrs_locked(&self, from: &NetDevice, multiple: bool) -> Result {
-        // SAFETY: Both devices are valid (type invariants) and `from`'s address lock is held by the caller.
+        // SAFETY: Both devices are valid (type invariants) and `from`'s address lock is held by the
+        // caller.
         to_result(unsafe {
             bindings::nh_sync_addresses_locked(self.as_ptr(), from.as_ptr(), multiple)
         })
     }
 
-    /// Takes the addresses off this device that came from `from`. Takes both address locks.
+    /// Removes the addresses that came from `from` from this device. Takes both address locks.
     pub fn unsync_addrs_from(&self, _rtnl: &Rtnl, from: &NetDevice) {
         if self == from {
             return;
@@ -190,7 +198,7 @@ impl NetDevice {
         }
     }
 
-    /// Drops all additional unicast and multicast addresses of this device.
+    /// Removes all additional unicast and multicast addresses of this device.
     pub fn flush_addrs(&self, _rtnl: &Rtnl) {
         // SAFETY: The device is valid (type invariant).
         unsafe {

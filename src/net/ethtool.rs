@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What drivers of other devices are asked as ethtool asks them. What ethtool asks a master is in
-//! [`master::ethtool`](crate::master::ethtool).
+//! Questions to the drivers of other devices, asked as ethtool asks them. What ethtool asks a
+//! master is in [`master::ethtool`](crate::master::ethtool).
 //!
 //! C header: [`include/linux/ethtool.h`](srctree/include/linux/ethtool.h)
 
@@ -10,29 +10,30 @@ use crate::netdev_lock::{Askable, OpsGuard};
 use crate::netdevice::{LinkSettings, NetDevice};
 use kernel::error::{code::*, to_result, Result};
 
-/// What a driver says when it is asked.
+/// A driver's answer to a question.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Answer<T> {
-    /// This.
+    /// The driver's answer.
     Told(T),
-    /// It cannot be asked now: its hardware sleeps, or it refuses.
+    /// The driver cannot be asked now: its hardware sleeps, or it refuses.
     NotNow,
-    /// It knows nothing of what was asked for.
+    /// The driver knows nothing about what was asked.
     Never,
 }
 
-/// The hardware of a device that is awake, and does not fall asleep until this is dropped; the device's
-/// instance lock is held where there is one.
+/// The hardware of a device, which is awake and does not fall asleep until this is dropped. The
+/// device's instance lock is held, if it has one.
 ///
-/// As ethtool does it, but what sleeps is not woken: who asks again and again would never let it sleep,
-/// and an event may be one of a driver that is just about to wake its hardware.
+/// This is what ethtool does, except that hardware that sleeps is not woken: a caller that asks
+/// again and again would never let it sleep, and an event may come from a driver that is just about
+/// to wake its hardware.
 pub(crate) struct Awake<'a> {
     lock: OpsGuard<'a>,
     held: bool,
 }
 
 impl<'a> Awake<'a> {
-    /// Takes the instance lock, where that is to be taken, and keeps the hardware awake. May sleep.
+    /// Takes the instance lock where necessary, and keeps the hardware awake. May sleep.
     ///
     /// # Errors
     ///
@@ -51,14 +52,14 @@ impl<'a> Awake<'a> {
     ///
     /// # Errors
     ///
-    /// `ENODEV` if the device is not there, or what the driver answers.
+    /// `ENODEV` if the device is not present, or the error that the driver returns.
     pub(crate) fn begin(&self) -> Result<Asked<'_>> {
         let device = self.lock.dev();
         if !device.is_present() {
             return Err(ENODEV);
         }
-        // SAFETY: The device is valid (type invariant), and its operations are static. RTNL is held, and the instance
-        // lock by those drivers that want it; the hardware is awake.
+        // SAFETY: The device is valid (type invariant), and its operations are static. RTNL is
+        // held, and so is the instance lock if the driver wants it; the hardware is awake.
         unsafe {
             let dev = device.as_ptr();
             if let Some(begin) = (*dev).ethtool_ops.as_ref().and_then(|ops| ops.begin) {
@@ -72,13 +73,15 @@ impl<'a> Awake<'a> {
 impl Drop for Awake<'_> {
     fn drop(&mut self) {
         if self.held {
-            // SAFETY: The device is valid (type invariant), and `keep` has kept its hardware awake.
+            // SAFETY: The device is valid (type invariant), and `held` says that `keep` has kept
+            // its hardware awake.
             unsafe { bindings::nh_let_sleep(self.lock.dev().as_ptr()) };
         }
     }
 }
 
-/// A device whose driver was told that it will be asked, and is told when this is dropped that it was.
+/// A device whose driver was told that it will be asked (`begin`). Dropping this tells the driver
+/// that the questions are over (`complete`).
 pub(crate) struct Asked<'a>(&'a NetDevice);
 
 impl Asked<'_> {
@@ -90,8 +93,8 @@ impl Asked<'_> {
 impl Drop for Asked<'_> {
     fn drop(&mut self) {
         let dev = self.as_ptr();
-        // SAFETY: As in `Awake::begin`, which has told the driver; what keeps the hardware awake is
-        // borrowed by us.
+        // SAFETY: As in `Awake::begin`, which has told the driver. We borrow the `Awake`, which
+        // keeps the hardware awake.
         unsafe {
             if let Some(complete) = (*dev).ethtool_ops.as_ref().and_then(|ops| ops.complete) {
                 complete(dev);
@@ -101,7 +104,7 @@ impl Drop for Asked<'_> {
 }
 
 impl Askable<'_> {
-    /// Asks the driver for speed and duplex. May sleep.
+    /// Asks the driver for the speed and duplex of the link. May sleep.
     pub fn link_settings(&self) -> Answer<LinkSettings> {
         let Ok(awake) = Awake::keep(self) else {
             return Answer::NotNow;
@@ -116,8 +119,8 @@ impl Askable<'_> {
             speed: u32::MAX,
             duplex: u8::MAX,
         };
-        // SAFETY: The device is valid (type invariant), RTNL and the instance lock are held, and the out arguments are
-        // valid.
+        // SAFETY: The device is valid (type invariant), RTNL and the instance lock are held, and
+        // the out arguments are valid.
         let res = to_result(unsafe {
             bindings::nh_link_settings(asked.as_ptr(), &mut settings.speed, &mut settings.duplex)
         });

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The flow that a packet belongs to, also within tunnels.
+//! The flow that a packet belongs to, even within tunnels.
 //!
 //! C header: [`include/net/flow_dissector.h`](srctree/include/net/flow_dissector.h)
 
@@ -10,9 +10,9 @@ use crate::shared::Bytes;
 use core::mem::{offset_of, MaybeUninit};
 use core::ptr;
 
-/// What is asked for: addresses, ports and ICMP's identifier; and that which leads there.
+/// The keys to look for: addresses, ports, the ICMP identifier, and the keys that lead to these.
 ///
-/// The kernel only reads it.
+/// The kernel only reads this static.
 static DISSECTOR: bindings::flow_dissector = dissector();
 
 const fn dissector() -> bindings::flow_dissector {
@@ -61,7 +61,7 @@ const fn dissector() -> bindings::flow_dissector {
     let mut used_keys = 0;
     let mut offset = [0; b::flow_dissector_key_id_FLOW_DISSECTOR_KEY_MAX as usize];
     let mut next = 0;
-    // Runs in the compiler, where a panic is an error message.
+    // Runs at compile time, where a panic is a compiler error.
     while next < keys.len() {
         let (id, place) = keys[next];
         used_keys |= 1 << id;
@@ -72,7 +72,8 @@ const fn dissector() -> bindings::flow_dissector {
     b::flow_dissector { used_keys, offset }
 }
 
-/// What the dissector found. Each field is as it lies in memory, read as a number of this machine.
+/// What the dissector found. Each field has the bytes as they lie in memory, read as a
+/// native-endian number.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Dissected {
     /// The source address (`flow_get_u32_src()`); 0 for none.
@@ -85,8 +86,8 @@ pub struct Dissected {
     pub icmp: u32,
 }
 
-/// Looks for the innermost flow of a frame that is not a packet yet. `protocol` is that at
-/// `network_offset`, in host byte order. RCU read side.
+/// Looks for the innermost flow of a frame that has no `sk_buff` yet. `protocol` is the protocol at
+/// `network_offset`, in host byte order. Must be called in an RCU read-side section.
 pub fn dissect_frame(
     net: &Net,
     frame: Bytes<'_>,
@@ -94,13 +95,13 @@ pub fn dissect_frame(
     network_offset: usize,
 ) -> Option<Dissected> {
     let network_offset = i32::try_from(network_offset).ok()?;
-    // SAFETY: Without a packet.
+    // SAFETY: There is no packet: `skb` is NULL.
     unsafe { dissect(net, ptr::null(), frame, protocol, network_offset) }
 }
 
-/// Looks for the innermost flow of a packet: in `data`, its linear part from the link-layer header
-/// on, and in the rest of `skb`, which may be NULL. `protocol` is that at `network_offset`, in host
-/// byte order. RCU read side.
+/// Looks for the innermost flow of a packet. `data` is the linear part of the packet from the
+/// link-layer header on; `skb`, which may be NULL, has the rest. `protocol` is the protocol at
+/// `network_offset`, in host byte order. Must be called in an RCU read-side section.
 ///
 /// # Safety
 ///
@@ -113,8 +114,8 @@ pub(crate) unsafe fn dissect(
     network_offset: i32,
 ) -> Option<Dissected> {
     let mut keys = MaybeUninit::<bindings::flow_keys>::zeroed();
-    // SAFETY: The dissector's offsets are those of `flow_keys`, and it is only read; data and packet
-    // are valid. C may read what changes meanwhile.
+    // SAFETY: The dissector's offsets are those of `flow_keys`, and C only reads the dissector. The
+    // data and the packet are valid; C may read memory that changes meanwhile.
     let found = unsafe {
         bindings::__skb_flow_dissect(
             net.as_ptr(),
@@ -132,7 +133,7 @@ pub(crate) unsafe fn dissect(
         return None;
     }
     let keys = keys.as_ptr();
-    // SAFETY: All bit patterns of the keys are valid, and they were zeroed.
+    // SAFETY: The keys were zeroed, and all bit patterns are valid for them.
     unsafe {
         let icmp = &raw const (*keys).icmp;
         Some(Dissected {

@@ -86,7 +86,10 @@ void nh_change_priv_flags(struct net_device *dev, u32 set, u32 clear)
 	dev->priv_flags = (dev->priv_flags & ~clear) | set;
 }
 
-/* A device without queue or hardware of its own: no transmit lock, no move to another namespace. */
+/*
+ * Sets up a device without a queue or hardware of its own: the device has no transmit lock, and
+ * does not move to another namespace.
+ */
 void nh_setup_software_device(struct net_device *dev, const struct device_type *type)
 {
 	dev->lltx = true;
@@ -94,7 +97,7 @@ void nh_setup_software_device(struct net_device *dev, const struct device_type *
 	SET_NETDEV_DEVTYPE(dev, type);
 }
 
-/* What a master can do in front of lower devices that may lack it; see .ndo_fix_features. */
+/* Sets what a master can do in front of lower devices that may lack it; see .ndo_fix_features. */
 void nh_set_master_features(struct net_device *dev)
 {
 	dev->hw_features = MASTER_UPPER_DEV_VLAN_FEATURES |
@@ -107,8 +110,8 @@ void nh_set_master_features(struct net_device *dev)
 }
 
 /*
- * Has the device want IPsec in hardware, or not. A device that is registered
- * computes its features anew, see netdev_compute_master_upper_features().
+ * Sets whether the device wants IPsec in hardware. A registered device computes its features anew,
+ * see netdev_compute_master_upper_features().
  */
 void nh_want_xfrm_features(struct net_device *dev, bool want)
 {
@@ -143,7 +146,7 @@ void nh_eth_hw_addr_random(struct net_device *dev)
 	eth_hw_addr_random(dev);
 }
 
-/* Sets what sysctl keep_addr_on_down sets, and returns what it was. RTNL. */
+/* Sets what the sysctl keep_addr_on_down sets, and returns the previous value. RTNL. */
 int nh_keep_addr_on_down(struct net_device *dev, int keep)
 {
 	struct inet6_dev *idev = __in6_dev_get(dev);
@@ -156,8 +159,10 @@ int nh_keep_addr_on_down(struct net_device *dev, int keep)
 	return was;
 }
 
-/* Takes the address lock of @from, bottom halves off. */
-/* Both lists, whatever becomes of the first. */
+/*
+ * The caller holds the address lock of @from, with bottom halves off. Syncs both lists, even if the
+ * first one fails.
+ */
 int nh_sync_addresses_locked(struct net_device *to, struct net_device *from, bool multiple)
 {
 	int uc, mc;
@@ -172,6 +177,7 @@ int nh_sync_addresses_locked(struct net_device *to, struct net_device *from, boo
 	return uc ? uc : mc;
 }
 
+/* Takes the address lock of @from, with bottom halves off. */
 int nh_sync_addresses(struct net_device *to, struct net_device *from, bool multiple)
 {
 	int err;
@@ -209,10 +215,10 @@ bool nh_needs_ops_lock(const struct net_device *dev)
 	return netdev_need_ops_lock(dev);
 }
 
-/* For a device that is being unregistered; takes its instance lock where it has one. */
+/* For a device that is being unregistered. Takes the instance lock of the device, if it has one. */
 void nh_restore_mtu(struct net_device *dev, int mtu)
 {
-	/* What netif_set_mtu() looks at before. */
+	/* The checks that netif_set_mtu() makes first. */
 	if (mtu < 0 || mtu < dev->min_mtu || (dev->max_mtu && mtu > dev->max_mtu))
 		return;
 	netdev_lock_ops(dev);
@@ -248,8 +254,8 @@ void nh_unlock_ops(struct net_device *dev)
 /* linux/pm_runtime.h */
 
 /*
- * Keeps the hardware behind @dev from falling asleep until nh_let_sleep(). Returns -EAGAIN if it
- * sleeps; *@held is for nh_let_sleep().
+ * Keeps the hardware behind @dev from falling asleep until nh_let_sleep(). Returns -EAGAIN if the
+ * hardware sleeps. *@held says whether nh_let_sleep() has to be called.
  */
 int nh_keep_awake(struct net_device *dev, bool *held)
 {
@@ -260,24 +266,24 @@ int nh_keep_awake(struct net_device *dev, bool *held)
 	if (!parent)
 		return 0;
 #ifdef CONFIG_PM_SLEEP
-	/* The suspend of the whole machine stops user space, but no work of the kernel. */
+	/* A suspend of the whole machine stops user space, but not the kernel's work. */
 	if (parent->power.is_suspended)
 		return -EAGAIN;
 #endif
 	active = pm_runtime_get_if_active(parent);
-	/* Negative: it has no runtime power management, and so is awake. */
+	/* Negative: the hardware has no runtime power management, and so is awake. */
 	*held = active > 0;
 	return active == 0 ? -EAGAIN : 0;
 }
 
-/* Wakes the hardware behind @dev, and keeps it so until nh_let_sleep(). Sleeps. */
+/* Wakes the hardware behind @dev, and keeps it awake until nh_let_sleep(). Sleeps. */
 void nh_wake(struct net_device *dev)
 {
 	if (dev->dev.parent)
 		pm_runtime_get_sync(dev->dev.parent);
 }
 
-/* To be called once for each nh_wake(), and each nh_keep_awake() that has set *@held. */
+/* To be called once for each nh_wake(), and for each nh_keep_awake() that has set *@held. */
 void nh_let_sleep(struct net_device *dev)
 {
 	if (dev->dev.parent)
@@ -301,7 +307,7 @@ void nh_xdp_redirect_master(bool more)
 
 /* flow_dissector.h */
 
-/* That of the initial namespace counts in all of them. */
+/* The flow dissector of the initial namespace applies to all namespaces. */
 bool nh_has_flow_dissector(const struct net *net)
 {
 	return rcu_access_pointer(init_net.bpf.run_array[NETNS_BPF_FLOW_DISSECTOR]) ||
@@ -334,7 +340,7 @@ void nh_sock_ends(const struct sock *sk, u32 *src, u32 *dst, u32 *ports)
 	*ports = (__force u32)keys.ports.ports;
 }
 
-/* Bottom halves off */
+/* Bottom halves must be off. */
 struct net_device *nh_tls_device(const struct sk_buff *skb)
 {
 #if IS_ENABLED(CONFIG_TLS_DEVICE)
@@ -411,7 +417,7 @@ struct workqueue_struct *nh_alloc_workqueue(const char *name)
 	return alloc_workqueue("%s", WQ_MEM_RECLAIM | WQ_UNBOUND, 0, name);
 }
 
-/* One work at a time, for those that wait for RTNL. */
+/* Runs one work item at a time, for work items that wait for RTNL. */
 struct workqueue_struct *nh_alloc_free_workqueue(const char *name)
 {
 	return alloc_ordered_workqueue("%s-free", 0, name);
@@ -447,7 +453,7 @@ bool nh_queue_work(struct workqueue_struct *wq, struct work_struct *work)
 	return queue_work(wq, work);
 }
 
-/* In place of the class that all locks from here would share. */
+/* Sets a lockdep class, in place of the one that all locks initialised here would share. */
 void nh_spin_lock_init(spinlock_t *lock, const char *name, struct lock_class_key *class)
 {
 	spin_lock_init(lock);
@@ -501,7 +507,7 @@ void nh_hrtimer_setup(struct hrtimer *timer, enum hrtimer_restart (*func)(struct
 
 void nh_hrtimer_start_at_us(struct hrtimer *timer, u64 us)
 {
-	/* A time that does not fit is one that never comes. */
+	/* A time that does not fit never comes. */
 	hrtimer_start(timer, us_to_ktime(min(us, (u64)KTIME_MAX / NSEC_PER_USEC)), HRTIMER_MODE_ABS);
 }
 
@@ -532,7 +538,7 @@ const struct ns_common *nh_net_ns(const struct net *net)
 	return to_ns_common(net);
 }
 
-/* Header operations may be replaced at any time by a device that changes its type. */
+/* A device that changes its type may replace its header operations at any time. */
 
 int nh_header_create(struct net_device *dev, struct sk_buff *skb, u16 type,
 		     const void *daddr, const void *saddr, unsigned int len)
@@ -556,15 +562,15 @@ int nh_restart_syscall(void)
 	return restart_syscall();
 }
 
-/* For attributes that are not static: all of them are of one lock class. */
+/* For attributes that are not static: all of them share one lock class. */
 void nh_sysfs_attr_init(struct attribute *attr)
 {
 	sysfs_attr_init(attr);
 }
 
 /*
- * Sets up @neigh as the driver of @dev sets up neighbours of its own. The
- * driver only says through a struct neigh_parms what is to be called.
+ * Sets up @neigh as the driver of @dev sets up its own neighbours. The driver only says in a struct
+ * neigh_parms which function to call.
  */
 int nh_neigh_setup_from(struct net_device *dev, struct neighbour *neigh)
 {
@@ -593,7 +599,7 @@ struct net_device *nh_route_dev(struct net *net, __be32 daddr)
 	return dev;
 }
 
-/* Through any device if oif is 0. */
+/* Through any device if @oif is 0. */
 struct net_device *nh_route_dev6(struct net *net, const struct in6_addr *daddr, int oif)
 {
 	struct flowi6 flow = { .daddr = *daddr, .flowi6_oif = oif };
@@ -645,8 +651,8 @@ struct sk_buff *nh_arp_request(struct net_device *dev, __be32 daddr, __be32 sadd
 }
 
 /*
- * ndisc_send_skb() would complete the message on its way, when it is too late
- * to put VLAN tags in front of it.
+ * ndisc_send_skb() would complete the message while sending it, when it is too late to put VLAN
+ * tags in front of the message.
  */
 struct sk_buff *nh_ndisc_solicitation(struct net_device *dev, const struct in6_addr *daddr,
 				      const struct in6_addr *saddr)
@@ -697,7 +703,10 @@ void nh_vlan_put_tag(struct sk_buff *skb, u16 proto, u16 vid)
 	__vlan_hwaccel_put_tag(skb, htons(proto), vid);
 }
 
-/* As ndisc_mc_map(), but with the broadcast address that the link has or had, of which some types take a part. */
+/*
+ * As ndisc_mc_map(), but with the broadcast address that the link has or had. On some link types,
+ * part of the broadcast address goes into the group address.
+ */
 static int mc_map(const struct in6_addr *group, u8 *group_addr, struct net_device *dev, const u8 *broadcast)
 {
 	switch (dev->type) {
@@ -710,7 +719,10 @@ static int mc_map(const struct in6_addr *group, u8 *group_addr, struct net_devic
 	return ndisc_mc_map(group, group_addr, dev, 0);
 }
 
-/* Has @dev hear, or hear no more, what is sent to the solicited-node group of @addr on a link with this @broadcast. */
+/*
+ * Makes @dev receive, or no longer receive, what is sent to the solicited-node group of @addr on a
+ * link with this @broadcast.
+ */
 int nh_solicited_node_change(struct net_device *dev, const struct in6_addr *addr, const u8 *broadcast,
 			     bool join)
 {
@@ -749,7 +761,10 @@ int nh_neigh_family(const struct neighbour *neigh)
 	return neigh->ops->family;
 }
 
-/* RFC 5227: from nobody, so that those who receive it take no notice, but that an IPv4 host answers. */
+/*
+ * RFC 5227: the probe has no sender, so receivers take no notice of it, but an IPv4 host that has
+ * the address answers.
+ */
 struct sk_buff *nh_arp_probe(struct net_device *dev, __be32 target, const u8 *to)
 {
 	return arp_create(ARPOP_REQUEST, ETH_P_ARP, target, dev, 0, to, dev->dev_addr, NULL);

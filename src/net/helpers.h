@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Functions for what Rust cannot express: static inlines, static keys, lockdep
- * classes, per-CPU data. One helper does one operation of its caller, so that a
- * hot path crosses the border at most once.
+ * Functions for what Rust cannot express: static inlines, static keys, lockdep classes, per-CPU
+ * data. One helper does one operation of its caller, so that a hot path crosses the language
+ * boundary at most once.
  *
- * Context and locking are those of the kernel function that a helper stands
- * for; where a helper takes a lock itself, its comment says so.
+ * Context and locking are those of the kernel function that a helper stands for. If a helper takes
+ * a lock itself, its comment says so.
  */
 #ifndef NET_HELPERS_H
 #define NET_HELPERS_H
@@ -20,7 +20,10 @@
 
 /* debugfs.h, seq_file.h */
 
-/* What a file shows: at the beginning of its content, which is the private pointer of the seq_file. */
+/*
+ * How a file is shown. This is the first field of the file's content, to which the private pointer
+ * of the seq_file points.
+ */
 struct nh_shown {
 	int (*show)(struct seq_file *seq, void *v);
 };
@@ -62,7 +65,7 @@ void nh_wake(struct net_device *dev);
 void nh_let_sleep(struct net_device *dev);
 bool nh_device_present(const struct net_device *dev);
 
-/* filter.h: whether what an XDP program sends back may be sent through another lower device */
+/* filter.h: whether packets sent back by an XDP program may leave through another lower device */
 void nh_xdp_redirect_master(bool more);
 
 /* flow_dissector.h */
@@ -77,7 +80,7 @@ void nh_sock_ends(const struct sock *sk, u32 *src, u32 *dst, u32 *ports);
 struct sk_buff *nh_share_check(struct sk_buff *skb);
 void nh_tx_drop(struct net_device *dev, struct sk_buff *skb);
 #ifdef CONFIG_XFRM
-/* The bit of a packet's extensions that one has which is left to the hardware for IPsec. */
+/* The extension bit of a packet whose IPsec is left to the hardware. */
 static const u8 NH_EXT_SEC_PATH = 1 << SKB_EXT_SEC_PATH;
 #endif
 bool nh_needs_other_ipsec(struct sk_buff *skb, const struct net_device *dev);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a device is as a link: type, header, broadcast address. Masters take it over in
+//! The properties of a device as a link: type, header, broadcast address. Masters take them over in
 //! [`master::link_type`](crate::master::link_type).
 //!
 //! C header: [`include/linux/netdevice.h`](srctree/include/linux/netdevice.h)
@@ -10,16 +10,17 @@ use crate::netdevice::{NetDevice, ARPHRD_ETHER, MAX_ADDR_LEN};
 use crate::rtnl::Rtnl;
 use crate::shared;
 
-/// Where the partition is in an InfiniBand broadcast address (RFC 4391, 4).
+/// The position of the partition in an InfiniBand broadcast address (RFC 4391, 4).
 const PARTITION: core::ops::Range<usize> = 8..10;
 
-/// The broadcast address of a link at the time when it was read. Addresses of groups may depend on it: in those of
-/// InfiniBand is the partition (RFC 4391, 4), in those of GRE the other end of the tunnel.
+/// The broadcast address of a link, as it was when it was read. Group addresses may depend on it:
+/// those of InfiniBand contain the partition (RFC 4391, 4), and those of GRE the other end of the
+/// tunnel.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Broadcast([u8; MAX_ADDR_LEN]);
 
 impl Broadcast {
-    /// None yet.
+    /// No broadcast address yet.
     pub const NONE: Broadcast = Broadcast([0; MAX_ADDR_LEN]);
 
     pub(crate) fn as_bytes(&self) -> &[u8; MAX_ADDR_LEN] {
@@ -27,7 +28,8 @@ impl Broadcast {
     }
 }
 
-/// What a device is as a link: type, lengths, broadcast address, header, ends.
+/// The properties of a device as a link: type, lengths, broadcast address, and whether it has
+/// headers and is a point-to-point link.
 pub struct LinkLayer {
     pub(crate) kind: u16,
     pub(crate) has_header: bool,
@@ -40,14 +42,14 @@ pub struct LinkLayer {
 }
 
 impl LinkLayer {
-    /// Returns whether it is Ethernet.
+    /// Returns whether the link is Ethernet.
     pub fn is_ethernet(&self) -> bool {
         self.kind == ARPHRD_ETHER
     }
 }
 
 impl NetDevice {
-    /// Returns what the device is as a link.
+    /// Returns the properties of the device as a link.
     pub fn link_layer(&self, rtnl: &Rtnl) -> LinkLayer {
         let dev = self.as_ptr();
         let broadcast = self.broadcast(rtnl);
@@ -66,13 +68,13 @@ impl NetDevice {
         }
     }
 
-    /// Returns whether both have the same link type and, if that is not Ethernet, the same broadcast
-    /// address, which holds the partition of an InfiniBand link.
+    /// Returns whether both devices have the same link type and, if that is not Ethernet, the same
+    /// broadcast address. On an InfiniBand link, the broadcast address contains the partition.
     pub fn is_same_link(&self, other: &NetDevice, rtnl: &Rtnl) -> bool {
         self.is_link(&other.link_layer(rtnl), rtnl)
     }
 
-    /// Returns the same about a link that was looked at before.
+    /// As [`Self::is_same_link`], for a link whose properties were read before.
     pub fn is_link(&self, link: &LinkLayer, rtnl: &Rtnl) -> bool {
         let ours = self.link_layer(rtnl);
         let len = usize::from(link.addr_len).min(MAX_ADDR_LEN);
@@ -82,12 +84,13 @@ impl NetDevice {
 
     /// Returns the broadcast address.
     pub fn broadcast(&self, _rtnl: &Rtnl) -> Broadcast {
-        // SAFETY: The device is valid (type invariant), and the field has this length. RTNL protects it, but for
-        // InfiniBand's own driver, which replaces the bytes of the partition whenever that changes.
+        // SAFETY: The device is valid (type invariant), and the field has this length. RTNL
+        // protects it, except that InfiniBand's own driver replaces the bytes of the partition
+        // whenever the partition changes; `shared::read` allows for such concurrent writes.
         Broadcast(unsafe { shared::read((&raw const (*self.as_ptr()).broadcast).cast()) })
     }
 
-    /// Returns the partition (P_Key) of an InfiniBand link, which is in its broadcast address.
+    /// Returns the partition (P_Key) of an InfiniBand link, which is part of its broadcast address.
     pub fn partition(&self, rtnl: &Rtnl) -> u16 {
         match self.broadcast(rtnl).0.get(PARTITION) {
             Some(&[high, low]) => u16::from_be_bytes([high, low]),
@@ -95,8 +98,8 @@ impl NetDevice {
         }
     }
 
-    /// Has IPv6 keep permanent addresses when the device is closed, or not (`keep_addr_on_down`).
-    /// Returns what it did before.
+    /// Sets whether IPv6 keeps permanent addresses when the device is closed (`keep_addr_on_down`).
+    /// Returns the previous setting.
     pub fn keep_addrs_on_close(&self, _rtnl: &Rtnl, keep: i32) -> i32 {
         // SAFETY: The device is valid (type invariant) and RTNL is held.
         unsafe { bindings::nh_keep_addr_on_down(self.as_ptr(), keep) }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a driver says of its link when it is asked, for drivers that do not report it.
+//! Asking a driver for the state of its link, for drivers that do not report it.
 //!
 //! C headers: [`include/linux/ethtool.h`](srctree/include/linux/ethtool.h),
 //! [`include/uapi/linux/mii.h`](srctree/include/uapi/linux/mii.h)
@@ -12,8 +12,8 @@ use crate::netdevice::NetDevice;
 use core::ptr;
 
 impl Askable<'_> {
-    /// Asks the driver whether the link is up: through ethtool, or else for the status register of
-    /// its MII transceiver (IEEE 802.3, 22.2.4.2). A device that is not there has no link.
+    /// Asks the driver whether the link is up: through ethtool, or else through the status register
+    /// of its MII transceiver (IEEE 802.3, 22.2.4.2). A device that is not present has no link.
     ///
     /// May sleep, and may send link events of the device.
     pub fn driver_link(&self) -> Answer<bool> {
@@ -29,7 +29,8 @@ impl Askable<'_> {
             let Ok(asked) = awake.begin() else {
                 return Answer::NotNow;
             };
-            // SAFETY: The device is allocated and the driver is ready to be asked.
+            // SAFETY: The device is allocated, and `asked` proves that the driver is ready to be
+            // asked.
             return Answer::Told(unsafe { get_link(asked.as_ptr()) } != 0);
         }
         match mii_status(self.dev(), &awake) {
@@ -41,14 +42,14 @@ impl Askable<'_> {
 
 fn mii_status(device: &NetDevice, _awake: &Awake<'_>) -> Option<u16> {
     let dev = device.as_ptr();
-    // SAFETY: The device is valid (type invariant), and its operations are static. RTNL is held, and the instance
-    // lock by those drivers that want it.
+    // SAFETY: The device is valid (type invariant), and its operations are static. RTNL is held,
+    // and so is the instance lock if the driver wants it.
     let ioctl = unsafe { (*dev).netdev_ops.as_ref()?.ndo_eth_ioctl? };
     let mut request: bindings::ifreq = pin_init::zeroed();
-    // if_mii(): the registers are where the request has its argument.
+    // As in `if_mii()`, the registers take the place of the request's argument.
     let mii = (&raw mut request.ifr_ifru).cast::<bindings::mii_ioctl_data>();
-    // SAFETY: The request is large enough for the registers, which are plain numbers; the name is
-    // as long in both places. The operation runs as above.
+    // SAFETY: The request is large enough for the registers, which are plain numbers; the name has
+    // the same length in both places. The operation may be called for the reasons given above.
     unsafe {
         ptr::copy_nonoverlapping(
             (&raw const (*dev).name).cast::<u8>(),

@@ -5,30 +5,31 @@
 //! C header: [`include/linux/moduleparam.h`](srctree/include/linux/moduleparam.h)
 //!
 //! A parameter is a static of one of the types here, and [`module_param!`](crate::module_param)
-//! tells the module loader of it:
+//! announces it to the module loader:
 //!
 //! ```ignore
 //! static SPEED: Int = Int::new(10);
 //! net::module_param!(SPEED: Int, "speed", "How fast", 0o644);
 //! ```
 //!
-//! A parameter may be given more than once; the last one counts.
+//! A parameter may be given more than once; the last value counts.
 
 use crate::bindings;
 use core::cell::UnsafeCell;
 use kernel::ffi::{c_char, c_void};
 use kernel::sync::atomic::{Atomic, Relaxed};
 
-/// What the module loader knows of a parameter (`struct kernel_param`).
+/// What the module loader knows about a parameter (`struct kernel_param`).
 #[doc(hidden)]
 #[repr(transparent)]
 pub struct Descriptor(bindings::kernel_param);
 
-// SAFETY: Constant; the loader and sysfs take the module's parameter lock.
+// SAFETY: The descriptor is constant; the loader and sysfs take the module's parameter lock.
 unsafe impl Sync for Descriptor {}
 
 impl Descriptor {
-    // Inline, as all that only the compiler calls: nothing of it comes into the object.
+    // Inline, like all functions that only run at compile time, so that none of them ends up in the
+    // object file.
     #[inline]
     const fn new(
         name: &'static [u8],
@@ -50,10 +51,10 @@ impl Descriptor {
     }
 }
 
-/// Puts texts one behind the other, with a NUL at the end. For constants: panics if the length is
-/// not `N - 1` bytes.
+/// Concatenates texts, with a NUL at the end. For constants: panics if the texts together are not
+/// `N - 1` bytes long.
 #[doc(hidden)]
-// Runs in the compiler, where a panic is an error message.
+// Runs at compile time, where a panic is a compiler error.
 #[allow(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 pub const fn join<const N: usize>(texts: &[&str]) -> [u8; N] {
     let mut joined = [0; N];
@@ -131,11 +132,11 @@ impl Uint {
     }
 }
 
-/// Gives the bytes of a string that the module loader has set.
+/// Returns the bytes of a string that the module loader has set.
 ///
 /// # Safety
 ///
-/// `text` must be NULL or a string that is not changed any more as long as the module is there.
+/// `text` must be NULL, or a string that does not change any more while the module is loaded.
 unsafe fn bytes(text: *const c_char) -> Option<&'static [u8]> {
     if text.is_null() {
         return None;
@@ -149,14 +150,14 @@ unsafe fn bytes(text: *const c_char) -> Option<&'static [u8]> {
     Some(unsafe { core::slice::from_raw_parts(text, len) })
 }
 
-/// A string (`charp`). Not in sysfs, so that it does not change after the module was loaded.
+/// A string (`charp`). It has no file in sysfs, so it does not change after the module was loaded.
 pub struct Charp(Atomic<*mut c_char>);
 
 impl Charp {
     #[doc(hidden)]
     pub const TYPE: &'static str = "charp";
 
-    /// Makes a parameter that is not given by default.
+    /// Makes a parameter that is unset by default.
     #[allow(clippy::new_without_default)]
     pub const fn new() -> Self {
         Charp(Atomic::new(core::ptr::null_mut()))
@@ -164,8 +165,8 @@ impl Charp {
 
     /// Returns the string without its NUL, if it was given.
     pub fn get(&'static self) -> Option<&'static [u8]> {
-        // SAFETY: The parameter is set by the loader only, before the module's code runs, and freed
-        // with the module.
+        // SAFETY: Only the loader sets the parameter, before the module's code runs, and the string
+        // is freed with the module.
         unsafe { bytes(self.0.load(Relaxed)) }
     }
 
@@ -186,21 +187,22 @@ impl Charp {
     }
 }
 
-/// An array of at most `N` strings, separated by commas (`array of charp`). Not in sysfs.
+/// An array of at most `N` strings, separated by commas (`array of charp`). It has no file in
+/// sysfs.
 pub struct CharpArray<const N: usize> {
     elements: UnsafeCell<[*mut c_char; N]>,
     count: Atomic<u32>,
     array: bindings::kparam_array,
 }
 
-// SAFETY: The loader writes it before the module's code runs.
+// SAFETY: Only the loader writes the array, before the module's code runs.
 unsafe impl<const N: usize> Sync for CharpArray<N> {}
 
 impl<const N: usize> CharpArray<N> {
     #[doc(hidden)]
     pub const TYPE: &'static str = "array of charp";
 
-    /// Makes the static `this`, a parameter that is not given by default.
+    /// Makes the value of the static `this`, a parameter that is unset by default.
     pub const fn new(this: &'static Self) -> Self {
         CharpArray {
             elements: UnsafeCell::new([core::ptr::null_mut(); N]),
@@ -218,7 +220,7 @@ impl<const N: usize> CharpArray<N> {
     /// Returns the strings that were given, without their NULs.
     pub fn get(&'static self) -> impl Iterator<Item = &'static [u8]> {
         let count = self.count.load(Relaxed) as usize;
-        // SAFETY: The parameter is set by the loader only, before the module's code runs.
+        // SAFETY: Only the loader sets the parameter, before the module's code runs.
         let elements = unsafe { &*self.elements.get() };
         elements.iter().take(count).filter_map(|text| {
             // SAFETY: As above; the strings are freed with the module.
@@ -243,8 +245,8 @@ impl<const N: usize> CharpArray<N> {
     }
 }
 
-/// Tells the module loader of a parameter: a static with its type, the name and the description,
-/// both constant texts, and the mode of its file in sysfs, zero for none.
+/// Announces a parameter to the module loader. Takes a static with its type, the name and the
+/// description, both constant texts, and the mode of the file in sysfs, which is zero for no file.
 #[macro_export]
 macro_rules! module_param {
     ($param:ident: $ty:ty, $name:expr, $description:expr, $mode:expr) => {

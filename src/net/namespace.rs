@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Network namespaces. Their devices are found in [`netdevice`](crate::netdevice).
+//! Network namespaces. [`netdevice`](crate::netdevice) finds the devices in them.
 //!
 //! C header: [`include/net/net_namespace.h`](srctree/include/net/net_namespace.h)
 
@@ -11,13 +11,13 @@ use kernel::types::Opaque;
 ///
 /// # Invariants
 ///
-/// The pointee is alive as long as a reference to it.
+/// The pointee is alive as long as a reference to it exists.
 #[repr(transparent)]
 pub struct Net(Opaque<bindings::net>);
 
 // SAFETY: A namespace may be used from any thread.
 unsafe impl Send for Net {}
-// SAFETY: As above; what changes under RTNL is reached with RTNL only.
+// SAFETY: As above; what changes under RTNL can only be reached with RTNL held.
 unsafe impl Sync for Net {}
 
 impl Net {
@@ -31,15 +31,15 @@ impl Net {
         unsafe { &*net.cast() }
     }
 
-    /// Returns whether a BPF program takes the flows of packets in this namespace apart, instead of the kernel
-    /// (`BPF_FLOW_DISSECTOR`).
+    /// Returns whether a BPF program dissects the flows of packets in this namespace, in place of
+    /// the kernel (`BPF_FLOW_DISSECTOR`).
     #[inline(always)]
     pub fn has_flow_dissector(&self) -> bool {
         // SAFETY: The namespace is valid.
         unsafe { bindings::nh_has_flow_dissector(self.as_ptr()) }
     }
 
-    /// Returns the namespace that the system starts with.
+    /// Returns the initial namespace.
     pub fn init() -> &'static Net {
         // SAFETY: `init_net` is never freed.
         unsafe { Net::from_raw(&raw mut bindings::init_net) }
@@ -55,7 +55,7 @@ impl Net {
         unsafe { bindings::nh_net_number(self.as_ptr()) }
     }
 
-    /// Returns whether the current task may administrate this namespace (`CAP_NET_ADMIN`).
+    /// Returns whether the current task may administer this namespace (`CAP_NET_ADMIN`).
     pub fn is_admin(&self) -> bool {
         // SAFETY: The namespace is alive.
         unsafe { bindings::nh_net_admin(self.as_ptr()) }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Neighbours: those that a device knows, and ARP requests and neighbour solicitations through a given device.
+//! The neighbours that a device knows, and ARP requests and neighbour solicitations through a given
+//! device.
 //!
 //! C headers: [`include/net/neighbour.h`](srctree/include/net/neighbour.h),
 //! [`include/net/arp.h`](srctree/include/net/arp.h),
@@ -18,8 +19,9 @@ use core::sync::atomic::{AtomicPtr, Ordering};
 use kernel::error::{to_result, Result};
 use kernel::types::Opaque;
 
-/// Sends an ARP request for `target` through `dev`, from its hardware address and from `source`, with
-/// these VLAN tags. Returns whether it was handed over. Any context but hard interrupts.
+/// Sends an ARP request for `target` through `dev`, from the hardware address of `dev` and from
+/// `source`, with the VLAN tags `tags`. Returns whether the request was handed over. Any context
+/// but hard interrupts.
 pub fn send_arp_request(
     dev: &NetDevice,
     target: Ipv4Addr,
@@ -27,7 +29,7 @@ pub fn send_arp_request(
     tags: &Tags,
     _rcu: &Rcu,
 ) -> bool {
-    // SAFETY: The device is valid (type invariant); the frame is ours, and is given away in the end.
+    // SAFETY: The device is valid (type invariant); the frame is ours until it is handed over.
     unsafe {
         let skb = bindings::nh_arp_request(dev.as_ptr(), be32(target), be32(source));
         let skb = tag(skb, tags);
@@ -38,7 +40,7 @@ pub fn send_arp_request(
     }
 }
 
-/// Sends a neighbour solicitation for `target`, likewise; it passes no netfilter hook.
+/// As [`send_arp_request`], with a neighbour solicitation; it passes no netfilter hook.
 pub fn send_solicitation(
     dev: &NetDevice,
     target: Ipv6Addr,
@@ -58,10 +60,12 @@ pub fn send_solicitation(
     }
 }
 
-/// Sends an ARP probe (RFC 5227) for `target` through `dev`, to this hardware address: nobody learns anything from it,
-/// and an IPv4 host that has the address answers. Any context but hard interrupts.
+/// Sends an ARP probe (RFC 5227) for `target` through `dev` to the hardware address `to`. Receivers
+/// learn nothing from a probe, but an IPv4 host that has the address answers. Any context but hard
+/// interrupts.
 pub fn send_arp_probe(dev: &NetDevice, target: Ipv4Addr, to: &[u8; MAX_ADDR_LEN], _rcu: &Rcu) {
-    // SAFETY: The device is valid (type invariant), and the address as long as any; the frame is ours, and is given away.
+    // SAFETY: The device is valid (type invariant), and the array is as long as any address; the
+    // frame is ours until it is handed over.
     unsafe {
         let skb = bindings::nh_arp_probe(dev.as_ptr(), be32(target), to.as_ptr());
         if !skb.is_null() {
@@ -70,7 +74,7 @@ pub fn send_arp_probe(dev: &NetDevice, target: Ipv4Addr, to: &[u8; MAX_ADDR_LEN]
     }
 }
 
-/// Whom or what a neighbour stands for (`RTN_*`).
+/// What a neighbour stands for (`RTN_*`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Kind {
     /// A host.
@@ -81,17 +85,17 @@ pub enum Kind {
     Other,
 }
 
-/// What a device knows of a host or a group that it sends to (`struct neighbour`).
+/// What a device knows about a host or a group that it sends to (`struct neighbour`).
 ///
 /// # Invariants
 ///
-/// The pointee is a neighbour that was in the list of a device during the read-side section in which the reference
-/// lives.
+/// The pointee is a neighbour that was in the list of a device during the read-side section in
+/// which the reference lives.
 #[repr(transparent)]
 pub struct Neighbour(Opaque<bindings::neighbour>);
 
 impl Neighbour {
-    /// Returns whom or what it stands for.
+    /// Returns what the neighbour stands for.
     pub fn kind(&self) -> Kind {
         // SAFETY: The neighbour is valid (type invariant); the field is constant.
         match u32::from(unsafe { (*self.0.get()).type_ }) {
@@ -103,16 +107,18 @@ impl Neighbour {
 
     /// `NUD_*`
     fn state(&self) -> u32 {
-        // SAFETY: The neighbour is valid (type invariant); a byte that may change meanwhile.
+        // SAFETY: The neighbour is valid (type invariant); the field is a byte that may change
+        // meanwhile.
         unsafe { ptr::read_volatile(&raw const (*self.0.get()).nud_state) }.into()
     }
 
-    /// Returns whether its hardware address needs no asking (`NUD_NOARP`), as those of groups.
+    /// Returns whether the hardware address needs no resolution (`NUD_NOARP`), as for groups.
     pub fn needs_no_arp(&self) -> bool {
         self.state() & bindings::NUD_NOARP != 0
     }
 
-    /// Returns whether its hardware address was asked for, and is known (`NUD_VALID` but `NUD_NOARP`).
+    /// Returns whether the hardware address was resolved and is known (`NUD_VALID` without
+    /// `NUD_NOARP`).
     pub fn was_resolved(&self) -> bool {
         const VALID: u32 = bindings::NUD_PERMANENT
             | bindings::NUD_REACHABLE
@@ -122,10 +128,10 @@ impl Neighbour {
         self.state() & VALID != 0
     }
 
-    /// Returns its IPv4 address, if it has one.
+    /// Returns the IPv4 address of the neighbour, if it has one.
     pub fn ipv4(&self) -> Option<Ipv4Addr> {
-        // SAFETY: The neighbour is valid (type invariant), and of a table: it has operations, and a key as long as an
-        // address of their family.
+        // SAFETY: The neighbour is valid (type invariant) and belongs to a table: it has
+        // operations, and its key is as long as an address of their family.
         unsafe {
             let neigh = self.0.get();
             if bindings::nh_neigh_family(neigh) != bindings::AF_INET as i32 {
@@ -136,10 +142,11 @@ impl Neighbour {
         }
     }
 
-    /// Returns the hardware address that `dev`, whose neighbour it is, sends to.
+    /// Returns the hardware address that `dev` sends to. This must be a neighbour of `dev`.
     pub fn hw_addr(&self, dev: &NetDevice) -> [u8; MAX_ADDR_LEN] {
         let mut addr = [0; MAX_ADDR_LEN];
-        // SAFETY: Both are valid (type invariants); the array is as long as any address.
+        // SAFETY: The device and the neighbour are valid (type invariants); the array is as long as
+        // any address.
         unsafe { bindings::nh_neigh_ha(dev.as_ptr(), self.0.get(), addr.as_mut_ptr()) };
         addr
     }
@@ -149,8 +156,9 @@ impl Neighbour {
 ///
 /// # Invariants
 ///
-/// `next` is NULL or the `dev_list` of a neighbour that was in the list of the device during the read-side section of
-/// `'a`; it is freed a grace period after it has left that, and its link to the next one stays.
+/// `next` is NULL or the `dev_list` of a neighbour that was in the list of the device during the
+/// read-side section of `'a`. Such a neighbour is freed a grace period after it has left the list,
+/// and its link to the next one stays.
 pub struct Neighbours<'a> {
     dev: &'a NetDevice,
     next: *mut bindings::hlist_node,
@@ -167,7 +175,8 @@ impl<'a> Iterator for Neighbours<'a> {
             if self.table >= bindings::NEIGH_NR_TABLES as usize {
                 return None;
             }
-            // SAFETY: There are so many lists; writers publish links with release semantics.
+            // SAFETY: `table` is less than the number of lists; writers publish links with release
+            // semantics.
             let first = unsafe {
                 let list = lists.cast::<bindings::hlist_head>().add(self.table);
                 AtomicPtr::from_ptr(&raw mut (*list).first)
@@ -176,9 +185,10 @@ impl<'a> Iterator for Neighbours<'a> {
             self.table = self.table.saturating_add(1);
         }
         let node = self.next;
-        // SAFETY: By the type invariant; links are published with release semantics.
+        // SAFETY: The node is valid by the type invariant; writers publish links with release
+        // semantics.
         self.next = unsafe { AtomicPtr::from_ptr(&raw mut (*node).next) }.load(Ordering::Acquire);
-        // SAFETY: By the type invariant, the node is that of a neighbour. INVARIANT: likewise.
+        // SAFETY: By the type invariant, the node is part of a neighbour. INVARIANT: likewise.
         unsafe {
             let neigh = kernel::container_of!(node, bindings::neighbour, dev_list);
             Some(&*neigh.cast::<Neighbour>())
@@ -187,7 +197,7 @@ impl<'a> Iterator for Neighbours<'a> {
 }
 
 impl NetDevice {
-    /// Goes over what the device knows of those that it sends to.
+    /// Iterates over the neighbours of the device.
     pub fn neighbours<'a>(&'a self, _rcu: &'a Rcu) -> Neighbours<'a> {
         Neighbours {
             dev: self,
@@ -196,15 +206,16 @@ impl NetDevice {
         }
     }
 
-    /// Returns whether the device is a member of the group with this hardware address. Takes the address lock.
+    /// Returns whether the device is a member of the group with this hardware address. Takes the
+    /// address lock.
     pub fn is_member(&self, addr: &[u8; MAX_ADDR_LEN]) -> bool {
         // SAFETY: The device is valid (type invariant); the array is as long as any address.
         unsafe { bindings::nh_is_mc_member(self.as_ptr(), addr.as_ptr()) }
     }
 }
 
-/// Puts VLAN tags into a frame: the outermost beside it, where the device may insert it, the others
-/// into it. Returns the frame, or NULL if there is no memory.
+/// Adds VLAN tags to a frame: the outermost tag beside the frame, for the device to insert, and the
+/// others within the frame. Returns the frame, or NULL if there is no memory.
 ///
 /// # Safety
 ///
@@ -212,10 +223,11 @@ impl NetDevice {
 unsafe fn tag(mut skb: *mut bindings::sk_buff, tags: &Tags) -> *mut bindings::sk_buff {
     let mut tags = tags.0.iter().filter(|tag| tag.proto != 0);
     let outermost = tags.next();
-    // Each goes in front of those that are there.
+    // Each tag goes in front of the tags that are already there.
     for tag in tags.rev() {
         if !skb.is_null() {
-            // SAFETY: By the caller's promise; a frame that could not be changed was freed.
+            // SAFETY: By the caller's promise. If the frame cannot be changed, C frees it and
+            // returns NULL.
             skb = unsafe { bindings::nh_vlan_insert_tag(skb, tag.proto, tag.vid) };
         }
     }
@@ -227,13 +239,15 @@ unsafe fn tag(mut skb: *mut bindings::sk_buff, tags: &Tags) -> *mut bindings::sk
 }
 
 impl NetDevice {
-    /// Has the device hear what is sent to the solicited-node group of `addr` (RFC 4291, 2.7.1) on a link with
-    /// this broadcast address, which the link-layer address of the group may depend on.
+    /// Makes the device receive what is sent to the solicited-node group of `addr` (RFC 4291,
+    /// 2.7.1) on a link with the broadcast address `link`, which the link-layer address of the
+    /// group may depend on.
     pub fn join_solicited_node(&self, _rtnl: &Rtnl, addr: Ipv6Addr, link: &Broadcast) -> Result {
         self.change_solicited_node(addr, link, true)
     }
 
-    /// Undoes one [`Self::join_solicited_node`] with the same arguments, whatever the broadcast address is now.
+    /// Undoes one [`Self::join_solicited_node`] with the same arguments, whatever the broadcast
+    /// address is by now.
     pub fn leave_solicited_node(&self, _rtnl: &Rtnl, addr: Ipv6Addr, link: &Broadcast) -> Result {
         self.change_solicited_node(addr, link, false)
     }

@@ -2,11 +2,12 @@
 
 //! Safe abstractions of the kernel's network core.
 //!
-//! Written as if it were the part of the `kernel` crate that upstream lacks: one module for one C
-//! header, and [`master`] for drivers of devices that stand above others. What only bonds have is in [`bonding`].
-//! All `unsafe` code of the project is in this crate; its types carry the rules:
+//! This crate is written as if it were the part of the `kernel` crate that upstream lacks: one
+//! module per C header, and [`master`] for drivers of devices that stand above others. [`bonding`]
+//! has what only bonds have. All `unsafe` code of the project is in this crate; its types carry the
+//! rules:
 //!
-//! - [`rtnl::Rtnl`] proves that RTNL is held; what it protects is reached with it only;
+//! - [`rtnl::Rtnl`] proves that RTNL is held; what RTNL protects can only be reached with it;
 //! - [`rcu::Rcu`] proves a read-side section;
 //! - [`skbuff::SkBuff`] is owned: dropping it frees the packet, transmitting consumes it;
 //! - a registration is a value: dropping it unregisters.

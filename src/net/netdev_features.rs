@@ -20,26 +20,26 @@ impl Features {
         Features(1u64.wrapping_shl(bit))
     }
 
-    /// Returns whether all features of `other` are there.
+    /// Returns whether this set contains all features of `other`.
     pub fn has(self, other: Features) -> bool {
         self.0 & other.0 == other.0
     }
 
     /// Starts the computation of a master's features (`netdev_base_features()`).
     pub fn base(self) -> Features {
-        // SAFETY: A computation.
+        // SAFETY: The helper only computes a value.
         Features(unsafe { bindings::nh_base_features(self.0) })
     }
 
-    /// Adds what a lower device can (`netdev_increment_features()`).
+    /// Adds the features of a lower device (`netdev_increment_features()`).
     pub fn increment(self, one: Features, mask: Features) -> Features {
-        // SAFETY: A computation.
+        // SAFETY: The function only computes a value.
         Features(unsafe { bindings::netdev_increment_features(self.0, one.0, mask.0) })
     }
 
-    /// Adds segmentation, which the core does for devices without it.
+    /// Adds segmentation offload, which the core does in software for devices that lack it.
     pub fn add_tso(self, mask: Features) -> Features {
-        // SAFETY: A computation.
+        // SAFETY: The helper only computes a value.
         Features(unsafe { bindings::nh_add_tso_features(self.0, mask.0) })
     }
 }

@@ -4,17 +4,18 @@
 //!
 //! C header: [`include/net/netdev_lock.h`](srctree/include/net/netdev_lock.h)
 //!
-//! Drivers that ask for it have their operations called under a lock of the device, which is taken after RTNL. The
-//! core takes it in `dev_open()`, `dev_set_mtu()` and their like, and holds it while it tells of events of the device:
-//! a listener that changed the device then would wait for itself. So the functions that take it ask for
-//! [`RtnlOnly`], and a listener gets [`Held`], which has such a proof only where it is true.
+//! If a driver asks for it, its operations are called under the instance lock of the device, which
+//! is taken after RTNL. The core takes the lock in `dev_open()`, `dev_set_mtu()` and the like, and
+//! holds it while it notifies listeners of events of the device: a listener that changed the device
+//! then would deadlock. So the functions that take an instance lock ask for [`RtnlOnly`], and a
+//! listener gets [`Held`], which has such a proof only if no instance lock is held.
 
 use crate::bindings;
 use crate::netdevice::NetDevice;
 use crate::rtnl::{Rtnl, RtnlOnly};
 use core::ops::Deref;
 
-/// RTNL, and what the caller may hold of instance locks.
+/// RTNL, and the instance locks that the caller may hold.
 #[derive(Clone, Copy)]
 pub struct Held<'a> {
     locks: Locks<'a>,
@@ -24,10 +25,10 @@ pub struct Held<'a> {
 #[derive(Clone, Copy)]
 enum Locks<'a> {
     None(&'a RtnlOnly),
-    /// That of this device.
+    /// The instance lock of this device.
     Of(&'a NetDevice),
-    /// This device was closed: its lock is held, or was until a moment ago, and so are those of all devices that
-    /// are closed together with it, which have all stopped running.
+    /// This device was closed. Its lock is held, or was until a moment ago, and so are the locks of
+    /// all devices that are closed together with it. All of these devices have stopped running.
     Closing(&'a NetDevice),
 }
 
@@ -40,7 +41,7 @@ impl Deref for Held<'_> {
 }
 
 impl<'a> Held<'a> {
-    /// No instance lock is held.
+    /// States that no instance lock is held.
     pub fn none(rtnl: &'a RtnlOnly) -> Self {
         Held {
             locks: Locks::None(rtnl),
@@ -48,14 +49,14 @@ impl<'a> Held<'a> {
         }
     }
 
-    /// What a listener holds in an event of `dev`, other than that of its end.
+    /// States what a listener holds in an event of `dev`, other than the events of its end.
     ///
     /// # Safety
     ///
-    /// The current thread must hold RTNL for all of `'a`, and of instance locks at most that of `dev`.
+    /// The current thread must hold RTNL for all of `'a`, and no instance lock but that of `dev`.
     pub(crate) unsafe fn in_event_of(dev: &'a NetDevice) -> Self {
         if !dev.needs_ops_lock() {
-            // SAFETY: By the caller's promise: there is no lock that could be held.
+            // SAFETY: By the caller's promise, no other instance lock is held, and `dev` has none.
             return Held::none(unsafe { RtnlOnly::assume() });
         }
         // SAFETY: By the caller's promise.
@@ -64,14 +65,16 @@ impl<'a> Held<'a> {
         Held { locks, rtnl }
     }
 
-    /// What a listener holds when it is told that `dev` was closed.
+    /// States what a listener holds when it is told that `dev` was closed.
     ///
     /// # Safety
     ///
-    /// The current thread must hold RTNL for all of `'a`, and of instance locks at most those of devices that were
-    /// closed together with `dev`: none if `dev` has none (`unregister_netdevice_many()` closes these by themselves).
+    /// The current thread must hold RTNL for all of `'a`, and no instance locks but those of
+    /// devices that were closed together with `dev`. It must hold none if `dev` has none
+    /// (`unregister_netdevice_many()` closes devices without an instance lock separately).
     pub(crate) unsafe fn when_closed(dev: &'a NetDevice) -> Self {
-        // SAFETY: By the caller's promise.
+        // SAFETY: By the caller's promise, RTNL is held, and no instance lock is if `dev` has none.
+        // If `dev` has one, `Locks::Of` is replaced below.
         let held = unsafe { Held::in_event_of(dev) };
         match held.locks {
             Locks::None(_) => held,
@@ -90,7 +93,8 @@ impl<'a> Held<'a> {
         }
     }
 
-    /// Returns a device as one whose driver can be asked; none if it is one that was just closed.
+    /// Returns `dev` as a device whose driver can be asked. Returns `None` if it may be one of the
+    /// devices that were just closed.
     pub fn ask(&self, dev: &'a NetDevice) -> Option<Askable<'a>> {
         let is_held = match self.locks {
             Locks::None(_) => false,
@@ -103,7 +107,8 @@ impl<'a> Held<'a> {
     }
 }
 
-/// A device whose driver can be asked: RTNL is held, and its instance lock is either held by the caller or free.
+/// A device whose driver can be asked: RTNL is held, and the instance lock of the device is either
+/// held by the caller or free.
 #[derive(Clone, Copy)]
 pub struct Askable<'a> {
     dev: &'a NetDevice,
@@ -116,7 +121,7 @@ impl<'a> Askable<'a> {
         self.dev
     }
 
-    /// Takes the instance lock, unless the caller has it. May sleep.
+    /// Takes the instance lock, unless the caller holds it. May sleep.
     pub(crate) fn lock(&self) -> OpsGuard<'a> {
         if !self.is_held {
             // SAFETY: The device is valid (type invariant), and the caller does not hold the lock.
@@ -138,7 +143,7 @@ impl<'a> OpsGuard<'a> {
 impl Drop for OpsGuard<'_> {
     fn drop(&mut self) {
         if !self.0.is_held {
-            // SAFETY: Taken by `Askable::lock`.
+            // SAFETY: `Askable::lock` has taken the lock.
             unsafe { bindings::nh_unlock_ops(self.0.dev.as_ptr()) };
         }
     }

@@ -38,8 +38,9 @@ pub const ARPHRD_CAN: u16 = bindings::ARPHRD_CAN as u16;
 ///
 /// # Invariants
 ///
-/// The pointee is a device that is allocated as long as a reference to it is alive. References come
-/// from callbacks, from under RTNL or from an RCU read-side section, and live no longer than these.
+/// The pointee is a device that stays allocated as long as a reference to it is alive. References
+/// come from callbacks, from under RTNL or from an RCU read-side section, and live no longer than
+/// these.
 #[repr(transparent)]
 pub struct NetDevice(Opaque<bindings::net_device>);
 
@@ -48,9 +49,9 @@ unsafe impl Send for NetDevice {}
 // SAFETY: As above.
 unsafe impl Sync for NetDevice {}
 
-/// The name of an interface at the time when it was read.
+/// The name of an interface, as it was when it was read.
 ///
-/// The kernel's check of names leaves any byte but white space, `/` and `:`, so this is no text.
+/// The kernel allows any byte but white space, `/` and `:` in a name, so a name need not be text.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Name([u8; IFNAMSIZ]);
 
@@ -61,13 +62,13 @@ impl Name {
         self.0.get(..len).unwrap_or(&[])
     }
 
-    /// Returns the name with the NULs that fill it up.
+    /// Returns the name, padded with NULs.
     pub fn as_array(&self) -> &[u8; IFNAMSIZ] {
         &self.0
     }
 }
 
-/// What a device says of its link through ethtool.
+/// What a device reports about its link through ethtool.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct LinkSettings {
     /// In Mbit/s; 0 or `u32::MAX` when unknown.
@@ -103,35 +104,36 @@ impl NetDevice {
 
     #[inline(always)]
     fn flags(&self) -> u32 {
-        // SAFETY: The device is valid (type invariant); the place is only pointed to.
+        // SAFETY: The device is valid (type invariant); this only takes the address of the field.
         self.read_u32(unsafe { &raw const (*self.as_ptr()).flags })
     }
 
     #[inline(always)]
     fn state(&self) -> usize {
-        // SAFETY: The device is valid (type invariant); `state` is an aligned word that C changes with atomic
-        // bit operations.
+        // SAFETY: The device is valid (type invariant); `state` is an aligned word that C changes
+        // with atomic bit operations.
         let state = unsafe { AtomicUsize::from_ptr((&raw mut (*self.as_ptr()).state).cast()) };
         state.load(Ordering::Relaxed)
     }
 
     /// Returns the name. Any context.
     pub fn name(&self) -> Name {
-        // SAFETY: The device is allocated and the array has the length of `Name`. A rename may run
-        // meanwhile, which leaves a mixture of two names, as for all readers of `dev->name`.
+        // SAFETY: The device is allocated, and the array has the length of `Name`. A rename may run
+        // meanwhile; the result is then a mixture of two names, as for all readers of `dev->name`.
         Name(unsafe { ptr::read_volatile((&raw const (*self.as_ptr()).name).cast()) })
     }
 
     /// Returns the interface index. Any context.
     pub fn ifindex(&self) -> i32 {
-        // SAFETY: The device is valid (type invariant); an aligned word, which changes when the device goes to another namespace.
+        // SAFETY: The device is valid (type invariant); the field is an aligned word, which changes
+        // when the device moves to another namespace.
         unsafe { ptr::read_volatile(&raw const (*self.as_ptr()).ifindex) }
     }
 
     /// Returns the network namespace. Any context.
     pub fn net(&self) -> &Net {
-        // SAFETY: A device keeps its namespace alive; it changes only under RTNL, and never for
-        // devices that are below or above others.
+        // SAFETY: A device keeps its namespace alive. A device changes its namespace only under
+        // RTNL, and never while it is below or above others.
         unsafe { Net::from_raw(bindings::nh_dev_net(self.as_ptr())) }
     }
 
@@ -195,14 +197,15 @@ impl NetDevice {
     }
 
     fn change_flags(&self, set: u32, clear: u32) {
-        // SAFETY: The device is valid (type invariant), and all callers hold RTNL, which protects writes.
+        // SAFETY: The device is valid (type invariant), and all callers hold RTNL, which protects
+        // writes.
         let flags = unsafe { &raw mut (*self.as_ptr()).flags };
         let value = (self.flags() & !clear) | set;
         // SAFETY: As above.
         unsafe { AtomicU32::from_ptr(flags) }.store(value, Ordering::Relaxed);
     }
 
-    /// Marks or unmarks the device as somebody's slave (`IFF_SLAVE`).
+    /// Marks or unmarks the device as a slave (`IFF_SLAVE`).
     pub(crate) fn mark_slave(&self, _rtnl: &Rtnl, slave: bool) {
         let flag = bindings::net_device_flags_IFF_SLAVE;
         self.change_flags(if slave { flag } else { 0 }, if slave { 0 } else { flag });
@@ -215,13 +218,14 @@ impl NetDevice {
 
     /// Sets or clears a private flag.
     ///
-    /// Together with `IFF_MASTER` or `IFF_SLAVE`, some say what other kernel code may take the private area or the
-    /// `rx_handler_data` of the device for; see [`Layout`](crate::master::device::Layout).
+    /// Together with `IFF_MASTER` or `IFF_SLAVE`, some private flags tell other kernel code which
+    /// type the private area or the `rx_handler_data` of the device has; see
+    /// [`Layout`](crate::master::device::Layout).
     pub(crate) fn set_priv_flag(&self, _rtnl: &Rtnl, flag: u32, on: bool) {
         self.change_priv_flags(if on { flag } else { 0 }, if on { 0 } else { flag });
     }
 
-    /// Returns whether IPv6 is kept from configuring addresses.
+    /// Returns whether IPv6 is kept from configuring addresses on the device.
     pub fn has_no_addrconf(&self) -> bool {
         self.has_priv_flag(bindings::netdev_priv_flags_IFF_NO_ADDRCONF)
     }
@@ -233,44 +237,47 @@ impl NetDevice {
     }
 
     pub(crate) fn change_priv_flags(&self, set: u32, clear: u32) {
-        // SAFETY: The device is valid (type invariant); callers hold RTNL or are the only ones who know it.
+        // SAFETY: The device is valid (type invariant); callers hold RTNL, or nobody else knows the
+        // device.
         unsafe { bindings::nh_change_priv_flags(self.as_ptr(), set, clear) };
     }
 
     /// Returns the link type (`ARPHRD_*`). Any context.
     pub fn link_type(&self) -> u16 {
-        // SAFETY: The device is valid (type invariant); an aligned word that may change meanwhile, under RTNL.
+        // SAFETY: The device is valid (type invariant); the field is an aligned word, which may
+        // change meanwhile under RTNL.
         unsafe { ptr::read_volatile(&raw const (*self.as_ptr()).type_) }
     }
 
     /// Returns the maximum transmission unit in bytes. Any context.
     pub fn mtu(&self) -> u32 {
-        // SAFETY: The device is valid (type invariant); the place is only pointed to.
+        // SAFETY: The device is valid (type invariant); this only takes the address of the field.
         self.read_u32(unsafe { &raw const (*self.as_ptr()).mtu })
     }
 
     /// Returns the length of hardware addresses in bytes. Any context.
     pub fn addr_len(&self) -> usize {
-        // SAFETY: The device is valid (type invariant); a byte that may change meanwhile, with the link type.
+        // SAFETY: The device is valid (type invariant); the field is a byte, which may change
+        // meanwhile with the link type.
         usize::from(unsafe { ptr::read_volatile(&raw const (*self.as_ptr()).addr_len) })
     }
 
     /// Returns the features in use (`NETIF_F_*`).
     pub fn features(&self) -> Features {
-        // SAFETY: The device is valid (type invariant); an aligned word.
+        // SAFETY: The device is valid (type invariant); the field is an aligned word.
         Features(unsafe { ptr::read_volatile(&raw const (*self.as_ptr()).features) })
     }
 
     /// Returns the number of transmit queues in use. Any context.
     #[inline]
     pub fn real_num_tx_queues(&self) -> u16 {
-        // SAFETY: The device is valid (type invariant); the place is only pointed to.
+        // SAFETY: The device is valid (type invariant); this only takes the address of the field.
         let n = self.read_u32(unsafe { &raw const (*self.as_ptr()).real_num_tx_queues });
         n.min(u32::from(u16::MAX)) as u16
     }
 
-    /// Returns whether the device is registered, and its unregistration has not begun, nor is about to
-    /// begin (`unregister_netdevice_queued()`).
+    /// Returns whether the device is registered, and its unregistration has neither begun nor been
+    /// queued (`unregister_netdevice_queued()`).
     pub fn is_registered(&self, _rtnl: &Rtnl) -> bool {
         let dev = self.as_ptr();
         // SAFETY: The device is valid (type invariant); RTNL protects both fields.
@@ -281,10 +288,11 @@ impl NetDevice {
         state == bindings::netdev_reg_state_NETREG_REGISTERED && !is_queued
     }
 
-    /// Returns what a message adds to the name of a device that is not registered (`netdev_reg_state()`).
-    /// Any context.
+    /// Returns what a message appends to the name of a device that is not registered
+    /// (`netdev_reg_state()`). Any context.
     pub fn registration(&self) -> &'static str {
-        // SAFETY: The device is valid (type invariant); a byte that is written under RTNL.
+        // SAFETY: The device is valid (type invariant); the field is a byte that is written under
+        // RTNL.
         let state = unsafe { ptr::read_volatile(&raw const (*self.as_ptr()).reg_state) };
         match u32::from(state) {
             bindings::netdev_reg_state_NETREG_UNINITIALIZED => " (uninitialized)",
@@ -295,8 +303,8 @@ impl NetDevice {
         }
     }
 
-    /// Returns whether the device is there (`netif_device_present()`): a driver detaches it while its
-    /// hardware is out of reach. Any context.
+    /// Returns whether the device is present (`netif_device_present()`): a driver detaches its
+    /// device while the hardware is out of reach. Any context.
     pub fn is_present(&self) -> bool {
         // SAFETY: The device is valid (type invariant).
         unsafe { bindings::nh_device_present(self.as_ptr()) }
@@ -308,12 +316,13 @@ impl NetDevice {
         to_result(unsafe { bindings::dev_open(self.as_ptr(), ExtAck::as_ptr(extack)) })
     }
 
-    /// Closes the device (`dev_close()`). One that is being closed is left alone: this may be called while
-    /// it is. May sleep.
+    /// Closes the device (`dev_close()`), unless it is already being closed: this function may be
+    /// called during that. May sleep.
     pub fn close(&self, _rtnl: &RtnlOnly) {
         let dev = self.as_ptr();
-        // SAFETY: The device is allocated and RTNL is held, which protects the list of those that are being
-        // closed; the core would add to that a second time what is there.
+        // SAFETY: The device is allocated and RTNL is held, which protects the list of the devices
+        // that are being closed. A device that is on the list is not closed here: the core would
+        // add it to the list a second time.
         unsafe {
             let list = &raw const (*dev).close_list;
             if ptr::eq((*list).next, list) {
@@ -329,26 +338,26 @@ impl NetDevice {
         to_result(unsafe { bindings::dev_set_mtu(self.as_ptr(), mtu) })
     }
 
-    /// Sets the MTU in bytes of a device that is being unregistered. One that the device cannot have is left out.
-    ///
+    /// Sets the MTU in bytes of a device that is being unregistered. An MTU that the device cannot
+    /// have is ignored.
     pub fn restore_mtu(&self, _rtnl: &RtnlOnly, mtu: u32) {
         // SAFETY: The device is valid (type invariant) and RTNL is held.
         unsafe { bindings::nh_restore_mtu(self.as_ptr(), i32::try_from(mtu).unwrap_or(i32::MAX)) };
     }
 
-    /// Counts one more or one less who wants promiscuous mode. May sleep.
+    /// Adds `inc`, 1 or -1, to the number of users of promiscuous mode. May sleep.
     pub fn add_promiscuity(&self, _rtnl: &RtnlOnly, inc: i32) -> Result {
         // SAFETY: The device is valid (type invariant) and RTNL is held.
         to_result(unsafe { bindings::dev_set_promiscuity(self.as_ptr(), inc) })
     }
 
-    /// Counts one more or one less who wants all multicasts. May sleep.
+    /// Adds `inc`, 1 or -1, to the number of users that want all multicasts. May sleep.
     pub fn add_allmulti(&self, _rtnl: &RtnlOnly, inc: i32) -> Result {
         // SAFETY: The device is valid (type invariant) and RTNL is held.
         to_result(unsafe { bindings::dev_set_allmulti(self.as_ptr(), inc) })
     }
 
-    /// Switches large receive offload off, here and below. May sleep.
+    /// Switches large receive offload off on this device and on those below. May sleep.
     pub fn disable_lro(&self, _rtnl: &RtnlOnly) {
         // SAFETY: The device is valid (type invariant) and RTNL is held.
         unsafe { bindings::dev_disable_lro(self.as_ptr()) };
@@ -374,37 +383,37 @@ impl NetDevice {
         (!master.is_null()).then(|| unsafe { NetDevice::from_raw(master) })
     }
 
-    /// Returns whether VLAN devices are on top. RTNL.
+    /// Returns whether there are VLAN devices on top of this device. RTNL.
     pub fn has_vlans(&self, _rtnl: &Rtnl) -> bool {
         // SAFETY: The device is valid (type invariant) and RTNL is held.
         unsafe { bindings::vlan_uses_dev(self.as_ptr()) }
     }
 
-    /// Pushes all VLAN ids of `from` to this device. May sleep.
+    /// Adds all VLAN ids of `from` to this device. May sleep.
     pub fn add_vlans_of(&self, _rtnl: &Rtnl, from: &NetDevice) -> Result {
         // SAFETY: Both devices are valid (type invariants) and RTNL is held.
         to_result(unsafe { bindings::vlan_vids_add_by_dev(self.as_ptr(), from.as_ptr()) })
     }
 
-    /// Takes all VLAN ids of `from` off this device. May sleep.
+    /// Removes all VLAN ids of `from` from this device. May sleep.
     pub fn del_vlans_of(&self, _rtnl: &Rtnl, from: &NetDevice) {
         // SAFETY: Both devices are valid (type invariants) and RTNL is held.
         unsafe { bindings::vlan_vids_del_by_dev(self.as_ptr(), from.as_ptr()) };
     }
 
-    /// Pushes one VLAN id to this device. May sleep.
+    /// Adds one VLAN id to this device. May sleep.
     pub fn add_vlan(&self, _rtnl: &Rtnl, vlan: Vlan) -> Result {
         // SAFETY: The device is valid (type invariant) and RTNL is held.
         to_result(unsafe { bindings::vlan_vid_add(self.as_ptr(), vlan.proto, vlan.id) })
     }
 
-    /// Takes one VLAN id off this device. May sleep.
+    /// Removes one VLAN id from this device. May sleep.
     pub fn del_vlan(&self, _rtnl: &Rtnl, vlan: Vlan) {
         // SAFETY: The device is valid (type invariant) and RTNL is held.
         unsafe { bindings::vlan_vid_del(self.as_ptr(), vlan.proto, vlan.id) };
     }
 
-    /// Reads the statistics. RCU, since the device may itself have lower devices.
+    /// Reads the statistics. Requires RCU, since the device may itself have lower devices.
     pub fn stats(&self, _rcu: &Rcu) -> Stats {
         let mut stats = Stats::default();
         // SAFETY: The device is valid (type invariant), and `Stats` has the layout of the C struct.
@@ -412,9 +421,11 @@ impl NetDevice {
         stats
     }
 
-    /// Returns how many devices are below this one at most; for lock nesting. Any context.
+    /// Returns the maximum depth of the stack of devices below this one, for lock nesting. Any
+    /// context.
     pub fn lower_level(&self) -> u8 {
-        // SAFETY: The device is valid (type invariant); a byte that is written under RTNL.
+        // SAFETY: The device is valid (type invariant); the field is a byte that is written under
+        // RTNL.
         unsafe { ptr::read_volatile(&raw const (*self.as_ptr()).lower_level) }
     }
 }
@@ -437,7 +448,7 @@ pub struct Vlan {
     pub id: u16,
 }
 
-/// How many counters the statistics of a device have.
+/// The number of counters in the statistics of a device.
 pub const STATS: usize = size_of::<bindings::rtnl_link_stats64>() / size_of::<u64>();
 const _: () = assert!(size_of::<Stats>() == size_of::<bindings::rtnl_link_stats64>());
 
@@ -474,7 +485,7 @@ impl Net {
         (!dev.is_null()).then(|| unsafe { NetDevice::from_raw(dev) })
     }
 
-    /// Goes over all devices of the namespace, in the order of their registration.
+    /// Iterates over all devices of the namespace, in the order of their registration.
     pub fn devices<'a>(&self, _rcu: &'a Rcu) -> Devices<'a> {
         // SAFETY: The namespace is alive.
         let head = unsafe { bindings::nh_net_devices(self.as_ptr()) };
@@ -491,8 +502,8 @@ impl Net {
 /// # Invariants
 ///
 /// `at` is the list head or the `dev_list` of a device that was in the list during the read-side
-/// section of `'a`. Such a device is neither freed nor moved to another namespace before the section
-/// ends, and its link to the next one stays when it leaves the list.
+/// section of `'a`. Such a device is neither freed nor moved to another namespace before the
+/// section ends, and its link to the next one stays when it leaves the list.
 pub struct Devices<'a> {
     head: *mut bindings::list_head,
     at: *mut bindings::list_head,

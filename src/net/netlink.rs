@@ -14,7 +14,8 @@ use kernel::error::{to_result, Result};
 use kernel::str::CStrExt;
 use kernel::types::Opaque;
 
-/// Where a request's answer takes a sentence for the user (`struct netlink_ext_ack`).
+/// The part of the answer to a request that takes a message for the user (`struct
+/// netlink_ext_ack`).
 #[repr(transparent)]
 pub struct ExtAck(Opaque<bindings::netlink_ext_ack>);
 
@@ -35,19 +36,19 @@ impl ExtAck {
         this.map_or(ptr::null_mut(), |extack| extack.0.get())
     }
 
-    /// Sets the message (`NL_SET_ERR_MSG()`). The last one counts.
+    /// Sets the message (`NL_SET_ERR_MSG()`). The last one set counts.
     pub fn set_msg(&self, msg: &'static CStr) {
         // SAFETY: The object is ours for the lifetime of the reference (see `from_raw`), and the
-        // message lives for ever.
+        // message lives forever.
         unsafe { (*self.0.get())._msg = msg.as_char_ptr() };
     }
 
-    /// Sets the message, cut to the 80 bytes that it may have, and points to the attribute that it
-    /// is about (`NL_SET_ERR_MSG_ATTR_FMT()`).
+    /// Sets the message, truncated to the 80 bytes that it may have, and the attribute that the
+    /// message is about (`NL_SET_ERR_MSG_ATTR_FMT()`).
     pub fn set_msg_attr(&self, msg: &str, attr: Attr<'_>) {
-        // SAFETY: The object is ours for the lifetime of the reference (see `from_raw`). The message
-        // is copied into its own buffer, with a NUL behind it. The attribute is part of the request,
-        // to which the answer is made before it goes.
+        // SAFETY: The object is ours for the lifetime of the reference (see `from_raw`). The
+        // message is copied into the object's own buffer and ends with a NUL. The attribute is part
+        // of the request, which exists until the answer to it has been made.
         unsafe {
             let extack = self.0.get();
             let buf = &mut (*extack)._msg_buf;
@@ -80,16 +81,16 @@ impl<'a> Attr<'a> {
 
     /// Returns the payload (`nla_data()`, `nla_len()`).
     pub fn payload(self) -> &'a [u8] {
-        // SAFETY: By the type invariant, `nla_len` bytes from the header's start are valid, of which
-        // the header takes the first.
+        // SAFETY: By the type invariant, `nla_len` bytes from the start of the header are valid;
+        // the payload follows the header.
         unsafe {
             let len = usize::from((*self.raw).nla_len).saturating_sub(Self::HEADER);
             core::slice::from_raw_parts(self.raw.add(1).cast(), len)
         }
     }
 
-    /// Returns the payload as an unsigned number of the host's byte order, of 1, 2 or 4 bytes; zero
-    /// if it is too short, which a [`Policy`] rules out.
+    /// Returns the payload as an unsigned number of 1, 2 or 4 bytes, in the host's byte order.
+    /// Returns zero if the payload is too short, which a [`Policy`] rules out.
     pub fn number(self, ty: NumberType) -> u32 {
         let payload = self.payload();
         let number = match ty {
@@ -102,8 +103,8 @@ impl<'a> Attr<'a> {
         number.unwrap_or(0)
     }
 
-    /// Goes over the payloads of the attributes that are nested in this one
-    /// (`nla_for_each_nested()`); ends at the first that is malformed.
+    /// Iterates over the payloads of the attributes that are nested in this one
+    /// (`nla_for_each_nested()`). Ends at the first malformed attribute.
     pub fn nested(self) -> impl Iterator<Item = &'a [u8]> {
         let mut rest = self.payload();
         core::iter::from_fn(move || {
@@ -131,7 +132,8 @@ pub enum NumberType {
 ///
 /// # Invariants
 ///
-/// `raw` points to `max + 1` pointers to attributes or NULL, all valid for `'a`.
+/// `raw` points to `max + 1` pointers, each of which is NULL or points to an attribute. All of this
+/// is valid for `'a`.
 #[derive(Clone, Copy)]
 pub struct Attrs<'a> {
     raw: *const *mut bindings::nlattr,
@@ -140,12 +142,12 @@ pub struct Attrs<'a> {
 }
 
 impl<'a> Attrs<'a> {
-    /// Makes it from a C array; NULL for no attributes.
+    /// Makes the object from a C array. NULL stands for no attributes.
     ///
     /// # Safety
     ///
-    /// `raw` must be NULL, or point to `max + 1` pointers to attributes or NULL, which stay valid
-    /// for all of `'a`.
+    /// `raw` must be NULL, or point to `max + 1` pointers, each of which is NULL or points to an
+    /// attribute. All of this must stay valid for all of `'a`.
     pub(crate) unsafe fn from_raw(raw: *const *mut bindings::nlattr, max: u16) -> Option<Self> {
         // INVARIANT: By the caller's promise.
         (!raw.is_null()).then_some(Attrs {
@@ -155,14 +157,14 @@ impl<'a> Attrs<'a> {
         })
     }
 
-    /// Returns the attribute of this number, if the request has it.
+    /// Returns the attribute with this number, if the request has it.
     pub fn get(&self, attr: u16) -> Option<Attr<'a>> {
         if attr > self.max {
             return None;
         }
-        // SAFETY: Within the array, by the type invariant.
+        // SAFETY: The index is within the array, by the type invariant.
         let raw = unsafe { *self.raw.add(usize::from(attr)) };
-        // INVARIANT: By that of this type.
+        // INVARIANT: By the invariant of `Attrs`.
         (!raw.is_null()).then_some(Attr {
             raw,
             _message: PhantomData,
@@ -179,13 +181,13 @@ pub enum PayloadType {
     U16,
     /// `NLA_U32`
     U32,
-    /// `NLA_U32`, from zero to the number that the range gives (`NLA_POLICY_FULL_RANGE()`).
+    /// `NLA_U32`, from zero to the maximum that the range gives (`NLA_POLICY_FULL_RANGE()`).
     U32UpTo(&'static Range),
     /// `NLA_S32`
     S32,
     /// `NLA_NESTED`
     Nested,
-    /// `NLA_BINARY`, of at most so many bytes.
+    /// `NLA_BINARY`, of at most this many bytes.
     BinaryUpTo(u16),
 }
 
@@ -216,22 +218,22 @@ impl core::fmt::Debug for Range {
 /// What the attributes of a request, numbered from 0 to `N - 1`, must look like
 /// (`struct nla_policy`).
 ///
-/// Those that are not in it are ignored.
+/// Attributes that are not in the policy are ignored.
 #[repr(transparent)]
 pub struct Policy<const N: usize>([bindings::nla_policy; N]);
 
-// SAFETY: Constant, and its pointers point to constants.
+// SAFETY: The policy is constant, and its pointers point to constants.
 unsafe impl<const N: usize> Sync for Policy<N> {}
 
 impl<const N: usize> Policy<N> {
-    /// Makes a policy of no attributes.
+    /// Makes a policy without attributes.
     #[allow(clippy::new_without_default)]
     pub const fn new() -> Self {
         Policy([NO_POLICY; N])
     }
 
     /// Adds an attribute. For constants: panics if `attr` is not below `N`.
-    // Runs in the compiler, where a panic is an error message.
+    // Runs at compile time, where a panic is a compiler error.
     #[allow(clippy::indexing_slicing)]
     pub const fn with(mut self, attr: u16, ty: PayloadType) -> Self {
         let mut policy = NO_POLICY;
@@ -256,7 +258,7 @@ impl<const N: usize> Policy<N> {
         self
     }
 
-    /// The largest number of an attribute.
+    /// The largest attribute number.
     pub(crate) const MAX: u16 = {
         assert!(
             N > 0 && N <= 51,
@@ -272,7 +274,7 @@ impl<const N: usize> Policy<N> {
 
 const NO_POLICY: bindings::nla_policy = pin_init::zeroed();
 
-/// A message that is being written (a `struct sk_buff` of netlink).
+/// A netlink message that is being written (a `struct sk_buff`).
 pub struct Message<'a>(&'a mut bindings::sk_buff);
 
 impl<'a> Message<'a> {
@@ -293,18 +295,19 @@ impl<'a> Message<'a> {
     /// `EMSGSIZE` if there is no room.
     pub fn put(&mut self, attr: u16, payload: &[u8]) -> Result {
         let len = i32::try_from(payload.len()).map_err(|_| kernel::error::code::EINVAL)?;
-        // SAFETY: The message is valid, and `len` bytes of payload are.
+        // SAFETY: The message is valid, and so are `len` bytes of payload.
         to_result(unsafe {
             bindings::nla_put(self.0, i32::from(attr), len, payload.as_ptr().cast())
         })
     }
 
-    /// Appends an attribute in which others are nested, numbered from 0 on. `flagged` tells whether
-    /// it says so itself (`nla_nest_start()` against `nla_nest_start_noflag()`).
+    /// Appends an attribute in which others are nested, numbered from 0 on. `flagged` says whether
+    /// the attribute is marked as nested (`nla_nest_start()` rather than
+    /// `nla_nest_start_noflag()`).
     ///
     /// # Errors
     ///
-    /// `EMSGSIZE` if there is no room, or for more than 512 bytes.
+    /// `EMSGSIZE` if there is no room, or if the nested attributes take more than 512 bytes.
     pub fn put_nest<B: AsRef<[u8]>>(
         &mut self,
         attr: u16,
@@ -351,7 +354,8 @@ impl<'a> Message<'a> {
     }
 }
 
-/// Returns what an attribute with `payload` bytes takes in a message (`nla_total_size()`).
+/// Returns how many bytes an attribute with `payload` bytes takes in a message
+/// (`nla_total_size()`).
 pub const fn total_size(payload: usize) -> usize {
     payload.saturating_add(Attr::HEADER + 3) & !3
 }

@@ -25,8 +25,9 @@ pub enum Event {
     Unregister,
     /// The device was opened.
     Up,
-    /// The device was closed. Others may have been closed together with it, all before this event, and all
-    /// their instance locks be held: so it is from 7.3 on.
+    /// The device was closed. Other devices may have been closed together with it, all of them
+    /// before this event, and the instance locks of all of them may be held; this is so from 7.3
+    /// on.
     Down,
     /// Carrier or another flag changed.
     Change,
@@ -38,16 +39,17 @@ pub enum Event {
     ChangeMtu,
     /// The hardware address was set.
     ChangeAddr,
-    /// Multicast memberships shall be reported again.
+    /// Multicast memberships are to be reported again.
     ResendIgmp,
     /// What the device can do with XDP changed.
     XdpFeatChange,
-    /// The link type is about to change: another length of hardware addresses, another header.
+    /// The link type is about to change, and with it the length of hardware addresses and the
+    /// header.
     PreTypeChange,
 }
 
 impl Event {
-    /// Whether an error undoes what the event is about, or keeps it from happening.
+    /// Returns whether an error undoes what the event is about, or keeps it from happening.
     fn can_be_refused(self) -> bool {
         matches!(
             self,
@@ -58,18 +60,19 @@ impl Event {
 
 /// A listener.
 pub trait Listener: 'static {
-    /// An event of `dev`. May sleep. `held` says what the caller holds: in all events but [`Event::Unregister`] that may
-    /// be the instance lock of `dev`. The reason for an error belongs into `extack`, where the event has one.
+    /// Handles an event of `dev`. May sleep. `held` says what the caller holds: in all events but
+    /// [`Event::Unregister`], the instance lock of `dev` may be held. The reason for an error
+    /// belongs in `extack`, if the event has one.
     ///
     /// # Errors
     ///
-    /// An error to [`Event::Register`] or [`Event::ChangeName`] undoes what the event is about, one to
-    /// [`Event::PreTypeChange`] keeps it from happening; the others tell what has happened, and nobody
-    /// asks what is answered.
+    /// An error for [`Event::Register`] or [`Event::ChangeName`] undoes what the event is about. An
+    /// error for [`Event::PreTypeChange`] keeps the change from happening. The other events report
+    /// what has already happened, and the core ignores what the listener returns for them.
     fn event(dev: &NetDevice, event: Event, extack: Option<&ExtAck>, held: &Held<'_>) -> Result;
 }
 
-/// A listener that is registered, until this is dropped.
+/// A listener, which stays registered until this is dropped.
 #[pin_data(PinnedDrop)]
 pub struct Registration<L: Listener> {
     #[pin]
@@ -79,12 +82,12 @@ pub struct Registration<L: Listener> {
 
 // SAFETY: The block is only used by the notifier chain, which has locks of its own.
 unsafe impl<L: Listener> Sync for Registration<L> {}
-// SAFETY: May be unregistered from any thread.
+// SAFETY: The listener may be unregistered from any thread.
 unsafe impl<L: Listener> Send for Registration<L> {}
 
 impl<L: Listener> Registration<L> {
-    /// Registers the listener, which first gets [`Event::Register`] and [`Event::Up`] of the devices
-    /// that exist. Sleeps.
+    /// Registers the listener, which first gets [`Event::Register`] and [`Event::Up`] for all
+    /// devices that exist. Sleeps.
     pub fn new() -> Result<Pin<KBox<Self>>> {
         KBox::try_pin_init(
             try_pin_init!(Self {
@@ -108,8 +111,8 @@ impl<L: Listener> Registration<L> {
 #[pinned_drop]
 impl<L: Listener> PinnedDrop for Registration<L> {
     fn drop(self: Pin<&mut Self>) {
-        // SAFETY: The block was registered by `new`. The error it may return is for blocks that were
-        // not.
+        // SAFETY: `new` has registered the block. C only returns an error for blocks that are not
+        // registered.
         unsafe { bindings::unregister_netdevice_notifier(self.block.get()) };
     }
 }
@@ -118,8 +121,9 @@ impl<L: Listener> PinnedDrop for Registration<L> {
 ///
 /// # Safety
 ///
-/// `info` must be a `struct netdev_notifier_info`, with a device that is allocated; RTNL must be held, and of instance locks
-/// what `Documentation/networking/netdevices.rst` says of the event.
+/// `info` must be a `struct netdev_notifier_info`, with a device that is allocated. The current
+/// thread must hold RTNL, and exactly the instance locks that
+/// `Documentation/networking/netdevices.rst` lists for the event.
 unsafe extern "C" fn call<L: Listener>(
     _block: *mut bindings::notifier_block,
     event: usize,
@@ -140,9 +144,10 @@ unsafe extern "C" fn call<L: Listener>(
         bindings::netdev_cmd_NETDEV_PRE_TYPE_CHANGE => Event::PreTypeChange,
         _ => return bindings::NOTIFY_DONE as i32,
     };
-    // SAFETY: The chain is called under RTNL, with a `struct netdev_notifier_info`, whose device and, if there
-    // is one, `extack` are valid during the call; the listeners get the latter one after the other. What is held of
-    // instance locks is as `Documentation/networking/netdevices.rst` and `Event` have it.
+    // SAFETY: The chain is called under RTNL, with a `struct netdev_notifier_info` whose device
+    // and, if there is one, `extack` are valid during the call; the listeners get `extack` one
+    // after the other. The instance locks that are held are those that
+    // `Documentation/networking/netdevices.rst` and `Event` list.
     let res = unsafe {
         let info = info.cast::<bindings::netdev_notifier_info>();
         let dev = NetDevice::from_raw((*info).dev);
@@ -155,7 +160,7 @@ unsafe extern "C" fn call<L: Listener>(
     };
     // notifier_from_errno()
     match res {
-        // Whoever comes after us in the chain has to hear of what has happened.
+        // No other error stops the chain: the listeners after us have to hear of what has happened.
         Err(err) if event.can_be_refused() => {
             bindings::NOTIFY_STOP_MASK as i32
                 | (bindings::NOTIFY_OK as i32).wrapping_sub(err.to_errno())
@@ -171,11 +176,11 @@ pub struct Announce(pub(crate) bindings::netdev_cmd);
 impl Announce {
     /// The hardware address changed.
     pub const CHANGE_ADDR: Announce = Announce(bindings::netdev_cmd_NETDEV_CHANGEADDR);
-    /// A device becomes a lower device, and has no use of its own any more.
+    /// A device becomes a lower device, and is no longer used on its own.
     pub const JOIN: Announce = Announce(bindings::netdev_cmd_NETDEV_JOIN);
     /// The last lower device has left.
     pub const RELEASE: Announce = Announce(bindings::netdev_cmd_NETDEV_RELEASE);
-    /// Tell the neighbours our addresses again.
+    /// Announce our addresses to the neighbours again.
     pub const NOTIFY_PEERS: Announce = Announce(bindings::netdev_cmd_NETDEV_NOTIFY_PEERS);
     /// Report multicast memberships again.
     pub const RESEND_IGMP: Announce = Announce(bindings::netdev_cmd_NETDEV_RESEND_IGMP);
@@ -183,8 +188,8 @@ impl Announce {
     pub const CHANGE_INFO_DATA: Announce = Announce(bindings::netdev_cmd_NETDEV_CHANGEINFODATA);
 }
 
-/// A change of a link's type to which nobody has objected, and which may happen now. Dropping it tells that it is over
-/// (`NETDEV_POST_TYPE_CHANGE`).
+/// A change of a device's link type to which no listener has objected, and which may happen now.
+/// Dropping this tells the listeners that the change is over (`NETDEV_POST_TYPE_CHANGE`).
 pub struct TypeChange<'a> {
     dev: &'a NetDevice,
     rtnl: &'a Rtnl,
@@ -193,18 +198,20 @@ pub struct TypeChange<'a> {
 impl Drop for TypeChange<'_> {
     fn drop(&mut self) {
         let event = bindings::netdev_cmd_NETDEV_POST_TYPE_CHANGE;
-        // What has happened cannot be objected to.
+        // The change has already happened, so an objection has no effect.
         let _ = self.dev.call_notifiers(self.rtnl, event);
     }
 }
 
 impl NetDevice {
-    /// Asks the listeners whether the link type may change (`NETDEV_PRE_TYPE_CHANGE`): they let go of its
-    /// multicast groups until it has. May sleep, and so does dropping what is returned.
+    /// Asks the listeners whether the link type may change (`NETDEV_PRE_TYPE_CHANGE`). They leave
+    /// the multicast groups of the device until the type has changed. May sleep, and so may
+    /// dropping the returned value.
     ///
     /// # Errors
     ///
-    /// What the one said that objects. Those who were asked before that one have their groups again.
+    /// The error of the listener that objects. The listeners that were asked before it have their
+    /// groups again.
     pub fn ask_type_change<'a>(&'a self, rtnl: &'a Rtnl) -> Result<TypeChange<'a>> {
         let change = TypeChange { dev: self, rtnl };
         self.call_notifiers(rtnl, bindings::netdev_cmd_NETDEV_PRE_TYPE_CHANGE)?;
@@ -228,16 +235,17 @@ impl NetDevice {
         })
     }
 
-    /// Tells that the state of this device as a lower device changed
+    /// Tells the listeners that the state of this device as a lower device has changed
     /// (`NETDEV_CHANGELOWERSTATE` with a `struct netdev_lag_lower_state_info`).
     ///
-    /// A driver that offloads masters may ask for the speed of the master on that, which asks all its lower devices
-    /// under their instance locks.
+    /// In response, a driver that offloads masters may ask for the speed of the master, which asks
+    /// all lower devices of the master under their instance locks.
     pub fn lower_state_changed(&self, _rtnl: &RtnlOnly, link_up: bool, tx_enabled: bool) {
         let mut info: bindings::netdev_lag_lower_state_info = pin_init::zeroed();
         info.set_link_up(link_up.into());
         info.set_tx_enabled(tx_enabled.into());
-        // SAFETY: The device is valid (type invariant), RTNL is held, and the info is valid for the call.
+        // SAFETY: The device is valid (type invariant), RTNL is held, and the info is valid for the
+        // call.
         unsafe { bindings::netdev_lower_state_changed(self.as_ptr(), (&raw mut info).cast()) };
     }
 }

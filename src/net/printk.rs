@@ -4,13 +4,13 @@
 //!
 //! C header: [`include/linux/printk.h`](srctree/include/linux/printk.h)
 //!
-//! `netdev_err()` and its like print the name of the device as it is, whatever bytes it has; so they are not
-//! here.
+//! `netdev_err()` and the like print the name of the device as it is, whatever bytes it contains,
+//! so they are not here.
 
 use crate::bindings;
 use kernel::str::CStrExt;
 
-/// How much a line matters.
+/// The severity of a line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Level {
     /// `KERN_ERR`
@@ -21,7 +21,7 @@ pub enum Level {
     Info,
 }
 
-/// Prints a line, with nothing in front. The text must have no control characters. Any context.
+/// Prints a line without a prefix. The text must have no control characters. Any context.
 pub fn print(level: Level, args: kernel::fmt::Arguments<'_>) {
     let format = match level {
         Level::Err => c"\x013%pA\n",

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A directory in `/proc/net`. The files of devices in it are in [`master::procfs`](crate::master::procfs).
+//! A directory in `/proc/net`. [`master::procfs`](crate::master::procfs) has the files of devices
+//! in it.
 //!
 //! C header: [`include/linux/proc_fs.h`](srctree/include/linux/proc_fs.h)
 
@@ -10,15 +11,16 @@ use core::ptr::NonNull;
 use kernel::prelude::*;
 use kernel::str::CStrExt;
 
-/// A directory in the `/proc/net` of a namespace, until it is dropped.
+/// A directory in the `/proc/net` of a namespace, which is removed on drop.
 pub(crate) struct Dir(NonNull<bindings::proc_dir_entry>);
 
 impl Dir {
-    /// Makes the directory, unless there is one of this name or no memory.
+    /// Creates the directory. Returns `None` if the name is taken, or if there is no memory.
     ///
     /// # Safety
     ///
-    /// The value must be dropped before the namespace goes, and after all its files have gone.
+    /// The value must be dropped before the namespace goes away, and after all files in the
+    /// directory have been removed.
     pub(crate) unsafe fn new(net: &Net, name: &'static CStr) -> Option<Dir> {
         // SAFETY: The name is NUL-terminated, and the namespace is alive.
         NonNull::new(unsafe {
@@ -34,7 +36,8 @@ impl Dir {
 
 impl Drop for Dir {
     fn drop(&mut self) {
-        // SAFETY: Made by `new`, whose caller promises that it is empty.
+        // SAFETY: `new` has made the directory. Its caller promises that the directory is empty by
+        // now.
         unsafe { bindings::proc_remove(self.0.as_ptr()) };
     }
 }

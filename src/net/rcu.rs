@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! RCU read sides of the network core.
+//! RCU read-side sections of the network core.
 //!
 //! C header: [`include/linux/rcupdate.h`](srctree/include/linux/rcupdate.h)
 //!
-//! The kernel crate's guard takes the read lock. On the paths of packets it is held by the caller
-//! already, so that here the proof ([`Rcu`]) and the lock ([`RcuGuard`]) are two types, as
-//! [`Rtnl`](crate::rtnl::Rtnl) and its guard are.
+//! The guard of the kernel crate takes the read lock. On the packet path, the caller already holds
+//! the lock. Therefore the proof ([`Rcu`]) and the lock ([`RcuGuard`]) are two types here, as are
+//! [`Rtnl`](crate::rtnl::Rtnl) and its guard.
 
 use core::ops::Deref;
 use core::ptr::NonNull;
@@ -20,7 +20,7 @@ use kernel::types::NotThreadSafe;
 pub struct Rcu(NotThreadSafe);
 
 impl Rcu {
-    /// Makes the proof in a callback which the kernel calls in a read-side section.
+    /// Makes the proof in a callback that the kernel calls in a read-side section.
     ///
     /// # Safety
     ///
@@ -28,13 +28,13 @@ impl Rcu {
     /// disabled) for all of `'a`, that is, `'a` must end before the callback returns.
     #[inline(always)]
     pub(crate) unsafe fn assume<'a>() -> &'a Rcu {
-        // SAFETY: `Rcu` has no size, so that any aligned pointer is valid for it.
+        // SAFETY: `Rcu` has no size, so any aligned pointer is valid for it.
         // INVARIANT: The caller is in a read-side section for `'a`.
         unsafe { NonNull::<Rcu>::dangling().as_ref() }
     }
 }
 
-/// An RCU read-side section, until this guard is dropped.
+/// An RCU read-side section, which lasts until this guard is dropped.
 pub struct RcuGuard {
     proof: Rcu,
     _guard: kernel::sync::rcu::Guard,

@@ -28,16 +28,18 @@ pub(crate) fn in6(addr: Ipv6Addr) -> bindings::in6_addr {
 
 /// Returns the device that packets to `addr` leave through, if there is a route. Any context.
 pub fn device_to<'a>(net: &Net, addr: Ipv4Addr, _rcu: &'a Rcu) -> Option<&'a NetDevice> {
-    // SAFETY: The namespace is alive, and the read-side section that we are in keeps the device.
+    // SAFETY: The namespace is alive. We are in a read-side section, which keeps the device
+    // allocated.
     unsafe {
         let dev = bindings::nh_route_dev(net.as_ptr(), be32(addr));
         (!dev.is_null()).then(|| NetDevice::from_raw(dev))
     }
 }
 
-/// As [`device_to`], for IPv6. A link-local address is looked for on `link`, since each link has its own
-/// (RFC 4007, section 6); then, since a bridge or a VLAN on it may have the route in its place, on what is
-/// stacked on it.
+/// As [`device_to`], for IPv6. A link-local address is looked up on `link`, since each link has
+/// addresses of its own (RFC 4007, section 6). If there is no route, the address is looked up on
+/// the devices that are stacked on `link`: a bridge or a VLAN there may have the route in its
+/// place.
 pub fn device_to6<'a>(
     net: &Net,
     addr: Ipv6Addr,
@@ -64,12 +66,12 @@ pub(crate) struct Tag {
     pub(crate) vid: u16,
 }
 
-/// The VLAN tags that a packet needs, from the outermost on.
+/// The VLAN tags that a packet needs, the outermost first.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub struct Tags(pub(crate) [Tag; MAX_DEPTH]);
 
-/// Finds the way up from `from` to `to` through the devices that are stacked on it, and returns the
-/// tags of the VLANs that it passes; none if there is no way.
+/// Finds the path from `from` up to `to` through the devices that are stacked on `from`. Returns
+/// the tags of the VLANs on the path, or `None` if there is no path.
 pub fn path(from: &NetDevice, to: &NetDevice, rcu: &Rcu) -> Option<Tags> {
     let mut tags = Tags::default();
     climb(from, to, 0, &mut tags, rcu).then_some(tags)
@@ -94,10 +96,10 @@ fn climb(from: &NetDevice, to: &NetDevice, depth: usize, tags: &mut Tags, rcu: &
     false
 }
 
-/// The tag that packets of a VLAN device get; none for other devices.
+/// Returns the tag that packets of a VLAN device get, and no tag for other devices.
 fn vlan_tag(dev: &NetDevice) -> Tag {
     let (mut proto, mut vid) = (0, 0);
-    // SAFETY: The device is valid (type invariant); the places for the results are valid.
+    // SAFETY: The device is valid (type invariant), and the results are valid for writes.
     if unsafe { bindings::nh_vlan_tag(dev.as_ptr(), &mut proto, &mut vid) } {
         Tag { proto, vid }
     } else {
@@ -105,10 +107,10 @@ fn vlan_tag(dev: &NetDevice) -> Tag {
     }
 }
 
-/// The devices right above another.
+/// Iterates over the devices directly above a device.
 struct Uppers<'a> {
     dev: &'a NetDevice,
-    /// The place in the list; its head is where it begins.
+    /// The position in the list; the list head is where the iteration begins.
     place: *mut bindings::list_head,
     _rcu: &'a Rcu,
 }
@@ -117,7 +119,7 @@ impl<'a> Uppers<'a> {
     fn of(dev: &'a NetDevice, rcu: &'a Rcu) -> Self {
         Uppers {
             dev,
-            // SAFETY: Only computes an address within a device that is allocated.
+            // SAFETY: This only computes an address within a device that is allocated.
             place: unsafe { &raw mut (*dev.as_ptr()).adj_list.upper },
             _rcu: rcu,
         }
@@ -128,8 +130,8 @@ impl<'a> Iterator for Uppers<'a> {
     type Item = &'a NetDevice;
 
     fn next(&mut self) -> Option<&'a NetDevice> {
-        // SAFETY: In a read-side section, which keeps what is on the list; `place` is the head, or
-        // where the last call has put it.
+        // SAFETY: We are in a read-side section, which keeps the devices on the list; `place` is
+        // the list head, or where the last call has put it.
         unsafe {
             let upper = bindings::netdev_upper_get_next_dev_rcu(self.dev.as_ptr(), &mut self.place);
             (!upper.is_null()).then(|| NetDevice::from_raw(upper))
@@ -138,7 +140,7 @@ impl<'a> Iterator for Uppers<'a> {
 }
 
 impl NetDevice {
-    /// Returns the address from which the device asks for `to`, if it has one.
+    /// Returns the source address with which the device asks for `to`, if it has one.
     pub fn source_addr(&self, to: Ipv4Addr, _rcu: &Rcu) -> Option<Ipv4Addr> {
         // SAFETY: The device is valid (type invariant), and we are in a read-side section.
         let addr = unsafe { bindings::nh_confirm_addr(self.as_ptr(), be32(to), 0) };
@@ -148,13 +150,14 @@ impl NetDevice {
     /// As [`Self::source_addr`], for IPv6.
     pub fn source_addr6(&self, to: Ipv6Addr, _rcu: &Rcu) -> Option<Ipv6Addr> {
         let (to, mut from) = (in6(to), in6(Ipv6Addr::UNSPECIFIED));
-        // SAFETY: The device is valid (type invariant), and both addresses are valid during the call.
+        // SAFETY: The device is valid (type invariant), and both addresses are valid during the
+        // call.
         let found = unsafe { bindings::nh_source_addr6(self.as_ptr(), &to, &mut from) };
         // SAFETY: All bytes were initialised.
         found.then(|| Ipv6Addr::from(unsafe { from.in6_u.u6_addr8 }))
     }
 
-    /// Returns whether the device, or one that is stacked on it, has this address.
+    /// Returns whether the device, or a device that is stacked on it, has this address.
     pub fn has_addr(&self, addr: Ipv4Addr, rcu: &Rcu) -> bool {
         self.any_upper(rcu, &mut |dev| {
             // SAFETY: The device is valid (type invariant), and we are in a read-side section.
@@ -171,11 +174,12 @@ impl NetDevice {
         })
     }
 
-    /// Returns whether `test` holds for this device or for one that is stacked on it.
+    /// Returns whether `test` holds for this device or for a device that is stacked on it.
     fn any_upper(&self, _rcu: &Rcu, test: &mut dyn FnMut(&NetDevice) -> bool) -> bool {
         /// # Safety
         ///
-        /// `nested.data` must point to such a closure, and the device be on a list that a read-side section keeps.
+        /// `nested.data` must point to a `&mut dyn FnMut(&NetDevice) -> bool`, and the device must
+        /// be on a list that a read-side section keeps.
         unsafe extern "C" fn call(
             dev: *mut bindings::net_device,
             nested: *mut bindings::netdev_nested_priv,
@@ -194,7 +198,7 @@ impl NetDevice {
             data: ptr::from_mut(&mut test).cast(),
             ..pin_init::zeroed()
         };
-        // SAFETY: In a read-side section; `call` gets what it expects.
+        // SAFETY: We are in a read-side section, and `nested` is what `call` expects.
         unsafe {
             bindings::netdev_walk_all_upper_dev_rcu(self.as_ptr(), Some(call), &mut nested) != 0
         }

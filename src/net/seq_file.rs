@@ -7,13 +7,13 @@
 use crate::bindings;
 use core::fmt;
 
-/// What a file shows (`struct seq_file`). It may be of any length.
+/// The output of a file (`struct seq_file`). It may be of any length.
 pub struct Seq<'a>(&'a mut bindings::seq_file);
 
 impl<'a> Seq<'a> {
     /// # Safety
     ///
-    /// The file must be valid, and the caller's, for as long as the value is used.
+    /// The file must be valid, and used by nobody but the caller, for as long as the value is used.
     pub(crate) unsafe fn from_raw(file: *mut bindings::seq_file) -> Self {
         // SAFETY: By the caller's promise.
         Seq(unsafe { &mut *file })
@@ -21,7 +21,8 @@ impl<'a> Seq<'a> {
 
     /// Writes bytes as they are.
     pub fn bytes(&mut self, bytes: &[u8]) {
-        // SAFETY: The file is valid and ours. If there is no room, the kernel starts again with more.
+        // SAFETY: The file is valid and ours. If there is no room, the kernel shows the file again
+        // with more.
         unsafe { bindings::seq_write(self.0, bytes.as_ptr().cast(), bytes.len()) };
     }
 }

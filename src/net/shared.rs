@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Memory that others may write while it is read: what packets consist of.
+//! Memory that others may write while it is read, such as the data of packets.
 //!
 //! User space can have the memory of a frame in its address space (AF_XDP, `PACKET_TX_RING`,
-//! `MSG_ZEROCOPY`), and clones of a packet share it. A Rust reference would promise that it does not
-//! change. So there is none: what is read is copied, each byte once, and then stays as it is.
+//! `MSG_ZEROCOPY`), and clones of a packet share it. A Rust reference would promise that the memory
+//! does not change. So there is no reference: each byte is read once, and the copy does not change.
 
 use core::marker::PhantomData;
 
@@ -12,7 +12,8 @@ use core::marker::PhantomData;
 ///
 /// # Invariants
 ///
-/// From `start` on, `len` bytes may be read for all of `'a`, as memory whose content may change at any time.
+/// `len` bytes from `start` on may be read for all of `'a`, as memory whose content may change at
+/// any time.
 #[derive(Clone, Copy)]
 pub struct Bytes<'a> {
     start: *const u8,
@@ -25,7 +26,8 @@ impl Bytes<'_> {
     ///
     /// # Safety
     ///
-    /// From `start` on, `len` bytes must be readable for all of the lifetime that is chosen.
+    /// `len` bytes from `start` on must be readable for all of the lifetime that the caller
+    /// chooses.
     #[inline(always)]
     pub(crate) unsafe fn new(start: *const u8, len: usize) -> Self {
         // INVARIANT: By the caller's promise.
@@ -36,44 +38,45 @@ impl Bytes<'_> {
         }
     }
 
-    /// Where they begin, for C functions that know what they read.
+    /// Returns a pointer to the first byte, for C functions that allow for concurrent writes.
     #[inline(always)]
     pub(crate) fn as_ptr(self) -> *const u8 {
         self.start
     }
 
-    /// How many there are.
+    /// Returns the number of bytes.
     #[inline(always)]
     pub(crate) fn len(self) -> usize {
         self.len
     }
 
-    /// Those behind the first `count`; none if there are not as many.
+    /// Returns the bytes after the first `count`, or `None` if there are fewer.
     #[inline(always)]
     pub(crate) fn skip(self, count: usize) -> Option<Self> {
         let len = self.len.checked_sub(count)?;
-        // SAFETY: `count` is at most `len`, so that the sum is at most one behind the last byte (type invariant).
+        // SAFETY: `count` is at most `len`, so the sum is at most one past the last byte (type
+        // invariant).
         let start = unsafe { self.start.add(count) };
-        // INVARIANT: These are the last of those that may be read.
+        // INVARIANT: These are the last of the bytes that may be read.
         Some(Self { start, len, ..self })
     }
 
-    /// Copies `N` of them, from `at` on; none if they end before.
+    /// Copies `N` bytes from `at` on. Returns `None` if the bytes end before.
     #[inline(always)]
     pub fn get<const N: usize>(self, at: usize) -> Option<[u8; N]> {
         if at.checked_add(N)? > self.len {
             return None;
         }
-        // SAFETY: The `N` bytes at `at` are within those that may be read (type invariant).
+        // SAFETY: The `N` bytes at `at` are within the bytes that may be read (type invariant).
         Some(unsafe { read(self.start.add(at)) })
     }
 }
 
-/// A number that may lie anywhere.
+/// A number at any address, aligned or not.
 #[repr(C, packed)]
 struct Unaligned<T>(T);
 
-/// Copies `N` bytes in as few reads as there can be, each of which is one (`READ_ONCE()`).
+/// Copies `N` bytes in as few reads as possible, each of which is a single access (`READ_ONCE()`).
 ///
 /// # Safety
 ///
@@ -85,7 +88,7 @@ pub(crate) unsafe fn read<const N: usize>(from: *const u8) -> [u8; N] {
     macro_rules! words {
         ($word:ty) => {
             while N.wrapping_sub(at) >= size_of::<$word>() {
-                // SAFETY: By the caller's promise, and by the condition for the buffer; neither has to be aligned.
+                // SAFETY: The source is readable by the caller's promise, and the loop condition stays within `bytes`; neither need be aligned.
                 unsafe {
                     let word = from.add(at).cast::<Unaligned<$word>>().read_volatile();
                     bytes.as_mut_ptr().add(at).cast::<Unaligned<$word>>().write(word);

@@ -19,7 +19,7 @@ pub const XMIT_DROP: i32 = bindings::NET_XMIT_DROP as i32;
 /// The transmit code for a packet that was taken (`NET_XMIT_SUCCESS`).
 pub const XMIT_SUCCESS: i32 = bindings::NET_XMIT_SUCCESS as i32;
 
-/// A packet that is ours (`struct sk_buff`).
+/// A packet that we own (`struct sk_buff`).
 ///
 /// Dropping it frees the packet; transmitting consumes it.
 ///
@@ -31,10 +31,10 @@ pub struct SkBuff(NonNull<bindings::sk_buff>);
 // SAFETY: A packet that is owned may be used and freed in any context.
 unsafe impl Send for SkBuff {}
 
-/// The place of `skb->dev`.
+/// Returns the address of `skb->dev`.
 #[inline(always)]
 pub(crate) fn dev_of(skb: *mut bindings::sk_buff) -> *mut *mut bindings::net_device {
-    // SAFETY: Only computes an address within the packet, which the caller has.
+    // SAFETY: This only computes an address within the packet, which the caller has.
     unsafe {
         &raw mut (*skb)
             .__bindgen_anon_1
@@ -44,11 +44,12 @@ pub(crate) fn dev_of(skb: *mut bindings::sk_buff) -> *mut *mut bindings::net_dev
     }
 }
 
-/// `qdisc_skb_cb(skb)->slave_dev_queue_mapping`: where a master keeps the queue mapping that its
-/// lower device shall see.
+/// Returns the address of `qdisc_skb_cb(skb)->slave_dev_queue_mapping`, where a master keeps the
+/// queue mapping that its lower device is to see.
 #[inline(always)]
 pub(crate) fn lower_queue_mapping(skb: *mut bindings::sk_buff) -> *mut u16 {
-    // SAFETY: Only computes an address; the C side checks that `struct qdisc_skb_cb` fits in `cb`.
+    // SAFETY: This only computes an address; the C side checks that `struct qdisc_skb_cb` fits in
+    // `cb`.
     unsafe {
         let cb = (&raw mut (*skb).cb).cast::<bindings::qdisc_skb_cb>();
         &raw mut (*cb).slave_dev_queue_mapping
@@ -105,7 +106,7 @@ impl SkBuff {
         self.0.as_ptr()
     }
 
-    /// Returns the packet to look at.
+    /// Returns a view of the packet.
     #[inline(always)]
     pub fn view(&self) -> View<'_> {
         // INVARIANT: The packet is valid as long as this object is borrowed.
@@ -166,17 +167,17 @@ impl SkBuff {
         self.queue_mapping() != 0 || self.has_sec_path()
     }
 
-    /// Makes a packet with the same content (`skb_clone()`), if there is memory. Any context.
+    /// Clones the packet (`skb_clone()`), if there is memory. Any context.
     #[inline(always)]
     pub fn try_clone(&self) -> Option<SkBuff> {
         // SAFETY: The packet is valid (type invariant).
         let skb = unsafe { bindings::skb_clone(self.0.as_ptr(), bindings::NH_GFP_ATOMIC) };
-        // INVARIANT: The reference to the clone is ours.
+        // INVARIANT: We own the reference to the clone.
         NonNull::new(skb).map(SkBuff)
     }
 
-    /// Returns whether the packet is to be encrypted by the hardware of another device than this one,
-    /// which would send it as it is.
+    /// Returns whether the hardware of a device other than `dev` is to encrypt the packet; `dev`
+    /// would send it unencrypted.
     pub fn needs_other_ipsec(&self, dev: &NetDevice) -> bool {
         // SAFETY: The packet is valid (type invariant); the device is allocated.
         unsafe { bindings::nh_needs_other_ipsec(self.0.as_ptr(), dev.as_ptr()) }
@@ -184,14 +185,16 @@ impl SkBuff {
 
     /// Hands the packet to the queueing discipline of `dev`, a device below ours.
     ///
-    /// Bottom halves off, as in `ndo_start_xmit`. Returns the `NET_XMIT_*` code.
+    /// Must be called with bottom halves off, as in `ndo_start_xmit`. Returns the `NET_XMIT_*`
+    /// code.
     #[inline(always)]
     pub fn transmit_through(self, dev: &NetDevice) -> i32 {
         let skb = self.into_raw();
-        // SAFETY: The packet is valid and ours; the device stays allocated during the call, as it is
-        // behind a reference. `cb` belongs to us until the packet is handed over. The master's
-        // select_queue has written the mapping, unless the stack had no choice of queues: then any
-        // number may stand there, which the device's own choice of a queue bounds.
+        // SAFETY: The packet is valid and ours; the device stays allocated during the call, as we
+        // have a reference to it. `cb` belongs to us until the packet is handed over. The master's
+        // select_queue has written the mapping, unless the stack had no choice of queues. In that
+        // case the mapping may be any number, which the device bounds when it chooses a queue
+        // itself.
         unsafe {
             *dev_of(skb) = dev.as_ptr();
             (*skb).queue_mapping = *lower_queue_mapping(skb);
@@ -199,7 +202,7 @@ impl SkBuff {
         }
     }
 
-    /// Counts a packet that is gone as dropped by `dev` (`tx_dropped`). Any context.
+    /// Counts a packet that no longer exists as dropped by `dev` (`tx_dropped`). Any context.
     #[cold]
     pub fn count_drop_on(dev: &NetDevice) {
         // SAFETY: The device is valid (type invariant).
@@ -214,7 +217,7 @@ impl SkBuff {
     }
 }
 
-/// A packet on its way out that is looked at. Passed by value, so that it stays in a register.
+/// A view of a packet on its way out. It is passed by value, so that it stays in a register.
 ///
 /// # Invariants
 ///
@@ -223,25 +226,27 @@ impl SkBuff {
 pub struct View<'a>(NonNull<bindings::sk_buff>, PhantomData<&'a SkBuff>);
 
 impl<'a> View<'a> {
-    /// Returns the protocol of the network layer, `ETH_P_*`, in host byte order.
+    /// Returns the network-layer protocol, `ETH_P_*`, in host byte order.
     #[inline(always)]
     pub fn protocol(self) -> u16 {
         // SAFETY: The packet is valid (type invariant).
         unsafe { protocol_of(self.0) }
     }
 
-    /// Returns the VLAN tag (TCI) that goes beside the packet, in host byte order; 0 for none.
+    /// Returns the VLAN tag (TCI) that is stored beside the packet, in host byte order; 0 for none.
     #[inline(always)]
     pub fn vlan_tag(self) -> u16 {
-        // SAFETY: The packet is valid (type invariant); both views of the tag are plain numbers. Without a tag
-        // both halves, of which the TCI is one, are 0 (`skb_vlan_tag_present()`).
+        // SAFETY: The packet is valid (type invariant); both views of the tag are plain numbers.
+        // Without a tag, both halves of it are 0, and one of them is the TCI
+        // (`skb_vlan_tag_present()`).
         unsafe {
             let head = self.0.as_ref().__bindgen_anon_4.__bindgen_anon_1.as_ref();
             head.__bindgen_anon_2.__bindgen_anon_1.vlan_tci
         }
     }
 
-    /// Returns the hash of the packet's flow, if the stack has one of addresses and ports.
+    /// Returns the hash of the packet's flow, if the stack has computed one over addresses and
+    /// ports.
     #[inline(always)]
     pub fn l4_hash(self) -> Option<u32> {
         // SAFETY: The packet is valid (type invariant).
@@ -249,8 +254,8 @@ impl<'a> View<'a> {
         (head.l4_hash() != 0).then_some(head.hash)
     }
 
-    /// Returns the offset of the network header from where the packet begins, in bytes; more than any packet
-    /// has if it is in front of it.
+    /// Returns the offset of the network header from the beginning of the packet, in bytes. If the
+    /// header is in front of the packet, the offset is larger than any packet.
     #[inline(always)]
     pub fn network_offset(self) -> usize {
         // SAFETY: The packet is valid (type invariant).
@@ -261,24 +266,26 @@ impl<'a> View<'a> {
         header.wrapping_sub(skb.data as usize)
     }
 
-    /// Returns the part of the packet that lies in one piece, from its beginning.
+    /// Returns the linear part at the beginning of the packet.
     #[inline(always)]
     fn linear(self) -> Bytes<'a> {
-        // SAFETY: The packet is valid (type invariant): of its `len` bytes, all but `data_len` lie at
-        // `data`.
+        // SAFETY: The packet is valid (type invariant): of its `len` bytes, all but `data_len` lie
+        // at `data`.
         unsafe {
             let skb = self.0.as_ref();
             Bytes::new(skb.data, skb.len.wrapping_sub(skb.data_len) as usize)
         }
     }
 
-    /// Copies `N` bytes at an offset from where the packet begins, if they lie in its first piece.
+    /// Copies `N` bytes at an offset from the beginning of the packet, if they lie in its linear
+    /// part.
     #[inline(always)]
     pub fn in_one_piece<const N: usize>(self, at: usize) -> Option<[u8; N]> {
         self.linear().get(at)
     }
 
-    /// Copies `N` bytes at an offset from where the packet begins; none if it ends before.
+    /// Copies `N` bytes at an offset from the beginning of the packet. Returns `None` if the packet
+    /// ends before.
     #[inline(always)]
     pub fn bytes<const N: usize>(self, at: usize) -> Option<[u8; N]> {
         match self.linear().get(at) {
@@ -299,7 +306,7 @@ impl<'a> View<'a> {
     #[inline(always)]
     pub fn is_igmp(self) -> bool {
         const ETH_P_IP: u16 = bindings::ETH_P_IP as u16;
-        /// Where the protocol stands in an IPv4 header (RFC 791, 3.1).
+        /// The offset of the protocol in an IPv4 header (RFC 791, 3.1).
         const PROTOCOL: usize = 9;
         const IPPROTO_IGMP: u8 = 2;
         if self.protocol() != ETH_P_IP {
@@ -320,8 +327,8 @@ impl<'a> View<'a> {
     }
 }
 
-/// Copies bytes of a packet that does not lie in one piece. Takes the pointer by value, so that callers
-/// need not keep it in memory.
+/// Copies bytes of a packet that is not linear. Takes the pointer by value, so that callers need
+/// not keep it in memory.
 ///
 /// # Safety
 ///
@@ -334,7 +341,7 @@ unsafe fn scattered_bytes<const N: usize>(
 ) -> Option<[u8; N]> {
     let at = i32::try_from(at).ok()?;
     let mut bytes = [0; N];
-    // SAFETY: By the caller's promise; the buffer has as many bytes as are asked for.
+    // SAFETY: By the caller's promise; the buffer has as many bytes as C is asked for.
     let err =
         unsafe { bindings::skb_copy_bits(skb.as_ptr(), at, bytes.as_mut_ptr().cast(), N as i32) };
     (err == 0).then_some(bytes)
@@ -353,11 +360,11 @@ impl Drop for SkBuff {
     }
 }
 
-/// A received packet that is looked at on its way up.
+/// A view of a received packet on its way up.
 ///
 /// # Invariants
 ///
-/// The pointee is a valid packet with a link-layer header, and not shared, for all of `'a`.
+/// The pointee is a valid packet that has a link-layer header and is not shared, for all of `'a`.
 #[derive(Clone, Copy)]
 pub struct Received<'a>(NonNull<bindings::sk_buff>, PhantomData<&'a ()>);
 
@@ -366,23 +373,23 @@ impl<'a> Received<'a> {
     ///
     /// # Safety
     ///
-    /// `skb` must be a valid packet on the receive path, not shared, for all of `'a`.
+    /// `skb` must be a valid packet on the receive path that is not shared, for all of `'a`.
     #[inline(always)]
     pub(crate) unsafe fn from_raw(skb: *mut bindings::sk_buff) -> Received<'a> {
         // SAFETY: By the caller's promise. INVARIANT: likewise.
         Received(unsafe { NonNull::new_unchecked(skb) }, PhantomData)
     }
 
-    /// Returns the protocol of the network layer, `ETH_P_*`, in host byte order; that of the inner
-    /// tag if there are VLAN tags behind the outermost.
+    /// Returns the network-layer protocol, `ETH_P_*`, in host byte order. If there are VLAN tags
+    /// behind the outermost one, the protocol is that of the inner tag.
     #[inline(always)]
     pub fn protocol(self) -> u16 {
         // SAFETY: The packet is valid (type invariant).
         unsafe { protocol_of(self.0) }
     }
 
-    /// Returns whether the frame is for this host, by its link-layer address: neither for another
-    /// one, nor one of ours that came back (`PACKET_OTHERHOST`, `PACKET_LOOPBACK`).
+    /// Returns whether the frame is for this host, by its link-layer address: it is neither for
+    /// another host, nor a frame of ours that came back (`PACKET_OTHERHOST`, `PACKET_LOOPBACK`).
     pub fn is_for_us(&self) -> bool {
         !matches!(
             self.kind(),
@@ -390,7 +397,8 @@ impl<'a> Received<'a> {
         )
     }
 
-    /// Returns whether the frame is for one address (`PACKET_HOST` and its like), not for a group or for all.
+    /// Returns whether the frame is for one address (`PACKET_HOST` and the like), not for a group
+    /// or for all.
     pub fn is_unicast(&self) -> bool {
         !matches!(
             self.kind(),
@@ -412,18 +420,18 @@ impl<'a> Received<'a> {
         kind.into()
     }
 
-    /// Returns one byte of what the packet holds behind its link-layer header, if it lies in the first piece.
+    /// Returns one byte of the payload behind the link-layer header, if it lies in the linear part.
     #[inline(always)]
     pub fn byte_in_place(self, at: usize) -> Option<u8> {
-        // INVARIANT: The packet is valid for as long.
+        // INVARIANT: The packet is valid for all of `'a`.
         let [byte] = View(self.0, PhantomData::<&'a SkBuff>).linear().get(at)?;
         Some(byte)
     }
 
-    /// Copies what the packet holds behind its link-layer header, as much as fits (`skb_copy_bits()`).
-    /// Returns that part of the buffer.
+    /// Copies the payload behind the link-layer header, as much as fits (`skb_copy_bits()`).
+    /// Returns the part of the buffer that was filled.
     pub fn copy<'b>(&self, buf: &'b mut [u8]) -> &'b [u8] {
-        // SAFETY: The packet is valid; the length is read only.
+        // SAFETY: The packet is valid; this only reads the length.
         let len = unsafe { (*self.0.as_ptr()).len } as usize;
         let len = len.min(buf.len());
         let buf = buf.get_mut(..len).unwrap_or_default();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Sockets, as far as their packets go through a device.
+//! Sockets whose packets go through a device.
 //!
 //! C headers: [`include/net/sock.h`](srctree/include/net/sock.h),
 //! [`include/net/tls.h`](srctree/include/net/tls.h)
@@ -15,12 +15,12 @@ use kernel::types::Opaque;
 ///
 /// # Invariants
 ///
-/// The pointee is such a socket, which stays as long as a reference to it is alive.
+/// The pointee is such a socket, which stays allocated as long as a reference to it is alive.
 #[repr(transparent)]
 pub struct Socket(Opaque<bindings::sock>);
 
-/// The ends of a socket's flow. Each field is as it lies in memory, read as a number of this machine;
-/// of addresses of IPv6, the four words one XOR the other.
+/// The ends of a socket's flow. Each field has the bytes as they lie in memory, read as a
+/// native-endian number. For IPv6, an address is the XOR of its four words.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Ends {
     /// The source address.
@@ -39,7 +39,7 @@ impl Socket {
             dst: 0,
             ports: 0,
         };
-        // SAFETY: The socket is valid (type invariant), and the out arguments are.
+        // SAFETY: The socket is valid (type invariant), and so are the out arguments.
         unsafe {
             bindings::nh_sock_ends(self.0.get(), &mut ends.src, &mut ends.dst, &mut ends.ports)
         };
@@ -48,12 +48,12 @@ impl Socket {
 }
 
 impl SkBuff {
-    /// Returns the device whose hardware encrypts the TLS records of the packet's socket, if there is
-    /// one (`tls_is_skb_tx_device_offloaded()`).
+    /// Returns the device whose hardware encrypts the TLS records of the packet's socket, if there
+    /// is one (`tls_is_skb_tx_device_offloaded()`).
     #[inline]
     pub fn tls_device<'a>(&self, _rcu: &'a Rcu) -> Option<&'a NetDevice> {
-        // SAFETY: The packet is valid. A device gives up its TLS sockets, and waits for those who
-        // found it so, before it goes.
+        // SAFETY: The packet is valid. Before a device goes away, it gives up its TLS sockets, and
+        // waits for the readers that have found it through them.
         unsafe {
             let skb = self.as_ptr();
             if (*skb).sk.is_null() {

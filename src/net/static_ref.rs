@@ -6,9 +6,9 @@ use core::ops::Deref;
 
 /// A reference to a static, for a constant of a trait.
 ///
-/// A function of a trait may answer differently each time, and `unsafe` code must not rely on what it
-/// answers. A constant is the same each time. But one that is a reference must not lead to anything that
-/// changes; therefore this is a pointer.
+/// A function of a trait may return something else each time, and `unsafe` code must not rely on
+/// what it returns. A constant is the same each time. But a constant that is a reference must not
+/// lead to anything that changes; therefore this type holds a pointer.
 ///
 /// ```ignore
 /// static REGISTRY: Registry<Team> = Registry::new();
@@ -20,18 +20,18 @@ use core::ops::Deref;
 ///
 /// # Invariants
 ///
-/// The pointee is valid for ever, and shared.
+/// The pointee is valid forever, and shared.
 pub struct StaticRef<T: 'static>(*const T);
 
-// SAFETY: As for the reference that this stands for.
+// SAFETY: As for the reference that this pointer stands for.
 unsafe impl<T: Sync> Send for StaticRef<T> {}
 // SAFETY: As above.
 unsafe impl<T: Sync> Sync for StaticRef<T> {}
 
 impl<T> StaticRef<T> {
-    /// Makes one.
+    /// Makes a reference to the static `it`.
     pub const fn new(it: &'static T) -> Self {
-        // INVARIANT: A reference that lives for ever.
+        // INVARIANT: `it` is a reference that lives forever.
         StaticRef(it)
     }
 

@@ -5,14 +5,15 @@
 //! C headers: [`include/linux/spinlock.h`](srctree/include/linux/spinlock.h),
 //! [`include/linux/percpu.h`](srctree/include/linux/percpu.h)
 //!
-//! Each lock has a class of its own for lockdep, by the place in the code that makes it
+//! Each lock has a lockdep class of its own, given by the place in the code that makes the lock
 //! ([`new_bh_lock!`](crate::new_bh_lock), [`new_nested_lock!`](crate::new_nested_lock)), so that
-//! lockdep learns the order of any two. Of the kernel crate's locks, `new_spinlock!` and `new_mutex!`
-//! do the same.
+//! lockdep learns the order of any two locks. For the locks of the kernel crate, `new_spinlock!`
+//! and `new_mutex!` do the same.
 //!
-//! Atomics are those of `kernel::sync::atomic`, where what a packet meets is not concerned. There they are those of
-//! `core`: in kernels that do not inline the helpers of Rust, as Debian's, each load of the former is a call, of which a
-//! packet would pay one for each field that it looks at. Both are relaxed or acquiring loads of the same instructions.
+//! Atomics are those of `kernel::sync::atomic`, except on the packet path, where they are those of
+//! `core`. In kernels that do not inline the helpers of Rust, such as Debian's, each load of an
+//! atomic of `kernel::sync::atomic` is a call, and a packet would pay for one call per field that
+//! it looks at. Both kinds compile to the same instructions for relaxed and acquire loads.
 
 use crate::bindings;
 use crate::rtnl::Rtnl;
@@ -35,15 +36,15 @@ fn init_lock(
 ) -> impl PinInit<Opaque<bindings::spinlock_t>> {
     Opaque::ffi_init(move |lock| {
         // SAFETY: `lock` is valid for writes and stays where it is (pinned); name and class are
-        // statics, as lockdep wants them.
+        // statics, as lockdep requires.
         unsafe { bindings::nh_spin_lock_init(lock, name.as_char_ptr(), class.as_ptr().cast()) }
     })
 }
 
-/// A spinlock of which several may be held at once, that of an upper device first.
+/// A spinlock of which a thread may hold several at once; it takes that of an upper device first.
 ///
-/// Lockdep knows each level of a class as a subclass, and complains of an upper device's lock that is
-/// taken after that of a lower device.
+/// Lockdep knows each level of a class as a subclass, and complains if the lock of an upper device
+/// is taken after that of a lower device.
 #[pin_data]
 pub struct NestedLock<T> {
     #[pin]
@@ -79,13 +80,15 @@ impl<T> NestedLock<T> {
         })
     }
 
-    /// Takes the lock. `level` is the [`lower_level`](crate::netdevice::NetDevice::lower_level) of the
-    /// device that it belongs to, 1 to 8; of two locks the one of the higher level is taken first. Any
-    /// context but hard interrupts, always the same for one lock.
+    /// Takes the lock. `level` is the [`lower_level`](crate::netdevice::NetDevice::lower_level) of
+    /// the device that the lock belongs to, 1 to 8; of two locks, the one with the higher level is
+    /// taken first. Any context but hard interrupts, but always the same context for one lock.
     pub fn lock(&self, level: u8) -> NestedGuard<'_, T> {
-        // Lockdep has eight subclasses, from 0 on; no more devices are stacked (`MAX_NEST_DEV`).
+        // Lockdep has eight subclasses, from 0 on; at most as many devices are stacked
+        // (`MAX_NEST_DEV`).
         let subclass = i32::from(level.saturating_sub(1).min(7));
-        // SAFETY: The lock was initialised by `new`, which is the only way to make one, and is pinned.
+        // SAFETY: The lock was initialised by `new`, which is the only way to make one, and is
+        // pinned.
         unsafe { bindings::nh_spin_lock_nested(self.lock.get(), subclass) };
         NestedGuard {
             lock: self,
@@ -94,7 +97,7 @@ impl<T> NestedLock<T> {
     }
 }
 
-/// Access to what a [`NestedLock`] protects, until it is dropped.
+/// Access to what a [`NestedLock`] protects, until the guard is dropped.
 pub struct NestedGuard<'a, T> {
     lock: &'a NestedLock<T>,
     _not_send: NotThreadSafe,
@@ -118,12 +121,12 @@ impl<T> DerefMut for NestedGuard<'_, T> {
 
 impl<T> Drop for NestedGuard<'_, T> {
     fn drop(&mut self) {
-        // SAFETY: The guard exists, so that this thread holds the lock.
+        // SAFETY: The guard exists, so this thread holds the lock.
         unsafe { bindings::nh_spin_unlock(self.lock.lock.get()) };
     }
 }
 
-/// A value that is written under RTNL, and read under RTNL or, by a copy, without.
+/// A value that is written under RTNL. It is read under RTNL, or copied without RTNL.
 #[pin_data]
 pub struct RtnlLock<T> {
     #[pin]
@@ -143,7 +146,7 @@ macro_rules! new_rtnl_lock {
     };
 }
 
-// SAFETY: Whoever writes holds RTNL and the lock, and whoever reads one of them.
+// SAFETY: A writer holds RTNL and the lock, and a reader holds one of them.
 unsafe impl<T: Copy + Send> Sync for RtnlLock<T> {}
 
 impl<T: Copy> RtnlLock<T> {
@@ -162,13 +165,14 @@ impl<T: Copy> RtnlLock<T> {
     /// Returns the value. Takes no lock.
     #[inline]
     pub fn get(&self, _rtnl: &Rtnl) -> T {
-        // SAFETY: RTNL is held, so that nobody writes meanwhile.
+        // SAFETY: RTNL is held, so nobody writes meanwhile.
         unsafe { *self.data.get() }
     }
 
     /// Returns a copy of the value. Process context.
     pub fn copy(&self) -> T {
-        // SAFETY: The lock was initialised by `new`, the only way to make one, and nobody writes while it is held.
+        // SAFETY: The lock was initialised by `new`, the only way to make one. Nobody writes while
+        // the lock is held.
         unsafe {
             bindings::nh_spin_lock(self.lock.get());
             let data = *self.data.get();
@@ -179,7 +183,7 @@ impl<T: Copy> RtnlLock<T> {
 
     /// Replaces the value. Process context.
     pub fn set(&self, _rtnl: &Rtnl, data: T) {
-        // SAFETY: RTNL is held, which keeps `get` away, and the lock, which keeps `copy` away.
+        // SAFETY: RTNL is held, which excludes `get`, and so is the lock, which excludes `copy`.
         unsafe {
             bindings::nh_spin_lock(self.lock.get());
             *self.data.get() = data;
@@ -188,7 +192,7 @@ impl<T: Copy> RtnlLock<T> {
     }
 }
 
-/// A spinlock that is taken in softirqs too.
+/// A spinlock that is also taken in softirqs.
 #[pin_data]
 pub struct BhLock<T> {
     #[pin]
@@ -210,7 +214,7 @@ macro_rules! new_bh_lock {
 
 // SAFETY: The lock gives access to one thread at a time.
 unsafe impl<T: Send> Sync for BhLock<T> {}
-// SAFETY: The data may be sent, and the lock is not held while the object is.
+// SAFETY: The data may be sent, and the lock is not held while the object is sent.
 unsafe impl<T: Send> Send for BhLock<T> {}
 
 impl<T> BhLock<T> {
@@ -229,7 +233,7 @@ impl<T> BhLock<T> {
     /// Runs a function, which must not sleep, with the data. Any context but hard interrupts.
     pub fn with<R>(&self, run: impl FnOnce(&mut T) -> R) -> R {
         // SAFETY: The lock was initialised by `new`, the only way to make one; the data are ours
-        // while it is held.
+        // while the lock is held.
         unsafe {
             bindings::nh_spin_lock_bh(self.lock.get());
             let res = run(&mut *self.data.get());
@@ -251,21 +255,23 @@ impl<T: Copy> BhLock<T> {
     }
 }
 
-/// Data that are replaced seldom and may be read at any time, in any context: readers wait for nobody and write
-/// nothing (`seqcount_latch_t`).
+/// Data that are seldom replaced, and may be read at any time in any context: readers neither wait
+/// nor write anything (`seqcount_latch_t`).
 ///
-/// There are two copies, of which one is whole at any time.
+/// There are two copies, one of which is consistent at any time.
 pub struct Latch<T> {
-    /// How often a copy was begun to be written; its last bit tells which one is whole meanwhile.
+    /// How often a writer has begun to write a copy. The last bit tells which copy is consistent
+    /// meanwhile.
     sequence: AtomicUsize,
     copies: [UnsafeCell<T>; 2],
 }
 
-// SAFETY: What is read is copied, and counts only if nobody has written it meanwhile; writers hold RTNL.
+// SAFETY: Readers copy the data, and use their copy only if nobody has written meanwhile; writers
+// hold RTNL.
 unsafe impl<T: Copy + Send> Sync for Latch<T> {}
 
 impl<T: Copy> Latch<T> {
-    /// How many words a copy has.
+    /// The number of words in a copy.
     const WORDS: usize = {
         assert!(align_of::<T>() == align_of::<Word>() && size_of::<T>() % size_of::<Word>() == 0);
         size_of::<T>() / size_of::<Word>()
@@ -287,8 +293,9 @@ impl<T: Copy> Latch<T> {
             let from = if sequence & 1 == 0 { even } else { odd };
             let mut data = MaybeUninit::<T>::uninit();
             for word in 0..Self::WORDS {
-                // SAFETY: Both are `WORDS` aligned words. The source may be written meanwhile, so that it is read
-                // as memory whose content may change, and as words that need not be initialised.
+                // SAFETY: Source and destination are `WORDS` aligned words. The source may be
+                // written meanwhile, so it is read as memory whose content may change, and as words
+                // that need not be initialised.
                 unsafe {
                     let value = ptr::read_volatile(from.get().cast::<Word>().add(word));
                     data.as_mut_ptr().cast::<Word>().add(word).write(value);
@@ -296,7 +303,8 @@ impl<T: Copy> Latch<T> {
             }
             fence(Ordering::Acquire);
             if self.sequence.load(Ordering::Relaxed) == sequence {
-                // SAFETY: Nobody has begun to write this copy since it was known to be whole: a writer counts first.
+                // SAFETY: The sequence has not changed since this copy was known to be consistent.
+                // A writer counts first, so nobody has begun to write the copy.
                 return unsafe { data.assume_init() };
             }
         }
@@ -306,12 +314,13 @@ impl<T: Copy> Latch<T> {
     pub fn set(&self, data: T, _rtnl: &Rtnl) {
         let from = ptr::from_ref(&data).cast::<Word>();
         for copy in &self.copies {
-            // Readers leave this copy: the other one is whole. The order is that of `write_seqcount_latch()`.
+            // Readers leave this copy for the other one, which is consistent. The order is that of
+            // `write_seqcount_latch()`.
             self.sequence.fetch_add(1, Ordering::SeqCst);
             fence(Ordering::SeqCst);
             for word in 0..Self::WORDS {
-                // SAFETY: Both are `WORDS` aligned words. RTNL is held, so that nobody else writes; whoever reads
-                // meanwhile does so as in `get`, and finds out.
+                // SAFETY: Source and destination are `WORDS` aligned words. RTNL is held, so nobody
+                // else writes; a reader uses `get`, which detects the write.
                 unsafe {
                     let value = from.add(word).read();
                     ptr::write_volatile(copy.get().cast::<Word>().add(word), value);
@@ -322,11 +331,12 @@ impl<T: Copy> Latch<T> {
     }
 }
 
-/// Makes the function for one type of integer.
+/// Defines the function for one type of integer.
 macro_rules! update {
     ($name:ident, $type:ty) => {
-        /// Sets an atomic to what `next` makes of its value, unless that is none. Returns the value before; as an error
-        /// if it stays. A full barrier if it does not.
+        /// Sets an atomic to what `next` returns for its value, unless that is `None`. Returns the
+        /// previous value, as an error if the atomic was not written. A full barrier if the atomic
+        /// was written.
         pub fn $name(
             atomic: &Atomic<$type>,
             next: impl Fn($type) -> Option<$type>,
@@ -346,33 +356,34 @@ macro_rules! update {
 update!(update_u32, u32);
 update!(update_u64, u64);
 
-/// Sets an atomic to the lesser of its value and another. Returns the value before. A full barrier in any case.
+/// Sets an atomic to the lesser of its value and `other`. Returns the previous value. Always a full
+/// barrier.
 pub fn fetch_min(atomic: &Atomic<u64>, other: u64) -> u64 {
-    // It is written even where it stays, since callers rely on the barrier.
+    // The atomic is written even if its value stays the same, since callers rely on the barrier.
     update_u64(atomic, |now| Some(now.min(other))).unwrap_or_else(|before| before)
 }
 
 /// A word of memory of which some bytes may be padding.
 type Word = MaybeUninit<usize>;
 
-/// A counter of each CPU's own, so that counting writes no shared cache line.
+/// A counter per CPU, so that counting does not write to a shared cache line.
 pub struct PerCpuCounter(NonNull<u32>);
 
-// SAFETY: The counters may be counted up from any thread.
+// SAFETY: The counters may be incremented from any thread.
 unsafe impl Send for PerCpuCounter {}
-// SAFETY: As above; each CPU changes its own.
+// SAFETY: As above; each CPU changes its own counter.
 unsafe impl Sync for PerCpuCounter {}
 
 impl PerCpuCounter {
     /// Allocates the counters, all zero. May sleep.
     pub fn new() -> Result<Self> {
-        // SAFETY: Allocation only.
+        // SAFETY: This only allocates.
         NonNull::new(unsafe { bindings::nh_alloc_counter() })
             .map(Self)
             .ok_or(ENOMEM)
     }
 
-    /// Counts this CPU's counter up, wrapping, and returns its new value. Any context.
+    /// Increments this CPU's counter, which wraps, and returns its new value. Any context.
     #[inline]
     pub fn increment(&self) -> u32 {
         // SAFETY: The counters live as long as `self`.
@@ -382,60 +393,60 @@ impl PerCpuCounter {
 
 impl Drop for PerCpuCounter {
     fn drop(&mut self) {
-        // SAFETY: Allocated by `new` and not used any more.
+        // SAFETY: `new` has allocated the counters, and nobody uses them any more.
         unsafe { bindings::nh_free_counter(self.0.as_ptr()) };
     }
 }
 
 /// Returns a random number (`get_random_u32()`). Any context.
 pub fn random_u32() -> u32 {
-    // SAFETY: No requirement.
+    // SAFETY: The function has no requirements.
     unsafe { bindings::nh_random_u32() }
 }
 
 /// Returns the monotonic clock in ms (`ktime_get()`). Any context.
 pub fn now_ms() -> u64 {
-    // SAFETY: No requirement.
+    // SAFETY: The function has no requirements.
     unsafe { bindings::nh_monotonic_ms() }
 }
 
 /// Returns the monotonic clock in µs (`ktime_get()`). Any context.
 pub fn now_us() -> u64 {
-    // SAFETY: No requirement.
+    // SAFETY: The function has no requirements.
     unsafe { bindings::nh_monotonic_us() }
 }
 
-/// How long a [`tick`] takes, in µs.
+/// The length of a [`tick`], in µs.
 pub const TICK_US: u64 = 1_000_000 / bindings::HZ as u64;
 
-/// Returns the number of the timer tick (`jiffies`), for every packet: one read of memory, which is written
-/// once a tick. It wraps. Any context.
+/// Returns the number of the timer tick (`jiffies`), which wraps. This is cheap enough for every
+/// packet: one read of memory that is written once per tick. Any context.
 #[inline(always)]
 pub fn tick() -> usize {
-    // SAFETY: The kernel's own counter: an aligned word that C writes as a whole.
+    // SAFETY: The kernel's own counter is an aligned word that C writes as a whole.
     unsafe { ptr::read_volatile(&raw const bindings::jiffies) as usize }
 }
 
 /// Returns the jiffies since start-up (`get_jiffies_64()`). Any context.
 pub fn jiffies() -> u64 {
-    // SAFETY: No requirement.
+    // SAFETY: The function has no requirements.
     unsafe { bindings::nh_jiffies() }
 }
 
-/// Returns how many jiffies `ms` are, rounded up; at least one for a time that is not zero.
+/// Converts `ms` to jiffies, rounded up. The result is at least one, unless the time is zero.
 pub fn msecs_to_jiffies(ms: u32) -> u64 {
     kernel::time::msecs_to_jiffies(ms) as u64
 }
 
-/// Waits until all packets that are on their way through the stack are through
+/// Waits until all packets that are now on their way through the stack have left it
 /// (`synchronize_net()`). Sleeps.
 pub fn synchronize_net() {
-    // SAFETY: No requirement but the context.
+    // SAFETY: The only requirement is a context that may sleep, which our caller provides.
     unsafe { bindings::synchronize_net() };
 }
 
 /// Returns whether a message may be printed now (`net_ratelimit()`). Any context.
 pub fn ratelimit() -> bool {
-    // SAFETY: No requirement.
+    // SAFETY: The function has no requirements.
     unsafe { bindings::net_ratelimit() != 0 }
 }

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Files in sysfs: what they show, and those in `/sys/class/net`. Those of devices are in
-//! [`master::sysfs`](crate::master::sysfs).
+//! Files in sysfs: their output, and the files in `/sys/class/net`.
+//! [`master::sysfs`](crate::master::sysfs) has the files of devices.
 //!
 //! C headers: [`include/linux/sysfs.h`](srctree/include/linux/sysfs.h),
 //! [`include/linux/device.h`](srctree/include/linux/device.h)
 //!
-//! Removing a file waits until nobody uses it any more, and devices are removed under RTNL: no
-//! function that shows or stores a file may wait for RTNL. A `store` takes it by [`lock_rtnl`].
+//! Removing a file waits until nobody uses it any more, and devices are removed under RTNL. So no
+//! function that shows or stores a file may wait for RTNL; a `store` takes it with [`lock_rtnl`].
 
 use crate::bindings;
 use crate::namespace::Net;
@@ -20,17 +20,17 @@ use kernel::prelude::*;
 use kernel::sync::atomic::{Atomic, Full, Relaxed};
 use kernel::types::Opaque;
 
-/// Takes RTNL in a `store`, or has the system call start again, so that a removal of the file which
-/// holds RTNL and waits for us goes first.
+/// Takes RTNL in a `store`, or restarts the system call, so that a removal of the file that holds
+/// RTNL and waits for us goes first.
 pub fn lock_rtnl() -> Result<RtnlGuard> {
-    // SAFETY: Marks the current task, which returns to user space with the error.
+    // SAFETY: This marks the current task, which returns to user space with the error.
     rtnl::try_lock().ok_or_else(|| Error::from_errno(unsafe { bindings::nh_restart_syscall() }))
 }
 
-/// The size of the buffer for what a file shows, in bytes.
+/// The size of the buffer for the output of a file, in bytes.
 const PAGE_SIZE: usize = kernel::page::PAGE_SIZE;
 
-/// What a file shows (`sysfs_emit_at()`). What does not fit is left out.
+/// The output of a file (`sysfs_emit_at()`). What does not fit is left out.
 pub struct Page<'a> {
     buf: &'a mut [u8; PAGE_SIZE],
     len: usize,
@@ -50,7 +50,7 @@ impl<'a> Page<'a> {
 
     /// Writes bytes as they are.
     pub fn bytes(&mut self, bytes: &[u8]) {
-        // The last byte is not used, as by `sysfs_emit()`, which keeps it for a NUL.
+        // The last byte is not used. `sysfs_emit()` does not use it either, but keeps it for a NUL.
         let free = self.buf.get_mut(self.len..PAGE_SIZE - 1).unwrap_or(&mut []);
         for (to, from) in free.iter_mut().zip(bytes) {
             *to = *from;
@@ -58,11 +58,11 @@ impl<'a> Page<'a> {
         }
     }
 
-    /// Writes an item of a list, with a space behind it, by `write`. Returns whether more may come:
-    /// if less than `room` bytes are free, `++more++` takes the item's place.
+    /// Calls `write` to write an item of a list, and adds a space. Returns whether more items may
+    /// come: if less than `room` bytes are free, `++more++` takes the item's place.
     pub fn item(&mut self, room: usize, write: impl FnOnce(&mut Self)) -> bool {
         if self.len > PAGE_SIZE.saturating_sub(room) {
-            // In place of the end of the last item, if there is no other.
+            // The text replaces the end of the last item if there is no other place.
             self.len = self.len.min(PAGE_SIZE - 10);
             self.bytes(b"++more++ ");
             return false;
@@ -95,21 +95,21 @@ impl fmt::Write for Page<'_> {
     }
 }
 
-/// A file: its name, its mode, and what the driver knows it by.
+/// A file: its name, its mode, and the driver's identifier for it.
 #[derive(Clone, Copy)]
 pub struct File<I> {
     /// The name, of at most 31 bytes.
     pub name: &'static str,
     /// The mode; without write permission there is no `store`.
     pub mode: u16,
-    /// What `show` and `store` are called with.
+    /// The identifier with which `show` and `store` are called.
     pub id: I,
 }
 
 pub(crate) const NAME_SIZE: usize = 32;
 
-/// For constants: panics if the name is too long.
-// Runs in the compiler, where a panic is an error message.
+/// Pads a name with NULs. For constants: panics if the name is too long.
+// Runs at compile time, where a panic is a compiler error.
 #[allow(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 #[inline]
 pub(crate) const fn padded(name: &str) -> [u8; NAME_SIZE] {
@@ -134,7 +134,7 @@ pub(crate) type Store = unsafe extern "C" fn(
     usize,
 ) -> isize;
 
-/// A C attribute, and the driver's name for it.
+/// A C attribute, and the driver's identifier for it.
 #[repr(C)]
 #[derive(Clone, Copy)]
 struct Entry<I> {
@@ -149,15 +149,15 @@ pub(crate) struct Table<I, const N: usize> {
     names: [[u8; NAME_SIZE]; N],
     entries: [Entry<I>; N],
     pointers: [*const bindings::attribute; N],
-    /// The NULL behind the pointers.
+    /// The NULL that ends the pointers.
     end: *const bindings::attribute,
     pub(crate) group: bindings::attribute_group,
 }
 
 impl<I: Copy + 'static, const N: usize> Table<I, N> {
-    /// Makes the table that is to stand at `this`. An empty name of the directory is for files
-    /// that are in the one above.
-    // Runs in the compiler, where a panic is an error message.
+    /// Makes the table for the static `this`. If the name of the directory is empty, the files are
+    /// in the directory above.
+    // Runs at compile time, where a panic is a compiler error.
     #[allow(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
     pub(crate) const fn new(
         this: &'static Self,
@@ -201,17 +201,17 @@ impl<I: Copy + 'static, const N: usize> Table<I, N> {
     }
 }
 
-/// Gives the driver's name for a C attribute.
+/// Returns the driver's identifier for a C attribute.
 ///
 /// # Safety
 ///
-/// `attr` must be of a table with names of type `I`.
+/// `attr` must be part of a [`Table`] with identifiers of type `I`.
 pub(crate) unsafe fn id_of<I: Copy>(attr: *const bindings::attribute) -> I {
-    // SAFETY: By the caller's promise, the attribute is the beginning of an entry.
+    // SAFETY: By the caller's promise, the attribute is the first field of an entry.
     unsafe { (*attr.cast::<Entry<I>>()).id }
 }
 
-/// Gives the return value of a `store`.
+/// Converts a result to the return value of a `store`.
 pub(crate) fn stored(result: Result, count: usize) -> isize {
     match result {
         Ok(()) => count as isize,
@@ -229,8 +229,8 @@ pub trait ClassFile: 'static {
     /// Shows the file.
     fn show(net: &Net, page: &mut Page<'_>);
 
-    /// Stores `text` into the file, all of it. May sleep, and wait for RTNL, as the file is removed
-    /// without.
+    /// Stores all of `text` into the file. May sleep, and may wait for RTNL, as the file is removed
+    /// without RTNL.
     fn store(net: &Net, text: &[u8]) -> Result;
 }
 
@@ -238,7 +238,7 @@ pub trait ClassFile: 'static {
 #[repr(C)]
 #[pin_data(PinnedDrop)]
 pub(crate) struct ClassFileIn<F: ClassFile> {
-    /// First, so that the callbacks find the rest.
+    /// The first field, so that the callbacks find the others.
     #[pin]
     attr: Opaque<bindings::class_attribute>,
     net: *const Net,
@@ -254,11 +254,11 @@ unsafe impl<F: ClassFile> Send for ClassFileIn<F> {}
 impl<F: ClassFile> ClassFileIn<F> {
     /// Adds the file to a namespace. Sleeps.
     ///
-    /// That there is such a file already is no error; see [`Self::is_present`].
+    /// It is not an error if the file already exists; see [`Self::is_present`].
     ///
     /// # Safety
     ///
-    /// The value must be dropped, or its [`Self::remove`] called, before the namespace goes.
+    /// The value must be dropped, or its [`Self::remove`] called, before the namespace goes away.
     pub(crate) unsafe fn new(home: &Net) -> impl PinInit<Self, Error> + '_ {
         try_pin_init!(&this in Self {
             attr <- Opaque::ffi_init(|attr: *mut bindings::class_attribute| {
@@ -292,15 +292,15 @@ impl<F: ClassFile> ClassFileIn<F> {
         }? Error)
     }
 
-    /// Returns whether the file is this one, and not that of another driver.
+    /// Returns whether the file is ours, and not that of another driver.
     pub(crate) fn is_present(&self) -> bool {
         self.present.load(Relaxed)
     }
 
-    /// Removes the file, once. Waits until nobody uses it.
+    /// Removes the file, if that has not happened yet. Waits until nobody uses the file.
     pub(crate) fn remove(&self) {
         if self.present.xchg(false, Full) {
-            // SAFETY: Created by `new` in this namespace, which is still alive.
+            // SAFETY: `new` has created the file in this namespace, which is still alive.
             unsafe {
                 bindings::netdev_class_remove_file_ns(
                     self.attr.get(),
@@ -322,14 +322,15 @@ impl<F: ClassFile> PinnedDrop for ClassFileIn<F> {
 ///
 /// # Safety
 ///
-/// `attr` must be that of a [`ClassFileIn<F>`] which is not removed before this returns, and `buf` be a page.
+/// `attr` must be that of a [`ClassFileIn<F>`] that is not removed before this function returns,
+/// and `buf` must be a page.
 unsafe extern "C" fn class_show<F: ClassFile>(
     _class: *const bindings::class,
     attr: *const bindings::class_attribute,
     buf: *mut kernel::ffi::c_char,
 ) -> isize {
-    // SAFETY: The attribute is the first field of a `ClassFileIn<F>`, whose file is removed, after
-    // this has returned, before its namespace goes; the buffer is a page.
+    // SAFETY: The attribute is the first field of a `ClassFileIn<F>`. Its file is removed after
+    // this function has returned, and before its namespace goes away. The buffer is a page.
     let (net, mut page) = unsafe { (&*(*attr.cast::<ClassFileIn<F>>()).net, Page::from_raw(buf)) };
     F::show(net, &mut page);
     page.finish()
@@ -339,7 +340,7 @@ unsafe extern "C" fn class_show<F: ClassFile>(
 ///
 /// # Safety
 ///
-/// As for [`class_show`]; `buf` must have `count` bytes.
+/// As for [`class_show`], except that `buf` must have `count` bytes.
 unsafe extern "C" fn class_store<F: ClassFile>(
     _class: *const bindings::class,
     attr: *const bindings::class_attribute,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Time stamps that devices give to packets.
+//! Time stamps that devices make for packets.
 //!
 //! C headers: [`include/linux/net_tstamp.h`](srctree/include/linux/net_tstamp.h),
 //! [`include/linux/ethtool.h`](srctree/include/linux/ethtool.h)
@@ -27,17 +27,17 @@ impl TimestampInfo {
         unsafe { &mut *info.cast() }
     }
 
-    /// Makes one that says nothing yet.
+    /// Makes a structure that claims no time stamps yet.
     pub fn new() -> TimestampInfo {
         TimestampInfo(pin_init::zeroed())
     }
 
-    /// Returns whether the device stamps in software what it sends.
+    /// Returns whether the device makes software time stamps of what it sends.
     pub fn stamps_sent(&self) -> bool {
         self.0.so_timestamping & bindings::SOF_TIMESTAMPING_TX_SOFTWARE != 0
     }
 
-    /// Says that the device stamps in software what it sends.
+    /// Says that the device makes software time stamps of what it sends.
     pub fn set_stamps_sent(&mut self) {
         self.0.so_timestamping |= bindings::SOF_TIMESTAMPING_TX_SOFTWARE;
     }
@@ -50,11 +50,12 @@ impl Default for TimestampInfo {
 }
 
 impl NetDevice {
-    /// Asks the driver which time stamps it can make, which it knows without its hardware. No sleeping.
+    /// Asks the driver which time stamps the device can make. The driver knows this without asking
+    /// the hardware. Does not sleep.
     ///
     /// # Errors
     ///
-    /// `ENODEV` if the device is not there, or what the driver answers.
+    /// `ENODEV` if the device is not present, or the error that the driver returns.
     pub fn timestamps(&self, _rcu: &Rcu, info: &mut TimestampInfo) -> Result {
         if !self.is_present() {
             return Err(ENODEV);

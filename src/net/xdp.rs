@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! XDP: programs that see a device's packets before the stack does. What a master does with them is in
-//! [`master::xdp`](crate::master::xdp).
+//! XDP: programs that see a device's packets before the stack does.
+//! [`master::xdp`](crate::master::xdp) says what a master does with them.
 //!
 //! C headers: [`include/net/xdp.h`](srctree/include/net/xdp.h),
 //! [`include/linux/netdevice.h`](srctree/include/linux/netdevice.h) (`struct netdev_bpf`)
@@ -17,7 +17,7 @@ use kernel::error::{to_result, Result};
 ///
 /// # Invariants
 ///
-/// The pointee is a program of which this object owns a reference.
+/// The pointee is a program, and this object owns a reference to it.
 pub struct Program(pub(crate) NonNull<bindings::bpf_prog>);
 
 // SAFETY: References to programs are counted atomically.
@@ -27,7 +27,8 @@ unsafe impl Sync for Program {}
 
 impl Clone for Program {
     fn clone(&self) -> Self {
-        // SAFETY: The program is valid (type invariant). INVARIANT: The reference is the new object's.
+        // SAFETY: The program is valid (type invariant). INVARIANT: The new object owns the new
+        // reference.
         unsafe { bindings::bpf_prog_inc(self.0.as_ptr()) };
         Program(self.0)
     }
@@ -35,7 +36,7 @@ impl Clone for Program {
 
 impl Drop for Program {
     fn drop(&mut self) {
-        // SAFETY: The reference is ours (type invariant).
+        // SAFETY: We own the reference (type invariant).
         unsafe { bindings::bpf_prog_put(self.0.as_ptr()) };
     }
 }
@@ -48,20 +49,22 @@ impl XdpFeatures {
     /// Nothing.
     pub const NONE: XdpFeatures = XdpFeatures(0);
 
-    /// All that a device can do which has no rings of its own: sockets cannot share these then.
+    /// All that a device without rings of its own can do: sockets cannot share rings with such a
+    /// device.
     pub const ALL_WITHOUT_RINGS: XdpFeatures = XdpFeatures(
         bindings::netdev_xdp_act_NETDEV_XDP_ACT_MASK
             & !bindings::netdev_xdp_act_NETDEV_XDP_ACT_XSK_ZEROCOPY,
     );
 
-    /// What both can do.
+    /// Returns what both can do.
     pub fn and(self, other: XdpFeatures) -> XdpFeatures {
         XdpFeatures(self.0 & other.0)
     }
 }
 
 impl NetDevice {
-    /// Returns whether the driver runs XDP programs, and sends what they want sent.
+    /// Returns whether the driver runs XDP programs, and sends the packets that the programs want
+    /// sent.
     pub fn can_run_xdp(&self) -> bool {
         // SAFETY: The device is valid (type invariant); its operations are static.
         let ops = unsafe { &*(*self.as_ptr()).netdev_ops };
@@ -74,7 +77,7 @@ impl NetDevice {
         unsafe { bindings::dev_xdp_prog_count(self.as_ptr()) > 0 }
     }
 
-    /// Has the driver run a program, in place of the one before, or none. May sleep.
+    /// Makes the driver run a program in place of the previous one, or run none. May sleep.
     pub fn run_xdp(
         &self,
         _rtnl: &RtnlOnly,
@@ -88,8 +91,8 @@ impl NetDevice {
         let args = unsafe { &mut setup.__bindgen_anon_1.__bindgen_anon_1 };
         args.prog = raw(program.as_ref());
         args.extack = ExtAck::as_ptr(extack);
-        // SAFETY: The device is valid (type invariant) and RTNL is held. The driver takes a reference over when it
-        // succeeds.
+        // SAFETY: The device is valid (type invariant) and RTNL is held. If the driver succeeds, it
+        // takes over a reference to the program.
         to_result(unsafe { bindings::dev_xdp_propagate(self.as_ptr(), &mut setup) })?;
         core::mem::forget(program);
         Ok(())
@@ -97,7 +100,8 @@ impl NetDevice {
 
     /// Returns what the device can do with XDP.
     pub fn xdp_features(&self, _rtnl: &Rtnl) -> XdpFeatures {
-        // SAFETY: The device is valid (type invariant); a word that is read as a whole.
+        // SAFETY: The device is valid (type invariant); the field is a word that is read as a
+        // whole.
         XdpFeatures(unsafe { ptr::read_volatile(&raw const (*self.as_ptr()).xdp_features) })
     }
 }
