@@ -28,6 +28,7 @@ mod properties_of_parsers;
 mod receive;
 mod retry;
 mod select;
+mod slow;
 mod statistics;
 mod table;
 mod transmit;

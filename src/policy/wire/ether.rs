@@ -6,6 +6,8 @@
 pub const ETH_P_ARP: u16 = 0x0806;
 /// IPv6 (RFC 2464).
 pub const ETH_P_IPV6: u16 = 0x86dd;
+/// The slow protocols (IEEE 802.3, annex 57A).
+pub const ETH_P_SLOW: u16 = 0x8809;
 /// A VLAN tag (IEEE 802.1Q).
 pub const ETH_P_8021Q: u16 = 0x8100;
 /// A tag of a service provider's VLAN (S-TAG, IEEE 802.1Q).

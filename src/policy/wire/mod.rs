@@ -5,3 +5,4 @@
 pub mod arp;
 pub mod ether;
 pub mod ndisc;
+pub mod slow;
