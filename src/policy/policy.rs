@@ -33,6 +33,7 @@ pub mod errno;
 pub mod group;
 pub mod hash;
 pub mod history;
+pub mod lacp;
 pub mod link;
 pub mod mode;
 pub mod name;

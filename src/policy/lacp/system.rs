@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A bond as a system of the protocol: the inputs, and what follows from them.
+
+use super::port::{Flags, Port, PortFacts};
+use super::select::AdSelect;
+use super::Ports;
+use crate::link::Millis;
+use crate::wire::slow::{Lacpdu, SystemId};
+
+/// What the options and the device of a bond say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Whether the bond is up.
+    pub is_up: bool,
+    /// The system of the bond: `ad_actor_sys_prio`, and `ad_actor_system` or the bond's address.
+    pub system: SystemId,
+    /// `lacp_active`
+    pub is_active: bool,
+    /// `lacp_rate fast`
+    pub is_fast: bool,
+    /// `lacp_strict`
+    pub is_strict: bool,
+    /// `coupled_control`
+    pub is_coupled: bool,
+    /// `ad_select`
+    pub select: AdSelect,
+    /// `min_links`
+    pub min_links: u32,
+    /// `ad_user_port_key`
+    pub user_key: u16,
+}
+
+/// What a bond in 802.3ad mode knows apart from its ports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct System {
+    pub(super) settings: Settings,
+    /// The aggregator in use; 0 for none.
+    pub(super) active: u16,
+}
+
+impl System {
+    /// A bond without ports.
+    pub const fn new(settings: Settings) -> System {
+        System {
+            settings,
+            active: 0,
+        }
+    }
+
+    /// What the options and the device say.
+    pub const fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The number of the aggregator in use; 0 for none.
+    pub const fn active(&self) -> u16 {
+        self.active
+    }
+
+    /// The options or the device of the bond may have changed. A bond that goes down tells its
+    /// partners; one that goes up begins afresh.
+    pub fn set<P: Ports>(&mut self, ports: &P, settings: Settings, now: Millis) {
+        let was_up = self.settings.is_up;
+        if was_up != settings.is_up {
+            for key in ports.keys() {
+                let port = ports.get(key);
+                ports.set(
+                    key,
+                    if was_up {
+                        self.left(port)
+                    } else {
+                        port.begun(port.number)
+                    },
+                );
+            }
+        }
+        self.settings = settings;
+        self.run(ports, now);
+    }
+
+    /// A slave joins the bond, as a port with the lowest number that is free.
+    pub fn join<P: Ports>(&mut self, ports: &P, key: P::Key, facts: PortFacts, now: Millis) {
+        let is_free = |number: &u16| {
+            let mut others = ports.keys().filter(|other| *other != key);
+            others.all(|other| ports.get(other).number != *number)
+        };
+        let number = (1..=u16::MAX).find(is_free).unwrap_or(0);
+        ports.set(key, Port::new(facts).begun(number));
+        self.run(ports, now);
+    }
+
+    /// A slave leaves the bond. Returns the LACPDU that tells its partner, if there is one.
+    pub fn leave<P: Ports>(&mut self, ports: &P, key: P::Key, now: Millis) -> Option<Lacpdu> {
+        let mut port = self.left(ports.get(key));
+        let last = port
+            .farewell
+            .then(|| port.transmit(&self.settings, self.active, now))
+            .flatten();
+        port.number = 0;
+        ports.set(key, port);
+        self.run(ports, now);
+        last
+    }
+
+    /// A port that ends what it does, and has to tell its partner if it has ever told it anything.
+    fn left(&self, mut port: Port) -> Port {
+        port.farewell = port.runs_lacp(&self.settings) && port.has_told();
+        port.unselect();
+        port
+    }
+
+    /// What is known of a slave apart from the protocol may have changed.
+    pub fn set_port<P: Ports>(&mut self, ports: &P, key: P::Key, facts: PortFacts, now: Millis) {
+        let mut port = ports.get(key);
+        if port.facts != facts {
+            port.facts = facts;
+            ports.set(key, port);
+            self.run(ports, now);
+        }
+    }
+
+    /// A port has received an LACPDU. Returns whether the LACPDU came from the bond itself for the
+    /// first time since the port has heard anybody else; such an LACPDU has no other effect.
+    pub fn receive<P: Ports>(&mut self, ports: &P, key: P::Key, pdu: &Lacpdu, now: Millis) -> bool {
+        let mut port = ports.get(key);
+        port.counters.lacpdu_rx = port.counters.lacpdu_rx.saturating_add(1);
+        if !port.runs_lacp(&self.settings) {
+            ports.set(key, port);
+            return false;
+        }
+        // The machine may not have run since the link came up.
+        port.run_receive(&self.settings, now);
+        if pdu.actor.system.addr == self.settings.system.addr {
+            let is_new = !port.is_looped;
+            port.is_looped = true;
+            ports.set(key, port);
+            self.run(ports, now);
+            return is_new;
+        }
+        port.receive(&self.settings, self.active, pdu, now);
+        ports.set(key, port);
+        self.run(ports, now);
+        false
+    }
+
+    /// A port has received a Marker PDU. Returns whether to answer it.
+    pub fn receive_marker<P: Ports>(&self, ports: &P, key: P::Key, now: Millis) -> bool {
+        let mut port = ports.get(key);
+        port.counters.marker_rx = port.counters.marker_rx.saturating_add(1);
+        let answers = port.is_enabled(&self.settings) && port.answers_marker(now);
+        ports.set(key, port);
+        answers
+    }
+
+    /// Runs all machines: a deadline may have come.
+    pub fn run<P: Ports>(&mut self, ports: &P, now: Millis) {
+        let settings = self.settings;
+        for key in ports.keys() {
+            let mut port = ports.get(key);
+            port.run_receive(&settings, now);
+            ports.set(key, port);
+        }
+        self.select(ports);
+        self.active = self.choose(ports);
+        self.run_mux(ports, now);
+        for key in ports.keys() {
+            let mut port = ports.get(key);
+            port.run_periodic(&settings, now);
+            port.run_churn(&settings, self.active, now);
+            ports.set(key, port);
+        }
+    }
+
+    fn run_mux<P: Ports>(&self, ports: &P, now: Millis) {
+        // First all begin to wait: no port leaves another one behind that joins at the same time.
+        for is_ready in [false, true] {
+            for key in ports.keys() {
+                let mut port = ports.get(key);
+                let ready_at = self.ready_at(ports, port.aggregator);
+                let is_ready = is_ready && ready_at.is_none_or(|at| at <= now);
+                port.run_mux(&self.settings, self.active, is_ready, now);
+                ports.set(key, port);
+            }
+        }
+    }
+
+    /// Returns the next LACPDU that a port has to send now, and counts it as sent.
+    pub fn transmit<P: Ports>(&self, ports: &P, key: P::Key, now: Millis) -> Option<Lacpdu> {
+        let mut port = ports.get(key);
+        let pdu = port.transmit(&self.settings, self.active, now);
+        if pdu.is_some() {
+            ports.set(key, port);
+        }
+        pdu
+    }
+
+    /// When to call [`Self::run`] and [`Self::transmit`], if nothing happens before.
+    pub fn due<P: Ports>(&self, ports: &P) -> Option<Millis> {
+        let due = ports.keys().filter_map(|key| {
+            let port = ports.get(key);
+            let own = port.due(&self.settings, self.active);
+            let ready = self.ready_at(ports, port.aggregator);
+            own.into_iter().chain(ready).min()
+        });
+        due.min()
+    }
+
+    /// What a port does with data.
+    pub fn flags(&self, port: &Port) -> Flags {
+        port.flags(&self.settings, self.active)
+    }
+
+    /// Whether the bond has carrier: the aggregator in use has at least `min_links` enabled ports,
+    /// of which `lacp_strict` counts only those that send data, and at least one.
+    pub fn carrier<P: Ports>(&self, ports: &P) -> bool {
+        let Settings {
+            is_strict,
+            min_links,
+            ..
+        } = self.settings;
+        self.aggregator(ports, self.active)
+            .is_some_and(|active| match is_strict {
+                true => active.distributing >= min_links.max(1),
+                false => active.ports >= min_links,
+            })
+    }
+}
