@@ -526,10 +526,8 @@ fn a_slave_that_leaves_and_a_bond_that_goes_down_tell_their_partners() {
     lab.pass(60_000);
     assert!(lab.sent_by((0, 0), from).is_empty());
     lab.set(0, |settings| settings.is_up = true);
-    assert!(
-        matches!(lab.port(PORT).receive, Receive::Expired { .. }),
-        "begins"
-    );
+    assert!(matches!(lab.port(PORT).receive, Receive::Expired { .. }));
+    assert!(!lab.port(PORT).has_partner(), "begins afresh");
     lab.pass(AGGREGATE_WAIT + 1_100);
     assert_eq!(lab.carrying(0), [0]);
 }
@@ -707,4 +705,79 @@ fn a_port_that_does_not_take_part_does_nothing() {
     lab.join(PORT, UP);
     lab.pass(100_000);
     assert!(lab.sent.is_empty() && lab.carrying(0).is_empty() && !lab.carrier(0));
+}
+
+#[test]
+fn ports_that_wait_at_the_same_time_are_attached_together() {
+    let mut lab = Lab::pair(settings(1), settings(2), 1);
+    lab.pass(AGGREGATE_WAIT / 2);
+    lab.cable((0, 1), (1, 1));
+    for end in [(0, 1), (1, 1)] {
+        lab.join(end, UP);
+    }
+    lab.pass(AGGREGATE_WAIT - 100);
+    assert!(
+        lab.carrying(0).is_empty(),
+        "the first one waits for the second"
+    );
+    lab.pass(110);
+    assert_eq!((lab.carrying(0), lab.carrying(1)), (vec![0, 1], vec![0, 1]));
+}
+
+#[test]
+fn a_partner_that_repeats_what_is_wrong_is_answered_until_it_knows() {
+    let mut lab = alone(|settings| settings.is_fast = false);
+    let mut pdu = answer(&lab, PORT);
+    pdu.partner.key ^= 1;
+    pdu.actor.state = pdu.actor.state.with(State::TIMEOUT, false);
+    for _ in 0..4 {
+        lab.receive(PORT, &pdu);
+        lab.pass(20_000);
+        let from = lab.now;
+        lab.receive(PORT, &pdu);
+        assert_eq!(lab.sent_by(PORT, from).len(), 1, "at once");
+        // It may have crossed that answer.
+        lab.pass(5);
+        lab.receive(PORT, &pdu);
+        lab.pass(40);
+        assert_eq!(lab.sent_by(PORT, from).len(), 1);
+        lab.pass(5);
+        assert_eq!(lab.sent_by(PORT, from).len(), 2, "it has not");
+    }
+}
+
+#[test]
+fn a_partner_that_does_not_keep_up_the_protocol_is_not_in_sync() {
+    let mut lab = alone(|settings| settings.is_active = false);
+    for _ in 0..8 {
+        let mut pdu = answer(&lab, PORT);
+        // Both ends are passive.
+        pdu.actor.state = pdu.actor.state.with(State::ACTIVITY, false);
+        lab.receive(PORT, &pdu);
+        lab.pass(500);
+    }
+    assert_eq!(lab.reason(PORT), Some(Reason::PartnerNotInSync));
+    lab.set(0, |settings| settings.is_active = true);
+    let mut pdu = answer(&lab, PORT);
+    pdu.actor.state = pdu.actor.state.with(State::ACTIVITY, false);
+    lab.receive(PORT, &pdu);
+    assert!(lab.carries(PORT), "this end keeps it up");
+}
+
+#[test]
+fn stable_keeps_the_port_that_carries_without_a_partner() {
+    let mut lab = alone(|_| ());
+    lab.pass(SHORT_TIMEOUT);
+    assert_eq!(lab.carrying(0), [0]);
+    lab.join(
+        (0, 1),
+        PortFacts {
+            priority: 300,
+            ..UP
+        },
+    );
+    lab.pass(10_000);
+    assert_eq!(lab.carrying(0), [0]);
+    lab.set(0, |settings| settings.select = AdSelect::ActorPortPrio);
+    assert_eq!(lab.carrying(0), [1], "at once");
 }
