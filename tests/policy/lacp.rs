@@ -463,13 +463,9 @@ fn a_bond_that_hears_itself_does_not_aggregate_and_says_so_once() {
     lab.join((0, 0), UP);
     lab.join((0, 1), UP);
     lab.pass(20_000);
-    assert!(lab.carrying(0).is_empty());
-    assert_eq!(lab.reason((0, 0)), Some(Reason::Looped));
-    assert_eq!(
-        lab.port((0, 0)).receive,
-        Receive::Defaulted,
-        "was never heard"
-    );
+    assert_eq!(lab.carrying(0), [0], "falls back, as without a partner");
+    assert_eq!(lab.reason((0, 1)), Some(Reason::Looped));
+    assert_eq!(lab.port((0, 0)).receive, Receive::Defaulted);
     let pdu = lab.sent_by((0, 0), 0)[0].1;
     assert!(!lab.receive((0, 1), &pdu), "is known");
     converse(&mut lab, &[(0, 1)], 4_000);
@@ -482,7 +478,18 @@ fn a_bond_that_hears_itself_does_not_aggregate_and_says_so_once() {
 }
 
 #[test]
-fn one_port_of_the_partner_serves_one_port_of_the_bond() {
+fn a_port_that_hears_nothing_is_better_than_one_that_hears_the_bond() {
+    let mut lab = Lab::new(&[settings(1)]);
+    lab.cable((0, 0), (0, 1));
+    for place in 0..3 {
+        lab.join((0, place), UP);
+    }
+    lab.pass(20_000);
+    assert_eq!(lab.carrying(0), [2]);
+}
+
+#[test]
+fn two_switches_that_pass_for_one_may_use_the_same_port_numbers() {
     let mut lab = Lab::new(&[settings(1)]);
     lab.join((0, 0), UP);
     lab.join((0, 1), UP);
@@ -494,8 +501,7 @@ fn one_port_of_the_partner_serves_one_port_of_the_bond() {
         }
         lab.pass(500);
     }
-    assert_eq!(lab.carrying(0), [0]);
-    assert_eq!(lab.reason((0, 1)), Some(Reason::Shared));
+    assert_eq!(lab.carrying(0), [0, 1]);
 }
 
 #[test]
@@ -780,4 +786,137 @@ fn stable_keeps_the_port_that_carries_without_a_partner() {
     assert_eq!(lab.carrying(0), [0]);
     lab.set(0, |settings| settings.select = AdSelect::ActorPortPrio);
     assert_eq!(lab.carrying(0), [1], "at once");
+}
+
+#[test]
+fn bonds_that_use_different_links_come_together() {
+    for (left, right) in [
+        (AdSelect::Stable, AdSelect::Bandwidth),
+        (AdSelect::Bandwidth, AdSelect::Stable),
+        (AdSelect::Stable, AdSelect::Stable),
+    ] {
+        let select = |number, select| Settings {
+            select,
+            ..settings(number)
+        };
+        let mut lab = Lab::pair(select(1, left), select(2, right), 1);
+        lab.pass(10_000);
+        lab.cable((0, 1), (1, 1));
+        let faster = PortFacts {
+            speed: Some(100_000),
+            ..UP
+        };
+        for end in [(0, 1), (1, 1)] {
+            lab.join(end, faster);
+        }
+        if left == right {
+            // One end loses its carrier for a moment, and uses the other link from then on.
+            lab.pass(10_000);
+            lab.set_port((0, 0), PortFacts { link: false, ..UP });
+            lab.set_port((0, 0), UP);
+        }
+        lab.pass(20_000);
+        let (ours, theirs) = (lab.carrying(0), lab.carrying(1));
+        assert_eq!(ours, theirs, "{left:?} {right:?}");
+        assert_eq!(ours.len(), 1);
+        let idle = 1 - ours[0];
+        assert!(lab.reason((0, idle)).is_some() && lab.reason((1, idle)).is_some());
+        // And stay there.
+        let from = lab.now + 1;
+        for _ in 0..600 {
+            lab.pass(100);
+            assert_eq!(lab.carrying(0), ours);
+        }
+        assert!(lab.sent_by((0, ours[0]), from).len() <= 61);
+    }
+}
+
+#[test]
+fn bonds_that_change_over_at_the_same_time_do_not_do_so_for_ever() {
+    let prefer = |number| Settings {
+        select: AdSelect::ActorPortPrio,
+        ..settings(number)
+    };
+    let mut lab = Lab::new(&[prefer(1), prefer(2)]);
+    for (place, speed) in [(0, 10_000), (1, 1_000)] {
+        lab.cable((0, place), (1, place));
+        for bond in [0, 1] {
+            let facts = PortFacts {
+                speed: Some(speed),
+                // Each bond prefers another link.
+                priority: if bond == place { 300 } else { 255 },
+                ..UP
+            };
+            lab.join((bond, place), facts);
+        }
+    }
+    lab.pass(10_000);
+    assert_eq!(
+        (lab.carrying(0), lab.carrying(1)),
+        (vec![0], vec![0]),
+        "the first bond decides"
+    );
+}
+
+#[test]
+fn a_longer_timeout_costs_nothing() {
+    let mut lab = aggregated(2);
+    lab.pass(5_500);
+    lab.set(0, |settings| settings.is_fast = false);
+    for _ in 0..5_000 {
+        lab.pass(1);
+        assert_eq!(lab.carrying(0), [0, 1]);
+    }
+}
+
+#[test]
+fn a_bond_that_falls_silent_says_so() {
+    let mut lab = Lab::pair(settings(1), settings(2), 1);
+    lab.set(1, |settings| settings.is_active = false);
+    lab.pass(10_000);
+    assert!(lab.carries(PORT) && lab.carries((1, 0)));
+    lab.set(0, |settings| settings.is_active = false);
+    lab.pass(10);
+    assert!(!lab.carries((1, 0)), "nobody keeps up the protocol");
+    let from = lab.now;
+    lab.pass(60_000);
+    assert!(lab.sent_by(PORT, from).is_empty());
+}
+
+#[test]
+fn the_number_of_an_aggregator_in_use_is_not_a_claim() {
+    let mut lab = Lab::new(&[settings(1), settings(2), settings(3), settings(4)]);
+    let faster = PortFacts {
+        speed: Some(100_000),
+        ..UP
+    };
+    for (place, other, facts) in [(0, (1, 0), UP), (1, (2, 0), faster)] {
+        lab.cable((0, place), other);
+        lab.join((0, place), facts);
+        lab.join(other, facts);
+        lab.pass(5_000);
+    }
+    assert_eq!(lab.carrying(0), [0]);
+    // The first one is plugged into another switch.
+    lab.cable((0, 0), (3, 0));
+    lab.join((3, 0), UP);
+    lab.pass(10);
+    assert_eq!(lab.port((0, 0)).partner.system, settings(4).system);
+    assert_eq!(lab.carrying(0), [1], "which was ready");
+}
+
+#[test]
+fn a_partner_without_an_address_is_none() {
+    let mut lab = Lab::new(&[settings(1)]);
+    lab.join((0, 0), UP);
+    lab.join((0, 1), UP);
+    for _ in 0..8 {
+        for end in [(0, 0), (0, 1)] {
+            let mut pdu = answer(&lab, end);
+            pdu.actor.system.addr = [0; 6];
+            lab.receive(end, &pdu);
+        }
+        lab.pass(500);
+    }
+    assert_eq!(lab.carrying(0).len(), 1);
 }

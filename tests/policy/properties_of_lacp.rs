@@ -199,6 +199,38 @@ proptest! {
     }
 
     #[test]
+    fn bonds_with_links_of_all_kinds_use_the_same_links(
+        trace in trace(),
+        speeds in proptest::array::uniform3(any::<bool>()),
+        priorities in proptest::array::uniform6(250..260u16),
+    ) {
+        let mut lab = Lab::pair(trace.bonds[0], trace.bonds[1], LINKS);
+        for op in trace.ops {
+            apply(&mut lab, op);
+            check(&lab)?;
+        }
+        lab.channel = None;
+        for link in 0..LINKS {
+            lab.cable((0, link), (1, link));
+            for bond in [0, 1] {
+                let facts = PortFacts {
+                    speed: Some(if speeds[link] { 10_000 } else { 1_000 }),
+                    priority: priorities[2 * link + bond],
+                    ..UP
+                };
+                lab.set_port((bond, link), facts);
+            }
+        }
+        for bond in [0, 1] {
+            lab.set(bond, |it| (it.is_up, it.is_active) = (true, true));
+        }
+        lab.pass(300_000);
+        check(&lab)?;
+        prop_assert_eq!(lab.carrying(0), lab.carrying(1));
+        prop_assert!(!lab.carrying(0).is_empty());
+    }
+
+    #[test]
     fn with_independent_control_nothing_is_sent_to_a_port_that_does_not_receive(
         mut trace in trace()
     ) {

@@ -19,13 +19,18 @@ pub struct PortFacts {
     /// The speed in Mbit/s, if the device says. A port without a speed is not used: the speed is
     /// part of the key.
     pub speed: Option<u32>,
-    /// The duplex mode. LACP does not run on half-duplex links.
+    /// The duplex mode, which is part of the key too. LACP does not run on half-duplex links.
     pub duplex: Duplex,
     /// The option `actor_port_prio`.
     pub priority: u16,
 }
 
 impl PortFacts {
+    /// Whether the device tells speed and duplex mode.
+    pub(super) fn is_known(&self) -> bool {
+        self.speed.is_some() && self.duplex != Duplex::Unknown
+    }
+
     /// The operational key: the option `ad_user_port_key`, a code for the speed, and a bit for full
     /// duplex, as the in-tree driver builds it.
     fn key(&self, user_key: u16) -> u16 {
@@ -247,12 +252,15 @@ pub struct Port {
     pub partner_churned: u32,
     /// Whether the last LACPDU came from the bond itself.
     pub is_looped: bool,
-    /// Whether another port of the bond has the same port of the same partner.
-    pub is_shared: bool,
+    /// Whether the partner has kept this port, while it was in use, out of sync for too long, and
+    /// has not been in sync since.
+    pub is_refused: bool,
     /// What was received and sent.
     pub counters: Counters,
     /// Need To Transmit.
     need_to_transmit: bool,
+    /// The port falls silent because nobody keeps up the protocol, and its partner was not told yet.
+    falls_silent: bool,
     /// The port has left the protocol, and its partner was not told yet.
     pub(super) farewell: bool,
     /// When the partner should know what the last LACPDU has said; until then, what it says of the
@@ -281,7 +289,7 @@ impl Port {
             actor_churned: 0,
             partner_churned: 0,
             is_looped: false,
-            is_shared: false,
+            is_refused: false,
             counters: Counters {
                 lacpdu_rx: 0,
                 lacpdu_tx: 0,
@@ -294,6 +302,7 @@ impl Port {
                 marker_unknown_rx: 0,
             },
             need_to_transmit: false,
+            falls_silent: false,
             farewell: false,
             resend: None,
             told: None,
@@ -317,7 +326,7 @@ impl Port {
 
     /// Whether the port is enabled: the bond is up, and the link is up and has a known speed.
     pub fn is_enabled(&self, settings: &Settings) -> bool {
-        self.number != 0 && settings.is_up && self.facts.link && self.facts.speed.is_some()
+        self.number != 0 && settings.is_up && self.facts.link && self.facts.is_known()
     }
 
     /// Whether LACP runs on the port.
@@ -386,6 +395,13 @@ impl Port {
     pub(super) fn unselect(&mut self) {
         self.aggregator = 0;
         self.mux = Mux::Detached;
+    }
+
+    /// The timeout has become longer: what is known of the partner expires later.
+    pub(super) fn wait_longer(&mut self, now: Millis) {
+        if let Receive::Current { until } = &mut self.receive {
+            *until = (*until).max(now.saturating_add(LONG_TIMEOUT));
+        }
     }
 
     /// The partner is, or is not, the one that its parameters described.
@@ -471,6 +487,7 @@ impl Port {
         let is_kept = pdu.actor.state.has(State::ACTIVITY)
             || settings.is_active && pdu.partner.state.has(State::ACTIVITY);
         let in_sync = matches && is_kept && pdu.actor.state.has(State::SYNCHRONIZATION);
+        self.is_refused &= !in_sync;
         // update_Selected
         self.meet(PortInfo {
             state: pdu.actor.state.with(State::SYNCHRONIZATION, in_sync),
@@ -491,6 +508,8 @@ impl Port {
     pub(super) fn run_periodic(&mut self, settings: &Settings, now: Millis) {
         let is_active = settings.is_active || self.partner.state.has(State::ACTIVITY);
         if !self.runs_lacp(settings) || !is_active {
+            self.falls_silent |= self.periodic != Periodic::None;
+            self.falls_silent &= self.runs_lacp(settings);
             self.periodic = Periodic::None;
             self.need_to_transmit = false;
             self.resend = None;
@@ -586,7 +605,10 @@ impl Port {
             ..info
         };
         let is_new = self.told.map(said) != Some(said(self.actor(settings, active)));
-        self.periodic != Periodic::None && (self.need_to_transmit || is_new)
+        match self.periodic {
+            Periodic::None => self.falls_silent,
+            Periodic::Fast { .. } | Periodic::Slow { .. } => self.need_to_transmit || is_new,
+        }
     }
 
     /// Returns the LACPDU that is to be sent now, if there is one, and counts it as sent. At most
@@ -603,6 +625,7 @@ impl Port {
         }
         let actor = self.actor(settings, active);
         self.farewell = false;
+        self.falls_silent = false;
         self.need_to_transmit = false;
         self.resend = None;
         self.told = Some(actor);

@@ -56,6 +56,12 @@ pub struct Aggregator {
     pub priority: u64,
     /// Whether its only port is half duplex.
     pub is_individual: bool,
+    /// Whether its only port hears the bond itself.
+    pub is_looped: bool,
+    /// Whether the partner refuses to use it ([`Port::is_refused`]).
+    pub is_refused: bool,
+    /// Whether the partner is in sync on one of its ports.
+    pub in_sync: bool,
     /// The key of its ports.
     pub key: u16,
     /// The partner's system; all zeros for none.
@@ -71,12 +77,16 @@ impl Aggregator {
 
     /// The aggregator that is ranked higher is better. Without a partner, the priority decides
     /// first: then a single port carries all traffic, and the user says which.
-    fn rank(&self, select: AdSelect) -> (bool, bool, u64, u32, u64) {
+    fn rank(&self, select: AdSelect) -> ((bool, bool, bool, bool), u64, u32, u64) {
         let by_priority = select == AdSelect::ActorPortPrio || !self.has_partner();
         let by_count = matches!(select, AdSelect::Count | AdSelect::ActorPortPrio);
         (
-            !self.is_individual,
-            self.has_partner(),
+            (
+                !self.is_individual,
+                self.has_partner(),
+                !self.is_refused,
+                !self.is_looped,
+            ),
             if by_priority { self.priority } else { 0 },
             if by_count { self.ports } else { 0 },
             self.bandwidth,
@@ -86,26 +96,29 @@ impl Aggregator {
     /// Whether this aggregator replaces the one in use.
     fn replaces(&self, active: &Aggregator, select: AdSelect) -> bool {
         let stays = match select {
-            AdSelect::Stable => active.has_partner() || !self.has_partner(),
+            AdSelect::Stable if active.has_partner() => !active.is_refused,
+            AdSelect::Stable => !self.has_partner(),
             AdSelect::Bandwidth | AdSelect::Count | AdSelect::ActorPortPrio => false,
         };
         !stays && self.rank(select).cmp(&active.rank(select)) == Ordering::Greater
     }
 }
 
+/// How long the partner may be out of sync on the aggregator in use, while it is in sync on another
+/// one, in ms. Longer than [`AGGREGATE_WAIT`](super::AGGREGATE_WAIT), for which it may be waiting.
+const GIVES_IN: Millis = 3_000;
+
 /// Why a port carries no data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
     /// The bond or the link of the port is down.
     NoLink,
-    /// The device does not tell its speed.
+    /// The device does not tell speed or duplex mode.
     NoSpeed,
     /// The link is half duplex, on which LACP does not run.
     HalfDuplex,
     /// The port hears the bond itself.
     Looped,
-    /// Another port of the bond has the same port of the same partner.
-    Shared,
     /// The partner does not answer, or not yet.
     NoAnswer,
     /// The partner says that its port cannot be aggregated.
@@ -118,6 +131,8 @@ pub enum Reason {
     OtherPartnerKey,
     /// The port waits for others to join.
     Waiting,
+    /// The partner uses the ports of another aggregator.
+    Refused,
     /// The partner is not in sync.
     PartnerNotInSync,
     /// The partner does not receive yet.
@@ -128,10 +143,9 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Reason::NoLink => "the link is down",
-            Reason::NoSpeed => "its device does not tell the speed",
+            Reason::NoSpeed => "its device does not tell speed or duplex mode",
             Reason::HalfDuplex => "the link is half duplex",
             Reason::Looped => "it hears this bond itself; look for a loop",
-            Reason::Shared => "another slave has the same port of the same partner",
             Reason::NoAnswer => "the partner does not answer; enable LACP there",
             Reason::PartnerIndividual => "the partner does not aggregate its port",
             Reason::OtherKey => "its key differs from that of the slaves in use: another speed",
@@ -140,6 +154,7 @@ impl fmt::Display for Reason {
                 "its partner's key differs from that of the slaves in use: another group there"
             }
             Reason::Waiting => "it waits for other slaves",
+            Reason::Refused => "the partner does not use it",
             Reason::PartnerNotInSync => "the partner is not in sync",
             Reason::PartnerNotCollecting => "the partner does not receive yet",
         })
@@ -163,7 +178,10 @@ impl System {
             distributing: 0,
             bandwidth: 0,
             priority: 0,
-            is_individual: port.facts.duplex == Duplex::Half,
+            is_individual: port.facts.duplex != Duplex::Full,
+            is_looped: port.is_looped,
+            is_refused: port.is_refused,
+            in_sync: false,
             key: port.key,
             partner: port.partner.system,
             partner_key: port.partner.key,
@@ -171,6 +189,8 @@ impl System {
         if port.is_enabled(&self.settings) {
             let flags = port.flags(&self.settings, self.active);
             sum.ports = sum.ports.saturating_add(1);
+            sum.is_refused |= port.is_refused;
+            sum.in_sync |= port.partner.state.has(State::SYNCHRONIZATION);
             sum.distributing = sum.distributing.saturating_add(flags.distributing.into());
             let speed = port.facts.speed.unwrap_or(0);
             sum.bandwidth = sum.bandwidth.saturating_add(speed.into());
@@ -183,28 +203,11 @@ impl System {
     pub(super) fn select<P: Ports>(&self, ports: &P) {
         for key in ports.keys() {
             let mut port = ports.get(key);
-            let is_shared = self.is_shared(ports, key, &port);
-            if port.is_shared != is_shared {
-                port.is_shared = is_shared;
-                ports.set(key, port);
-            }
             if port.aggregator == 0 && may_select(&port) {
                 port.aggregator = self.aggregator_for(ports, key, &port);
                 ports.set(key, port);
             }
         }
-    }
-
-    /// Whether another port has heard from the same port of the same partner, and was first.
-    fn is_shared<P: Ports>(&self, ports: &P, key: P::Key, port: &Port) -> bool {
-        let hears = |port: &Port| matches!(port.receive, Receive::Current { .. });
-        let of = |port: &Port| (port.partner.system, port.partner.port);
-        port.aggregator == 0
-            && hears(port)
-            && ports.keys().filter(|other| *other != key).any(|other| {
-                let other = ports.get(other);
-                other.aggregator != 0 && hears(&other) && of(&other) == of(port)
-            })
     }
 
     /// The aggregator of the ports with the same link aggregation group identifier (6.3.6), or else
@@ -216,7 +219,10 @@ impl System {
             .filter(|other| other.aggregator != 0);
         let lag = |port: &Port| (port.key, port.partner.system, port.partner.key);
         let same = selected.find(|other| {
-            !port.is_individual() && !other.is_individual() && lag(other) == lag(port)
+            port.has_partner()
+                && !port.is_individual()
+                && !other.is_individual()
+                && lag(other) == lag(port)
         });
         if let Some(same) = same {
             return same.aggregator;
@@ -251,6 +257,27 @@ impl System {
         }
     }
 
+    /// When the aggregator in use is to be given up because the partner uses another one: it is in
+    /// sync there, and not here. The system with the higher number gives in first, so that the two
+    /// do not change places for ever.
+    pub(super) fn refused_at<P: Ports>(&self, ports: &P) -> Option<Millis> {
+        let active = self.aggregator(ports, self.active)?;
+        let is_elsewhere = |id| {
+            let other = self.aggregator(ports, id);
+            other.is_some_and(|other| other.id != active.id && other.ports > 0 && other.in_sync)
+        };
+        let mut others = ports.keys().map(|key| ports.get(key).aggregator);
+        if active.ports == 0 || active.in_sync || !others.any(is_elsewhere) {
+            return None;
+        }
+        let number = |system: SystemId| (system.priority, system.addr);
+        let patience = match number(self.settings.system) > number(active.partner) {
+            true => GIVES_IN,
+            false => GIVES_IN.saturating_mul(2),
+        };
+        Some(self.in_use_since.saturating_add(patience))
+    }
+
     /// When all ports that wait for an aggregator have waited long enough (`Ready`); `None` if no
     /// port waits for it.
     pub(super) fn ready_at<P: Ports>(&self, ports: &P, id: u16) -> Option<Millis> {
@@ -270,12 +297,12 @@ impl System {
         }
         Some(match self.aggregator(ports, self.active) {
             _ if port.number == 0 || !settings.is_up || !port.facts.link => Reason::NoLink,
-            _ if port.facts.speed.is_none() => Reason::NoSpeed,
+            _ if !port.facts.is_known() => Reason::NoSpeed,
             _ if port.facts.duplex != Duplex::Full => Reason::HalfDuplex,
             _ if port.is_looped => Reason::Looped,
-            _ if port.is_shared => Reason::Shared,
             _ if !matches!(port.receive, Receive::Current { .. }) => Reason::NoAnswer,
             _ if port.aggregator == self.active || self.active == 0 => own_reason(port, settings),
+            _ if port.is_refused => Reason::Refused,
             _ if !port.partner.state.has(State::AGGREGATION) => Reason::PartnerIndividual,
             Some(active) if active.partner != port.partner.system => Reason::OtherPartner,
             Some(active) if active.key != port.key => Reason::OtherKey,
@@ -296,11 +323,12 @@ fn own_reason(port: &Port, settings: &Settings) -> Reason {
 }
 
 /// Whether a port knows enough to select an aggregator. What it hears first after its link came up
-/// decides, or that it hears nothing for 3 s.
+/// decides, or that it hears nothing for 3 s, or nothing but the bond itself.
 fn may_select(port: &Port) -> bool {
     let is_known = match port.receive {
-        Receive::Current { .. } | Receive::Defaulted | Receive::LacpDisabled => true,
+        Receive::Current { .. } => !port.is_looped,
+        Receive::Defaulted | Receive::LacpDisabled => true,
         Receive::Disabled | Receive::Expired { .. } => false,
     };
-    port.number != 0 && is_known && !port.is_looped && !port.is_shared
+    port.number != 0 && is_known
 }

@@ -37,6 +37,8 @@ pub struct System {
     pub(super) settings: Settings,
     /// The aggregator in use; 0 for none.
     pub(super) active: u16,
+    /// When that one was chosen, or its partner was last seen in sync.
+    pub(super) in_use_since: Millis,
 }
 
 impl System {
@@ -45,6 +47,7 @@ impl System {
         System {
             settings,
             active: 0,
+            in_use_since: 0,
         }
     }
 
@@ -73,6 +76,14 @@ impl System {
                         port.begun(port.number)
                     },
                 );
+            }
+        }
+        if self.settings.is_fast && !settings.is_fast {
+            // The partner now sends as seldom as it is asked to.
+            for key in ports.keys() {
+                let mut port = ports.get(key);
+                port.wait_longer(now);
+                ports.set(key, port);
             }
         }
         self.settings = settings;
@@ -161,14 +172,38 @@ impl System {
             port.run_receive(&settings, now);
             ports.set(key, port);
         }
+        // One that has lost all its ports is not in use any more, even if its number is used again.
+        if self.aggregator(ports, self.active).is_none() {
+            self.active = 0;
+        }
         self.select(ports);
-        self.active = self.choose(ports);
+        self.use_best(ports, now);
         self.run_mux(ports, now);
         for key in ports.keys() {
             let mut port = ports.get(key);
             port.run_periodic(&settings, now);
             port.run_churn(&settings, self.active, now);
             ports.set(key, port);
+        }
+    }
+
+    /// Uses the best aggregator.
+    fn use_best<P: Ports>(&mut self, ports: &P, now: Millis) {
+        let in_sync = |active: super::Aggregator| active.in_sync;
+        if self.aggregator(ports, self.active).is_some_and(in_sync) {
+            self.in_use_since = now;
+        }
+        if self.refused_at(ports).is_some_and(|at| at <= now) {
+            for key in ports.keys() {
+                let mut port = ports.get(key);
+                port.is_refused |= port.aggregator == self.active;
+                ports.set(key, port);
+            }
+        }
+        let best = self.choose(ports);
+        if best != self.active {
+            self.active = best;
+            self.in_use_since = now;
         }
     }
 
@@ -203,7 +238,7 @@ impl System {
             let ready = self.ready_at(ports, port.aggregator);
             own.into_iter().chain(ready).min()
         });
-        due.min()
+        due.chain(self.refused_at(ports)).min()
     }
 
     /// What a port does with data.
