@@ -4,7 +4,7 @@
 //!
 //! An input (a PDU, a link, an option, the time) changes the state of the ports, and all machines of
 //! the standard then run until they settle: nothing waits for a tick. Each port has its machines,
-//! whose deadlines are inside the states that have them (`port.rs`). The bond as a whole selects
+//! whose deadlines are inside the states that have them (`port.rs`, `machines.rs`). The bond as a whole selects
 //! aggregators and uses one of them ([`System`], `select.rs`).
 //!
 //! The standard's `Selected` is [`Port::aggregator`]: 0 stands for UNSELECTED. STANDBY does not
@@ -13,6 +13,7 @@
 //! Ports stay where the caller keeps them, and are reached through [`Ports`]. The caller holds one
 //! lock during each call.
 
+mod machines;
 mod port;
 mod select;
 mod system;
