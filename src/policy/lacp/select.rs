@@ -267,7 +267,9 @@ impl System {
             other.is_some_and(|other| other.id != active.id && other.ports > 0 && other.in_sync)
         };
         let mut others = ports.keys().map(|key| ports.get(key).aggregator);
-        if active.ports == 0 || active.in_sync || !others.any(is_elsewhere) {
+        // One that was given up and is still the best stays: there is nothing to wait for.
+        let stays = active.ports == 0 || active.in_sync || active.is_refused;
+        if stays || !others.any(is_elsewhere) {
             return None;
         }
         let number = |system: SystemId| (system.priority, system.addr);
