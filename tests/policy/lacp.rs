@@ -43,11 +43,11 @@ fn answer(lab: &Lab, end: End) -> Lacpdu {
             port_priority: 255,
             port: 1 + end.1 as u16,
             state: State::ACTIVITY
-                .and(State::TIMEOUT)
-                .and(State::AGGREGATION)
-                .and(State::SYNCHRONIZATION)
-                .and(State::COLLECTING)
-                .and(State::DISTRIBUTING),
+                .union(State::TIMEOUT)
+                .union(State::AGGREGATION)
+                .union(State::SYNCHRONIZATION)
+                .union(State::COLLECTING)
+                .union(State::DISTRIBUTING),
         },
         partner,
     }
@@ -62,6 +62,14 @@ fn converse(lab: &mut Lab, ends: &[End], time: Millis) {
             lab.receive(*port, &pdu);
         }
         lab.pass(500.min(end - lab.now));
+    }
+}
+
+/// The options of a bond with the slow rate.
+fn slow(number: u8) -> Settings {
+    Settings {
+        is_fast: false,
+        ..settings(number)
     }
 }
 
@@ -91,10 +99,6 @@ fn two_bonds_aggregate_their_links() {
 
 #[test]
 fn a_settled_bond_with_the_slow_rate_sends_twice_a_minute() {
-    let slow = |number| Settings {
-        is_fast: false,
-        ..settings(number)
-    };
     let mut lab = Lab::pair(slow(1), slow(2), 2);
     lab.pass(100_000);
     let from = lab.now;
@@ -172,7 +176,7 @@ fn independent_control_receives_before_it_sends() {
     let mut lab = alone(|settings| settings.is_coupled = false);
     let deaf = |lab: &Lab| {
         let mut pdu = answer(lab, PORT);
-        let both = State::COLLECTING.and(State::DISTRIBUTING);
+        let both = State::COLLECTING.union(State::DISTRIBUTING);
         pdu.actor.state = pdu.actor.state.with(both, false);
         pdu
     };
@@ -608,10 +612,6 @@ fn changed_options_are_on_the_wire_at_once() {
 
 #[test]
 fn a_change_to_the_short_timeout_is_answered_at_once() {
-    let slow = |number| Settings {
-        is_fast: false,
-        ..settings(number)
-    };
     let mut lab = Lab::pair(slow(1), slow(2), 1);
     lab.pass(50_000);
     assert!(matches!(lab.port((1, 0)).periodic, Periodic::Slow { .. }));

@@ -89,9 +89,9 @@ impl Port {
     /// Runs the Receive machine for an LACPDU of the partner.
     pub(super) fn receive(&mut self, settings: &Settings, active: u16, pdu: &Lacpdu, now: Millis) {
         const REFLECTED: State = State::ACTIVITY
-            .and(State::TIMEOUT)
-            .and(State::AGGREGATION)
-            .and(State::SYNCHRONIZATION);
+            .union(State::TIMEOUT)
+            .union(State::AGGREGATION)
+            .union(State::SYNCHRONIZATION);
         let actor = self.actor(settings, active);
         let masked = |info: PortInfo, mask| PortInfo {
             state: info.state.masked(mask),
@@ -223,7 +223,7 @@ impl Port {
     /// Whether an LACPDU is to be sent as soon as the limit of the Transmit machine allows it.
     fn has_to_transmit(&self, settings: &Settings, active: u16) -> bool {
         // A port that comes to know its partner by defaults only need not tell anybody.
-        const OWN: State = State::DEFAULTED.and(State::EXPIRED);
+        const OWN: State = State::DEFAULTED.union(State::EXPIRED);
         let said = |info: PortInfo| PortInfo {
             state: State::from_bits(info.state.bits() & !OWN.bits()),
             ..info

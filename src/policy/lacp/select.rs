@@ -231,9 +231,9 @@ impl System {
             let mut taken = ports.keys().map(|key| ports.get(key).aggregator);
             *id != 0 && !taken.any(|taken| taken == *id)
         };
-        let mut numbers = ports.keys().map(|key| ports.get(key).number);
+        let numbers = ports.keys().map(|key| ports.get(key).number);
         core::iter::once(port.number)
-            .chain(numbers.by_ref())
+            .chain(numbers)
             .find(is_free)
             // Unreachable: there are as many numbers as ports, and this port has selected none.
             .unwrap_or(port.number)

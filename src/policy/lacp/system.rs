@@ -41,6 +41,15 @@ pub struct System {
     pub(super) in_use_since: Millis,
 }
 
+/// Changes each port.
+fn each<P: Ports>(ports: &P, mut change: impl FnMut(&mut Port)) {
+    for key in ports.keys() {
+        let mut port = ports.get(key);
+        change(&mut port);
+        ports.set(key, port);
+    }
+}
+
 impl System {
     /// A bond without ports.
     pub const fn new(settings: Settings) -> System {
@@ -66,25 +75,16 @@ impl System {
     pub fn set<P: Ports>(&mut self, ports: &P, settings: Settings, now: Millis) {
         let was_up = self.settings.is_up;
         if was_up != settings.is_up {
-            for key in ports.keys() {
-                let port = ports.get(key);
-                ports.set(
-                    key,
-                    if was_up {
-                        self.left(port)
-                    } else {
-                        port.begun(port.number)
-                    },
-                );
-            }
+            each(ports, |port| {
+                *port = match was_up {
+                    true => self.left(*port),
+                    false => port.begun(port.number),
+                }
+            });
         }
         if self.settings.is_fast && !settings.is_fast {
             // The partner now sends as seldom as it is asked to.
-            for key in ports.keys() {
-                let mut port = ports.get(key);
-                port.wait_longer(now);
-                ports.set(key, port);
-            }
+            each(ports, |port| port.wait_longer(now));
         }
         self.settings = settings;
         self.run(ports, now);
@@ -167,11 +167,7 @@ impl System {
     /// Runs all machines: a deadline may have come.
     pub fn run<P: Ports>(&mut self, ports: &P, now: Millis) {
         let settings = self.settings;
-        for key in ports.keys() {
-            let mut port = ports.get(key);
-            port.run_receive(&settings, now);
-            ports.set(key, port);
-        }
+        each(ports, |port| port.run_receive(&settings, now));
         // One that has lost all its ports is not in use any more, even if its number is used again.
         if self.aggregator(ports, self.active).is_none() {
             self.active = 0;
@@ -179,12 +175,10 @@ impl System {
         self.select(ports);
         self.use_best(ports, now);
         self.run_mux(ports, now);
-        for key in ports.keys() {
-            let mut port = ports.get(key);
+        each(ports, |port| {
             port.run_periodic(&settings, now);
             port.run_churn(&settings, self.active, now);
-            ports.set(key, port);
-        }
+        });
     }
 
     /// Uses the best aggregator.
@@ -194,11 +188,9 @@ impl System {
             self.in_use_since = now;
         }
         if self.refused_at(ports).is_some_and(|at| at <= now) {
-            for key in ports.keys() {
-                let mut port = ports.get(key);
-                port.is_refused |= port.aggregator == self.active;
-                ports.set(key, port);
-            }
+            each(ports, |port| {
+                port.is_refused |= port.aggregator == self.active
+            });
         }
         let best = self.choose(ports);
         if best != self.active {
@@ -210,13 +202,11 @@ impl System {
     fn run_mux<P: Ports>(&self, ports: &P, now: Millis) {
         // First all begin to wait: no port leaves another one behind that joins at the same time.
         for is_ready in [false, true] {
-            for key in ports.keys() {
-                let mut port = ports.get(key);
+            each(ports, |port| {
                 let ready_at = self.ready_at(ports, port.aggregator);
                 let is_ready = is_ready && ready_at.is_none_or(|at| at <= now);
                 port.run_mux(&self.settings, self.active, is_ready, now);
-                ports.set(key, port);
-            }
+            });
         }
     }
 

@@ -71,7 +71,7 @@ impl State {
     }
 
     /// The bits of both sets.
-    pub const fn and(self, other: State) -> State {
+    pub const fn union(self, other: State) -> State {
         State(self.0 | other.0)
     }
 }
