@@ -1,0 +1,333 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! LACP: hands what happens to `policy::lacp`, sends the LACPDUs that follow, and publishes which
+//! slaves carry data. `Documentation/lacp.md` has the design.
+//!
+//! A PDU arrives in a softirq, where RTNL cannot be taken. So the system and its ports have locks of
+//! their own, and everything that a PDU calls for and that cannot wait is done under these locks:
+//! the roles of the slaves, and the LACPDUs. The LACPDUs are sent while the lock is held, so that
+//! they leave in the order in which they were made. The rest is left to the work
+//! ([`Task::Aggregate`]).
+
+use super::links::role;
+use super::listeners::tell;
+use super::lists;
+use super::master::{Bond, BondDev, Lacp, SlaveDev};
+use super::message::{slave_info, slave_warn};
+use super::slave::{Key, Reported};
+use super::wake::Task;
+use net::netdev_lock::Held;
+use net::rcu::{self, Rcu};
+use net::rtnl::Rtnl;
+use net::skbuff::Received;
+use net::sync::{now_ms, ratelimit};
+use policy::history::What;
+use policy::lacp::{Aggregator, Counters, Port, PortFacts, Ports, Reason, Report, Settings};
+use policy::receive::SlaveFlags;
+use policy::wire::ether::ETH_P_SLOW;
+use policy::wire::slow::{PortInfo, Slow, SystemId, FRAME_LEN, PDU_LEN, SLOW_PROTOCOLS};
+use policy::{LinkState, Millis};
+
+/// The ports of a bond, while the lock of its system is held.
+struct Members<'a> {
+    dev: &'a BondDev,
+    rcu: &'a Rcu,
+}
+
+impl<'a> Ports for Members<'a> {
+    type Key = Key<'a>;
+
+    fn keys(&self) -> impl Iterator<Item = Key<'a>> + Clone {
+        self.dev.lowers_rcu(self.rcu).map(Key)
+    }
+
+    fn get(&self, key: Key<'a>) -> Port {
+        key.0.data().lacp.with(|it| it.port)
+    }
+
+    fn set(&self, key: Key<'a>, port: Port) {
+        key.0.data().lacp.with(|it| it.port = port);
+    }
+}
+
+/// Whether LACP decides which slaves are in use. Any context.
+pub(crate) fn runs(dev: &BondDev) -> bool {
+    Bond::mode(dev).runs_lacp()
+}
+
+/// Runs a function with the system and its ports, and does what follows and cannot wait. Any
+/// context but hard interrupts.
+fn input<'a, R>(
+    dev: &'a BondDev,
+    rcu: &'a Rcu,
+    run: impl FnOnce(&mut Lacp, &Members<'a>, Millis) -> R,
+) -> R {
+    let ports = Members { dev, rcu };
+    dev.data().lacp.with(|lacp| {
+        // Read under the lock, so that the time never goes back.
+        let now = now_ms();
+        let res = run(lacp, &ports, now);
+        follow(lacp, &ports, now);
+        res
+    })
+}
+
+/// Does what follows from an input and cannot wait.
+fn follow(lacp: &mut Lacp, ports: &Members<'_>, now: Millis) {
+    let dev = ports.dev;
+    let (mut is_new, mut stops) = (false, false);
+    for key in ports.keys() {
+        let (Key(slave), port) = (key, ports.get(key));
+        if port.number == 0 {
+            // The slave has not joined yet, or leaves.
+            continue;
+        }
+        let flags = SlaveFlags::of_port(lacp.system.flags(&port), lacp.all_active);
+        let (was, is) = (slave.role(), role(flags));
+        if was != is {
+            slave.set_role(is);
+            is_new = true;
+            stops |= is.backup && !was.backup;
+        }
+        let report = lacp.system.report(ports, &port);
+        let before = |it: &mut super::slave::LacpPort| core::mem::replace(&mut it.report, report);
+        is_new |= slave.data().lacp.with(before) != report;
+    }
+    if stops {
+        dev.empty_choices(ports.rcu);
+    }
+    let carrier = lacp.system.carrier(ports);
+    is_new |= core::mem::replace(&mut lacp.carrier, carrier) != carrier;
+    for key in ports.keys() {
+        while let Some(pdu) = lacp.system.transmit(ports, key, now) {
+            send(key.0, |source| pdu.frame(source));
+        }
+    }
+    Bond::wake_at_ms(dev, Task::Lacp, lacp.system.due(ports));
+    if is_new {
+        Bond::wake(dev, Task::Aggregate);
+    }
+}
+
+/// Sends a frame through a slave, from the slave's own address.
+fn send(slave: &SlaveDev, frame: impl FnOnce([u8; 6]) -> [u8; FRAME_LEN]) {
+    if let Ok(source) = slave.data().perm_addr().as_bytes().try_into() {
+        // A frame that is lost is sent again with the next deadline.
+        slave.dev().send_control(&frame(source));
+    }
+}
+
+/// What is known of a slave apart from the protocol.
+fn facts(slave: &SlaveDev, rtnl: &Rtnl) -> PortFacts {
+    let port = slave.data().port(rtnl);
+    PortFacts {
+        link: match port.link.state() {
+            LinkState::Up | LinkState::Fail => true,
+            LinkState::Down | LinkState::Back => false,
+        },
+        speed: port.speed,
+        duplex: port.duplex,
+        priority: slave.data().actor_port_prio(),
+    }
+}
+
+fn settings(dev: &BondDev, rtnl: &Rtnl) -> Settings {
+    let addr = dev.addr(rtnl).first_chunk().copied().unwrap_or_default();
+    dev.data().config(rtnl).lacp(addr, dev.is_running())
+}
+
+/// Tells LACP what the options, the bond and its slaves are now. May be called at any time under
+/// RTNL; does nothing if LACP knows all of that.
+pub(super) fn refresh(dev: &BondDev, rtnl: &Rtnl) {
+    if !runs(dev) {
+        return;
+    }
+    for slave in dev.lowers(rtnl) {
+        lists::hear_slow_protocols(dev, slave, dev.is_running(), rtnl);
+    }
+    let settings = settings(dev, rtnl);
+    let all_active = dev.data().config(rtnl).all_slaves_active;
+    let rcu = rcu::read_lock();
+    input(dev, &rcu, |lacp, ports, now| {
+        lacp.all_active = all_active;
+        if *lacp.system.settings() != settings {
+            lacp.system.set(ports, settings, now);
+        }
+        for key in ports.keys() {
+            lacp.system.set_port(ports, key, facts(key.0, rtnl), now);
+        }
+    });
+}
+
+/// A slave joins.
+pub(super) fn join(dev: &BondDev, slave: &SlaveDev, rtnl: &Rtnl) {
+    if !runs(dev) {
+        return;
+    }
+    refresh(dev, rtnl);
+    let rcu = rcu::read_lock();
+    input(dev, &rcu, |lacp, ports, now| {
+        let facts = facts(slave, rtnl);
+        lacp.system.join(ports, Key(slave), facts, now);
+    });
+}
+
+/// A slave leaves: its partner is told.
+pub(super) fn leave(dev: &BondDev, slave: &SlaveDev, rtnl: &Rtnl) {
+    if !runs(dev) {
+        return;
+    }
+    let rcu = rcu::read_lock();
+    input(dev, &rcu, |lacp, ports, now| {
+        if let Some(pdu) = lacp.system.leave(ports, Key(slave), now) {
+            send(slave, |source| pdu.frame(source));
+        }
+        let counters = ports.get(Key(slave)).counters;
+        lacp.gone = lacp.gone.plus(&counters);
+    });
+    lists::hear_slow_protocols(dev, slave, false, rtnl);
+}
+
+/// A deadline has come. Process context, without RTNL.
+pub(super) fn run(dev: &BondDev) {
+    let rcu = rcu::read_lock();
+    input(dev, &rcu, |lacp, ports, now| lacp.system.run(ports, now));
+}
+
+/// Handles a packet that a slave has received, if the packet is for LACP. Returns whether it was.
+/// Softirq.
+#[cold]
+pub(super) fn receive(slave: &SlaveDev, packet: Received<'_>, rcu: &Rcu) -> bool {
+    let is_slow = packet.protocol() == ETH_P_SLOW && !packet.has_vlan();
+    if !is_slow || packet.ether_dest() != SLOW_PROTOCOLS {
+        return false;
+    }
+    let mut buf = [0; PDU_LEN];
+    let pdu = Slow::parse(packet.copy(&mut buf));
+    let (dev, key) = (slave.master(), Key(slave));
+    match pdu {
+        Slow::Lacpdu(pdu) => {
+            let is_looped = input(dev, rcu, |lacp, ports, now| {
+                lacp.system.receive(ports, key, &pdu, now)
+            });
+            if is_looped && ratelimit() {
+                let reason = Reason::Looped;
+                slave_warn!(dev, slave.dev(), "{reason}");
+            }
+        }
+        Slow::Marker(marker) => {
+            let is_answered = input(dev, rcu, |lacp, ports, now| {
+                lacp.system.receive_marker(ports, key, now)
+            });
+            if is_answered {
+                send(slave, |source| marker.response(source));
+            }
+        }
+        Slow::MarkerResponse(_) | Slow::IllegalLacpdu | Slow::IllegalMarker | Slow::Other => {
+            slave.data().lacp.with(|it| it.port.counters.note(&pdu));
+        }
+    }
+    // Other slow protocols are for somebody else.
+    pdu != Slow::Other
+}
+
+/// Whether the bond has carrier. Any context but hard interrupts.
+pub(super) fn carrier(dev: &BondDev) -> bool {
+    dev.data().lacp.with(|lacp| lacp.carrier)
+}
+
+/// Tells listeners and the user what has become of a slave. Returns whether the slave carries data,
+/// and did not before.
+pub(super) fn report(dev: &BondDev, slave: &SlaveDev, held: &Held<'_>) -> bool {
+    let now = Reported {
+        report: slave.data().lacp.with(|it| it.report),
+        is_backup: slave.is_backup(),
+    };
+    let before = slave.data().reported.replace(held, now);
+    if before.is_backup != now.is_backup {
+        tell(dev, slave, held);
+    }
+    if before.report != now.report {
+        let what = match now.report {
+            Report::Unsettled => None,
+            Report::InUse(aggregator) => Some(What::InUse(aggregator)),
+            Report::Alone => Some(What::Alone),
+            Report::Unused(reason) => Some(What::Unused(reason)),
+        };
+        if let Some(what) = what {
+            dev.data().history.note(dev, Some(slave.dev()), what);
+        }
+        match now.report {
+            Report::Unused(reason) if ratelimit() => {
+                slave_warn!(dev, slave.dev(), "carries no traffic: {reason}");
+            }
+            Report::Alone if ratelimit() => {
+                slave_info!(dev, slave.dev(), "carries traffic without an LACP partner");
+            }
+            _ => {}
+        }
+    }
+    before.is_backup && !now.is_backup
+}
+
+/// What users may see of a port.
+pub(crate) struct PortView {
+    pub(crate) port: Port,
+    /// What the port says of itself.
+    pub(crate) actor: PortInfo,
+    /// Why it carries no data.
+    pub(crate) reason: Option<Reason>,
+}
+
+/// Returns what users may see of a port, in 802.3ad mode. Process context.
+pub(crate) fn port(slave: &SlaveDev, rcu: &Rcu) -> Option<PortView> {
+    let dev = slave.master();
+    let ports = Members { dev, rcu };
+    let view = || {
+        dev.data().lacp.with(|lacp| {
+            let port = ports.get(Key(slave));
+            PortView {
+                port,
+                actor: port.actor(lacp.system.settings(), lacp.system.active()),
+                reason: lacp.system.reason(&ports, &port),
+            }
+        })
+    };
+    runs(dev).then(view)
+}
+
+/// What users may see of a system.
+pub(crate) struct SystemView {
+    pub(crate) system: SystemId,
+    /// The aggregator in use.
+    pub(crate) active: Option<Aggregator>,
+}
+
+/// Returns what users may see of a system, in 802.3ad mode. Process context.
+pub(crate) fn system(dev: &BondDev, rcu: &Rcu) -> Option<SystemView> {
+    let ports = Members { dev, rcu };
+    let view = || {
+        dev.data().lacp.with(|lacp| SystemView {
+            system: lacp.system.settings().system,
+            active: lacp.system.aggregator(&ports, lacp.system.active()),
+        })
+    };
+    runs(dev).then(view)
+}
+
+/// Returns what a slave, or all slaves that the bond ever had, received and sent, in 802.3ad mode.
+/// Process context.
+pub(crate) fn counters(dev: &BondDev, slave: Option<&SlaveDev>, rcu: &Rcu) -> Option<Counters> {
+    let ports = Members { dev, rcu };
+    let of_all = || {
+        dev.data().lacp.with(|lacp| {
+            let present = ports.keys().map(|key| ports.get(key));
+            let present = present.filter(|port| port.number != 0);
+            present.fold(lacp.gone, |sum, port| sum.plus(&port.counters))
+        })
+    };
+    runs(dev).then(|| match slave {
+        Some(slave) => slave.data().lacp.with(|it| it.port.counters),
+        None => of_all(),
+    })
+}

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! 802.3ad: as balance-xor, among the slaves that LACP lets send. With `broadcast_neighbor`, what
+//! neighbours ask and tell each other leaves through all of these.
+
+use super::broadcast;
+use super::xor::{xmit_any, xmit_or};
+use crate::bond::choose::can_send;
+use crate::bond::master::BondDev;
+use net::rcu::Rcu;
+use net::skbuff::{SkBuff, View};
+use policy::wire::ether::{ETH_P_ARP, ETH_P_IPV6};
+use policy::wire::ndisc::Discovery;
+
+/// Sends a packet.
+#[inline(never)]
+pub(super) fn xmit(dev: &BondDev, skb: SkBuff, rcu: &Rcu) -> i32 {
+    xmit_or(xmit_some, dev, skb, rcu)
+}
+
+#[inline(never)]
+fn xmit_some(dev: &BondDev, skb: SkBuff, rcu: &Rcu) -> i32 {
+    if dev.data().options.broadcasts_neighbor() && is_for_neighbours(skb.view()) {
+        let slaves = dev.lowers_rcu(rcu).filter(|slave| can_send(slave));
+        return broadcast::through(dev, skb, slaves);
+    }
+    xmit_any(dev, skb, rcu)
+}
+
+/// Whether a packet is ARP, or a neighbour solicitation or advertisement.
+fn is_for_neighbours(packet: View<'_>) -> bool {
+    let at = packet.network_offset();
+    match packet.protocol() {
+        ETH_P_ARP => true,
+        ETH_P_IPV6 => Discovery::is_one(|byte| {
+            let [byte] = packet.bytes(at.checked_add(byte)?)?;
+            Some(byte)
+        }),
+        _ => false,
+    }
+}
