@@ -245,7 +245,9 @@ test_mtu_of_one_slave_that_another_refuses() {
 	ip link set a0 mtu 1400 &
 	wait_for 20 "the MTU of a0 to be set" has_ended $!
 	is "$(<$SYSFS/a0/mtu) $(<$SYSFS/b0/mtu) $(<$SYSFS/b7/mtu)" "1400 1500 1500"
-	dmesg | has "b7: (slave a0): its MTU is 1400 now, but the bond keeps 1500"
+	# The work of the bond says so, some time later.
+	wait_for 10 "the bond to say that it keeps its MTU" \
+		kmsg_has "b7: \(slave a0\): its MTU is 1400 now, but the bond keeps 1500"
 	ip link set a0 mtu 1460
 	is "$(<$SYSFS/a0/mtu) $(<$SYSFS/b0/mtu) $(<$SYSFS/b7/mtu)" "1460 1460 1460"
 	ip link delete b7
