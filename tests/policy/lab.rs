@@ -5,7 +5,8 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use policy::lacp::{AdSelect, Flags, Port, PortFacts, Ports, Reason, Settings, System};
+use policy::lacp::{AdSelect, Flags, Port, PortFacts, Ports};
+use policy::lacp::{Reason, Report, Settings, System};
 use policy::wire::slow::{Lacpdu, State, SystemId};
 use policy::{Duplex, Millis};
 
@@ -126,6 +127,18 @@ impl Lab {
         bond.slaves.set(end.1, Port::new(facts));
         bond.system.join(&bond.slaves, end.1, facts, now);
         self.send();
+    }
+
+    pub(crate) fn drain(&mut self, end: End) {
+        let (now, bond) = (self.now, &mut self.bonds[end.0]);
+        bond.system.drain(&bond.slaves, end.1, now);
+        self.send();
+    }
+
+    /// What there is to say about a port.
+    pub(crate) fn report(&self, end: End) -> Report {
+        let bond = &self.bonds[end.0];
+        bond.system.report(&bond.slaves, &self.port(end))
     }
 
     pub(crate) fn leave(&mut self, end: End) {

@@ -3,8 +3,8 @@
 //! The machines of LACP: what the standard demands of a bond on the wire.
 
 use policy::lacp::{
-    AdSelect, Churn, Mux, Periodic, Port, PortFacts, Reason, Receive, Settings, AGGREGATE_WAIT,
-    CHURN_DETECTION, LONG_TIMEOUT, SHORT_TIMEOUT,
+    AdSelect, Churn, Mux, Periodic, Port, PortFacts, Reason, Receive, Report, Settings,
+    AGGREGATE_WAIT, CHURN_DETECTION, LONG_TIMEOUT, SHORT_TIMEOUT,
 };
 use policy::wire::slow::{Lacpdu, PortInfo, State};
 use policy::{Duplex, Millis};
@@ -78,11 +78,11 @@ fn two_bonds_aggregate_their_links() {
     let mut lab = Lab::pair(settings(1), settings(2), 4);
     let begin = lab.now;
     lab.pass(AGGREGATE_WAIT - 10);
-    assert!(lab.carrier(0), "the partner has answered");
-    assert!(lab.carrying(0).is_empty());
+    assert!(lab.carrying(0).is_empty() && !lab.carrier(0));
     lab.pass(20);
     for bond in [0, 1] {
         assert_eq!(lab.carrying(bond), [0, 1, 2, 3]);
+        assert!(lab.carrier(bond));
         assert_eq!(lab.bonds[bond].system.active(), 1);
     }
     // In order: nothing, in sync, receiving and sending.
@@ -518,6 +518,37 @@ fn swapped_cables_are_aggregated_again() {
     assert_eq!((lab.carrying(0), lab.carrying(1)), (vec![0, 1], vec![0, 1]));
     assert_eq!(lab.port((0, 0)).partner.port, 2);
     assert_eq!(lab.port((0, 1)).partner.port, 1);
+}
+
+/// A port that is to leave sends nothing more, and receives until its partner has stopped.
+#[test]
+fn a_port_that_drains_has_its_partner_stop_first() {
+    let mut lab = Lab::pair(settings(1), settings(2), 2);
+    lab.pass(3_000);
+    assert_eq!(lab.report(PORT), Report::InUse(1));
+    assert!(lab.port(PORT).is_sent_data());
+    lab.drain(PORT);
+    let flags = |lab: &Lab| (lab.flags(PORT).collecting, lab.flags(PORT).distributing);
+    assert_eq!(flags(&lab), (true, false));
+    lab.pass(100);
+    assert!(!lab.port(PORT).is_sent_data() && !lab.carries((1, PORT.1)));
+    assert!(lab.carries((0, 1)) && lab.carries((1, 1)));
+    lab.leave(PORT);
+    assert!(lab.carrier(0) && lab.carrier(1));
+}
+
+/// What lasts is reported, and not what is about to change.
+#[test]
+fn a_port_is_reported_once_it_has_settled() {
+    let mut lab = Lab::new(&[settings(1)]);
+    lab.join(PORT, UP);
+    assert_eq!(lab.report(PORT), Report::Unsettled);
+    lab.pass(SHORT_TIMEOUT + 10);
+    assert_eq!(lab.report(PORT), Report::Alone);
+    lab.set(0, |settings| settings.is_strict = true);
+    assert_eq!(lab.report(PORT), Report::Unused(Reason::NoAnswer));
+    lab.set_link(PORT, false);
+    assert_eq!(lab.report(PORT), Report::Unsettled);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use super::system::Settings;
 use super::{CHURN_DETECTION, FAST_PERIODIC};
 use crate::link::Millis;
 use crate::select::Duplex;
-use crate::wire::slow::{PortInfo, State, SystemId};
+use crate::wire::slow::{PortInfo, Slow, State, SystemId};
 
 /// What is known of a slave apart from the protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -168,6 +168,57 @@ pub struct Counters {
     pub marker_unknown_rx: u64,
 }
 
+impl Counters {
+    /// The sum of both.
+    pub fn plus(&self, other: &Counters) -> Counters {
+        Counters {
+            lacpdu_rx: self.lacpdu_rx.saturating_add(other.lacpdu_rx),
+            lacpdu_tx: self.lacpdu_tx.saturating_add(other.lacpdu_tx),
+            lacpdu_unknown_rx: self
+                .lacpdu_unknown_rx
+                .saturating_add(other.lacpdu_unknown_rx),
+            lacpdu_illegal_rx: self
+                .lacpdu_illegal_rx
+                .saturating_add(other.lacpdu_illegal_rx),
+            marker_rx: self.marker_rx.saturating_add(other.marker_rx),
+            marker_tx: self.marker_tx.saturating_add(other.marker_tx),
+            marker_resp_rx: self.marker_resp_rx.saturating_add(other.marker_resp_rx),
+            marker_resp_tx: self.marker_resp_tx.saturating_add(other.marker_resp_tx),
+            marker_unknown_rx: self
+                .marker_unknown_rx
+                .saturating_add(other.marker_unknown_rx),
+        }
+    }
+
+    /// The numbers in the order of `BOND_3AD_STAT_*`.
+    pub const fn in_order(&self) -> [u64; 9] {
+        [
+            self.lacpdu_rx,
+            self.lacpdu_tx,
+            self.lacpdu_unknown_rx,
+            self.lacpdu_illegal_rx,
+            self.marker_rx,
+            self.marker_tx,
+            self.marker_resp_rx,
+            self.marker_resp_tx,
+            self.marker_unknown_rx,
+        ]
+    }
+
+    /// Counts a received PDU of which the machines of the port do not hear.
+    pub fn note(&mut self, pdu: &Slow) {
+        let counter = match pdu {
+            Slow::MarkerResponse(_) => &mut self.marker_resp_rx,
+            Slow::IllegalLacpdu => &mut self.lacpdu_illegal_rx,
+            Slow::IllegalMarker => &mut self.marker_unknown_rx,
+            Slow::Other => &mut self.lacpdu_unknown_rx,
+            // `System::receive` and `System::receive_marker` count these.
+            Slow::Lacpdu(_) | Slow::Marker(_) => return,
+        };
+        *counter = counter.saturating_add(1);
+    }
+}
+
 /// The times of the last `N` events, the latest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Limit<const N: usize>([Option<Millis>; N]);
@@ -247,6 +298,9 @@ pub struct Port {
     /// Whether the partner has kept this port, while it was in use, out of sync for too long, and
     /// has not been in sync since.
     pub is_refused: bool,
+    /// Whether the port is about to leave: it sends no data any more, and tells its partner to stop,
+    /// but still receives what is on its way.
+    pub drains: bool,
     /// What was received and sent.
     pub counters: Counters,
     /// Need To Transmit.
@@ -282,6 +336,7 @@ impl Port {
             partner_churned: 0,
             is_looped: false,
             is_refused: false,
+            drains: false,
             counters: Counters {
                 lacpdu_rx: 0,
                 lacpdu_tx: 0,
@@ -350,9 +405,15 @@ impl Port {
             .with(State::TIMEOUT, settings.is_fast)
             .with(State::AGGREGATION, self.facts.duplex == Duplex::Full)
             // A partner may send as soon as it sees this: only where data are received.
-            .with(State::SYNCHRONIZATION, is_attached && is_used)
+            .with(
+                State::SYNCHRONIZATION,
+                is_attached && is_used && !self.drains,
+            )
             .with(State::COLLECTING, collects)
-            .with(State::DISTRIBUTING, self.mux == Mux::Distributing)
+            .with(
+                State::DISTRIBUTING,
+                self.mux == Mux::Distributing && !self.drains,
+            )
             .with(State::DEFAULTED, is_defaulted)
             .with(
                 State::EXPIRED,
@@ -379,7 +440,13 @@ impl Port {
         let falls_back = !self.has_partner() && !settings.is_strict;
         Flags {
             collecting: falls_back || matches!(self.mux, Mux::Collecting | Mux::Distributing),
-            distributing: falls_back || self.mux == Mux::Distributing,
+            distributing: (falls_back || self.mux == Mux::Distributing) && !self.drains,
         }
+    }
+
+    /// Whether the partner sends data to this port, as far as is known.
+    pub fn is_sent_data(&self) -> bool {
+        matches!(self.receive, Receive::Current { .. })
+            && self.partner.state.has(State::DISTRIBUTING)
     }
 }

@@ -5,7 +5,7 @@
 use core::cmp::Ordering;
 use core::fmt;
 
-use super::port::{Mux, Port, Receive};
+use super::port::{Churn, Mux, Port, Receive};
 use super::system::{Settings, System};
 use super::Ports;
 use crate::link::Millis;
@@ -137,6 +137,20 @@ pub enum Reason {
     PartnerNotInSync,
     /// The partner does not receive yet.
     PartnerNotCollecting,
+}
+
+/// What there is to say about a port once it has settled.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Report {
+    /// Nothing yet: its state is about to change, or its link is down.
+    #[default]
+    Unsettled,
+    /// It carries data, in the aggregator of this number.
+    InUse(u16),
+    /// It carries data, though no partner answers.
+    Alone,
+    /// It carries no data, and will not before somebody changes something.
+    Unused(Reason),
 }
 
 impl fmt::Display for Reason {
@@ -289,6 +303,33 @@ impl System {
             Mux::Detached | Mux::Attached | Mux::Collecting | Mux::Distributing => None,
         });
         waits.max()
+    }
+
+    /// What there is to say about a port: see [`Report`].
+    pub fn report<P: Ports>(&self, ports: &P, port: &Port) -> Report {
+        let Some(reason) = self.reason(ports, port) else {
+            return match port.has_partner() {
+                true => Report::InUse(port.aggregator),
+                false => Report::Alone,
+            };
+        };
+        let lasts = match reason {
+            Reason::NoLink | Reason::Waiting | Reason::PartnerNotCollecting => false,
+            Reason::NoAnswer => port.receive == Receive::Defaulted,
+            Reason::PartnerNotInSync => port.partner_churn == Churn::Churned,
+            Reason::NoSpeed
+            | Reason::HalfDuplex
+            | Reason::Looped
+            | Reason::PartnerIndividual
+            | Reason::OtherKey
+            | Reason::OtherPartner
+            | Reason::OtherPartnerKey
+            | Reason::Refused => true,
+        };
+        match lasts {
+            true => Report::Unused(reason),
+            false => Report::Unsettled,
+        }
     }
 
     /// Why a port carries no data, or not in both directions; `None` if it does.

@@ -101,6 +101,15 @@ impl System {
         self.run(ports, now);
     }
 
+    /// A slave is about to leave the bond: see [`Port::drains`]. The caller waits a while for its
+    /// partner to [stop](Port::is_sent_data), and calls [`Self::leave`] then.
+    pub fn drain<P: Ports>(&mut self, ports: &P, key: P::Key, now: Millis) {
+        let mut port = ports.get(key);
+        port.drains = true;
+        ports.set(key, port);
+        self.run(ports, now);
+    }
+
     /// A slave leaves the bond. Returns the LACPDU that tells its partner, if there is one.
     pub fn leave<P: Ports>(&mut self, ports: &P, key: P::Key, now: Millis) -> Option<Lacpdu> {
         let mut port = self.left(ports.get(key));
@@ -236,18 +245,11 @@ impl System {
         port.flags(&self.settings, self.active)
     }
 
-    /// Whether the bond has carrier: the aggregator in use has at least `min_links` enabled ports,
-    /// of which `lacp_strict` counts only those that send data, and at least one.
+    /// Whether the bond has carrier: at least `min_links` ports send data, and at least one. Without
+    /// that, what is sent would be lost.
     pub fn carrier<P: Ports>(&self, ports: &P) -> bool {
-        let Settings {
-            is_strict,
-            min_links,
-            ..
-        } = self.settings;
+        let needed = self.settings.min_links.max(1);
         self.aggregator(ports, self.active)
-            .is_some_and(|active| match is_strict {
-                true => active.distributing >= min_links.max(1),
-                false => active.ports >= min_links,
-            })
+            .is_some_and(|active| active.distributing >= needed)
     }
 }
