@@ -41,9 +41,10 @@ pub(super) fn update(dev: &BondDev, leaving: Option<&SlaveDev>, rtnl: &Rtnl) {
     if !dev.data().config(rtnl).mode.uses_number() {
         return;
     }
-    let able = dev
-        .lowers(rtnl)
-        .filter(|slave| can_send(slave) && leaving.map(Key) != Some(Key(slave)));
+    let able = || {
+        dev.lowers(rtnl)
+            .filter(|slave| can_send(slave) && leaving.map(Key) != Some(Key(slave)))
+    };
     dev.set_choices(able, rtnl);
 }
 

@@ -9,7 +9,7 @@ use super::message::{bond_err, bond_warn, slave_warn};
 use super::ports::{read_carriers, Slaves};
 use super::release::release;
 use super::slave::Key;
-use super::{engine, features, monitor, notify, probe, xdp};
+use super::{engine, features, lacp, monitor, notify, probe, xdp};
 use kernel::error::Error;
 use net::master::device::Slot;
 use net::netdev_lock::Held;
@@ -108,6 +108,7 @@ pub(crate) fn changes_slave(
     let now = match id {
         OptionId::Prio => i64::from(slave.data().port(rtnl).prio),
         OptionId::QueueId => i64::from(slave.data().queue_id()),
+        OptionId::ActorPortPrio => i64::from(slave.data().actor_port_prio()),
         _ => i64::try_from(id.desc().default).unwrap_or_default(),
     };
     let dev = slave.master();
@@ -115,7 +116,7 @@ pub(crate) fn changes_slave(
     config.changes_slave(id, now, number, state(dev, rtnl))
 }
 
-/// Sets an option of one slave: `prio` or `queue_id`.
+/// Sets an option of one slave: `prio`, `queue_id` or `actor_port_prio`.
 pub(crate) fn set_slave(
     slave: &SlaveDev,
     id: OptionId,
@@ -146,6 +147,12 @@ pub(crate) fn set_slave(
                 OptionId::QueueId => {
                     let queue = u16::try_from(number).map_err(|_| invalid)?;
                     Ok(set_queue(dev, slave, queue, rtnl)?)
+                }
+                OptionId::ActorPortPrio => {
+                    let prio = u16::try_from(number).map_err(|_| invalid)?;
+                    slave.data().set_actor_port_prio(prio);
+                    lacp::refresh(dev, rtnl);
+                    Ok(())
                 }
                 _ => Err(invalid.into()),
             }
@@ -202,6 +209,7 @@ fn commit(
     if effects.reselect || effects.monitor {
         engine::handle(dev, Event::OptionsChanged { effects }, &Held::none(rtnl));
     }
+    lacp::refresh(dev, rtnl);
     if effects.carrier {
         engine::update_carrier(dev, rtnl);
     }

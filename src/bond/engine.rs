@@ -15,7 +15,7 @@ use super::message::{bond_info, slave_info};
 use super::ports::Slaves;
 use super::slave::Key;
 use super::wake::Task;
-use super::{address, choose, ipsec, link_type, lists, notify, paths, probe};
+use super::{address, choose, ipsec, lacp, link_type, lists, notify, paths, probe};
 use net::master::device::Slot;
 use net::netdev_lock::Held;
 use net::notifier::Announce;
@@ -23,7 +23,7 @@ use net::rtnl::{Rtnl, RtnlOnly};
 use net::sync::{now_ms, ratelimit};
 use policy::history::{What, Why};
 use policy::link::{Role, TransitionMessage};
-use policy::mode::{Active, NotifyPeers};
+use policy::mode::{Active, Carrier, NotifyPeers, Protocol};
 use policy::options::FailOverMac;
 use policy::receive::SlaveFlags;
 use policy::{Config, Event, Millis, Outcome, Port, Transition};
@@ -69,7 +69,8 @@ fn carry_out(dev: &BondDev, outcome: &Outcome<Key<'_>>, held: &Held<'_>) {
             held,
         );
     }
-    set_carrier(dev, outcome.carrier, by_links, rtnl);
+    lacp::refresh(dev, rtnl);
+    set_carrier(dev, carrier(dev, outcome.carrier, rtnl), by_links, rtnl);
     if outcome.active_changed {
         settle(dev, held);
         ipsec::active_changed(dev, rtnl);
@@ -126,14 +127,18 @@ fn report(dev: &BondDev, slave: &SlaveDev, config: &Config, held: &Held<'_>) -> 
             slave_info!(dev, slave.dev(), "{message}");
         }
     }
-    // In modes with one active slave, the roles follow from which slave is active. A slave that is
-    // leaving stays inactive.
-    if !config.mode.uses_primary() {
+    // In modes with one active slave, the roles follow from which slave is active, and with a
+    // protocol, from what that says. A slave that is leaving stays inactive.
+    let by_link = match config.mode.row().protocol {
+        Protocol::None => active == Active::All,
+        Protocol::Lacp => false,
+    };
+    if by_link {
         let flags = SlaveFlags {
             inactive: slave.is_inactive(),
             ..SlaveFlags::of(config, false, port.link.state())
         };
-        slave.set_role(rtnl, role(flags));
+        slave.set_role(role(flags));
     }
     tell(dev, slave, held);
     any_final
@@ -162,7 +167,36 @@ pub(super) fn update_carrier(dev: &BondDev, rtnl: &Rtnl) {
     let links = dev
         .lowers(rtnl)
         .map(|slave| slave.data().port(rtnl).link.state());
-    set_carrier(dev, config.carrier(links), false, rtnl);
+    let any_link = config.carrier(links);
+    set_carrier(dev, carrier(dev, any_link, rtnl), false, rtnl);
+}
+
+/// Whether the bond has carrier; `any_link` tells whether it has a working link.
+fn carrier(dev: &BondDev, any_link: bool, rtnl: &Rtnl) -> bool {
+    match dev.data().config(rtnl).mode.row().carrier {
+        Carrier::AnyLink => any_link,
+        Carrier::Aggregator => lacp::carrier(dev),
+    }
+}
+
+/// Follows what LACP has decided: which slaves can be chosen, the carrier, and what listeners and
+/// the user are told.
+pub(super) fn aggregate(dev: &BondDev, held: &Held<'_>) {
+    let rtnl: &Rtnl = held;
+    if !lacp::runs(dev) {
+        return;
+    }
+    choose::update(dev, None, rtnl);
+    set_carrier(dev, lacp::carrier(dev), true, rtnl);
+    let mut begins = false;
+    for slave in dev.lowers(rtnl) {
+        begins |= lacp::report(dev, slave, held);
+    }
+    // What the slaves carry, and in which aggregator, is part of what the bond is.
+    let _ = dev.announce(rtnl, Announce::CHANGE_INFO_DATA);
+    if begins && dev.data().config(rtnl).broadcast_neighbor {
+        let _ = dev.announce(rtnl, Announce::NOTIFY_PEERS);
+    }
 }
 
 /// Moves the traffic to another slave, or to none.

@@ -8,7 +8,7 @@ use super::listeners::{is_told_later, tell};
 use super::master::{Bond, BondDev, SlaveDev};
 use super::message::{slave_err, slave_info, slave_warn};
 use super::slave::{Key, Slave};
-use super::{engine, features, link_type, lists, mtu, probe, xdp};
+use super::{engine, features, lacp, link_type, lists, mtu, probe, xdp};
 use core::ffi::CStr;
 use core::fmt;
 use kernel::prelude::*;
@@ -129,7 +129,7 @@ pub(crate) fn enslave(
     let keeps_lro = dev.features().has(Features::LRO);
     if let Some(change) = type_change {
         link_type::become_like(dev, &device.link_layer(rtnl), change, rtnl);
-        slave.set_role(rtnl, role(flags));
+        slave.set_role(role(flags));
     }
     if let Some(addr) = &taken_addr {
         dev.take_addr(rtnl, addr.as_bytes());
@@ -179,6 +179,8 @@ fn join(dev: &BondDev, slave: &SlaveDev, config: &Config, rtnl: &RtnlOnly) {
     features::slaves_changed(dev, rtnl);
     let held = Held::none(rtnl);
     engine::handle(dev, Event::Enslaved { key: Key(slave) }, &held);
+    lacp::join(dev, slave, rtnl);
+    engine::aggregate(dev, &held);
     // If that made the slave the active one, the listeners are told anyway.
     if !is_told_later(slave, rtnl) {
         tell(dev, slave, &held);
@@ -312,7 +314,7 @@ impl<'a> Joining<'a> {
         extack: Option<&ExtAck>,
     ) -> Result<&'a SlaveDev> {
         let (dev, device, rtnl) = (self.dev, self.device, self.rtnl);
-        let prepare = |slave: &SlaveDev| slave.set_role(rtnl, role);
+        let prepare = |slave: &SlaveDev| slave.set_role(role);
         let slave = SlaveDev::link_up(dev, device, data, lag, prepare, extack, rtnl)?;
         self.slave = Some(slave);
         Ok(slave)

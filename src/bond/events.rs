@@ -7,7 +7,8 @@ use super::master::{Bond, BondDev, SlaveDev};
 use super::message::{bond_info, NameOf};
 use super::slave::Key;
 use super::wake::Task;
-use super::{address, choose, engine, features, link_type, mtu, notify, probe, release, xdp};
+use super::{address, choose, engine, features, lacp, link_type};
+use super::{mtu, notify, probe, release, xdp};
 use kernel::error::Result;
 use net::master::device::Dev;
 use net::master::device::Slot;
@@ -32,10 +33,13 @@ impl Listener for Events {
         if !device.is_bonding() {
             return Ok(());
         }
-        if event == notifier::Event::Change {
-            if let Some(dev) = Dev::<Bond>::from_netdev(device) {
+        if let Some(dev) = Dev::<Bond>::from_netdev(device) {
+            match event {
                 // The carrier of the bond came back: announcements that wait for it can be sent.
-                notify::step(dev, rtnl);
+                notifier::Event::Change => notify::step(dev, rtnl),
+                // The address of the bond is the system's.
+                notifier::Event::ChangeAddr => lacp::refresh(dev, rtnl),
+                _ => {}
             }
         }
         if !device.is_slave() {
@@ -109,6 +113,7 @@ fn link_event(dev: &BondDev, slave: &SlaveDev, event: notifier::Event, held: &He
             probe::hurry(dev);
         }
     }
+    lacp::refresh(dev, rtnl);
     choose::update(dev, None, rtnl);
     if slave.dev().has_link() {
         let active = dev.slot(rtnl, Slot::Active).map(Key);

@@ -91,8 +91,8 @@ impl Scope {
 
 /// What the monitor keeps for a slave. All times are in µs.
 pub(super) struct Heard {
-    /// Which packets the monitor looks at: two bits ([`Watch`]) for while the slave sends probes,
-    /// and two for while it hears those of another slave.
+    /// Which packets are looked at: three bits ([`Watch`]) for while the slave sends probes, and
+    /// three for while it hears those of another slave.
     pub(super) watch: AtomicU8,
     /// The tick in which something was last noted, if nothing more has to be noted in that tick; or
     /// [`NO_TICK`].
@@ -131,7 +131,12 @@ impl Watched {
     #[inline(always)]
     pub(super) fn get(self, hears: bool) -> Watch {
         let bits = self.0.get();
-        Watch::from_bits(if hears { bits >> 2 } else { bits })
+        Watch::from_bits(if hears { bits >> 3 } else { bits })
+    }
+
+    /// Whether they are those of LACP, and not for the monitor.
+    pub(super) fn is_lacp(self) -> bool {
+        self.get(false) == Watch::SlowProtocols
     }
 }
 
@@ -182,7 +187,7 @@ impl Heard {
 
     pub(super) fn set_watch(&self, sending: Watch, hearing: Watch) {
         self.watch
-            .store(sending as u8 | (hearing as u8) << 2, Relaxed);
+            .store(sending as u8 | (hearing as u8) << 3, Relaxed);
     }
 
     /// What is heard at this time or later is news: it is noted, and the work is told once.

@@ -9,6 +9,7 @@
 //! they leave in the order in which they were made. The rest is left to the work
 //! ([`Task::Aggregate`]).
 
+use super::choose;
 use super::links::role;
 use super::listeners::tell;
 use super::lists;
@@ -16,9 +17,11 @@ use super::master::{Bond, BondDev, Lacp, SlaveDev};
 use super::message::{slave_info, slave_warn};
 use super::slave::{Key, Reported};
 use super::wake::Task;
+use kernel::time::delay::fsleep;
+use kernel::time::Delta;
 use net::netdev_lock::Held;
 use net::rcu::{self, Rcu};
-use net::rtnl::Rtnl;
+use net::rtnl::{Rtnl, RtnlOnly};
 use net::skbuff::Received;
 use net::sync::{now_ms, ratelimit};
 use policy::history::What;
@@ -170,6 +173,32 @@ pub(super) fn join(dev: &BondDev, slave: &SlaveDev, rtnl: &Rtnl) {
         let facts = facts(slave, rtnl);
         lacp.system.join(ports, Key(slave), facts, now);
     });
+}
+
+/// How long a slave that leaves waits for its partner, in ms. The in-tree driver takes up to 100 ms
+/// to answer. RTNL is held meanwhile.
+const DRAIN: Millis = 300;
+
+/// A slave is about to leave: has its partner stop first, so that nothing is lost in either
+/// direction. Sleeps, for a bounded time.
+pub(super) fn drain(dev: &BondDev, slave: &SlaveDev, rtnl: &RtnlOnly) {
+    if !runs(dev) {
+        return;
+    }
+    let is_sent_data = || slave.data().lacp.with(|it| it.port.is_sent_data());
+    if !dev.is_running() || !is_sent_data() {
+        return;
+    }
+    let rcu = rcu::read_lock();
+    input(dev, &rcu, |lacp, ports, now| {
+        lacp.system.drain(ports, Key(slave), now);
+    });
+    drop(rcu);
+    choose::update(dev, None, rtnl);
+    let end = now_ms().saturating_add(DRAIN);
+    while is_sent_data() && now_ms() < end {
+        fsleep(Delta::from_millis(1));
+    }
 }
 
 /// A slave leaves: its partner is told.

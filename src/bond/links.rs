@@ -12,6 +12,7 @@ use net::master::device::Slot;
 use net::netdev_lock::{Askable, Held};
 use net::netdevice::LinkSettings;
 use net::rtnl::Rtnl;
+use policy::mode::Protocol;
 use policy::receive::SlaveFlags;
 use policy::{Config, Duplex, LinkState, Port};
 
@@ -93,15 +94,19 @@ pub(super) fn role(flags: SlaveFlags) -> Role {
 /// Sets the current role of a slave, and tells listeners if it has changed.
 pub(super) fn set_role(dev: &BondDev, slave: &SlaveDev, flags: SlaveFlags, held: &Held<'_>) {
     let was_backup = slave.is_backup();
-    slave.set_role(held, role(flags));
+    slave.set_role(role(flags));
     if was_backup != flags.backup {
         tell(dev, slave, held);
     }
 }
 
-/// Sets the current roles of all slaves of a bond.
+/// Sets the current roles of all slaves of a bond, unless a protocol does that.
 pub(super) fn set_roles(dev: &BondDev, held: &Held<'_>) {
     let config = dev.data().config(held);
+    match config.mode.row().protocol {
+        Protocol::None => {}
+        Protocol::Lacp => return,
+    }
     let active = [Slot::Active, Slot::Tried].map(|slot| dev.slot(held, slot).map(Key));
     for slave in dev.lowers(held) {
         let is_active = active.contains(&Some(Key(slave)));

@@ -11,6 +11,7 @@ use net::netdevice::{NetDevice, ARPHRD_INFINIBAND};
 use net::rtnl::{Rtnl, RtnlOnly};
 use net::sync::now_ms;
 use policy::retry::{Retry, Tried};
+use policy::wire::slow::SLOW_PROTOCOLS;
 
 /// Passes on the bond's promiscuous and all-multicast modes to the slave that has its addresses, or
 /// to all slaves.
@@ -86,6 +87,9 @@ pub(super) fn rx_mode(dev: &BondDev, rtnl: &Rtnl, sync: &mut dyn FnMut(&SlaveDev
 /// Gives slaves the bond's address lists again, if there was no memory for all of them.
 pub(super) fn retry(dev: &BondDev, rtnl: &Rtnl) {
     if dev.is_up() {
+        for slave in dev.lowers(rtnl) {
+            hear_slow_protocols(dev, slave, Bond::mode(dev).runs_lacp(), rtnl);
+        }
         rx_mode(dev, rtnl, &mut |slave, multiple| {
             slave.dev().sync_addrs_from(rtnl, dev, multiple)
         });
@@ -102,6 +106,25 @@ pub(super) fn give(dev: &BondDev, slave: &SlaveDev, multiple: bool, rtnl: &Rtnl)
     // The next try also serves the slaves that already wait for their lists.
     if tried == Tried::Later {
         set_retry(dev, dev.data().lists.get(rtnl).after(tried, now_ms()), rtnl);
+    }
+}
+
+/// Has a slave receive slow protocols, such as LACP, or no longer.
+pub(super) fn hear_slow_protocols(dev: &BondDev, slave: &SlaveDev, hears: bool, rtnl: &Rtnl) {
+    let hears_slow = &slave.data().hears_slow;
+    if hears_slow.get(rtnl) == hears {
+        return;
+    }
+    if !hears {
+        slave.dev().leave_group(rtnl, &SLOW_PROTOCOLS);
+        hears_slow.set(rtnl, false);
+        return;
+    }
+    let res = slave.dev().join_group(rtnl, &SLOW_PROTOCOLS);
+    hears_slow.set(rtnl, res.is_ok());
+    if gave(dev, slave, res, rtnl) == Tried::Later {
+        let retry = dev.data().lists.get(rtnl);
+        set_retry(dev, retry.after(Tried::Later, now_ms()), rtnl);
     }
 }
 

@@ -17,6 +17,7 @@ use net::rtnl::{Rtnl, RtnlCell, Underway};
 use net::sync::{BhLock, NestedLock, PerCpuCounter};
 use net::{new_bh_lock, new_nested_lock};
 use policy::arp::Micros;
+use policy::lacp::{Counters, System};
 use policy::notify::Announcements;
 use policy::paths::Lookups;
 use policy::retry::Retry;
@@ -27,6 +28,28 @@ pub(crate) type BondDev = Dev<Bond>;
 
 /// A slave, as its bond sees it.
 pub(crate) type SlaveDev = Lower<Bond>;
+
+/// What LACP keeps, in 802.3ad mode.
+pub(super) struct Lacp {
+    pub(super) system: System,
+    /// `all_slaves_active`
+    pub(super) all_active: bool,
+    /// Whether the bond has carrier.
+    pub(super) carrier: bool,
+    /// What the slaves that have left had counted.
+    pub(super) gone: Counters,
+}
+
+impl Lacp {
+    fn new() -> Self {
+        Self {
+            system: System::new(Config::default().lacp([0; 6], false)),
+            all_active: false,
+            carrier: false,
+            gone: Counters::default(),
+        }
+    }
+}
 
 /// A bond.
 ///
@@ -54,6 +77,9 @@ pub(crate) struct Bond {
     pub(super) lists: RtnlCell<Retry>,
     /// What the ARP monitor keeps.
     pub(super) prober: Prober,
+    /// What LACP keeps.
+    #[pin]
+    pub(super) lacp: BhLock<Lacp>,
     /// How far the backups of an InfiniBand bond have got in asking for paths.
     #[pin]
     pub(super) lookups: BhLock<Lookups>,
@@ -82,6 +108,7 @@ impl Bond {
                 announcements: RtnlCell::new(Announcements::default()),
                 lists: RtnlCell::new(Retry::Never),
                 prober: Prober::new(),
+                lacp <- new_bh_lock!(Lacp::new(), "Bond::lacp"),
                 lookups <- new_bh_lock!(Lookups::None, "Bond::lookups"),
                 has_chosen_mtu: RtnlCell::new(false),
                 changing_features: Underway::new(),

@@ -19,6 +19,7 @@
 //! | which device has which hardware address? | `address.rs` |
 //! | which packets do slaves receive for the bond? | `lists.rs` |
 //! | how do the neighbours learn of a failover? | `notify.rs` |
+//! | what does LACP hear, and what follows? | `lacp.rs` |
 //! | how do other drivers learn of it? | `listeners.rs` |
 //! | what asks for InfiniBand paths before a failover? | `paths.rs` |
 //! | what does an option do? | `configure.rs` |
@@ -40,6 +41,7 @@ mod features;
 mod heard;
 mod history;
 mod ipsec;
+pub(crate) mod lacp;
 mod link_type;
 mod links;
 mod listeners;

@@ -9,7 +9,7 @@
 use super::links::set_roles;
 use super::master::{Bond, BondDev};
 use super::wake::Task;
-use super::{engine, lists, notify, paths, probe};
+use super::{engine, lacp, lists, notify, paths, probe};
 use net::netdev_lock::Held;
 use net::rcu::Rcu;
 use net::rtnl::{Rtnl, RtnlOnly};
@@ -20,6 +20,7 @@ pub(super) fn open(dev: &BondDev, rtnl: &RtnlOnly) {
     set_roles(dev, &Held::none(rtnl));
     admit_all(dev, rtnl);
     restart(dev, rtnl);
+    lacp::refresh(dev, rtnl);
 }
 
 /// While the bond is down, nobody looks at what its slaves receive.
@@ -46,6 +47,7 @@ pub(super) fn restart(dev: &BondDev, rtnl: &Rtnl) {
 pub(super) fn stop(dev: &BondDev, rtnl: &RtnlOnly) {
     dev.stop_polling(rtnl);
     dev.cancel_work(rtnl);
+    lacp::refresh(dev, rtnl);
     Bond::wake_at_ms(dev, Task::Delays, None);
     probe::stop(dev);
     lists::forget(dev, rtnl);

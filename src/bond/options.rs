@@ -55,7 +55,7 @@ impl Options {
         let traffic = Traffic {
             link_events: AtomicBool::new(config.link_events),
             packets_per_slave: AtomicU16::new(config.packets_per_slave),
-            hash_policy: AtomicU8::new(config.xmit_hash_policy as u8),
+            hash_policy: AtomicU8::new(hash_policy(&config)),
         };
         pin_init!(Self {
             traffic,
@@ -88,7 +88,8 @@ impl Options {
         } = &self.traffic;
         link_events.store(config.link_events, Ordering::Relaxed);
         packets_per_slave.store(config.packets_per_slave, Ordering::Relaxed);
-        hash_policy.store(config.xmit_hash_policy as u8, Ordering::Relaxed);
+        let number = self::hash_policy(&config);
+        hash_policy.store(number, Ordering::Relaxed);
         self.reads_carrier
             .store(config.reads_carrier(), Ordering::Relaxed);
         self.resolution
@@ -110,7 +111,7 @@ impl Options {
         self.traffic.packets_per_slave.load(Ordering::Relaxed)
     }
 
-    /// `xmit_hash_policy`, as a number. Any context.
+    /// `xmit_hash_policy`, as a number, and [`BROADCAST_NEIGHBOR`]. Any context.
     #[inline(always)]
     pub(super) fn hash_policy_number(&self) -> u8 {
         self.traffic.hash_policy.load(Ordering::Relaxed)
@@ -119,7 +120,13 @@ impl Options {
     /// `xmit_hash_policy`. Any context.
     #[inline]
     pub(super) fn hash_policy(&self) -> HashPolicy {
-        HashPolicy::from_number(self.hash_policy_number().into()).unwrap_or_default()
+        let number = self.hash_policy_number() & !BROADCAST_NEIGHBOR;
+        HashPolicy::from_number(number.into()).unwrap_or_default()
+    }
+
+    /// `broadcast_neighbor`. Any context.
+    pub(super) fn broadcasts_neighbor(&self) -> bool {
+        self.hash_policy_number() & BROADCAST_NEIGHBOR != 0
     }
 
     /// Whether the carrier of a slave is the one that its device reports. Any context.
@@ -141,6 +148,20 @@ impl Options {
     pub(super) fn takes_ticks(&self) -> bool {
         self.takes_ticks.load(Ordering::Relaxed)
     }
+}
+
+/// The bit beside the number of the hash policy that stands for `broadcast_neighbor`. With this bit,
+/// the number is that of no policy, so only packets whose policy is not found right away are asked
+/// whether they are for the neighbours.
+const BROADCAST_NEIGHBOR: u8 = 0x80;
+
+fn hash_policy(config: &Config) -> u8 {
+    let bit = if config.broadcast_neighbor {
+        BROADCAST_NEIGHBOR
+    } else {
+        0
+    };
+    config.xmit_hash_policy as u8 | bit
 }
 
 fn resolution(config: &Config) -> Micros {

@@ -6,7 +6,8 @@ use super::links::set_role;
 use super::master::{BondDev, SlaveDev};
 use super::message::{bond_info, slave_err, slave_info, slave_warn};
 use super::slave::{Departure, Key};
-use super::{address, choose, engine, features, link_type, lists, mtu, probe, stats, xdp};
+use super::{address, choose, engine, features, lacp};
+use super::{link_type, lists, mtu, probe, stats, xdp};
 use kernel::prelude::*;
 use net::netdev_features::Features;
 use net::netdev_lock::Held;
@@ -50,6 +51,9 @@ fn leave(dev: &BondDev, slave: &SlaveDev, why: Departure, rtnl: &RtnlOnly) {
     let device = slave.dev();
     let config = dev.data().config(rtnl);
     let was_backup = slave.is_backup();
+    if why == Departure::Asked {
+        lacp::drain(dev, slave, rtnl);
+    }
     let was_challenged = dev.features().has(Features::VLAN_CHALLENGED);
     // The events below may change these, but not what this slave was given.
     let (promisc, allmulti, up) = (dev.is_promisc(), dev.is_allmulti(), dev.is_up());
@@ -76,6 +80,7 @@ fn leave(dev: &BondDev, slave: &SlaveDev, why: Departure, rtnl: &RtnlOnly) {
         engine::settle(dev, &held);
     }
     choose::update(dev, Some(slave), rtnl);
+    lacp::leave(dev, slave, rtnl);
     probe::dismiss(slave, rtnl);
     stats::keep(dev, slave);
     xdp::leave(dev, device, rtnl);

@@ -9,13 +9,14 @@ use kernel::new_spinlock;
 use kernel::prelude::*;
 use kernel::sync::SpinLock;
 use net::netdevice::{Stats, STATS};
-use net::new_rtnl_lock;
 use net::rtnl::{Rtnl, RtnlCell};
-use net::sync::RtnlLock;
+use net::sync::{BhLock, RtnlLock};
+use net::{new_bh_lock, new_rtnl_lock};
 use policy::address::HwAddr;
+use policy::lacp::{self, PortFacts, Report};
 use policy::mode::Probes;
 use policy::statistics::Counters;
-use policy::Port;
+use policy::{Duplex, Port};
 
 /// Why a slave leaves.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -33,6 +34,20 @@ pub(super) enum Departure {
 pub(super) struct Before {
     pub(super) mtu: u32,
     pub(super) addr: HwAddr,
+}
+
+/// What LACP keeps for a slave.
+pub(super) struct LacpPort {
+    pub(super) port: lacp::Port,
+    /// What there is to say about it.
+    pub(super) report: Report,
+}
+
+/// What was last said about a slave to listeners and to the user, in 802.3ad mode.
+#[derive(Clone, Copy)]
+pub(super) struct Reported {
+    pub(super) report: Report,
+    pub(super) is_backup: bool,
 }
 
 /// The data of one slave.
@@ -61,6 +76,13 @@ pub(crate) struct Slave {
     queue_id: AtomicU16,
     /// What the ARP monitor keeps for the slave.
     pub(super) heard: Heard,
+    /// What LACP keeps for the slave. The lock is taken inside that of the bond.
+    #[pin]
+    pub(super) lacp: BhLock<LacpPort>,
+    pub(super) reported: RtnlCell<Reported>,
+    /// Whether the slave receives slow protocols.
+    pub(super) hears_slow: RtnlCell<bool>,
+    actor_port_prio: AtomicU16,
     /// Whether the slave could not be given the address lists of the bond, and the user was told.
     pub(super) lacks_lists: RtnlCell<bool>,
     /// What the slave had when a request to all slaves began, in case one of them refuses.
@@ -82,6 +104,12 @@ impl Slave {
             mtu: original_mtu,
             addr: perm_addr,
         };
+        let facts = PortFacts {
+            link: false,
+            speed: None,
+            duplex: Duplex::Unknown,
+            priority: ACTOR_PORT_PRIO,
+        };
         pin_init!(Self {
             port <- new_rtnl_lock!(port, "Slave::port"),
             counted <- new_spinlock!(Counters::new(stats.0), "Slave::counted"),
@@ -92,6 +120,13 @@ impl Slave {
             known: AtomicU8::new(known),
             queue_id: AtomicU16::new(0),
             heard: Heard::new(),
+            lacp <- new_bh_lock!(
+                LacpPort { port: lacp::Port::new(facts), report: Report::Unsettled },
+                "Slave::lacp"
+            ),
+            reported: RtnlCell::new(Reported { report: Report::Unsettled, is_backup: true }),
+            hears_slow: RtnlCell::new(false),
+            actor_port_prio: AtomicU16::new(ACTOR_PORT_PRIO),
             lacks_lists: RtnlCell::new(false),
             before: RtnlCell::new(before),
             owed: RtnlCell::new(0),
@@ -144,6 +179,15 @@ impl Slave {
         self.queue_id.load(Ordering::Relaxed)
     }
 
+    /// Returns the slave's `actor_port_prio`. Any context.
+    pub(crate) fn actor_port_prio(&self) -> u16 {
+        self.actor_port_prio.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_actor_port_prio(&self, prio: u16) {
+        self.actor_port_prio.store(prio, Ordering::Relaxed);
+    }
+
     pub(super) fn set_queue_id(&self, queue: u16) {
         self.queue_id.store(queue, Ordering::Relaxed);
     }
@@ -153,6 +197,9 @@ impl Slave {
         self.counted.lock().add_new(&mut sum.0, now.0);
     }
 }
+
+/// The default of `actor_port_prio`.
+const ACTOR_PORT_PRIO: u16 = 255;
 
 /// Bits of `Slave::known`: the carrier, and whether the link is in the state that this carrier
 /// leads to. While a delay runs, the link is not: with `link_events` off, only polls end the delay.

@@ -37,10 +37,14 @@ pub(super) enum Task {
     Hurry,
     /// Ask for the paths to the neighbours.
     Paths,
+    /// Run the machines of LACP.
+    Lacp,
+    /// Follow what LACP has decided.
+    Aggregate,
 }
 
 impl Task {
-    const ALL: [Task; 10] = [
+    const ALL: [Task; 12] = [
         Task::Settle,
         Task::Mtu,
         Task::Lists,
@@ -51,10 +55,12 @@ impl Task {
         Task::Probes,
         Task::Hurry,
         Task::Paths,
+        Task::Lacp,
+        Task::Aggregate,
     ];
 
     /// The tasks that need RTNL.
-    pub(super) const UNDER_RTNL: [Task; 7] = [
+    pub(super) const UNDER_RTNL: [Task; 8] = [
         Task::Settle,
         Task::Mtu,
         Task::Lists,
@@ -62,6 +68,7 @@ impl Task {
         Task::Delays,
         Task::Notify,
         Task::Listeners,
+        Task::Aggregate,
     ];
 }
 
@@ -86,6 +93,8 @@ pub(super) struct Wake {
     probes: Due,
     hurry: Due,
     paths: Due,
+    lacp: Due,
+    aggregate: Due,
 }
 
 impl Wake {
@@ -101,6 +110,8 @@ impl Wake {
             probes: Due::never(),
             hurry: Due::never(),
             paths: Due::never(),
+            lacp: Due::never(),
+            aggregate: Due::never(),
         }
     }
 
@@ -116,6 +127,8 @@ impl Wake {
             Task::Probes => &self.probes,
             Task::Hurry => &self.hurry,
             Task::Paths => &self.paths,
+            Task::Lacp => &self.lacp,
+            Task::Aggregate => &self.aggregate,
         };
         time
     }

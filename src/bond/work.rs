@@ -9,7 +9,7 @@ use super::listeners::tell_rest;
 use super::master::{BondDev, SlaveDev};
 use super::ports::read_carriers;
 use super::wake::{self, Task};
-use super::{engine, lists, mtu, notify, paths, probe};
+use super::{engine, lacp, lists, mtu, notify, paths, probe};
 use net::netdev_lock::Held;
 use net::rtnl::{self, RtnlOnly};
 use net::sync::now_us;
@@ -27,6 +27,9 @@ pub(super) fn work(dev: &BondDev) {
     let now = now_us();
     if wake.take(Task::Paths, now) {
         paths::round(dev);
+    }
+    if wake.take(Task::Lacp, now) {
+        lacp::run(dev);
     }
     let is_probed = dev.data().options.copy().is_probed();
     let needs_rtnl = wake.any_due(&Task::UNDER_RTNL, now) || is_probed && finds_news(dev);
@@ -62,6 +65,9 @@ fn do_due(dev: &BondDev, rtnl: &RtnlOnly) {
     }
     if is_due(Task::Lists) {
         lists::retry(dev, rtnl);
+    }
+    if is_due(Task::Aggregate) {
+        engine::aggregate(dev, held);
     }
     let (looks, delay_is_over) = (is_due(Task::Look), is_due(Task::Delays));
     if dev.is_running() {

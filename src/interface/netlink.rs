@@ -3,6 +3,7 @@
 //! `ip link add|set|show ... type bond` and `... type bond_slave`.
 
 use crate::bond::configure::{self, Refused};
+use crate::bond::lacp;
 use crate::bond::message::bond_err;
 use crate::bond::options;
 use crate::bond::{Bond, BondDev, SlaveDev};
@@ -12,10 +13,11 @@ use net::errno::eaddrnotavail;
 use net::master::device::Slot;
 use net::master::rtnetlink::LinkOps;
 use net::netlink::{
-    total_size, Attr, Attrs, ExtAck, Message, NumberType, PayloadType, Policy, Range,
+    total_size, Attr, Attrs, ExtAck, Message, Nest, NumberType, PayloadType, Policy, Range,
 };
-use net::rcu::Rcu;
+use net::rcu::{self, Rcu};
 use net::rtnl::{Rtnl, RtnlOnly};
+use policy::lacp::Aggregator;
 use policy::options::{Excerpt, Netlink, NetlinkKind, Reason, Request, Scope, Show, Values};
 use policy::options::{MAX_TARGETS, OPTIONS};
 use policy::{IfName, OptionError, OptionId, Value};
@@ -144,14 +146,28 @@ const IPV6_LEN: usize = 16;
 /// `IFLA_BOND_AD_INFO`, which is in the policy although it cannot be set.
 const AD_INFO: u16 = 23;
 
+/// The lengths of what is in it (`IFLA_BOND_AD_INFO_*`, from 1 on), in bytes.
+const AD_INFO_LENS: [usize; 5] = [2, 2, 2, 2, ETH_ALEN];
+
 // The `IFLA_BOND_SLAVE_*` attributes that are reported for a slave and cannot be set.
 const SLAVE_STATE: u16 = 1;
 const SLAVE_MII_STATUS: u16 = 2;
 const SLAVE_LINK_FAILURE_COUNT: u16 = 3;
 const SLAVE_PERM_HWADDR: u16 = 4;
+const SLAVE_AD_AGGREGATOR_ID: u16 = 6;
+const SLAVE_AD_ACTOR_OPER_PORT_STATE: u16 = 7;
+const SLAVE_AD_PARTNER_OPER_PORT_STATE: u16 = 8;
+const SLAVE_AD_CHURN_ACTOR_STATE: u16 = 11;
+const SLAVE_AD_CHURN_PARTNER_STATE: u16 = 12;
 
 /// `LINK_XSTATS_TYPE_BOND`
 const XSTATS_BOND: u16 = 2;
+
+/// `BOND_XSTATS_3AD`
+const XSTATS_3AD: u16 = 1;
+
+/// The number of counters in it (`BOND_3AD_STAT_*`, from 0 on).
+const STATS_3AD: usize = 9;
 
 /// `MAX_ADDR_LEN`
 const MAX_ADDR_LEN: usize = net::netdevice::MAX_ADDR_LEN;
@@ -214,7 +230,9 @@ impl LinkOps<Bond> for Link {
     }
 
     fn size() -> usize {
-        room(&ORDER)
+        let lens = AD_INFO_LENS.into_iter().map(total_size);
+        let ad_info = lens.fold(0, |sum: usize, len| sum.saturating_add(len));
+        room(&ORDER).saturating_add(total_size(ad_info))
     }
 
     fn fill(dev: &BondDev, message: &mut Message<'_>, rcu: &Rcu) -> Result {
@@ -223,13 +241,12 @@ impl LinkOps<Bond> for Link {
             let slot = match id {
                 OptionId::ActiveSlave if config.mode.uses_primary() => Some(Slot::Active),
                 OptionId::Primary => Some(Slot::Primary),
-                // The options of 802.3ad are reported in that mode only.
-                _ if id
-                    .desc()
-                    .sysfs
-                    .is_some_and(|sysfs| sysfs.show == Show::AdOnly) =>
-                {
+                _ if is_for_admins(id) && !(config.mode.runs_lacp() && dev.net().is_admin()) => {
                     continue
+                }
+                OptionId::AdActorSystem => {
+                    message.put(netlink.attribute, &config.ad_actor_system)?;
+                    None
                 }
                 _ => None,
             };
@@ -242,17 +259,20 @@ impl LinkOps<Bond> for Link {
             let (arp, ns) = (&config.arp_targets, &config.ns_targets);
             match id {
                 OptionId::ArpIpTarget if !arp.is_empty() => {
-                    let addrs = arp.iter().map(|addr| addr.octets());
-                    message.put_nest(netlink.attribute, false, addrs)?;
+                    let addrs = list(arp.iter().map(|addr| addr.octets()))?;
+                    message.put_nest(netlink.attribute, false, &addrs)?;
                 }
                 OptionId::NsIp6Target if !ns.is_empty() => {
-                    let addrs = ns.iter().map(|addr| addr.octets());
-                    message.put_nest(netlink.attribute, true, addrs)?;
+                    let addrs = list(ns.iter().map(|addr| addr.octets()))?;
+                    message.put_nest(netlink.attribute, true, &addrs)?;
                 }
                 _ => {}
             }
         }
-        Ok(())
+        match lacp::system(dev, rcu).and_then(|system| system.active) {
+            Some(active) => message.put_nest(AD_INFO, false, &ad_info(&active)?),
+            None => Ok(()),
+        }
     }
 
     fn change_lower(
@@ -278,14 +298,16 @@ impl LinkOps<Bond> for Link {
     }
 
     fn lower_size() -> usize {
-        [1, 1, 4, MAX_ADDR_LEN]
+        // Besides the options: the state, the link, the failures, the address; and of LACP: the
+        // aggregator, the states of the ports, churn.
+        [1, 1, 4, MAX_ADDR_LEN, 2, 1, 2, 1, 1]
             .into_iter()
             .fold(room(&SLAVE_ORDER), |sum, len| {
                 sum.saturating_add(total_size(len))
             })
     }
 
-    fn fill_lower(slave: &SlaveDev, message: &mut Message<'_>, _rcu: &Rcu) -> Result {
+    fn fill_lower(slave: &SlaveDev, message: &mut Message<'_>, rcu: &Rcu) -> Result {
         let port = slave.data().copy_port();
         message.put_u8(SLAVE_STATE, slave.is_backup().into())?;
         message.put_u8(SLAVE_MII_STATUS, port.link.state() as u8)?;
@@ -295,12 +317,70 @@ impl LinkOps<Bond> for Link {
             match id {
                 OptionId::QueueId => message.put_u16(netlink.attribute, slave.data().queue_id())?,
                 OptionId::Prio => message.put_u32(netlink.attribute, port.prio as u32)?,
-                // The option of 802.3ad is reported in that mode only.
+                OptionId::ActorPortPrio if lacp::runs(slave.master()) => {
+                    message.put_u16(netlink.attribute, slave.data().actor_port_prio())?;
+                }
                 _ => {}
             }
         }
+        if let Some(view) = lacp::port(slave, rcu) {
+            let (actor, partner) = (view.actor.state.bits(), view.port.partner.state.bits());
+            if view.port.aggregator != 0 {
+                message.put_u16(SLAVE_AD_AGGREGATOR_ID, view.port.aggregator)?;
+            }
+            message.put_u8(SLAVE_AD_ACTOR_OPER_PORT_STATE, actor)?;
+            message.put_u16(SLAVE_AD_PARTNER_OPER_PORT_STATE, partner.into())?;
+            message.put_u8(SLAVE_AD_CHURN_ACTOR_STATE, view.port.actor_churn.number())?;
+            message.put_u8(
+                SLAVE_AD_CHURN_PARTNER_STATE,
+                view.port.partner_churn.number(),
+            )?;
+        }
         Ok(())
     }
+
+    fn xstats_size() -> usize {
+        total_size(total_size(size_of::<u64>()).saturating_mul(STATS_3AD))
+    }
+
+    fn xstats(dev: &BondDev, slave: Option<&SlaveDev>) -> Result<Nest> {
+        let mut nest = Nest::new();
+        if let Some(counters) = lacp::counters(dev, slave, &rcu::read_lock()) {
+            let mut stats = Nest::new();
+            for (attr, number) in (0u16..).zip(counters.in_order()) {
+                stats.put(attr, &number.to_ne_bytes())?;
+            }
+            nest.put(XSTATS_3AD, stats.as_bytes())?;
+        }
+        Ok(nest)
+    }
+}
+
+/// What `IFLA_BOND_AD_INFO` holds.
+fn ad_info(active: &Aggregator) -> Result<Nest> {
+    let mut nest = Nest::new();
+    let ports = u16::try_from(active.ports).unwrap_or(u16::MAX);
+    for (attr, number) in (1u16..).zip([active.id, ports, active.key, active.partner_key]) {
+        nest.put(attr, &number.to_ne_bytes())?;
+    }
+    nest.put(AD_INFO_LENS.len() as u16, &active.partner.addr)?;
+    Ok(nest)
+}
+
+/// Whether an option is shown in 802.3ad mode only, and to those who may change it.
+fn is_for_admins(id: OptionId) -> bool {
+    id.desc()
+        .sysfs
+        .is_some_and(|sysfs| sysfs.show == Show::AdOnly)
+}
+
+/// A list of addresses, numbered from 0 on.
+fn list<const LEN: usize>(addrs: impl Iterator<Item = [u8; LEN]>) -> Result<Nest> {
+    let mut nest = Nest::new();
+    for (number, addr) in (0u16..).zip(addrs) {
+        nest.put(number, &addr)?;
+    }
+    Ok(nest)
 }
 
 fn with_attribute(id: OptionId) -> Option<(OptionId, Netlink)> {

@@ -3,9 +3,10 @@
 //! `/proc/net/bonding/BOND`: a bond and its slaves, for people and for the scripts that read it.
 
 use super::masters::Namespaces;
+use crate::bond::lacp::{PortView, SystemView};
 use crate::bond::message::{bond_warn, NameOf};
-use crate::bond::{Bond, BondDev, SlaveDev};
-use core::fmt::{Display, Result, Write};
+use crate::bond::{lacp, Bond, BondDev, SlaveDev};
+use core::fmt::{Display, Formatter, Result, Write};
 use kernel::error::code::ENOENT;
 use net::master::device::Slot;
 use net::master::procfs::{self, DeviceFile};
@@ -19,7 +20,8 @@ use net::seq_file::Seq;
 use net::utsrelease::RELEASE;
 use policy::mode::{Addresses, Sender};
 use policy::options::{FailOverMac, OPTIONS};
-use policy::{Duplex, OptionId};
+use policy::wire::slow::{PortInfo, SystemId};
+use policy::{Config, Duplex, HwAddr, OptionId};
 
 /// The files, which come, go and are renamed with their bonds.
 pub(crate) struct Files;
@@ -62,7 +64,7 @@ impl DeviceFile<Bond> for Files {
         // Writing to the file does not fail.
         let _ = show_bond(dev, seq, &rcu);
         for slave in dev.lowers_rcu(&rcu) {
-            let _ = show_slave(slave, seq);
+            let _ = show_slave(slave, seq, &rcu);
         }
     }
 }
@@ -119,7 +121,46 @@ fn show_bond(dev: &BondDev, seq: &mut Seq<'_>, rcu: &Rcu) -> Result {
             _ => writeln!(seq, "{label}: {}", config.number(id).unwrap_or_default())?,
         }
     }
-    Ok(())
+    match lacp::system(dev, rcu) {
+        Some(system) => show_system(dev, &config, &system, seq),
+        None => Ok(()),
+    }
+}
+
+fn show_system(dev: &BondDev, config: &Config, system: &SystemView, seq: &mut Seq<'_>) -> Result {
+    let text = |id| config.text(id).unwrap_or_default();
+    writeln!(seq, "\n802.3ad info")?;
+    writeln!(seq, "LACP active: {}", text(OptionId::LacpActive))?;
+    writeln!(seq, "LACP rate: {}", text(OptionId::LacpRate))?;
+    writeln!(seq, "Min links: {}", config.min_links)?;
+    let select = text(OptionId::AdSelect);
+    writeln!(seq, "Aggregator selection policy (ad_select): {select}")?;
+    if !dev.net().is_admin() {
+        return Ok(());
+    }
+    let SystemId { priority, addr } = system.system;
+    writeln!(seq, "System priority: {priority}")?;
+    writeln!(seq, "System MAC address: {}", Mac(&addr))?;
+    let Some(active) = &system.active else {
+        seq.write_str("bond ")?;
+        seq.bytes(dev.name().as_bytes());
+        return seq.write_str(" has no active aggregator\n");
+    };
+    seq.write_str("Active Aggregator Info:\n")?;
+    writeln!(seq, "\tAggregator ID: {}", active.id)?;
+    writeln!(seq, "\tNumber of ports: {}", active.ports)?;
+    writeln!(seq, "\tActor Key: {}", active.key)?;
+    writeln!(seq, "\tPartner Key: {}", active.partner_key)?;
+    writeln!(seq, "\tPartner Mac Address: {}", Mac(&active.partner.addr))
+}
+
+/// Writes a MAC address.
+struct Mac<'a>(&'a [u8; 6]);
+
+impl Display for Mac<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        HwAddr::new(self.0).map_or(Ok(()), |addr| Display::fmt(&addr, f))
+    }
 }
 
 fn show_list(label: &str, items: impl Iterator<Item = impl Display>, seq: &mut Seq<'_>) -> Result {
@@ -132,7 +173,7 @@ fn show_list(label: &str, items: impl Iterator<Item = impl Display>, seq: &mut S
     seq.write_str("\n")
 }
 
-fn show_slave(slave: &SlaveDev, seq: &mut Seq<'_>) -> Result {
+fn show_slave(slave: &SlaveDev, seq: &mut Seq<'_>, rcu: &Rcu) -> Result {
     let port = slave.data().copy_port();
     seq.write_str("\nSlave Interface: ")?;
     show_name(Some(slave), seq);
@@ -149,7 +190,42 @@ fn show_slave(slave: &SlaveDev, seq: &mut Seq<'_>) -> Result {
     writeln!(seq, "Duplex: {duplex}")?;
     writeln!(seq, "Link Failure Count: {}", port.failures)?;
     writeln!(seq, "Permanent HW addr: {}", slave.data().perm_addr())?;
-    writeln!(seq, "Slave queue ID: {}", slave.data().queue_id())
+    writeln!(seq, "Slave queue ID: {}", slave.data().queue_id())?;
+    match lacp::port(slave, rcu) {
+        Some(view) => show_port(&view, slave.dev().net().is_admin(), seq),
+        None => Ok(()),
+    }
+}
+
+fn show_port(view: &PortView, is_admin: bool, seq: &mut Seq<'_>) -> Result {
+    let port = &view.port;
+    match port.aggregator {
+        0 => writeln!(seq, "Aggregator ID: N/A")?,
+        id => writeln!(seq, "Aggregator ID: {id}")?,
+    }
+    writeln!(seq, "Actor Churn State: {}", port.actor_churn.text())?;
+    writeln!(seq, "Partner Churn State: {}", port.partner_churn.text())?;
+    writeln!(seq, "Actor Churned Count: {}", port.actor_churned)?;
+    writeln!(seq, "Partner Churned Count: {}", port.partner_churned)?;
+    if is_admin {
+        show_info("actor", "port", &view.actor, seq)?;
+        show_info("partner", "oper", &port.partner, seq)?;
+    }
+    match view.reason {
+        Some(reason) => writeln!(seq, "Carries no traffic: {reason}"),
+        None => Ok(()),
+    }
+}
+
+/// Writes what an LACPDU says about a port; `key` is what its key is called.
+fn show_info(whose: &str, key: &str, info: &PortInfo, seq: &mut Seq<'_>) -> Result {
+    writeln!(seq, "details {whose} lacp pdu:")?;
+    writeln!(seq, "    system priority: {}", info.system.priority)?;
+    writeln!(seq, "    system mac address: {}", Mac(&info.system.addr))?;
+    writeln!(seq, "    {key} key: {}", info.key)?;
+    writeln!(seq, "    port priority: {}", info.port_priority)?;
+    writeln!(seq, "    port number: {}", info.port)?;
+    writeln!(seq, "    port state: {}", info.state.bits())
 }
 
 /// Writes the name of a slave as it is, or `None`.

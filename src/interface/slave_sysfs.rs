@@ -2,9 +2,10 @@
 
 //! `/sys/class/net/SLAVE/bonding_slave/`: the state of a slave.
 
-use crate::bond::{Bond, SlaveDev};
+use crate::bond::{lacp, Bond, SlaveDev};
 use core::fmt::Write;
 use net::master::sysfs::{LowerDir, LowerFiles};
+use net::rcu;
 use net::sysfs::{File, Page};
 
 /// The name of the directory.
@@ -18,8 +19,10 @@ pub(super) enum Content {
     LinkFailureCount,
     PermHwaddr,
     QueueId,
-    /// What 802.3ad mode reports.
-    Ad,
+    // What 802.3ad mode reports.
+    Aggregator,
+    ActorState,
+    PartnerState,
 }
 
 const fn file(name: &'static str, content: Content) -> File<Content> {
@@ -36,9 +39,9 @@ const FILES: [File<Content>; 8] = [
     file("link_failure_count", Content::LinkFailureCount),
     file("perm_hwaddr", Content::PermHwaddr),
     file("queue_id", Content::QueueId),
-    file("ad_aggregator_id", Content::Ad),
-    file("ad_actor_oper_port_state", Content::Ad),
-    file("ad_partner_oper_port_state", Content::Ad),
+    file("ad_aggregator_id", Content::Aggregator),
+    file("ad_actor_oper_port_state", Content::ActorState),
+    file("ad_partner_oper_port_state", Content::PartnerState),
 ];
 
 /// The directory.
@@ -61,7 +64,23 @@ impl LowerFiles<Bond> for Files {
             Content::LinkFailureCount => writeln!(page, "{}", slave.data().copy_port().failures),
             Content::PermHwaddr => writeln!(page, "{}", slave.data().perm_addr()),
             Content::QueueId => writeln!(page, "{}", slave.data().queue_id()),
-            Content::Ad => page.write_str("N/A\n"),
+            Content::Aggregator | Content::ActorState | Content::PartnerState => {
+                match ad(slave, content) {
+                    Some(number) => writeln!(page, "{number}"),
+                    None => page.write_str("N/A\n"),
+                }
+            }
         };
+    }
+}
+
+/// What 802.3ad mode reports; nothing in other modes, and no aggregator while there is none.
+fn ad(slave: &SlaveDev, content: Content) -> Option<u16> {
+    let rcu = rcu::read_lock();
+    let view = lacp::port(slave, &rcu)?;
+    match content {
+        Content::ActorState => Some(view.actor.state.bits().into()),
+        Content::PartnerState => Some(view.port.partner.state.bits().into()),
+        _ => Some(view.port.aggregator).filter(|id| *id != 0),
     }
 }

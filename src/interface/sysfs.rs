@@ -2,7 +2,7 @@
 
 //! `/sys/class/net/BOND/bonding/`: a file for each option, and a few that show the state.
 
-use crate::bond::{configure, Bond, BondDev, SlaveDev};
+use crate::bond::{configure, lacp, Bond, BondDev, SlaveDev};
 use core::fmt::Write;
 use kernel::error::Result;
 use net::master::device::Slot;
@@ -11,7 +11,7 @@ use net::netdevice::IFNAMSIZ;
 use net::rcu;
 use net::sysfs::{self, File, Page};
 use policy::options::OPTIONS;
-use policy::OptionId;
+use policy::{HwAddr, OptionId};
 
 /// The name of the directory.
 const NAME: &str = "bonding";
@@ -28,16 +28,27 @@ pub(super) enum Content {
     Option(OptionId),
     MiiStatus,
     /// What 802.3ad mode reports; empty in the other modes.
-    Ad,
+    Ad(Ad),
+}
+
+/// What is shown of the aggregator in use; the keys and the partner only to those who may administer
+/// the network namespace.
+#[derive(Clone, Copy)]
+pub(super) enum Ad {
+    Aggregator,
+    NumPorts,
+    ActorKey,
+    PartnerKey,
+    PartnerMac,
 }
 
 const READ_ONLY: [(&str, Content); 6] = [
     ("mii_status", Content::MiiStatus),
-    ("ad_aggregator", Content::Ad),
-    ("ad_num_ports", Content::Ad),
-    ("ad_actor_key", Content::Ad),
-    ("ad_partner_key", Content::Ad),
-    ("ad_partner_mac", Content::Ad),
+    ("ad_aggregator", Content::Ad(Ad::Aggregator)),
+    ("ad_num_ports", Content::Ad(Ad::NumPorts)),
+    ("ad_actor_key", Content::Ad(Ad::ActorKey)),
+    ("ad_partner_key", Content::Ad(Ad::PartnerKey)),
+    ("ad_partner_mac", Content::Ad(Ad::PartnerMac)),
 ];
 
 // These run at compile time only.
@@ -57,7 +68,7 @@ const fn files() -> [File<Content>; count()] {
     let mut files = [File {
         name: "",
         mode: 0o444,
-        id: Content::Ad,
+        id: Content::MiiStatus,
     }; count()];
     let (mut file, mut place) = (0, 0);
     while place < READ_ONLY.len() {
@@ -97,7 +108,7 @@ impl DeviceFiles<Bond> for Files {
             Content::MiiStatus => {
                 page.bytes(if dev.carrier_ok() { b"up\n" } else { b"down\n" });
             }
-            Content::Ad => {}
+            Content::Ad(ad) => show_ad(dev, ad, page),
         }
     }
 
@@ -108,6 +119,30 @@ impl DeviceFiles<Bond> for Files {
         let rtnl = sysfs::lock_rtnl()?;
         configure::write(dev, id, text, &rtnl).map_err(|refused| refused.error())
     }
+}
+
+fn show_ad(dev: &BondDev, ad: Ad, page: &mut Page<'_>) {
+    let rcu = rcu::read_lock();
+    let Some(system) = lacp::system(dev, &rcu) else {
+        return;
+    };
+    let is_public = matches!(ad, Ad::Aggregator | Ad::NumPorts);
+    if !is_public && !dev.net().is_admin() {
+        return;
+    }
+    let active = system.active;
+    let number = |number: Option<u32>| number.unwrap_or(0);
+    // Writing into a page does not fail.
+    let _ = match ad {
+        Ad::Aggregator => writeln!(page, "{}", number(active.map(|it| it.id.into()))),
+        Ad::NumPorts => writeln!(page, "{}", number(active.map(|it| it.ports))),
+        Ad::ActorKey => writeln!(page, "{}", number(active.map(|it| it.key.into()))),
+        Ad::PartnerKey => writeln!(page, "{}", number(active.map(|it| it.partner_key.into()))),
+        Ad::PartnerMac => match active.and_then(|it| HwAddr::new(&it.partner.addr)) {
+            Some(addr) => writeln!(page, "{addr}"),
+            None => Ok(()),
+        },
+    };
 }
 
 fn show_option(dev: &BondDev, id: OptionId, page: &mut Page<'_>) {
@@ -127,6 +162,16 @@ fn show_option(dev: &BondDev, id: OptionId, page: &mut Page<'_>) {
         }
         OptionId::ActiveSlave if config.mode.uses_primary() => interface(dev, Slot::Active, page),
         OptionId::Primary => interface(dev, Slot::Primary, page),
+        OptionId::AdActorSystem if lacp::runs(dev) && dev.net().is_admin() => {
+            if let Some(addr) = HwAddr::new(&config.ad_actor_system) {
+                let _ = writeln!(page, "{addr}");
+            }
+        }
+        OptionId::AdActorSysPrio | OptionId::AdUserPortKey
+            if lacp::runs(dev) && dev.net().is_admin() =>
+        {
+            let _ = writeln!(page, "{}", config.number(id).unwrap_or_default());
+        }
         _ => {
             let _ = write!(page, "{}", config.show(id));
         }

@@ -198,6 +198,25 @@ impl NetDevice {
         }
     }
 
+    /// Has the device receive what is sent to a group (`dev_mc_add()`). Only for Ethernet. Takes the
+    /// address lock.
+    pub fn join_group(&self, _rtnl: &Rtnl, group: &[u8; 6]) -> Result {
+        if self.addr_len() != group.len() {
+            return Err(EINVAL);
+        }
+        // SAFETY: The device is valid (type invariant), and its addresses are as long as the array.
+        to_result(unsafe { bindings::dev_mc_add(self.as_ptr(), group.as_ptr()) })
+    }
+
+    /// Undoes one [`Self::join_group`] (`dev_mc_del()`).
+    pub fn leave_group(&self, _rtnl: &Rtnl, group: &[u8; 6]) {
+        if self.addr_len() == group.len() {
+            // SAFETY: As in `join_group`. If the device has forgotten the group, that is just as
+            // good.
+            unsafe { bindings::dev_mc_del(self.as_ptr(), group.as_ptr()) };
+        }
+    }
+
     /// Removes all additional unicast and multicast addresses of this device.
     pub fn flush_addrs(&self, _rtnl: &Rtnl) {
         // SAFETY: The device is valid (type invariant).

@@ -12,6 +12,7 @@
 #include <linux/ktime.h>
 #include <linux/netdev_features.h>
 #include <linux/percpu.h>
+#include <linux/pkt_sched.h>
 #include <linux/pm_runtime.h>
 #include <linux/random.h>
 #include <linux/sched/signal.h>
@@ -383,6 +384,35 @@ bool nh_needs_other_ipsec(struct sk_buff *skb, const struct net_device *dev)
 		return READ_ONCE(xfrm_input_state(skb)->xso.real_dev) != dev;
 #endif
 	return false;
+}
+
+void nh_consume_skb(struct sk_buff *skb)
+{
+	consume_skb(skb);
+}
+
+/* Sends a copy of @frame, which begins with its Ethernet header. */
+int nh_send_control(struct net_device *dev, const void *frame, unsigned int len)
+{
+	struct sk_buff *skb;
+
+	skb = alloc_skb(LL_RESERVED_SPACE(dev) + len + dev->needed_tailroom, GFP_ATOMIC);
+	if (!skb)
+		return -ENOMEM;
+
+	skb_reserve(skb, LL_RESERVED_SPACE(dev));
+	skb_put_data(skb, frame, len);
+	skb_reset_mac_header(skb);
+	skb_set_network_header(skb, ETH_HLEN);
+	skb->protocol = eth_hdr(skb)->h_proto;
+	skb->priority = TC_PRIO_CONTROL;
+	skb->dev = dev;
+	return dev_queue_xmit(skb);
+}
+
+void nh_ether_dest(const struct sk_buff *skb, u8 *addr)
+{
+	ether_addr_copy(addr, eth_hdr(skb)->h_dest);
 }
 
 bool nh_ether_dest_is_link_local(const struct sk_buff *skb)

@@ -84,6 +84,9 @@ void nh_tx_drop(struct net_device *dev, struct sk_buff *skb);
 static const u8 NH_EXT_SEC_PATH = 1 << SKB_EXT_SEC_PATH;
 #endif
 bool nh_needs_other_ipsec(struct sk_buff *skb, const struct net_device *dev);
+void nh_consume_skb(struct sk_buff *skb);
+int nh_send_control(struct net_device *dev, const void *frame, unsigned int len);
+void nh_ether_dest(const struct sk_buff *skb, u8 *addr);
 bool nh_ether_dest_is_link_local(const struct sk_buff *skb);
 u32 __percpu *nh_alloc_counter(void);
 void nh_free_counter(u32 __percpu *counter);

@@ -301,41 +301,19 @@ impl<'a> Message<'a> {
         })
     }
 
-    /// Appends an attribute in which others are nested, numbered from 0 on. `flagged` says whether
-    /// the attribute is marked as nested (`nla_nest_start()` rather than
-    /// `nla_nest_start_noflag()`).
+    /// Appends an attribute in which others are nested. `flagged` says whether the attribute is
+    /// marked as nested (`nla_nest_start()` rather than `nla_nest_start_noflag()`).
     ///
     /// # Errors
     ///
-    /// `EMSGSIZE` if there is no room, or if the nested attributes take more than 512 bytes.
-    pub fn put_nest<B: AsRef<[u8]>>(
-        &mut self,
-        attr: u16,
-        flagged: bool,
-        payloads: impl Iterator<Item = B>,
-    ) -> Result {
-        let mut nest = [0u8; 512];
-        let mut end = 0usize;
-        for (number, payload) in (0u16..).zip(payloads) {
-            let payload = payload.as_ref();
-            let len = Attr::HEADER.saturating_add(payload.len());
-            let place = nest.get_mut(end..).and_then(|rest| rest.get_mut(..len));
-            let (Some(place), Ok(header)) = (place, u16::try_from(len)) else {
-                return Err(emsgsize());
-            };
-            let header = header.to_ne_bytes().into_iter().chain(number.to_ne_bytes());
-            place
-                .iter_mut()
-                .zip(header.chain(payload.iter().copied()))
-                .for_each(|(to, from)| *to = from);
-            end = end.saturating_add(total_size(payload.len()));
-        }
+    /// `EMSGSIZE` if there is no room.
+    pub fn put_nest(&mut self, attr: u16, flagged: bool, nest: &Nest) -> Result {
         let flag = if flagged {
             bindings::NLA_F_NESTED as u16
         } else {
             0
         };
-        self.put(attr | flag, nest.get(..end).ok_or_else(emsgsize)?)
+        self.put(attr | flag, nest.as_bytes())
     }
 
     /// Appends an attribute of one byte.
@@ -351,6 +329,49 @@ impl<'a> Message<'a> {
     /// Appends an attribute of 32 bits.
     pub fn put_u32(&mut self, attr: u16, number: u32) -> Result {
         self.put(attr, &number.to_ne_bytes())
+    }
+}
+
+/// Attributes that are to be nested in another one.
+pub struct Nest {
+    bytes: [u8; 512],
+    end: usize,
+}
+
+impl Nest {
+    /// No attributes.
+    #[allow(clippy::new_without_default)]
+    pub const fn new() -> Self {
+        Nest {
+            bytes: [0; 512],
+            end: 0,
+        }
+    }
+
+    /// Appends an attribute.
+    ///
+    /// # Errors
+    ///
+    /// `EMSGSIZE` if the attributes take more than 512 bytes.
+    pub fn put(&mut self, attr: u16, payload: &[u8]) -> Result {
+        let len = Attr::HEADER.saturating_add(payload.len());
+        let rest = self.bytes.get_mut(self.end..);
+        let place = rest.and_then(|rest| rest.get_mut(..len));
+        let (Some(place), Ok(header)) = (place, u16::try_from(len)) else {
+            return Err(emsgsize());
+        };
+        let header = header.to_ne_bytes().into_iter().chain(attr.to_ne_bytes());
+        place
+            .iter_mut()
+            .zip(header.chain(payload.iter().copied()))
+            .for_each(|(to, from)| *to = from);
+        self.end = self.end.saturating_add(total_size(payload.len()));
+        Ok(())
+    }
+
+    /// The attributes as they are in a message.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..self.end).unwrap_or(&self.bytes)
     }
 }
 

@@ -217,6 +217,20 @@ impl SkBuff {
     }
 }
 
+impl NetDevice {
+    /// Sends a frame of a control protocol, which begins with its link-layer header, with the
+    /// priority of such frames (`TC_PRIO_CONTROL`). Returns whether the queueing discipline of the
+    /// device has taken the frame. Any context but hard interrupts.
+    pub fn send_control(&self, frame: &[u8]) -> bool {
+        let Ok(len) = u32::try_from(frame.len()) else {
+            return false;
+        };
+        // SAFETY: The device is valid (type invariant), and C copies `len` bytes of the frame.
+        let code = unsafe { bindings::nh_send_control(self.as_ptr(), frame.as_ptr().cast(), len) };
+        code == XMIT_SUCCESS
+    }
+}
+
 /// A view of a packet on its way out. It is passed by value, so that it stays in a register.
 ///
 /// # Invariants
@@ -449,6 +463,23 @@ impl<'a> Received<'a> {
         } else {
             &[]
         }
+    }
+
+    /// Returns the hardware address that the frame was sent to. Only for Ethernet.
+    pub fn ether_dest(&self) -> [u8; 6] {
+        let mut addr = [0; 6];
+        // SAFETY: The packet is valid and has a link-layer header (type invariant); the array is as
+        // long as an Ethernet address.
+        unsafe { bindings::nh_ether_dest(self.0.as_ptr(), addr.as_mut_ptr()) };
+        addr
+    }
+
+    /// Returns whether the frame belongs to a VLAN. A tag with the VLAN id 0 carries only a
+    /// priority.
+    pub fn has_vlan(&self) -> bool {
+        const VID: u16 = 0x0fff;
+        // INVARIANT: The packet is valid for all of `'a`.
+        View(self.0, PhantomData::<&SkBuff>).vlan_tag() & VID != 0
     }
 
     /// Returns whether the frame is for one of the link-local groups 01-80-C2-00-00-0X of

@@ -18,7 +18,7 @@
 use crate::link::Link;
 use crate::mode::Probes;
 use crate::options::Config;
-use crate::wire::ether::{ETH_P_8021AD, ETH_P_8021Q, ETH_P_ARP, ETH_P_IPV6};
+use crate::wire::ether::{ETH_P_8021AD, ETH_P_8021Q, ETH_P_ARP, ETH_P_IPV6, ETH_P_SLOW};
 use crate::wire::ndisc::Discovery;
 
 /// A point in time, or a length of time, in microseconds of a clock that never goes back.
@@ -249,7 +249,7 @@ pub fn is_news(noted: Micros, from: Micros, resolution: Micros, now: Micros) -> 
     noted < from || now.saturating_sub(noted) > resolution
 }
 
-/// Which of the packets that a slave receives the monitor looks at.
+/// Which of the packets that a slave receives are looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Watch {
@@ -261,13 +261,17 @@ pub enum Watch {
     Neighbours = 2,
     /// Packets that may be an answer from a target.
     Answers = 3,
+    /// LACPDUs and other slow protocols, for [`crate::lacp`].
+    SlowProtocols = 4,
 }
 
 impl Watch {
     /// What these options ask for; `hears` tells whether the slave hears the probes of another
     /// slave, and sends none itself.
     pub const fn of(config: &Config, hears: bool) -> Watch {
-        if !config.is_probed() {
+        if config.mode.runs_lacp() {
+            Watch::SlowProtocols
+        } else if !config.is_probed() {
             Watch::Nothing
         } else if config.arp_validate.validates(hears) {
             Watch::Answers
@@ -278,13 +282,14 @@ impl Watch {
         }
     }
 
-    /// The value whose number is in the lowest two bits.
+    /// The value whose number is in the lowest three bits.
     #[inline(always)]
     pub const fn from_bits(bits: u8) -> Watch {
-        match bits & 3 {
+        match bits & 7 {
             0 => Watch::Nothing,
             1 => Watch::All,
             2 => Watch::Neighbours,
+            4 => Watch::SlowProtocols,
             _ => Watch::Answers,
         }
     }
@@ -303,6 +308,7 @@ impl Watch {
                 ETH_P_ARP | ETH_P_8021Q | ETH_P_8021AD => true,
                 _ => false,
             },
+            Watch::SlowProtocols => protocol == ETH_P_SLOW,
         }
     }
 }

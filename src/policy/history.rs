@@ -4,6 +4,7 @@
 
 use core::fmt;
 
+use crate::lacp::Reason;
 use crate::link::{LinkState, Millis, Transition};
 use crate::name::IfName;
 
@@ -66,6 +67,12 @@ pub enum What {
         /// there was no better slave.
         early_ms: Option<Millis>,
     },
+    /// A slave carries data now, in the aggregator of this number.
+    InUse(u16),
+    /// A slave carries data now, though no partner answers.
+    Alone,
+    /// A slave carries no data.
+    Unused(Reason),
 }
 
 /// One decision.
@@ -109,6 +116,11 @@ impl fmt::Display for Text<'_> {
             What::Joined(_) => f.write_str("joined with link"),
             What::Left => f.write_str("left"),
             What::Link(transition, cause) => write_link(f, transition, cause),
+            What::InUse(aggregator) => {
+                write!(f, "carries traffic in aggregator {aggregator}")
+            }
+            What::Alone => f.write_str("carries traffic without an LACP partner"),
+            What::Unused(reason) => write!(f, "carries no traffic: {reason}"),
             What::Active { why, early_ms } => {
                 f.write_str("is active: ")?;
                 f.write_str(match why {

@@ -66,6 +66,15 @@ pub enum Idle {
     HearsUnicast,
 }
 
+/// Which protocol decides which slaves are in use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// None: their links do, and the options.
+    None,
+    /// LACP ([`crate::lacp`]).
+    Lacp,
+}
+
 /// When the bond has carrier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Carrier {
@@ -212,6 +221,8 @@ pub struct Row {
     pub active: Active,
     /// See [`Idle`].
     pub idle: Idle,
+    /// See [`Protocol`].
+    pub protocol: Protocol,
     /// See [`Carrier`].
     pub carrier: Carrier,
     /// See [`Probes`].
@@ -246,6 +257,7 @@ const ROUND_ROBIN: Row = Row {
     sender: Sender::Turn,
     active: Active::All,
     idle: Idle::InUse,
+    protocol: Protocol::None,
     carrier: Carrier::AnyLink,
     probes: Probes::ByEach,
     queue_override: QueueOverride::Obeyed,
@@ -267,6 +279,7 @@ const ACTIVE_BACKUP: Row = Row {
     sender: Sender::Active,
     active: Active::One,
     idle: Idle::Backup,
+    protocol: Protocol::None,
     carrier: Carrier::AnyLink,
     probes: Probes::ByActive,
     queue_override: QueueOverride::Obeyed,
@@ -288,6 +301,7 @@ const XOR: Row = Row {
     sender: Sender::Hash,
     active: Active::All,
     idle: Idle::InUse,
+    protocol: Protocol::None,
     carrier: Carrier::AnyLink,
     probes: Probes::ByEach,
     queue_override: QueueOverride::Ignored,
@@ -309,6 +323,7 @@ const BROADCAST: Row = Row {
     sender: Sender::All,
     active: Active::All,
     idle: Idle::InUse,
+    protocol: Protocol::None,
     carrier: Carrier::AnyLink,
     probes: Probes::ByEach,
     queue_override: QueueOverride::Ignored,
@@ -330,6 +345,7 @@ const IEEE_802_3AD: Row = Row {
     sender: Sender::Hash,
     active: Active::All,
     idle: Idle::Backup,
+    protocol: Protocol::Lacp,
     carrier: Carrier::Aggregator,
     probes: Probes::Refused,
     queue_override: QueueOverride::Ignored,
@@ -342,7 +358,7 @@ const IEEE_802_3AD: Row = Row {
     infiniband: Infiniband::Refused,
     lag: Lag::Hash,
     speed: Speed::Sum,
-    built: Built::No,
+    built: Built::Yes,
 };
 
 const TLB: Row = Row {
@@ -351,6 +367,7 @@ const TLB: Row = Row {
     sender: Sender::Load,
     active: Active::One,
     idle: Idle::Inactive,
+    protocol: Protocol::None,
     carrier: Carrier::AnyLink,
     probes: Probes::Refused,
     queue_override: QueueOverride::Ignored,
@@ -439,6 +456,14 @@ impl Mode {
     /// The mode's bit in a set of modes.
     pub const fn bit(self) -> u8 {
         1u8.wrapping_shl(self as u32)
+    }
+
+    /// Whether LACP decides which slaves are in use: [`Protocol::Lacp`].
+    pub const fn runs_lacp(self) -> bool {
+        match self.row().protocol {
+            Protocol::Lacp => true,
+            Protocol::None => false,
+        }
     }
 
     /// Whether one slave is singled out: [`Active::One`].

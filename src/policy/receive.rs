@@ -2,6 +2,7 @@
 
 //! What becomes of a frame that a slave has received, and which slaves count as active.
 
+use crate::lacp::Flags;
 use crate::link::LinkState;
 use crate::mode::Idle;
 use crate::options::Config;
@@ -74,6 +75,15 @@ impl SlaveFlags {
                 backup: false,
                 inactive,
             },
+        }
+    }
+
+    /// The flags of a slave of which LACP has decided what it does with data. `all_active` is the
+    /// option `all_slaves_active`.
+    pub const fn of_port(flags: Flags, all_active: bool) -> SlaveFlags {
+        SlaveFlags {
+            backup: !flags.distributing,
+            inactive: !flags.collecting && !all_active,
         }
     }
 }

@@ -9,8 +9,8 @@
 
 . "${BASH_SOURCE[0]%/*}/bond.sh"
 
-LOCKS=(Bond::config Bond::counted Bond::lookups History::ring Poller::work Slave::counted
-	Slave::port States::moving States::nodes Master::work)
+LOCKS=(Bond::config Bond::counted Bond::lacp Bond::lookups History::ring Poller::work Slave::counted
+	Slave::lacp Slave::port States::moving States::nodes Master::work)
 
 setup() {
 	ours_only "names its locks otherwise"
@@ -28,9 +28,15 @@ setup() {
 	ip link set lower1 master upper
 	ip link set lower2 master upper
 	ip link set upper up
+	ip link add lacp type bond mode 802.3ad
+	ip link add lacpp0 type dummy
+	ip link set lacpp0 master lacp
+	ip link set lacp up
 }
 
 teardown() {
+	ip link delete lacp
+	ip link delete lacpp0
 	ip link delete upper
 	ip link delete lower1
 	ip link delete lower2

@@ -117,11 +117,6 @@ transcript_alb() {
 transcripts_are_tests
 
 # Modes that this version does not have.
-test_lacp() {
-	! ours || skip "802.3ad is not built"
-	same_as_reference lacp
-}
-
 test_tlb() {
 	! ours || skip "balance-tlb is not built"
 	same_as_reference tlb

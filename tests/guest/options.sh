@@ -346,7 +346,7 @@ not_built() {
 test_modes_that_are_not_built_are_refused() {
 	local mode
 	ours_only "has all modes"
-	for mode in 802.3ad balance-tlb balance-alb; do
+	for mode in balance-tlb balance-alb; do
 		not_built "option mode: .*$mode" set_option b7 mode $mode
 		refused "use another mode" ip link set b7 type bond mode $mode
 		refused "use another mode" ip link add b8 type bond mode $mode

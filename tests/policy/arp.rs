@@ -9,7 +9,7 @@ use policy::options::ArpValidate;
 use policy::wire::arp::Arp;
 use policy::wire::ether::skip_tags;
 use policy::wire::ndisc::{solicited_node, Discovery};
-use policy::{Event, Link, LinkState, Mode, OptionId};
+use policy::{Config, Event, Link, LinkState, Mode, OptionId};
 
 use crate::network::{Entry, Network, LATE};
 use crate::world::config;
@@ -581,7 +581,11 @@ fn what_is_looked_at_follows_from_arp_validate_and_the_role() {
             .unwrap();
         Watch::of(&config, hears)
     };
-    use Watch::{All, Answers, Neighbours, Nothing};
+    use Watch::{All, Answers, Neighbours, Nothing, SlowProtocols};
+    let lacp = Config::default().with_mode(Mode::Ieee8023ad);
+    assert_eq!(Watch::of(&lacp, false), SlowProtocols);
+    assert_eq!(Watch::from_bits(SlowProtocols as u8 | 0xf8), SlowProtocols);
+    assert!(SlowProtocols.wants(0x8809, || None) && !SlowProtocols.wants(0x0800, || None));
     for (validate, sends, hears) in [
         ("none", All, All),
         ("active", Answers, All),
@@ -595,7 +599,7 @@ fn what_is_looked_at_follows_from_arp_validate_and_the_role() {
         assert_eq!(watch(100, validate, true), hears, "{validate}");
         assert_eq!(watch(0, validate, false), Nothing);
         for it in [sends, hears, Nothing] {
-            assert_eq!(Watch::from_bits(it as u8 | 0xfc), it);
+            assert_eq!(Watch::from_bits(it as u8 | 0xf8), it);
         }
     }
 }

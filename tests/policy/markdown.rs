@@ -32,8 +32,7 @@ const NOT_BUILT: &str = "
 ## Not in this version
 
 These are known by name, and can be read. The default is accepted, since tools spell it out; another value is
-refused with `EACCES`, as by the kernel's own driver in the modes that this version has; `lacp_rate` as a
-module parameter is ignored, with a message.
+refused with `EACCES`, as by the kernel's own driver in the modes that this version has.
 ";
 
 /// The whole page.

@@ -386,7 +386,10 @@ fn what_the_bond_is_like_comes_before_what_was_written() {
 #[test]
 fn what_is_not_built_can_only_be_left_at_its_default() {
     let config = active_backup();
-    assert_eq!(refused(config, OptionId::Mode, "802.3ad", IDLE).errno(), 95);
+    assert_eq!(
+        refused(config, OptionId::Mode, "balance-alb", IDLE).errno(),
+        95
+    );
 }
 
 #[test]
@@ -453,7 +456,7 @@ fn a_refusal_names_the_option_the_reason_and_the_way_out() {
     assert_eq!(
         say(ab, OptionId::LacpRate, "fast", IDLE),
         "option lacp_rate: mode dependency failed, not supported in mode active-backup(1); it \
-         needs mode 802.3ad, which this version does not support"
+         needs mode 802.3ad"
     );
     assert_eq!(
         say(rr, OptionId::Mode, "1", ENSLAVED),
@@ -472,9 +475,15 @@ fn a_refusal_names_the_option_the_reason_and_the_way_out() {
         "option miimon: invalid value (-5); allowed values 0 - 2147483647"
     );
     assert_eq!(
-        say(rr, OptionId::Mode, "802.3ad", IDLE),
-        "option mode: 802.3ad is not supported by this version of the driver; use balance-rr, \
-         active-backup, balance-xor or broadcast"
+        say(rr, OptionId::Mode, "balance-tlb", IDLE),
+        "option mode: balance-tlb is not supported by this version of the driver; use balance-rr, \
+         active-backup, balance-xor, broadcast or 802.3ad"
+    );
+    let ad = Config::default().with_mode(Mode::Ieee8023ad);
+    assert_eq!(
+        say(ad, OptionId::AdActorSystem, "01:80:c2:00:00:02", UP),
+        "option ad_actor_system: invalid value (01:80:c2:00:00:02, the address of a group); give \
+         the address of a system"
     );
     assert_eq!(
         say(ab, OptionId::ArpIpTarget, "192.0.2.1", UP),

@@ -3,6 +3,7 @@
 //! The parameters of the module.
 
 use policy::hash::HashPolicy;
+use policy::lacp::AdSelect;
 use policy::options::{FailOverMac, ParamError, RawParams, Severity, Warning};
 use policy::{Config, IfName, Mode, OptionId, Reselect};
 
@@ -199,17 +200,17 @@ fn defaults_may_be_spelt_out() {
 #[test]
 fn a_mode_that_is_not_built_refuses_the_load() {
     let error = refused(RawParams {
-        mode: Some(b"802.3ad"),
+        mode: Some(b"balance-tlb"),
         ..RawParams::default()
     });
     assert_eq!(
         (error, error.errno()),
-        (ParamError::ModeNotBuilt(Mode::Ieee8023ad), 95)
+        (ParamError::ModeNotBuilt(Mode::Tlb), 95)
     );
     assert_eq!(
         error.to_string(),
-        "Error: bonding mode 802.3ad is not supported by this version of the driver; use \
-         balance-rr, active-backup, balance-xor or broadcast"
+        "Error: bonding mode balance-tlb is not supported by this version of the driver; use \
+         balance-rr, active-backup, balance-xor, broadcast or 802.3ad"
     );
 }
 
@@ -253,6 +254,34 @@ fn the_arp_monitor_is_taken_unless_it_cannot_work() {
 }
 
 #[test]
+fn lacp_takes_its_parameters() {
+    let (config, said) = load(RawParams {
+        mode: Some(b"802.3ad"),
+        lacp_rate: Some(b"fast"),
+        ad_select: Some(b"bandwidth"),
+        ..RawParams::default()
+    });
+    let config = config.unwrap();
+    // Without a monitor, speed and duplex would not be known.
+    let forced = Warning::MiimonForced {
+        mode: Mode::Ieee8023ad,
+        miimon: 100,
+    };
+    let told = Warning::MiiMonitor { miimon: 100 };
+    assert_eq!((said, config.miimon), (vec![forced, told], 100));
+    assert_eq!(
+        (config.mode, config.lacp_fast, config.ad_select),
+        (Mode::Ieee8023ad, true, AdSelect::Bandwidth)
+    );
+    let error = refused(RawParams {
+        mode: Some(b"802.3ad"),
+        lacp_rate: Some(b"quick"),
+        ..RawParams::default()
+    });
+    assert_eq!(error.errno(), 22);
+}
+
+#[test]
 fn what_has_no_effect_is_dropped_with_a_word() {
     let (config, warnings) = load(RawParams {
         xmit_hash_policy: Some(b"layer3+4"),
@@ -270,7 +299,10 @@ fn what_has_no_effect_is_dropped_with_a_word() {
         (None, FailOverMac::Active)
     );
     assert!(config.arp_all_targets);
-    assert_eq!((config.ad_select, config.lp_interval), (2, 5));
+    assert_eq!(
+        (config.ad_select, config.lacp_fast, config.lp_interval),
+        (AdSelect::Count, false, 5)
+    );
     assert_eq!(config.xmit_hash_policy, HashPolicy::Layer2);
     assert_eq!(warnings.len(), 5);
     let said: Vec<_> = warnings

@@ -97,7 +97,7 @@ fn in_force(config: &Config, desc: &OptionDesc) -> Option<Value> {
         OptionId::ActiveSlave if !is_of_mode => Some(Value::Name(None)),
         OptionId::ArpIpTarget => Some(Value::ArpTargets(config.arp_targets)),
         OptionId::NsIp6Target => Some(Value::NsTargets(config.ns_targets)),
-        OptionId::AdActorSystem => Some(Value::Address([0; 6])),
+        OptionId::AdActorSystem => Some(Value::Address(config.ad_actor_system)),
         id => config.number(id).map(Value::Number),
     }
 }
@@ -231,6 +231,8 @@ proptest! {
         let made = order.into_iter().try_fold(Config::default(), |config, desc| {
             let value = match desc.id {
                 OptionId::Mode => Some(Value::Number(u64::from(mode.number()))),
+                // Some modes need it.
+                OptionId::Miimon => None,
                 _ => in_force(&Config::default(), desc),
             };
             let state = DeviceState::default();

@@ -13,7 +13,15 @@ use net::sync::ratelimit;
 /// Sends a packet through all slaves whose links are up.
 #[inline(never)]
 pub(super) fn xmit(dev: &BondDev, skb: SkBuff, rcu: &Rcu) -> i32 {
-    let mut slaves = dev.lowers_rcu(rcu).filter(|slave| is_up(slave));
+    through(dev, skb, dev.lowers_rcu(rcu).filter(|slave| is_up(slave)))
+}
+
+/// Sends a packet through all these slaves.
+pub(super) fn through<'a>(
+    dev: &BondDev,
+    skb: SkBuff,
+    mut slaves: impl Iterator<Item = &'a SlaveDev>,
+) -> i32 {
     let Some(mut last) = slaves.next() else {
         return drop_packet(dev, skb);
     };

@@ -8,6 +8,7 @@
 
 mod active_backup;
 mod broadcast;
+mod ieee8023ad;
 mod output;
 pub(super) mod packet;
 pub(super) mod receive;
@@ -45,8 +46,9 @@ fn xmit(dev: &BondDev, skb: SkBuff, rcu: &Rcu) -> i32 {
         Mode::Xor => xor::xmit(dev, skb, rcu),
         Mode::Broadcast => broadcast::xmit(dev, skb, rcu),
         Mode::RoundRobin => round_robin::xmit(dev, skb, rcu),
+        Mode::Ieee8023ad => ieee8023ad::xmit(dev, skb, rcu),
         // Not built: no bond has these modes.
-        Mode::Ieee8023ad | Mode::Tlb | Mode::Alb => drop_packet(dev, skb),
+        Mode::Tlb | Mode::Alb => drop_packet(dev, skb),
     }
 }
 
@@ -62,10 +64,10 @@ pub(super) enum Pick<'a> {
 fn pick<'a>(dev: &'a BondDev, subject: &impl Subject, links: Links, rcu: &'a Rcu) -> Pick<'a> {
     let one = match Bond::mode(dev) {
         Mode::ActiveBackup => active_backup::pick(dev, rcu),
-        Mode::Xor => xor::pick_of(dev, subject, links, rcu),
+        Mode::Xor | Mode::Ieee8023ad => xor::pick_of(dev, subject, links, rcu),
         Mode::Broadcast => return Pick::All,
         Mode::RoundRobin => round_robin::pick(dev, subject, rcu),
-        Mode::Ieee8023ad | Mode::Tlb | Mode::Alb => None,
+        Mode::Tlb | Mode::Alb => None,
     };
     one.map_or(Pick::None, Pick::One)
 }

@@ -3,6 +3,7 @@
 //! What becomes of a packet that a slave has received.
 
 use super::active_backup::stands_in;
+use crate::bond::lacp;
 use crate::bond::master::{Bond, SlaveDev};
 use crate::bond::probe;
 use net::master::device::Rx;
@@ -11,7 +12,8 @@ use net::rcu::Rcu;
 use net::skbuff::Received;
 use policy::receive::{classify, Receive};
 
-/// Whether a packet is for the bond, and the ARP monitor need not look at it. For every packet.
+/// Whether a packet is for the bond, and neither the ARP monitor nor LACP need look at it. For every
+/// packet.
 #[inline(always)]
 pub(in crate::bond) fn takes(slave: &SlaveDev, packet: Received<'_>) -> bool {
     let heard = &slave.data().heard;
@@ -22,10 +24,16 @@ pub(in crate::bond) fn takes(slave: &SlaveDev, packet: Received<'_>) -> bool {
 }
 
 /// Classifies a packet. Softirq; no lock, no allocation, and no shared cache line written, except
-/// for news to the ARP monitor.
+/// for LACP and for news to the ARP monitor.
 pub(in crate::bond) fn receive(slave: &SlaveDev, packet: Received<'_>, rcu: &Rcu) -> Rx {
-    if let Some(watched) = slave.data().heard.watched() {
-        probe::note(slave, watched, packet, rcu);
+    match slave.data().heard.watched() {
+        Some(watched) if watched.is_lacp() => {
+            if lacp::receive(slave, packet, rcu) {
+                return Rx::Consumed;
+            }
+        }
+        Some(watched) => probe::note(slave, watched, packet, rcu),
+        None => {}
     }
     if slave.is_inactive() {
         on_inactive(slave, packet, rcu)

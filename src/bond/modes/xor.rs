@@ -13,6 +13,17 @@ use policy::hash::HashPolicy;
 /// Sends a packet. Each policy has a function of its own.
 #[inline(never)]
 pub(super) fn xmit(dev: &BondDev, skb: SkBuff, rcu: &Rcu) -> i32 {
+    xmit_or(xmit_any, dev, skb, rcu)
+}
+
+/// Like [`xmit`]; hands to `other` what is not for a function of a policy.
+#[inline(always)]
+pub(super) fn xmit_or(
+    other: impl FnOnce(&BondDev, SkBuff, &Rcu) -> i32,
+    dev: &BondDev,
+    skb: SkBuff,
+    rcu: &Rcu,
+) -> i32 {
     const LAYER2: u8 = HashPolicy::Layer2 as u8;
     const LAYER34: u8 = HashPolicy::Layer34 as u8;
     const LAYER23: u8 = HashPolicy::Layer23 as u8;
@@ -26,7 +37,7 @@ pub(super) fn xmit(dev: &BondDev, skb: SkBuff, rcu: &Rcu) -> i32 {
         ENCAP23 => xmit_encap23(dev, skb, rcu),
         ENCAP34 => xmit_encap34(dev, skb, rcu),
         VLAN_SRCMAC => xmit_quick(HashPolicy::VlanSrcMac, dev, skb, rcu),
-        _ => xmit_any(dev, skb, rcu),
+        _ => other(dev, skb, rcu),
     }
 }
 
@@ -62,7 +73,7 @@ fn xmit_quick(policy: HashPolicy, dev: &BondDev, skb: SkBuff, rcu: &Rcu) -> i32 
 }
 
 #[inline(never)]
-fn xmit_any(dev: &BondDev, skb: SkBuff, rcu: &Rcu) -> i32 {
+pub(super) fn xmit_any(dev: &BondDev, skb: SkBuff, rcu: &Rcu) -> i32 {
     let slave = of_tls(dev, &skb, rcu).or_else(|| pick(dev, &Outgoing(dev, skb.view()), rcu));
     transmit_or_drop(dev, skb, slave)
 }

@@ -213,14 +213,25 @@ impl<T: Master<Layout = Bonding>> Lower<T> {
         self.role_bits() == 0
     }
 
-    /// Publishes whether this slave is a backup, and whether it is inactive.
-    pub fn set_role(&self, _rtnl: &Rtnl, role: Role) {
-        let bits = self.head().bits();
-        // RTNL is held, so no change is lost.
-        let others = bits.load(Ordering::Relaxed) & !(BACKUP | INACTIVE);
+    /// Returns what was last published by [`Self::set_role`]. Any context.
+    pub fn role(&self) -> Role {
+        Role {
+            backup: self.is_backup(),
+            inactive: self.is_inactive(),
+        }
+    }
+
+    /// Publishes whether this slave is a backup, and whether it is inactive. Any context; the
+    /// driver has a rule about who does so when.
+    pub fn set_role(&self, role: Role) {
         let backup = if role.backup { BACKUP } else { 0 };
         let inactive = if role.inactive { INACTIVE } else { 0 };
-        bits.store(others | backup | inactive, Ordering::Relaxed);
+        let change = |bits| Some(bits & !(BACKUP | INACTIVE) | backup | inactive);
+        // The change is never refused.
+        let _ = self
+            .head()
+            .bits()
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, change);
     }
 }
 

@@ -9,7 +9,7 @@ use crate::rcu::Rcu;
 use crate::rtnl::Rtnl;
 use crate::sync::synchronize_net;
 use core::ptr;
-use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
+use core::sync::atomic::{fence, AtomicPtr, AtomicU32, Ordering};
 use kernel::error::Result;
 use kernel::prelude::*;
 
@@ -54,20 +54,60 @@ impl<L> Table<L> {
     }
 }
 
-/// A pointer to the table, in a master's private area; all zeros if there is none.
-pub(crate) struct Choices<L>(AtomicPtr<Table<L>>);
+/// The table, in a master's private area; all zeros if there is none.
+#[repr(C)]
+pub(crate) struct Choices<L> {
+    table: AtomicPtr<Table<L>>,
+    /// How often the table was emptied from outside RTNL; wraps.
+    emptied: AtomicU32,
+}
 
 impl<L> Choices<L> {
     /// Returns the table. Tables are made and freed under RTNL only.
-    fn table<'a>(&'a self, _rtnl: &'a Rtnl) -> Option<&'a Table<L>> {
+    fn current<'a>(&'a self, _rtnl: &'a Rtnl) -> Option<&'a Table<L>> {
         // SAFETY: RTNL is held, and tables are replaced under RTNL only, so this one stays for
         // `'a`.
-        unsafe { self.0.load(Ordering::Relaxed).as_ref() }
+        unsafe { self.table.load(Ordering::Relaxed).as_ref() }
+    }
+
+    /// Empties the table, because one of the lower devices in it is not to be chosen any more. Any
+    /// context. A [`Self::fill`] at the same time begins again.
+    pub(crate) fn empty(&self, _rcu: &Rcu) {
+        self.emptied.fetch_add(1, Ordering::SeqCst);
+        fence(Ordering::SeqCst);
+        // SAFETY: A table is freed a grace period after it was replaced.
+        if let Some(table) = unsafe { self.table.load(Ordering::Acquire).as_ref() } {
+            // INVARIANT: There are more than 0 places.
+            table.len.store(0, Ordering::Release);
+        }
+    }
+
+    /// Fills the table with what `lowers` returns. What does not fit (see [`Self::reserve`]) is left
+    /// out.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Self::set`].
+    pub(crate) unsafe fn fill<'a, I>(&self, lowers: impl Fn() -> I, rtnl: &Rtnl)
+    where
+        I: Iterator<Item = &'a L>,
+        L: 'a,
+    {
+        loop {
+            let emptied = self.emptied.load(Ordering::SeqCst);
+            // SAFETY: By the caller's promise.
+            unsafe { self.set(lowers(), rtnl) };
+            // Either this sees that the table was emptied meanwhile, or `empty` comes after `set`.
+            fence(Ordering::SeqCst);
+            if self.emptied.load(Ordering::SeqCst) == emptied {
+                return;
+            }
+        }
     }
 
     /// Removes a lower device from the table, wherever it is.
     pub(crate) fn forget(&self, lower: &L, rtnl: &Rtnl) {
-        for place in self.table(rtnl).map_or(&[][..], |table| &table.places) {
+        for place in self.current(rtnl).map_or(&[][..], |table| &table.places) {
             if ptr::eq(place.load(Ordering::Relaxed), lower) {
                 place.store(ptr::null_mut(), Ordering::Relaxed);
             }
@@ -80,7 +120,7 @@ impl<L> Choices<L> {
     ///
     /// The caller must ensure that nobody uses the master any more.
     pub(crate) unsafe fn free(&self) {
-        let table = self.0.swap(ptr::null_mut(), Ordering::Relaxed);
+        let table = self.table.swap(ptr::null_mut(), Ordering::Relaxed);
         if !table.is_null() {
             // SAFETY: `reserve` made the pointer from a box; the caller guarantees that nobody
             // reads it.
@@ -90,12 +130,12 @@ impl<L> Choices<L> {
 
     /// Makes room in the table for `needed` lower devices. May sleep.
     pub(crate) fn reserve(&self, needed: u32, rtnl: &Rtnl) -> Result {
-        let before = self.table(rtnl);
+        let before = self.current(rtnl);
         if before.is_some_and(|table| table.places.len() >= needed as usize) {
             return Ok(());
         }
         let table = Table::new(needed.saturating_mul(2).max(FEWEST), before)?;
-        let old = self.0.swap(KBox::into_raw(table), Ordering::Release);
+        let old = self.table.swap(KBox::into_raw(table), Ordering::Release);
         if !old.is_null() {
             synchronize_net();
             // SAFETY: An earlier call made the pointer from a box. After the grace period, nobody
@@ -105,20 +145,20 @@ impl<L> Choices<L> {
         Ok(())
     }
 
-    /// Replaces the contents of the table. What does not fit (see [`Self::reserve`]) is left out.
+    /// Replaces the contents of the table.
     ///
     /// # Safety
     ///
     /// The lower devices must be linked to the master. Each one must be [forgotten](Self::forget)
     /// before it ceases to be linked.
-    pub(crate) unsafe fn set<'a>(&self, lowers: impl Iterator<Item = &'a L>, rtnl: &Rtnl)
+    unsafe fn set<'a>(&self, lowers: impl Iterator<Item = &'a L>, rtnl: &Rtnl)
     where
         L: 'a,
     {
         let mut len = 0u32;
         for lower in lowers {
             // The iterator is code of the caller, which may have made a new table.
-            let table = self.table(rtnl);
+            let table = self.current(rtnl);
             let Some(place) = table.and_then(|table| table.places.get(len as usize)) else {
                 break;
             };
@@ -126,7 +166,7 @@ impl<L> Choices<L> {
             place.store(ptr::from_ref(lower).cast_mut(), Ordering::Release);
             len = len.saturating_add(1);
         }
-        let Some(table) = self.table(rtnl) else {
+        let Some(table) = self.current(rtnl) else {
             return;
         };
         // INVARIANT: `len` is limited to the number of places. If a new table was made in the
@@ -149,7 +189,7 @@ impl<L> Choices<L> {
     ) -> Option<&'a L> {
         // SAFETY: A table is freed a grace period after it was replaced, or together with the
         // master.
-        let table = unsafe { self.0.load(Ordering::Acquire).as_ref() }?;
+        let table = unsafe { self.table.load(Ordering::Acquire).as_ref() }?;
         let len = table.len.load(Ordering::Acquire);
         if !allows(len) {
             return None;

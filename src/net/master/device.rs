@@ -41,6 +41,8 @@ pub enum Rx {
     Exact,
     /// The packet stays with the lower device (`RX_HANDLER_PASS`).
     Pass,
+    /// The packet was for the driver itself, and is freed (`RX_HANDLER_CONSUMED`).
+    Consumed,
 }
 
 /// A driver of master devices; implemented by the data of one device.
@@ -408,13 +410,22 @@ impl<T: Master> Dev<T> {
         self.private().choices.reserve(needed, rtnl)
     }
 
-    /// Replaces the lower devices that a number chooses from. What does not fit (see
-    /// [`Self::reserve_choice`]) is left out.
-    pub fn set_choices<'a>(&'a self, lowers: impl Iterator<Item = &'a Lower<T>>, rtnl: &Rtnl) {
-        let linked = lowers.filter(|lower| lower.is_linked_to(self));
+    /// Replaces the lower devices that a number chooses from by those that `lowers` returns, which
+    /// may be called more than once. What does not fit (see [`Self::reserve_choice`]) is left out.
+    pub fn set_choices<'a, I>(&'a self, lowers: impl Fn() -> I, rtnl: &Rtnl)
+    where
+        I: Iterator<Item = &'a Lower<T>>,
+    {
+        let linked = || lowers().filter(|lower| lower.is_linked_to(self));
         // SAFETY: The filter leaves only linked lower devices. When one is unlinked, `clear_slots`
         // forgets it.
-        unsafe { self.private().choices.set(linked, rtnl) };
+        unsafe { self.private().choices.fill(linked, rtnl) };
+    }
+
+    /// Has [`Self::choose`] return none until the next [`Self::set_choices`], because one of the
+    /// lower devices is not to be chosen any more. Any context.
+    pub fn empty_choices(&self, rcu: &Rcu) {
+        self.private().choices.empty(rcu);
     }
 
     /// Chooses a lower device by a number. Returns none if there is none to choose from, or if the

@@ -363,5 +363,11 @@ unsafe fn receive_some<T: Master>(
         }
         Rx::Exact => bindings::rx_handler_result_RX_HANDLER_EXACT,
         Rx::Pass => bindings::rx_handler_result_RX_HANDLER_PASS,
+        Rx::Consumed => {
+            // SAFETY: The packet is valid. We own the reference, which is given away in exchange
+            // for the result.
+            unsafe { bindings::nh_consume_skb(skb) };
+            bindings::rx_handler_result_RX_HANDLER_CONSUMED
+        }
     }
 }

@@ -9,9 +9,9 @@ use super::ops::{setup, Ops};
 use super::registration::Registration as Driver;
 use crate::bindings;
 use crate::netdevice::NetDevice;
-use crate::netlink::{Attr, Attrs, ExtAck, Message, Policy};
+use crate::netlink::{total_size, Attr, Attrs, ExtAck, Message, Nest, Policy};
 use crate::rcu::{self, Rcu};
-use crate::rtnl::RtnlOnly;
+use crate::rtnl::{Rtnl, RtnlOnly};
 use kernel::error::{code::*, from_result, to_result, Result};
 use kernel::sync::atomic::{Full, Release};
 use kernel::sync::Arc;
@@ -60,6 +60,12 @@ pub trait LinkOps<T: Master>: 'static {
 
     /// The nest of the extended statistics (`LINK_XSTATS_TYPE_*`).
     const XSTATS: u16;
+
+    /// Returns the room, in bytes, that the extended statistics take at most.
+    fn xstats_size() -> usize;
+
+    /// Returns the extended statistics of a device, or of one of its lower devices.
+    fn xstats(dev: &Dev<T>, lower: Option<&Lower<T>>) -> Result<Nest>;
 }
 
 impl<T: Master> Ops<T> {
@@ -89,7 +95,7 @@ impl<T: Master> Ops<T> {
             slave_changelink: Some(slave_changelink::<T, L>),
             get_slave_size: Some(get_slave_size::<T, L>),
             fill_slave_info: Some(fill_slave_info::<T, L>),
-            get_linkxstats_size: Some(get_linkxstats_size),
+            get_linkxstats_size: Some(get_linkxstats_size::<T, L>),
             fill_linkxstats: Some(fill_linkxstats::<T, L>),
             ..pin_init::zeroed()
         };
@@ -372,9 +378,18 @@ unsafe extern "C" fn fill_slave_info<T: Master, L: LinkOps<T>>(
     })
 }
 
-fn is_xstats(attr: i32) -> bool {
-    let attr = attr.unsigned_abs();
-    attr == bindings::IFLA_STATS_LINK_XSTATS || attr == bindings::IFLA_STATS_LINK_XSTATS_SLAVE
+/// Whose extended statistics are asked for.
+enum Xstats {
+    OfDevice,
+    OfLower,
+}
+
+fn xstats(attr: i32) -> Option<Xstats> {
+    match attr.unsigned_abs() {
+        bindings::IFLA_STATS_LINK_XSTATS => Some(Xstats::OfDevice),
+        bindings::IFLA_STATS_LINK_XSTATS_SLAVE => Some(Xstats::OfLower),
+        _ => None,
+    }
 }
 
 /// Returns the room that the extended statistics take.
@@ -382,32 +397,49 @@ fn is_xstats(attr: i32) -> bool {
 /// # Safety
 ///
 /// None: this only counts.
-unsafe extern "C" fn get_linkxstats_size(_dev: *const bindings::net_device, attr: i32) -> usize {
-    if is_xstats(attr) {
-        crate::netlink::total_size(0)
-    } else {
-        0
+unsafe extern "C" fn get_linkxstats_size<T: Master, L: LinkOps<T>>(
+    _dev: *const bindings::net_device,
+    attr: i32,
+) -> usize {
+    match xstats(attr) {
+        Some(_) => total_size(L::xstats_size()),
+        None => 0,
     }
 }
 
-/// Writes the driver's nest, without anything in it.
+/// Writes the driver's nest.
 ///
 /// # Safety
 ///
-/// `skb` must be a message that belongs to the caller.
+/// `dev` must be a device, whose operations or whose master's operations these are. The caller must
+/// hold RTNL. `skb` must be a message that belongs to the caller.
 unsafe extern "C" fn fill_linkxstats<T: Master, L: LinkOps<T>>(
     skb: *mut bindings::sk_buff,
-    _dev: *const bindings::net_device,
+    dev: *const bindings::net_device,
     _prividx: *mut i32,
     attr: i32,
 ) -> i32 {
     from_result(|| {
-        if !is_xstats(attr) {
-            return Err(EINVAL);
-        }
-        // SAFETY: The message is ours during the call.
-        unsafe { Message::from_raw(skb) }
-            .put(L::XSTATS, &[])
-            .map(|()| 0)
+        let whose = xstats(attr).ok_or(EINVAL)?;
+        // SAFETY: The caller passes a device and holds RTNL; the message is ours during the call.
+        let (dev, rtnl, mut message) = unsafe {
+            (
+                NetDevice::from_raw(dev.cast_mut()),
+                Rtnl::assume(),
+                Message::from_raw(skb),
+            )
+        };
+        let nest = match whose {
+            Xstats::OfDevice => L::xstats(Dev::from_netdev(dev).ok_or(EINVAL)?, None)?,
+            Xstats::OfLower => {
+                let master = dev.master(rtnl).and_then(Dev::<T>::from_netdev);
+                match master.and_then(|master| Some((master, master.lower_of(rtnl, dev)?))) {
+                    Some((master, lower)) => L::xstats(master, Some(lower))?,
+                    // The lower device is about to leave.
+                    None => return Ok(0),
+                }
+            }
+        };
+        message.put_nest(L::XSTATS, false, &nest).map(|()| 0)
     })
 }

@@ -7,12 +7,13 @@ use core::fmt;
 use super::{parse, ArpValidate, Config, FailOverMac};
 use super::{OptionError, OptionId, Reason, Scope, Value, Values};
 use crate::hash::HashPolicy;
+use crate::lacp::AdSelect;
 use crate::mode::{Mode, Probes};
 use crate::select::Reselect;
 
 /// The interval that modes which need the link monitor fall back to, in milliseconds
 /// (`BOND_DEFAULT_MIIMON`).
-const DEFAULT_MIIMON: u32 = 100;
+pub(super) const DEFAULT_MIIMON: u32 = 100;
 
 /// The state of the bond's device that matters when an option is set.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -204,6 +205,7 @@ impl Config {
             miimon,
             arp_interval,
             arp_validate: ArpValidate::NONE,
+            broadcast_neighbor: false,
             ..self
         }
     }
@@ -254,7 +256,13 @@ impl Config {
                 self.ns_targets = targets;
                 return Ok((self, self.targets_changed(id)));
             }
-            (Values::HardwareAddress, _) => return Err(Reason::NotBuilt),
+            (Values::HardwareAddress, Value::Address(address)) => {
+                if matches!(address, [first, ..] if first & 1 != 0) {
+                    return Err(Reason::GroupAddress(address));
+                }
+                self.ad_actor_system = address;
+                return Ok((self, effects));
+            }
             (_, Value::Number(number)) => return Err(Reason::InvalidNumber(number)),
             _ => return Err(Reason::WrongKind),
         };
@@ -340,7 +348,23 @@ impl Config {
                 self.use_carrier = number == 1;
                 effects.monitor = true;
             }
-            OptionId::AdSelect => self.ad_select = u8::try_from(number).map_err(|_| invalid)?,
+            OptionId::AdSelect => {
+                self.ad_select = AdSelect::from_number(number).ok_or(invalid)?;
+            }
+            OptionId::LacpActive => self.lacp_active = number == 1,
+            OptionId::LacpRate => self.lacp_fast = number == 1,
+            OptionId::LacpStrict => {
+                self.lacp_strict = number == 1;
+                effects.carrier = true;
+            }
+            OptionId::AdActorSysPrio => {
+                self.ad_actor_sys_prio = u16::try_from(number).map_err(|_| invalid)?;
+            }
+            OptionId::AdUserPortKey => {
+                self.ad_user_port_key = u16::try_from(number).map_err(|_| invalid)?;
+            }
+            OptionId::CoupledControl => self.coupled_control = number == 1,
+            OptionId::BroadcastNeighbor => self.broadcast_neighbor = number == 1,
             OptionId::LpInterval => self.lp_interval = small,
             _ if number == desc.default => {}
             _ => return Err(Reason::NotBuilt),

@@ -6,10 +6,12 @@ use core::fmt;
 
 use super::{ArpTargets, NsTargets, OptionId, Show, Value, Values};
 use crate::hash::HashPolicy;
+use crate::lacp::{AdSelect, Settings};
 use crate::link::{Delays, LinkState, Millis};
 use crate::mode::{Carrier, Mode, Xdp};
 use crate::name::IfName;
 use crate::select::Reselect;
+use crate::wire::slow::SystemId;
 
 /// Whose hardware address an active-backup bond has: the option `fail_over_mac`, with the numbers
 /// of `net/bonding.h` (`BOND_FOM_*`).
@@ -128,8 +130,24 @@ pub struct Config {
     pub xmit_hash_policy: HashPolicy,
     /// `use_carrier`: whether links are read from the carrier; otherwise their drivers are asked.
     pub use_carrier: bool,
-    /// `ad_select`, kept for the mode that uses it.
-    pub ad_select: u8,
+    /// `ad_select`.
+    pub ad_select: AdSelect,
+    /// `lacp_active`.
+    pub lacp_active: bool,
+    /// `lacp_rate`: whether the partner is asked for an LACPDU each second.
+    pub lacp_fast: bool,
+    /// `lacp_strict`.
+    pub lacp_strict: bool,
+    /// `ad_actor_sys_prio`.
+    pub ad_actor_sys_prio: u16,
+    /// `ad_actor_system`; all zeros for the address of the bond.
+    pub ad_actor_system: [u8; 6],
+    /// `ad_user_port_key`.
+    pub ad_user_port_key: u16,
+    /// `coupled_control`.
+    pub coupled_control: bool,
+    /// `broadcast_neighbor`.
+    pub broadcast_neighbor: bool,
     /// `lp_interval` in seconds, kept for the modes that use it.
     pub lp_interval: u32,
     /// `max_bonds`, of the module.
@@ -163,7 +181,15 @@ impl Default for Config {
             packets_per_slave: 1,
             xmit_hash_policy: HashPolicy::Layer2,
             use_carrier: true,
-            ad_select: 0,
+            ad_select: AdSelect::Stable,
+            lacp_active: true,
+            lacp_fast: false,
+            lacp_strict: false,
+            ad_actor_sys_prio: 65_535,
+            ad_actor_system: [0; 6],
+            ad_user_port_key: 0,
+            coupled_control: true,
+            broadcast_neighbor: false,
             lp_interval: 1,
             max_bonds: 1,
             tx_queues: 16,
@@ -182,12 +208,34 @@ impl Config {
         }
     }
 
-    /// Whether the bond has carrier, given the states of its links.
+    /// Whether the bond has carrier, given the states of its links. Where the aggregator in use has
+    /// to have enough of them, [`System::carrier`](crate::lacp::System::carrier) tells that.
     pub fn carrier(&self, mut links: impl Iterator<Item = LinkState>) -> bool {
         match self.mode.row().carrier {
-            Carrier::AnyLink => links.any(|state| state == LinkState::Up),
-            // No bond has such a mode.
-            Carrier::Aggregator => false,
+            Carrier::AnyLink | Carrier::Aggregator => links.any(|state| state == LinkState::Up),
+        }
+    }
+
+    /// What the options say to LACP; `addr` is the address of the bond, and `is_up` tells whether
+    /// the bond is up.
+    pub fn lacp(&self, addr: [u8; 6], is_up: bool) -> Settings {
+        let addr = match self.ad_actor_system {
+            [0, 0, 0, 0, 0, 0] => addr,
+            given => given,
+        };
+        Settings {
+            is_up,
+            system: SystemId {
+                priority: self.ad_actor_sys_prio,
+                addr,
+            },
+            is_active: self.lacp_active,
+            is_fast: self.lacp_fast,
+            is_strict: self.lacp_strict,
+            is_coupled: self.coupled_control,
+            select: self.ad_select,
+            min_links: self.min_links,
+            user_key: self.ad_user_port_key,
         }
     }
 
@@ -256,16 +304,16 @@ impl Config {
             OptionId::ArpMissedMax => u64::from(self.arp_missed_max),
             OptionId::XmitHashPolicy => u64::from(self.xmit_hash_policy as u8),
             OptionId::UseCarrier => u64::from(self.use_carrier),
-            OptionId::AdSelect => u64::from(self.ad_select),
+            OptionId::AdSelect => u64::from(self.ad_select as u8),
             OptionId::LpInterval => u64::from(self.lp_interval),
-            OptionId::LacpActive
-            | OptionId::LacpRate
-            | OptionId::LacpStrict
-            | OptionId::AdActorSysPrio
-            | OptionId::AdUserPortKey
-            | OptionId::CoupledControl
-            | OptionId::BroadcastNeighbor
-            | OptionId::TlbDynamicLb => id.desc().default,
+            OptionId::LacpActive => u64::from(self.lacp_active),
+            OptionId::LacpRate => u64::from(self.lacp_fast),
+            OptionId::LacpStrict => u64::from(self.lacp_strict),
+            OptionId::AdActorSysPrio => u64::from(self.ad_actor_sys_prio),
+            OptionId::AdUserPortKey => u64::from(self.ad_user_port_key),
+            OptionId::CoupledControl => u64::from(self.coupled_control),
+            OptionId::BroadcastNeighbor => u64::from(self.broadcast_neighbor),
+            OptionId::TlbDynamicLb => id.desc().default,
             OptionId::Slaves
             | OptionId::ActiveSlave
             | OptionId::Primary
@@ -298,8 +346,9 @@ impl Config {
                 id == OptionId::ArpIpTarget && self.arp_targets == targets
             }
             Value::NsTargets(targets) => id == OptionId::NsIp6Target && self.ns_targets == targets,
-            // All zeros stand for the address of the bond.
-            Value::Address(address) => id == OptionId::AdActorSystem && address == [0; 6],
+            Value::Address(address) => {
+                id == OptionId::AdActorSystem && self.ad_actor_system == address
+            }
             Value::Member { .. } | Value::Queue { .. } | Value::Prio(_) | Value::Target { .. } => {
                 false
             }

@@ -6,6 +6,7 @@ use core::fmt;
 use core::net::IpAddr;
 
 use super::{OptionId, TargetError, Values, MAX_TARGETS};
+use crate::address::HwAddr;
 use crate::errno;
 use crate::mode::Mode;
 use crate::name::Printable;
@@ -76,6 +77,8 @@ pub enum Reason {
     InvalidNumber(u64),
     /// The value is of another kind than the values of the option.
     WrongKind,
+    /// The hardware address is that of a group.
+    GroupAddress([u8; 6]),
     /// There is no `miimon` that the delay could be a multiple of.
     NoMonitor,
     /// There is no such interface.
@@ -132,6 +135,7 @@ impl OptionError {
             Reason::InvalidText(_)
             | Reason::InvalidNumber(_)
             | Reason::WrongKind
+            | Reason::GroupAddress(_)
             | Reason::NotSlave(_)
             | Reason::NotUsable(_)
             | Reason::ShortAddress
@@ -158,6 +162,7 @@ impl OptionError {
             Reason::InvalidText(_)
             | Reason::InvalidNumber(_)
             | Reason::WrongKind
+            | Reason::GroupAddress(_)
             | Reason::NoAddress(_) => "invalid option value",
             Reason::NoMonitor => "unable to set the delay because miimon is 0; set miimon first",
             Reason::NoInterface(_) => "interface does not exist",
@@ -186,7 +191,7 @@ impl OptionError {
             Reason::InvalidQueue(_) => "the bond has no such queue, or another slave has it",
             Reason::LoadOnly => "option can be set only when the module is loaded",
             Reason::ModeNotBuilt(_) => {
-                "no 802.3ad, balance-tlb or balance-alb in this version; use another mode"
+                "no balance-tlb or balance-alb in this version; use another mode"
             }
             Reason::NotBuilt => "option not supported by this version; leave it at its default",
         }
@@ -243,6 +248,13 @@ impl fmt::Display for OptionError {
             Reason::WrongKind => {
                 write!(f, "option {name}: invalid kind of value")?;
                 self.write_allowed(f)
+            }
+            Reason::GroupAddress(address) => {
+                write!(f, "option {name}: invalid value (")?;
+                if let Some(address) = HwAddr::new(&address) {
+                    write!(f, "{address}")?;
+                }
+                f.write_str(", the address of a group); give the address of a system")
             }
             Reason::NoMonitor => {
                 let delay = match self.option {

@@ -5,11 +5,13 @@
 //! As in the in-tree driver, a number that is out of range is reset with a warning, and a text that
 //! means nothing makes the load fail.
 
+use super::apply::DEFAULT_MIIMON;
 use super::value::ipv4;
 use super::{parse, ArpValidate, Config, Excerpt, FailOverMac, OptionId};
 use super::{ParamError, TargetError, Value, Warning};
 use crate::hash::HashPolicy;
-use crate::mode::{Addresses, Mode, Sender};
+use crate::lacp::AdSelect;
+use crate::mode::{Addresses, Mode, Probes, Sender};
 use crate::name::IfName;
 use crate::select::Reselect;
 
@@ -118,6 +120,14 @@ impl Config {
         };
         if let Some(number) = text(OptionId::LinkEvents, raw.link_events)? {
             config.link_events = number != 0;
+        }
+        match mode.row().probes {
+            Probes::Refused if config.miimon == 0 => {
+                let miimon = DEFAULT_MIIMON;
+                warn(Warning::MiimonForced { mode, miimon });
+                config.miimon = miimon;
+            }
+            Probes::Refused | Probes::ByActive | Probes::ByEach => {}
         }
         config.set_delays(raw, warn);
         config.set_primary(raw, warn)?;
@@ -236,12 +246,16 @@ impl Config {
         } else if let Some(number) = text(OptionId::XmitHashPolicy, raw.xmit_hash_policy)? {
             self.xmit_hash_policy = HashPolicy::from_number(number).unwrap_or_default();
         }
-        if raw.lacp_rate.is_some() {
+        if !mode.runs_lacp() && raw.lacp_rate.is_some() {
             irrelevant(OptionId::LacpRate);
+        } else if let Some(number) = text(OptionId::LacpRate, raw.lacp_rate)? {
+            self.lacp_fast = number == 1;
         }
         if let Some(number) = text(OptionId::AdSelect, raw.ad_select)? {
-            self.ad_select = u8::try_from(number).unwrap_or_default();
-            irrelevant(OptionId::AdSelect);
+            self.ad_select = AdSelect::from_number(number).unwrap_or_default();
+            if !mode.runs_lacp() {
+                irrelevant(OptionId::AdSelect);
+            }
         }
         Ok(())
     }

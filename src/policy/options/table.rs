@@ -7,7 +7,7 @@ use super::{
     modes, Modes, Named, Netlink, NetlinkKind, OptionDesc, OptionId, Param, ParamKind, Scope, Show,
     Sysfs, Values,
 };
-use crate::mode::{Active, Mode, Probes, Sender};
+use crate::mode::{Active, Mode, Probes, Protocol, Sender};
 
 pub(super) const INT_MAX: u64 = i32::MAX as u64;
 
@@ -54,6 +54,9 @@ const NO_ACTIVE: Modes = modes!(active: Active::All);
 /// The modes in which packets do not leave through the slaves in turn.
 const NO_TURN: Modes = modes!(sender: Sender::Active | Sender::Hash | Sender::All | Sender::Load);
 
+/// The modes without LACP.
+const NO_LACP: Modes = modes!(protocol: Protocol::None);
+
 /// The modes without the ARP monitor.
 const NO_PROBES: Modes = modes!(probes: Probes::Refused);
 
@@ -93,7 +96,7 @@ pub(super) const OPTION: OptionDesc = OptionDesc {
     takes_default: true,
 };
 
-const BUILT_OPTIONS: [OptionDesc; 31] = [
+const BUILT_OPTIONS: [OptionDesc; 40] = [
     OptionDesc {
         id: OptionId::Mode,
         name: "mode",
@@ -110,7 +113,8 @@ const BUILT_OPTIONS: [OptionDesc; 31] = [
         help: "How the bond uses its slaves. active-backup sends and receives through one and \
                keeps the others ready; balance-rr sends through all of them in turn; balance-xor \
                has a hash of the packet pick one (xmit_hash_policy); broadcast sends through all of \
-               them at once. This version does not have 802.3ad, balance-tlb and balance-alb.",
+               them at once; 802.3ad does as balance-xor with those slaves that LACP has agreed on \
+               with the switch. This version does not have balance-tlb and balance-alb.",
         ..OPTION
     },
     OptionDesc {
@@ -469,7 +473,8 @@ const BUILT_OPTIONS: [OptionDesc; 31] = [
             ParamKind::Int,
             "Minimum number of available links before turning on carrier",
         ),
-        help: "How many links an 802.3ad bond needs to have carrier. No effect in other modes.",
+        help: "How many slaves of an 802.3ad bond must carry traffic for the bond to have carrier; 0 \
+               counts as 1. No effect in other modes.",
         ..OPTION
     },
     OptionDesc {
@@ -513,7 +518,7 @@ const BUILT_OPTIONS: [OptionDesc; 31] = [
              (default), 1 for layer 3+4, 2 for layer 2+3, 3 for encap layer 2+3, 4 for encap \
              layer 3+4, 5 for vlan+srcmac",
         ),
-        help: "What picks the slave of a packet in balance-xor mode. layer2: the hardware addresses \
+        help: "What picks the slave of a packet in balance-xor and 802.3ad mode. layer2: the hardware addresses \
                and the protocol; layer2+3: these and the IP addresses; layer3+4: the IP addresses \
                and the ports, or the identifier of an ICMP message; encap2+3, encap3+4: likewise, \
                of the innermost packet of a tunnel; vlan+srcmac: the VLAN and the source's \
@@ -548,8 +553,10 @@ const BUILT_OPTIONS: [OptionDesc; 31] = [
             "802.3ad aggregation selection logic; 0 for stable (default), 1 for bandwidth, \
              2 for count",
         ),
-        help: "What decides between several aggregators in 802.3ad mode. It is kept for that mode, \
-               which this version does not have.",
+        help: "When an 802.3ad bond uses another aggregator than before, and which. stable: when the \
+               one in use has no link or no partner left; then the one with the most bandwidth. \
+               bandwidth, count, actor_port_prio: whenever another one has more bandwidth, more \
+               links, or a larger sum of actor_port_prio.",
         ..OPTION
     },
     OptionDesc {
@@ -605,6 +612,132 @@ const BUILT_OPTIONS: [OptionDesc; 31] = [
             "Max number of transmit queues (default = 16)",
         ),
         help: "How many transmit queues each bond has.",
+        ..OPTION
+    },
+    OptionDesc {
+        id: OptionId::LacpActive,
+        name: "lacp_active",
+        values: Values::Choice(OFF_ON),
+        default: 1,
+        unsupported: NO_LACP,
+        if_down: true,
+        netlink: netlink(29, NetlinkKind::U8),
+        sysfs: sysfs(Show::NameNumber),
+        help: "Whether the bond sends LACPDUs of its own accord (on), or only in answer to a \
+               partner that does (off). Two ends that are both off never form an aggregate.",
+        ..OPTION
+    },
+    OptionDesc {
+        id: OptionId::LacpRate,
+        name: "lacp_rate",
+        values: Values::Choice(&[named("slow", 0), named("fast", 1)]),
+        takes_default: false,
+        unsupported: NO_LACP,
+        if_down: true,
+        netlink: netlink(21, NetlinkKind::U8),
+        sysfs: sysfs(Show::NameNumber),
+        param: param(
+            ParamKind::Charp,
+            "LACPDU tx rate to request from 802.3ad partner; 0 for slow, 1 for fast",
+        ),
+        help: "How often the partner is asked to send LACPDUs: every 30 seconds (slow), so \
+               that a silent partner is noticed after 90 seconds, or every second (fast), so \
+               that it is noticed after 3.",
+        ..OPTION
+    },
+    OptionDesc {
+        id: OptionId::LacpStrict,
+        name: "lacp_strict",
+        values: Values::Choice(OFF_ON),
+        unsupported: NO_LACP,
+        netlink: netlink(34, NetlinkKind::U8),
+        help: "Whether a slave carries traffic only while an LACP partner answers. off: \
+               without any partner, the slave with the highest actor_port_prio (the first of \
+               equals) carries all traffic, 3 seconds after its link came up, so that a host \
+               can boot from a switch that does not run LACP yet. on: no partner, no carrier.",
+        ..OPTION
+    },
+    OptionDesc {
+        id: OptionId::AdActorSysPrio,
+        name: "ad_actor_sys_prio",
+        values: Values::Range {
+            min: 1,
+            max: 65_535,
+            named: &[named("minval", 1), named("maxval", 65_535)],
+        },
+        default: 65_535,
+        unsupported: NO_LACP,
+        netlink: netlink(24, NetlinkKind::U16),
+        sysfs: sysfs(Show::AdOnly),
+        help: "The system priority in LACPDUs. The system with the lower number has the higher \
+               priority, and decides where the two ends would use different aggregators.",
+        ..OPTION
+    },
+    OptionDesc {
+        id: OptionId::AdActorSystem,
+        name: "ad_actor_system",
+        values: Values::HardwareAddress,
+        unsupported: NO_LACP,
+        netlink: netlink(26, NetlinkKind::EthAddr),
+        sysfs: sysfs(Show::AdOnly),
+        help: "The system address in LACPDUs; all zeros stand for the address of the bond. It \
+               must not be the address of a group.",
+        ..OPTION
+    },
+    OptionDesc {
+        id: OptionId::AdUserPortKey,
+        name: "ad_user_port_key",
+        values: Values::Range {
+            min: 0,
+            max: 1023,
+            named: &[named("minval", 0), named("maxval", 1023)],
+        },
+        unsupported: NO_LACP,
+        if_down: true,
+        netlink: netlink(25, NetlinkKind::U16),
+        sysfs: sysfs(Show::AdOnly),
+        help: "The upper ten bits of the key of all ports; the lower six are made of the speed \
+               and the duplex mode. Only ports with the same key form an aggregate.",
+        ..OPTION
+    },
+    OptionDesc {
+        id: OptionId::ActorPortPrio,
+        name: "actor_port_prio",
+        scope: Scope::Slave,
+        values: Values::Range {
+            min: 0,
+            max: 65_535,
+            named: &[],
+        },
+        default: 255,
+        unsupported: NO_LACP,
+        netlink: netlink(10, NetlinkKind::U16),
+        help: "The port priority of a slave in LACPDUs. It also decides which slave carries \
+               the traffic without a partner and, with ad_select actor_port_prio, which \
+               aggregator is used: the one with the largest sum.",
+        ..OPTION
+    },
+    OptionDesc {
+        id: OptionId::CoupledControl,
+        name: "coupled_control",
+        values: Values::Choice(OFF_ON),
+        default: 1,
+        unsupported: NO_LACP,
+        if_down: true,
+        netlink: netlink(32, NetlinkKind::U8),
+        help: "Whether a slave begins to receive and to send at the same time (on), or begins \
+               to send only when the partner says that it receives (off).",
+        ..OPTION
+    },
+    OptionDesc {
+        id: OptionId::BroadcastNeighbor,
+        name: "broadcast_neighbor",
+        values: Values::Choice(OFF_ON),
+        unsupported: NO_LACP,
+        netlink: netlink(33, NetlinkKind::U8),
+        help: "Whether ARP and IPv6 neighbour discovery leave through every slave that carries \
+               traffic, for hosts between two switches that do not share what they learn. A \
+               change of the mode sets it back to off.",
         ..OPTION
     },
 ];

@@ -54,6 +54,13 @@ pub enum Warning {
         /// `arp_interval`, in milliseconds.
         arp_interval: i32,
     },
+    /// The mode needs `miimon`, which was not given.
+    MiimonForced {
+        /// The mode.
+        mode: Mode,
+        /// `miimon` from now on, in milliseconds.
+        miimon: u32,
+    },
     /// `arp_interval` without `arp_ip_target`; it is dropped.
     NoArpTarget {
         /// `arp_interval`, in milliseconds.
@@ -200,6 +207,13 @@ impl fmt::Display for Warning {
                 "Warning: miimon ({miimon}) and arp_interval ({arp_interval}) can't be used \
                  simultaneously, disabling ARP monitoring"
             ),
+            Warning::MiimonForced { mode, miimon } => write!(
+                f,
+                "Warning: miimon must be specified, otherwise bonding will not detect link \
+                 failure, speed and duplex which are essential for {} operation; forcing miimon to \
+                 {miimon} ms",
+                mode.name()
+            ),
             Warning::NoArpTarget { arp_interval } => write!(
                 f,
                 "Warning: arp_interval module parameter ({arp_interval}) specified without \
@@ -316,7 +330,7 @@ impl fmt::Display for ParamError {
             ParamError::ModeNotBuilt(mode) => write!(
                 f,
                 "Error: bonding mode {} is not supported by this version of the driver; use \
-                 balance-rr, active-backup, balance-xor or broadcast",
+                 balance-rr, active-backup, balance-xor, broadcast or 802.3ad",
                 mode.name()
             ),
         }

@@ -21,16 +21,22 @@ impl Discovery {
     /// The Next Header value of ICMPv6 (RFC 4443).
     pub const ICMPV6: u8 = 58;
 
+    /// Whether an IPv6 packet is a solicitation or an advertisement. `byte` returns the byte of the
+    /// packet at an offset.
+    pub fn is_one(byte: impl Fn(usize) -> Option<u8>) -> bool {
+        const TYPE: usize = 40;
+        const SOLICITATION: u8 = 135;
+        const ADVERTISEMENT: u8 = 136;
+        byte(Self::NEXT_HEADER) == Some(Self::ICMPV6)
+            && matches!(byte(TYPE), Some(SOLICITATION | ADVERTISEMENT))
+    }
+
     /// Reads an IPv6 packet (RFC 8200, RFC 4861; network byte order). `None` if it is neither a
     /// solicitation nor an advertisement.
     pub fn parse(packet: &[u8]) -> Option<Discovery> {
         const SOURCE: usize = 8;
         const DESTINATION: usize = 24;
-        const TYPE: usize = 40;
-        const SOLICITATION: u8 = 135;
-        const ADVERTISEMENT: u8 = 136;
-        let is_icmp = *packet.get(Self::NEXT_HEADER)? == Self::ICMPV6;
-        if !is_icmp || !matches!(*packet.get(TYPE)?, SOLICITATION | ADVERTISEMENT) {
+        if !Self::is_one(|at| packet.get(at).copied()) {
             return None;
         }
         let address = |at: usize| packet.get(at..)?.first_chunk::<16>().copied();

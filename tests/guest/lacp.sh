@@ -1,0 +1,451 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# guest: --icount
+# timeout: 1500
+# parts: 2
+#
+# 802.3ad: two bonds that are cabled to each other, and a bond with a partner that does what a test
+# tells it (tests/tools/lacp_partner.py). Times are those of packets, taken by the kernel.
+
+. "${BASH_SOURCE[0]%/*}/bond.sh"
+
+setup() {
+	ours_only "is compared in the tests of lacp_peers.sh"
+	loaded || modprobe bonding max_bonds=0
+	OPTIONS=()
+}
+
+# cable NAME...: links NAME to NAMEp in the namespace "peer".
+cable() {
+	local name
+	ip netns list | has '^peer\b' || {
+		ip netns add peer
+		ip -n peer link set lo up
+	}
+	for name; do
+		ip link add "$name" address "$(link_address "$name")" type veth peer name "${name}p" netns peer
+		ip link set "$name" addrgenmode none
+		ip -n peer link set "${name}p" addrgenmode none up
+	done
+}
+
+# bond NAME...: b7 with these slaves.
+bond() {
+	ip link add b7 type bond mode 802.3ad lacp_rate fast "${OPTIONS[@]}"
+	enslave b7 "$@"
+	ip link set b7 up
+	ip address add $OUR4/24 dev b7
+}
+
+# bond_of_peer NAME...: b8 at the other end.
+bond_of_peer() {
+	local name
+	ip -n peer link add b8 type bond mode 802.3ad lacp_rate fast
+	for name; do
+		ip -n peer link set "${name}p" down
+		ip -n peer link set "${name}p" master b8
+	done
+	ip -n peer link set b8 up
+	ip -n peer address add $PEER4/24 dev b8
+}
+
+# The partner is one process for all cases, since it takes long to start.
+PARTNER=/tmp/lacp-partner
+
+# partner NAME...: a partner with a port at the other end of each of these links, in this namespace.
+partner() {
+	local name
+	[[ -d $PARTNER ]] || {
+		mkdir $PARTNER
+		mkfifo $PARTNER/commands
+		setsid python3 "$TOOLS_DIR/lacp_partner.py" <>$PARTNER/commands >>$PARTNER/heard 2>$PARTNER/errors &
+		echo $! >$PARTNER/pid
+		disown
+	}
+	says all close
+	for name; do
+		ip link add "$name" address "$(link_address "$name")" type veth peer name "${name}p"
+		ip link set "$name" addrgenmode none
+		ip link set "${name}p" addrgenmode none up
+		: >$PARTNER/heard
+		says "$name" open
+		wait_for 60 "the partner to open ${name}p" partner_has "$name"
+	done
+}
+
+partner_has() {
+	cat $PARTNER/errors
+	grep -q "^0 ${1}p open" $PARTNER/heard
+}
+
+# says NAME WORD...: a command for the partner's port at the other end of NAME.
+says() {
+	[[ -d /proc/$(<$PARTNER/pid) ]] || fail "the partner has ended: $(<$PARTNER/errors)"
+	echo "${1}p ${*:2}" >$PARTNER/commands
+}
+
+# heard NAME: the LACPDUs that the partner's port has heard, one per line: TIME SOURCE, then SYSTEM KEY
+# PRIORITY PORT STATE of the actor and of the partner.
+heard() {
+	awk -v device="${1}p" '$2 == device && $4 == "actor" {
+		print $1, $3, $5, $6, $7, $8, $9, $11, $12, $13, $14, $15 }' $PARTNER/heard
+}
+
+# last NAME FIELD: a field of the last LACPDU from NAME.
+last() {
+	heard "$1" | tail -n 1 | cut -d ' ' -f "$2"
+}
+
+# The bits of a port's state.
+ACTIVE=1 SHORT=2 AGGREGATES=4 SYNC=8 COLLECTS=16 DISTRIBUTES=32 DEFAULTED=64 EXPIRED=128
+FULL=$((ACTIVE | SHORT | AGGREGATES | SYNC | COLLECTS | DISTRIBUTES))
+
+# announces NAME BITS MASK: of the bits in MASK, the last LACPDU of NAME has just BITS.
+announces() {
+	local state
+	state=$(last "$1" 7)
+	echo "$1 announces ${state:-nothing}"
+	[[ -n $state ]] && ((( state & $3 ) == $2))
+}
+
+# is_carried NAME...: these slaves carry traffic, and no others.
+is_carried() {
+	local name state carried=
+	for name in a0 b0 c0; do
+		state=none
+		{ read -r state <"$SYSFS/$name/bonding_slave/state"; } 2>/dev/null || :
+		[[ $state != active ]] || carried+=" $name"
+	done
+	echo "these carry traffic:$carried"
+	[[ ${carried# } == "$*" ]]
+}
+
+# unused NAME: why it carries no traffic.
+unused() {
+	awk -v name="$1" '$1 == "Slave" && $2 == "Interface:" { slave = $3 }
+		slave == name && sub(/^Carries no traffic: /, "")' /proc/net/bonding/b7
+}
+
+unused_because() {
+	echo "$1: $(unused "$1")"
+	[[ $(unused "$1") == *"$2"* ]]
+}
+
+events() {
+	cat /sys/kernel/debug/bonding/b7/events
+}
+
+# -- two bonds -----------------------------------------------------------------------------
+
+test_two_bonds() {
+	cable a0 b0
+	bond a0 b0
+	bond_of_peer a0 b0
+	wait_for 10 "both slaves to carry traffic" is_carried a0 b0
+	has_carrier b7
+	ping_peer
+	is "$(option b7 ad_num_ports) $(option b7 ad_aggregator)" "2 1"
+	is "$(option b7 ad_partner_mac)" "$(ip -n peer -j link show b8 | jq -r '.[0].address')"
+	is "$(option b7 ad_actor_key)" "$(option b7 ad_partner_key)"
+	is "$(slave_attribute a0 ad_actor_oper_port_state)" $FULL
+	is "$(slave_attribute a0 ad_partner_oper_port_state)" $FULL
+	is "$(link_json b7 '.linkinfo.info_data.ad_info | [.aggregator, .num_ports]')" "[1,2]"
+	is "$(link_json a0 '.linkinfo.info_slave_data | [.state, .ad_aggregator_id, .ad_actor_oper_port_state]')" \
+		"[\"ACTIVE\",1,$FULL]"
+	[[ -z $(unused a0) ]]
+	events | has "a0 carries traffic in aggregator 1"
+	ip stats show dev b7 group xstats subgroup bond >"$WORK/xstats"
+	(($(awk '/LACPDU Rx/ { print $3 }' "$WORK/xstats") >= 4)) || fail "$(<"$WORK/xstats")"
+	has "LACPDU Illegal Rx 0" <"$WORK/xstats"
+}
+
+test_a_cut_cable_moves_the_traffic() {
+	cable a0 b0
+	bond a0 b0
+	bond_of_peer a0 b0
+	wait_for 10 "both slaves to carry traffic" is_carried a0 b0
+	ping_peer
+	LINK_KIND=veth
+	stream_start
+	cut_link a0
+	wait_for 10 "b0 to carry all traffic" is_carried b0
+	stream_more 50
+	mend_link a0
+	wait_for 10 "both slaves to carry traffic" is_carried a0 b0
+	cut_link b0
+	wait_for 10 "a0 to carry all traffic" is_carried a0
+	stream_more 50
+	stream_stop
+	has_carrier b7
+	# A veth that is set down drops what it is given meanwhile.
+	((lost <= cut_ms + 2)) || fail "$lost packets were lost; the cuts took $cut_ms ms"
+	cut_link a0
+	wait_for 10 "the bond to lose its carrier" no_carrier b7
+	wait_for 10 "the reason to be told" unused_because a0 "the link is down"
+}
+
+# A bond that is set down says so: its partner stops at once, and not after three seconds.
+test_each_end_tells_the_other() {
+	cable a0 b0
+	bond a0 b0
+	bond_of_peer a0 b0
+	wait_for 10 "both slaves to carry traffic" is_carried a0 b0
+	ip -n peer link set b8 down
+	wait_for 0.5 "b7 to hear that b8 is down" no_carrier b7
+	ip -n peer link set b8 up
+	wait_for 10 "both slaves to carry traffic" is_carried a0 b0
+	ip -n peer link set a0p nomaster
+	wait_for 0.5 "b7 to hear that a0p has left" is_carried b0
+	ip -n peer link delete b8
+	wait_for 0.5 "b7 to hear that b8 is gone" no_carrier b7
+}
+
+test_more_bandwidth() {
+	local name
+	cable a0 b0 c0
+	# Another key.
+	bond a0
+	ip -n peer link add b8 type bond mode 802.3ad lacp_rate fast
+	for name in a0 b0; do
+		ip -n peer link set ${name}p down
+		ip -n peer link set ${name}p master b8
+	done
+	ip -n peer link set b8 up
+	wait_for 10 "a0 to carry the traffic" is_carried a0
+	enslave b7 b0
+	wait_for 10 "b0 to join" is_carried a0 b0
+	ip link set b0 nomaster
+	is_carried a0
+}
+
+# -- a partner that does what it is told ---------------------------------------------------------
+
+prepare() {
+	partner "$@"
+	bond "$@"
+}
+
+test_what_is_said() {
+	prepare a0
+	says a0 state=$FULL
+	wait_for 10 "a0 to carry traffic" is_carried a0
+	is "$(last a0 2)" "$(link_address a0)" "source of LACPDUs"
+	is "$(last a0 3)" "$(hwaddr b7)" "system"
+	is "$(last a0 4) $(last a0 5) $(last a0 6) $(last a0 7)" "15 255 1 $FULL" "key, priority, port, state"
+	is "$(last a0 8) $(last a0 9) $(last a0 10) $(last a0 11) $(last a0 12)" "02:00:00:00:00:aa 7 200 1 $FULL"
+	# What is changed is said at once.
+	set_option b7 ad_actor_sys_prio 4242
+	set_option b7 ad_actor_system 02:00:00:00:00:77
+	wait_for 1 "the new system to be said" said 3 02:00:00:00:00:77
+	set_option b7 ad_actor_system 00:00:00:00:00:00
+	ip link set b7 address 02:00:00:00:00:78
+	wait_for 3 "the new address to be said" said 3 02:00:00:00:00:78
+	ip link set b7 down
+	wait_for 1 "the last word" announces a0 0 $((SYNC | COLLECTS | DISTRIBUTES))
+	set_option b7 lacp_rate slow
+	set_option b7 ad_user_port_key 5
+	ip link set b7 up
+	wait_for 3 "the new key to be said" said 4 $((5 * 64 + 15))
+	wait_for 3 "the slow rate to be said" announces a0 0 $SHORT
+}
+
+said() {
+	echo "a0 says $(last a0 "$1")"
+	[[ $(last a0 "$1") == "$2" ]]
+}
+
+# The times of the Receive machine: 3 s of silence, 3 more, and any LACPDU.
+test_a_partner_that_falls_silent() {
+	local silent expired defaulted
+	prepare a0
+	says a0 state=$FULL
+	wait_for 10 "a0 to carry traffic" is_carried a0
+	says a0 every=0 answers=no
+	wait_for 10 "a0 to expire" announces a0 $EXPIRED $((EXPIRED | DISTRIBUTES))
+	wait_for 10 "a0 to give up" announces a0 $DEFAULTED $((EXPIRED | DEFAULTED))
+	expired=$(heard a0 | tac | awk -v bit=$EXPIRED 'int($7 / bit) % 2 { time = $1; seen = 1; next } seen { exit } END { print time }')
+	# The partner's own last LACPDU, which it sent to change its ways.
+	silent=$(heard a0 | awk -v end="$expired" '$1 < end { time = $1 } END { print time }')
+	defaulted=$(heard a0 | tail -n 1 | cut -d ' ' -f 1)
+	((defaulted - expired >= 2900 && defaulted - expired <= 4200)) ||
+		fail "defaulted $((defaulted - expired)) ms after it expired; last LACPDU before at $silent, expired at $expired"
+	wait_for 10 "a0 to carry traffic without a partner" is_carried a0
+	events | has "a0 carries traffic without an LACP partner"
+	says a0 every=1000 answers=yes
+	wait_for 10 "a0 to know its partner again" announces a0 0 $((EXPIRED | DEFAULTED))
+	wait_for 10 "a0 to carry traffic" is_carried a0
+}
+
+# A partner that goes out of sync, or that stops receiving, is sent nothing more.
+test_a_partner_out_of_sync() {
+	prepare a0 b0
+	says a0 state=$FULL
+	says b0 state=$FULL
+	wait_for 10 "both slaves to carry traffic" is_carried a0 b0
+	says a0 state=$((FULL & ~SYNC))
+	wait_for 1 "a0 to stop" is_carried b0
+	wait_for 1 "a0 to say that it has stopped" announces a0 $SYNC $((SYNC | COLLECTS | DISTRIBUTES))
+	wait_for 1 "the reason" unused_because a0 "the partner is not in sync"
+	says a0 state=$FULL
+	wait_for 5 "both slaves to carry traffic" is_carried a0 b0
+}
+
+test_independent_control() {
+	OPTIONS=(coupled_control off)
+	prepare a0
+	OPTIONS=()
+	says a0 state=$((FULL & ~COLLECTS & ~DISTRIBUTES))
+	wait_for 10 "a0 to receive only" announces a0 $((SYNC | COLLECTS)) $((SYNC | COLLECTS | DISTRIBUTES))
+	is_carried
+	unused_because a0 "the partner does not receive yet"
+	says a0 state=$FULL
+	wait_for 3 "a0 to send" announces a0 $((SYNC | COLLECTS | DISTRIBUTES)) $((SYNC | COLLECTS | DISTRIBUTES))
+	is_carried a0
+	says a0 state=$((FULL & ~COLLECTS))
+	wait_for 3 "a0 to stop sending" announces a0 $((SYNC | COLLECTS)) $((SYNC | COLLECTS | DISTRIBUTES))
+}
+
+test_reasons() {
+	prepare a0 b0 c0
+	says a0 state=$FULL
+	says b0 state=$FULL key=8
+	says c0 state=$FULL system=02:00:00:00:00:bb
+	wait_for 10 "a0 to carry traffic" is_carried a0
+	wait_for 10 "the reason of b0" unused_because b0 "its partner's key differs"
+	wait_for 10 "the reason of c0" unused_because c0 "its partner is another system"
+	says b0 state=$((FULL & ~AGGREGATES)) key=7
+	wait_for 10 "the reason of b0" unused_because b0 "the partner does not aggregate its port"
+	wait_for 10 "the history" history_has "b0 carries no traffic: the partner does not aggregate its port"
+	says b0 state=$FULL key=7
+	says c0 state=$FULL system=02:00:00:00:00:aa
+	wait_for 10 "all to carry traffic" is_carried a0 b0 c0
+}
+
+history_has() {
+	events | has "$1"
+}
+
+test_carrier_and_min_links() {
+	OPTIONS=(min_links 2)
+	prepare a0 b0
+	OPTIONS=()
+	says b0 state=$((FULL & ~SYNC))
+	says a0 state=$FULL
+	wait_for 10 "a0 to carry traffic" is_carried a0
+	no_carrier b7
+	says b0 state=$FULL
+	wait_for 10 "the bond to have carrier" has_carrier b7
+	says b0 state=$((FULL & ~SYNC))
+	wait_for 3 "the bond to lose its carrier" no_carrier b7
+	set_option b7 min_links 1
+	has_carrier b7
+}
+
+# At most three LACPDUs leave in any second, whatever is heard; and the last word is said.
+test_a_flood_is_answered_within_limits() {
+	prepare a0
+	says a0 state=$FULL every=0
+	wait_for 10 "a0 to carry traffic" is_carried a0
+	says a0 flood 200
+	says a0 state=$FULL
+	wait_for 5 "a0 to know the last port" said 11 1
+	heard a0 | awk '{ time[NR] = $1; if (NR > 3 && $1 - time[NR - 3] < 995) { print "4 in " $1 - time[NR - 3] " ms"; bad = 1 } }
+		END { exit bad }' || fail "more than three LACPDUs in a second"
+	wait_for 10 "a0 to carry traffic" is_carried a0
+}
+
+# Two slaves of a bond that are cabled to each other, and a slave that hears what it sends.
+test_a_loop() {
+	ip link add a0 type veth peer name b0
+	bond a0 b0
+	wait_for 5 "the reason" unused_because a0 "it hears this bond itself"
+	kmsg_has "b7: .*it hears this bond itself; look for a loop"
+	is "$(kmsg | grep -c "hears this bond itself; look for a loop")" 4 "messages"
+}
+
+test_malformed() {
+	local pdu good
+	prepare a0
+	says a0 state=$FULL
+	wait_for 10 "a0 to carry traffic" is_carried a0
+	good=0101011400010200000000aa00070001000100$(printf '%02x' $FULL)000000
+	# Too short; a wrong type; a wrong length; a Marker of an unknown kind; another slow protocol.
+	for pdu in 0101 01010214 01010113 020103 0301; do
+		pdu=$pdu$(printf '%0220d' 0)
+		says a0 frame "${pdu::220}"
+	done
+	says a0 frame "${good::40}"
+	wait_for 3 "the counters" illegal_are 4 1 1
+	# A later version with more behind it is read as version 1.
+	is_carried a0
+}
+
+illegal_are() {
+	ip stats show dev a0 group xstats_slave subgroup bond >"$WORK/xstats"
+	cat "$WORK/xstats"
+	[[ $(awk '/Illegal/ { print $4 }' "$WORK/xstats") == "$1" &&
+		$(awk '/Marker unknown/ { print $5 }' "$WORK/xstats") == "$2" &&
+		$(awk '/LACPDU Unknown/ { print $5 }' "$WORK/xstats") == "$3" ]]
+}
+
+test_a_marker_is_answered() {
+	prepare a0
+	says a0 state=$FULL
+	wait_for 10 "a0 to carry traffic" is_carried a0
+	# Information of port 0x1234, system 02:00:00:00:00:99, transaction 0xcafe0001.
+	says a0 frame "0201011012340200000000""99cafe0001$(printf '%0188d' 0)"
+	wait_for 3 "the answer" marker_answered
+}
+
+marker_answered() {
+	grep " other " $PARTNER/heard
+	grep -q "a0p $(link_address a0) other 0201021012340200000000""99cafe0001" $PARTNER/heard
+}
+
+# A slave that is released first has its partner stop.
+test_a_release_loses_nothing() {
+	local direction
+	for direction in stream_start stream_start_inbound; do
+		cable a0 b0
+		bond a0 b0
+		bond_of_peer a0 b0
+		wait_for 10 "both slaves to carry traffic" is_carried a0 b0
+		ping_peer
+		$direction
+		ip link set a0 nomaster
+		stream_more 50
+		ip link set a0 master b7
+		wait_for 10 "both slaves to carry traffic" is_carried a0 b0
+		ip link set b0 nomaster
+		stream_more 50
+		stream_stop
+		is "$lost" 0 "packets lost ($direction)"
+		teardown
+	done
+}
+
+# A partner that does not stop holds up a release for less than half a second.
+test_a_release_does_not_wait_for_long() {
+	local begin
+	prepare a0
+	says a0 state=$FULL
+	wait_for 10 "a0 to carry traffic" is_carried a0
+	says a0 answers=no every=0
+	begin=${EPOCHREALTIME/./}
+	ip link set a0 nomaster
+	((${EPOCHREALTIME/./} - begin < 500000)) || fail "it took $(((${EPOCHREALTIME/./} - begin) / 1000)) ms"
+}
+
+test_a_last_word_when_a_slave_leaves() {
+	prepare a0 b0
+	says a0 state=$FULL
+	says b0 state=$FULL
+	wait_for 10 "both slaves to carry traffic" is_carried a0 b0
+	ip link set a0 nomaster
+	wait_for 1 "the last word of a0" announces a0 0 $((SYNC | COLLECTS | DISTRIBUTES))
+	! grep -q 01:80:c2:00:00:02 <(ip maddress show dev a0) || fail "a0 still hears slow protocols"
+	ip link delete b7
+	wait_for 1 "the last word of b0" announces b0 0 $((SYNC | COLLECTS | DISTRIBUTES))
+}
+
+ktap_main "$@"
