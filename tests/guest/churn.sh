@@ -76,7 +76,8 @@ did() {
 # -- the writers ----------------------------------------------------------------------------------
 
 # Good values, and some that are never valid, or not at this moment.
-OPTIONS=(mode:0 mode:1 mode:2 mode:3 miimon:0 miimon:1 miimon:100 updelay:100 downdelay:100 updelay:0
+OPTIONS=(mode:0 mode:1 mode:2 mode:3 mode:4 mode:4 lacp_rate:0 lacp_rate:1 lacp_active:0 lacp_active:1
+	ad_actor_sys_prio:7 ad_actor_system:02:00:00:00:00:77 ad_user_port_key:5 ad_select:2 miimon:0 miimon:1 miimon:100 updelay:100 downdelay:100 updelay:0
 	primary:v0 primary:n0 primary: primary_reselect:0 primary_reselect:2 fail_over_mac:0 fail_over_mac:1
 	fail_over_mac:2 active_slave:v1 active_slave:n1 active_slave: num_grat_arp:0 num_grat_arp:9
 	all_slaves_active:0 all_slaves_active:1 resend_igmp:3 min_links:0 min_links:1 use_carrier:0 use_carrier:1
@@ -115,7 +116,7 @@ change_options() {
 	local bond
 	any "${BONDS[@]}"
 	bond=$ANY
-	any "mode 1" "mode 0" "mode 2" "miimon 5" "miimon 0 arp_interval 20 arp_ip_target 192.0.2.2" "arp_interval 0 miimon 100" \
+	any "mode 1" "mode 0" "mode 2" "mode 4" "mode 4" "miimon 5" "miimon 0 arp_interval 20 arp_ip_target 192.0.2.2" "arp_interval 0 miimon 100" \
 		"primary v1" "active_slave n0" "min_links 1" "fail_over_mac 0" "num_grat_arp 5" "updelay 10 downdelay 10"
 	echo "link set $bond type bond $ANY"
 	any "${SLAVES[@]}"
