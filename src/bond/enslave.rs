@@ -334,6 +334,7 @@ impl Drop for Joining<'_> {
         }
         let (dev, device, rtnl) = (self.dev, self.device, self.rtnl);
         if let Some(slave) = self.slave {
+            lists::hear_slow_protocols(dev, slave, false, rtnl);
             slave.unlink(rtnl, || ());
         }
         // Listeners join their multicast groups again.

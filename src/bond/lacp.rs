@@ -145,7 +145,9 @@ pub(super) fn refresh(dev: &BondDev, rtnl: &Rtnl) {
     if !runs(dev) {
         return;
     }
-    for slave in dev.lowers(rtnl) {
+    // Not those that have not joined yet, or are leaving.
+    let takes_part = |slave: &&SlaveDev| slave.data().lacp.with(|it| it.port.number != 0);
+    for slave in dev.lowers(rtnl).filter(takes_part) {
         lists::hear_slow_protocols(dev, slave, dev.is_running(), rtnl);
     }
     let settings = settings(dev, rtnl);
@@ -173,6 +175,8 @@ pub(super) fn join(dev: &BondDev, slave: &SlaveDev, rtnl: &Rtnl) {
         let facts = facts(slave, rtnl);
         lacp.system.join(ports, Key(slave), facts, now);
     });
+    drop(rcu);
+    lists::hear_slow_protocols(dev, slave, dev.is_running(), rtnl);
 }
 
 /// How long a slave that leaves waits for its partner, in ms. The in-tree driver takes up to 100 ms

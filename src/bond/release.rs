@@ -54,6 +54,7 @@ fn leave(dev: &BondDev, slave: &SlaveDev, why: Departure, rtnl: &RtnlOnly) {
     if why == Departure::Asked {
         lacp::drain(dev, slave, rtnl);
     }
+    lacp::leave(dev, slave, rtnl);
     let was_challenged = dev.features().has(Features::VLAN_CHALLENGED);
     // The events below may change these, but not what this slave was given.
     let (promisc, allmulti, up) = (dev.is_promisc(), dev.is_allmulti(), dev.is_up());
@@ -80,7 +81,6 @@ fn leave(dev: &BondDev, slave: &SlaveDev, why: Departure, rtnl: &RtnlOnly) {
         engine::settle(dev, &held);
     }
     choose::update(dev, Some(slave), rtnl);
-    lacp::leave(dev, slave, rtnl);
     probe::dismiss(slave, rtnl);
     stats::keep(dev, slave);
     xdp::leave(dev, device, rtnl);
