@@ -91,8 +91,8 @@ impl Scope {
 
 /// What the monitor keeps for a slave. All times are in µs.
 pub(super) struct Heard {
-    /// Which packets are looked at: three bits ([`Watch`]) for while the slave sends probes, and
-    /// three for while it hears those of another slave.
+    /// Which packets are looked at: two bits ([`Watch`]) for while the slave sends probes, two for
+    /// while it hears those of another slave, and [`WATCHES`]; 0 if none are.
     pub(super) watch: AtomicU8,
     /// The tick in which something was last noted, if nothing more has to be noted in that tick; or
     /// [`NO_TICK`].
@@ -131,7 +131,7 @@ impl Watched {
     #[inline(always)]
     pub(super) fn get(self, hears: bool) -> Watch {
         let bits = self.0.get();
-        Watch::from_bits(if hears { bits >> 3 } else { bits })
+        Watch::from_bits(if hears { bits >> 2 } else { bits })
     }
 
     /// Whether they are those of LACP, and not for the monitor.
@@ -139,6 +139,9 @@ impl Watched {
         self.get(false) == Watch::SlowProtocols
     }
 }
+
+/// Whether any packets are looked at.
+const WATCHES: u8 = 1 << 4;
 
 /// Stands for no tick; only one tick in many million years has this value.
 const NO_TICK: usize = usize::MAX;
@@ -185,9 +188,13 @@ impl Heard {
             || !watch.wants(packet.protocol(), next_header)
     }
 
-    pub(super) fn set_watch(&self, sending: Watch, hearing: Watch) {
-        self.watch
-            .store(sending as u8 | (hearing as u8) << 3, Relaxed);
+    /// Sets which packets are looked at while the slave sends probes, and while it hears those of
+    /// another slave.
+    pub(super) fn set_watch(&self, watch: Option<(Watch, Watch)>) {
+        let bits = watch.map_or(0, |(sending, hearing)| {
+            WATCHES | sending as u8 | (hearing as u8) << 2
+        });
+        self.watch.store(bits, Relaxed);
     }
 
     /// What is heard at this time or later is news: it is noted, and the work is told once.

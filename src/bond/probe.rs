@@ -110,14 +110,14 @@ fn admit_after(dev: &BondDev, slave: &SlaveDev, was: &NsTargets, rtnl: &Rtnl) {
     let config = dev.data().config(rtnl);
     let watch = |hears| match dev.is_running() {
         true => Watch::of(&config, hears),
-        false => Watch::Nothing,
+        false => None,
     };
     let may_hear = match config.mode.row().probes {
         Probes::ByActive => true,
         Probes::ByEach | Probes::Refused => false,
     };
     let heard = &slave.data().heard;
-    heard.set_watch(watch(false), watch(may_hear));
+    heard.set_watch(watch(false).zip(watch(may_hear)));
     // Another kind of packets may count now.
     heard.expect(0);
     let listens = config.arp_validate != ArpValidate::NONE && only_hears(slave);
@@ -132,7 +132,7 @@ fn admit_after(dev: &BondDev, slave: &SlaveDev, was: &NsTargets, rtnl: &Rtnl) {
 /// Stops noting what a slave that leaves receives.
 pub(super) fn dismiss(slave: &SlaveDev, rtnl: &Rtnl) {
     let heard = &slave.data().heard;
-    heard.set_watch(Watch::Nothing, Watch::Nothing);
+    heard.set_watch(None);
     let was = slave.master().data().config(rtnl).ns_targets;
     listen_to(slave, &was, &NsTargets::NONE, rtnl);
 }

@@ -253,43 +253,40 @@ pub fn is_news(noted: Micros, from: Micros, resolution: Micros, now: Micros) -> 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Watch {
-    /// Nothing.
-    Nothing = 0,
+    /// LACPDUs and other slow protocols, for [`crate::lacp`].
+    SlowProtocols = 0,
     /// All of them: each shows that the link works.
     All = 1,
     /// ARP and IPv6 packets, which show that the link works.
     Neighbours = 2,
     /// Packets that may be an answer from a target.
     Answers = 3,
-    /// LACPDUs and other slow protocols, for [`crate::lacp`].
-    SlowProtocols = 4,
 }
 
 impl Watch {
-    /// What these options ask for; `hears` tells whether the slave hears the probes of another
-    /// slave, and sends none itself.
-    pub const fn of(config: &Config, hears: bool) -> Watch {
+    /// What these options ask for, if anything; `hears` tells whether the slave hears the probes of
+    /// another slave, and sends none itself.
+    pub const fn of(config: &Config, hears: bool) -> Option<Watch> {
         if config.mode.runs_lacp() {
-            Watch::SlowProtocols
+            Some(Watch::SlowProtocols)
         } else if !config.is_probed() {
-            Watch::Nothing
+            None
         } else if config.arp_validate.validates(hears) {
-            Watch::Answers
+            Some(Watch::Answers)
         } else if config.arp_validate.filters() {
-            Watch::Neighbours
+            Some(Watch::Neighbours)
         } else {
-            Watch::All
+            Some(Watch::All)
         }
     }
 
-    /// The value whose number is in the lowest three bits.
+    /// The value whose number is in the lowest two bits.
     #[inline(always)]
     pub const fn from_bits(bits: u8) -> Watch {
-        match bits & 7 {
-            0 => Watch::Nothing,
+        match bits & 3 {
+            0 => Watch::SlowProtocols,
             1 => Watch::All,
             2 => Watch::Neighbours,
-            4 => Watch::SlowProtocols,
             _ => Watch::Answers,
         }
     }
@@ -300,7 +297,7 @@ impl Watch {
     #[inline(always)]
     pub fn wants(self, protocol: u16, next_header: impl FnOnce() -> Option<u8>) -> bool {
         match self {
-            Watch::Nothing => false,
+            Watch::SlowProtocols => protocol == ETH_P_SLOW,
             Watch::All => true,
             Watch::Neighbours => matches!(protocol, ETH_P_ARP | ETH_P_IPV6),
             Watch::Answers => match protocol {
@@ -308,7 +305,6 @@ impl Watch {
                 ETH_P_ARP | ETH_P_8021Q | ETH_P_8021AD => true,
                 _ => false,
             },
-            Watch::SlowProtocols => protocol == ETH_P_SLOW,
         }
     }
 }

@@ -378,7 +378,7 @@ proptest! {
         prop_assert_eq!(Watch::Answers.wants(ETH_P_IPV6, || None), true);
         prop_assert_eq!(Watch::Neighbours.wants(protocol, next_header), matches!(protocol, 0x0806 | 0x86dd));
         prop_assert!(Watch::All.wants(protocol, next_header));
-        prop_assert!(!Watch::Nothing.wants(protocol, next_header));
+        prop_assert_eq!(Watch::SlowProtocols.wants(protocol, next_header), protocol == 0x8809);
     }
 
     #[test]
