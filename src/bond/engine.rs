@@ -187,7 +187,7 @@ pub(super) fn aggregate(dev: &BondDev, held: &Held<'_>) {
         return;
     }
     choose::update(dev, None, rtnl);
-    set_carrier(dev, lacp::carrier(dev), true, rtnl);
+    set_carrier(dev, lacp::carrier(dev), dev.is_running(), rtnl);
     let mut begins = false;
     for slave in dev.lowers(rtnl) {
         begins |= lacp::report(dev, slave, held);
@@ -195,7 +195,7 @@ pub(super) fn aggregate(dev: &BondDev, held: &Held<'_>) {
     // What the slaves carry, and in which aggregator, is part of what the bond is.
     let _ = dev.announce(rtnl, Announce::CHANGE_INFO_DATA);
     if begins && dev.data().config(rtnl).broadcast_neighbor {
-        let _ = dev.announce(rtnl, Announce::NOTIFY_PEERS);
+        notify::tell_peers(dev, rtnl);
     }
 }
 

@@ -10,7 +10,7 @@
 //! ([`Task::Aggregate`]).
 
 use super::choose;
-use super::links::role;
+use super::links::{read_link_settings, role};
 use super::listeners::tell;
 use super::lists;
 use super::master::{Bond, BondDev, Lacp, SlaveDev};
@@ -20,6 +20,7 @@ use super::wake::Task;
 use kernel::time::delay::fsleep;
 use kernel::time::Delta;
 use net::netdev_lock::Held;
+use net::netdevice::ARPHRD_ETHER;
 use net::rcu::{self, Rcu};
 use net::rtnl::{Rtnl, RtnlOnly};
 use net::skbuff::Received;
@@ -103,7 +104,10 @@ fn follow(lacp: &mut Lacp, ports: &Members<'_>, now: Millis) {
     is_new |= core::mem::replace(&mut lacp.carrier, carrier) != carrier;
     for key in ports.keys() {
         while let Some(pdu) = lacp.system.transmit(ports, key, now) {
-            send(key.0, |source| pdu.frame(source));
+            if !send(key.0, |source| pdu.frame(source)) {
+                lacp.system.not_sent(ports, key);
+                break;
+            }
         }
     }
     Bond::wake_at_ms(dev, Task::Lacp, lacp.system.due(ports));
@@ -112,26 +116,57 @@ fn follow(lacp: &mut Lacp, ports: &Members<'_>, now: Millis) {
     }
 }
 
-/// Sends a frame through a slave, from the slave's own address.
-fn send(slave: &SlaveDev, frame: impl FnOnce([u8; 6]) -> [u8; FRAME_LEN]) {
-    if let Ok(source) = slave.data().perm_addr().as_bytes().try_into() {
-        // A frame that is lost is sent again with the next deadline.
-        slave.dev().send_control(&frame(source));
+/// Sends a frame through a slave, from the slave's own address. Returns whether the slave has taken
+/// the frame.
+fn send(slave: &SlaveDev, frame: impl FnOnce([u8; 6]) -> [u8; FRAME_LEN]) -> bool {
+    match slave.data().perm_addr().as_bytes().try_into() {
+        Ok(source) => slave.dev().send_control(&frame(source)),
+        // Not Ethernet: there is nothing to be tried again.
+        Err(_) => true,
     }
 }
 
-/// What is known of a slave apart from the protocol.
+/// What is known of a slave apart from the protocol. While a link is down, many drivers do not tell
+/// its speed: what they told last counts.
 fn facts(slave: &SlaveDev, rtnl: &Rtnl) -> PortFacts {
     let port = slave.data().port(rtnl);
+    let (speed, duplex) = match (port.speed, slave.dev().has_link()) {
+        (None, false) => {
+            let before = slave.data().lacp.with(|it| it.port.facts);
+            (before.speed, before.duplex)
+        }
+        _ => (port.speed, port.duplex),
+    };
     PortFacts {
         link: match port.link.state() {
             LinkState::Up | LinkState::Fail => true,
             LinkState::Down | LinkState::Back => false,
         },
-        speed: port.speed,
-        duplex: port.duplex,
+        speed,
+        duplex,
         priority: slave.data().actor_port_prio(),
     }
+}
+
+/// How long to wait before a driver that does not tell the speed of a link is asked again, in ms.
+const ASK_AGAIN: Millis = 1000;
+
+/// Whether a slave has a link whose speed its driver does not tell, or not yet.
+fn lacks_speed(slave: &SlaveDev, rtnl: &Rtnl) -> bool {
+    slave.dev().has_link() && slave.data().port(rtnl).speed.is_none()
+}
+
+/// Asks the drivers for the speeds that are not known: some report a carrier first.
+pub(super) fn ask_for_speeds(dev: &BondDev, rtnl: &RtnlOnly) {
+    if !runs(dev) || !dev.is_running() {
+        return;
+    }
+    for slave in dev.lowers(rtnl) {
+        if lacks_speed(slave, rtnl) {
+            read_link_settings(slave, &slave.dev().ask(rtnl), rtnl);
+        }
+    }
+    refresh(dev, rtnl);
 }
 
 fn settings(dev: &BondDev, rtnl: &Rtnl) -> Settings {
@@ -149,6 +184,10 @@ pub(super) fn refresh(dev: &BondDev, rtnl: &Rtnl) {
     let takes_part = |slave: &&SlaveDev| slave.data().lacp.with(|it| it.port.number != 0);
     for slave in dev.lowers(rtnl).filter(takes_part) {
         lists::hear_slow_protocols(dev, slave, dev.is_running(), rtnl);
+    }
+    if dev.is_running() && dev.lowers(rtnl).any(|slave| lacks_speed(slave, rtnl)) {
+        let due = now_ms().saturating_add(ASK_AGAIN);
+        Bond::wake_at_ms(dev, Task::Speed, Some(due));
     }
     let settings = settings(dev, rtnl);
     let all_active = dev.data().config(rtnl).all_slaves_active;
@@ -170,18 +209,18 @@ pub(super) fn join(dev: &BondDev, slave: &SlaveDev, rtnl: &Rtnl) {
         return;
     }
     refresh(dev, rtnl);
+    // First, so that the slave hears the answer.
+    lists::hear_slow_protocols(dev, slave, dev.is_running(), rtnl);
     let rcu = rcu::read_lock();
     input(dev, &rcu, |lacp, ports, now| {
         let facts = facts(slave, rtnl);
         lacp.system.join(ports, Key(slave), facts, now);
     });
-    drop(rcu);
-    lists::hear_slow_protocols(dev, slave, dev.is_running(), rtnl);
 }
 
 /// How long a slave that leaves waits for its partner, in ms. The in-tree driver takes up to 100 ms
-/// to answer. RTNL is held meanwhile.
-const DRAIN: Millis = 300;
+/// to stop. RTNL is held meanwhile.
+const DRAIN: Millis = 150;
 
 /// A slave is about to leave: has its partner stop first, so that nothing is lost in either
 /// direction. Sleeps, for a bounded time.
@@ -199,8 +238,13 @@ pub(super) fn drain(dev: &BondDev, slave: &SlaveDev, rtnl: &RtnlOnly) {
     });
     drop(rcu);
     choose::update(dev, None, rtnl);
+    // Hardware that distributes the packets itself has to stop now, too.
+    let held = Held::none(rtnl);
+    for slave in dev.lowers(rtnl) {
+        report(dev, slave, &held);
+    }
     let end = now_ms().saturating_add(DRAIN);
-    while is_sent_data() && now_ms() < end {
+    while is_sent_data() && slave.dev().has_link() && now_ms() < end {
         fsleep(Delta::from_millis(1));
     }
 }
@@ -218,6 +262,7 @@ pub(super) fn leave(dev: &BondDev, slave: &SlaveDev, rtnl: &Rtnl) {
         let counters = ports.get(Key(slave)).counters;
         lacp.gone = lacp.gone.plus(&counters);
     });
+    drop(rcu);
     lists::hear_slow_protocols(dev, slave, false, rtnl);
 }
 
@@ -232,7 +277,8 @@ pub(super) fn run(dev: &BondDev) {
 #[cold]
 pub(super) fn receive(slave: &SlaveDev, packet: Received<'_>, rcu: &Rcu) -> bool {
     let is_slow = packet.protocol() == ETH_P_SLOW && !packet.has_vlan();
-    if !is_slow || packet.ether_dest() != SLOW_PROTOCOLS {
+    let is_ethernet = slave.dev().link_type() == ARPHRD_ETHER;
+    if !is_slow || !is_ethernet || packet.ether_dest() != SLOW_PROTOCOLS {
         return false;
     }
     let mut buf = [0; PDU_LEN];
@@ -257,7 +303,10 @@ pub(super) fn receive(slave: &SlaveDev, packet: Received<'_>, rcu: &Rcu) -> bool
             }
         }
         Slow::MarkerResponse(_) | Slow::IllegalLacpdu | Slow::IllegalMarker | Slow::Other => {
-            slave.data().lacp.with(|it| it.port.counters.note(&pdu));
+            // Under the lock of the system, too: its machines copy the whole port.
+            dev.data()
+                .lacp
+                .with(|_| slave.data().lacp.with(|it| it.port.counters.note(&pdu)));
         }
     }
     // Other slow protocols are for somebody else.
@@ -277,7 +326,7 @@ pub(super) fn report(dev: &BondDev, slave: &SlaveDev, held: &Held<'_>) -> bool {
         is_backup: slave.is_backup(),
     };
     let before = slave.data().reported.replace(held, now);
-    if before.is_backup != now.is_backup {
+    if slave.data().told_backup.get(held) != now.is_backup {
         tell(dev, slave, held);
     }
     if before.report != now.report {

@@ -39,9 +39,9 @@ fn tell_state(slave: &SlaveDev, rtnl: &RtnlOnly) {
     };
     let owed = slave.data().owed.get(rtnl);
     slave.data().owed.set(rtnl, owed & !STATE);
-    slave
-        .dev()
-        .lower_state_changed(rtnl, link_up, !slave.is_backup());
+    let is_backup = slave.is_backup();
+    slave.data().told_backup.set(rtnl, is_backup);
+    slave.dev().lower_state_changed(rtnl, link_up, !is_backup);
 }
 
 /// Tells listeners what they still have to be told.

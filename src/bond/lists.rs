@@ -81,6 +81,12 @@ pub(super) fn rx_mode(dev: &BondDev, rtnl: &Rtnl, sync: &mut dyn FnMut(&SlaveDev
     } else if let Some(slave) = dev.settled(rtnl) {
         tried = gave(dev, slave, sync(slave, false), rtnl);
     }
+    if dev
+        .lowers(rtnl)
+        .any(|slave| slave.data().lacks_slow.get(rtnl))
+    {
+        tried = tried.and(Tried::Later);
+    }
     set_retry(dev, dev.data().lists.get(rtnl).after(tried, now_ms()), rtnl);
 }
 
@@ -88,7 +94,9 @@ pub(super) fn rx_mode(dev: &BondDev, rtnl: &Rtnl, sync: &mut dyn FnMut(&SlaveDev
 pub(super) fn retry(dev: &BondDev, rtnl: &Rtnl) {
     if dev.is_up() {
         for slave in dev.lowers(rtnl) {
-            hear_slow_protocols(dev, slave, Bond::mode(dev).runs_lacp(), rtnl);
+            if slave.data().lacks_slow.get(rtnl) {
+                hear_slow_protocols(dev, slave, true, rtnl);
+            }
         }
         rx_mode(dev, rtnl, &mut |slave, multiple| {
             slave.dev().sync_addrs_from(rtnl, dev, multiple)
@@ -115,6 +123,7 @@ pub(super) fn hear_slow_protocols(dev: &BondDev, slave: &SlaveDev, hears: bool, 
     if hears_slow.get(rtnl) == hears {
         return;
     }
+    slave.data().lacks_slow.set(rtnl, false);
     if !hears {
         slave.dev().leave_group(rtnl, &SLOW_PROTOCOLS);
         hears_slow.set(rtnl, false);
@@ -123,6 +132,7 @@ pub(super) fn hear_slow_protocols(dev: &BondDev, slave: &SlaveDev, hears: bool, 
     let res = slave.dev().join_group(rtnl, &SLOW_PROTOCOLS);
     hears_slow.set(rtnl, res.is_ok());
     if gave(dev, slave, res, rtnl) == Tried::Later {
+        slave.data().lacks_slow.set(rtnl, true);
         let retry = dev.data().lists.get(rtnl);
         set_retry(dev, retry.after(Tried::Later, now_ms()), rtnl);
     }

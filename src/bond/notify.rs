@@ -19,6 +19,13 @@ pub(super) fn after_change(dev: &BondDev, has_active: bool, rtnl: &Rtnl) {
     set(dev, announcements, rtnl);
 }
 
+/// Records that the peers are to be told the addresses again.
+pub(super) fn tell_peers(dev: &BondDev, rtnl: &Rtnl) {
+    let bond = dev.data();
+    let now = bond.announcements.get(rtnl);
+    set(dev, now.with_peers(&bond.config(rtnl), now_ms()), rtnl);
+}
+
 /// Sends what is due.
 pub(super) fn step(dev: &BondDev, rtnl: &Rtnl) {
     // The bond may not have the address yet that is to be announced, nor the slave its multicast

@@ -80,8 +80,12 @@ pub(crate) struct Slave {
     #[pin]
     pub(super) lacp: BhLock<LacpPort>,
     pub(super) reported: RtnlCell<Reported>,
-    /// Whether the slave receives slow protocols.
+    /// Whether the slave receives slow protocols; and whether it could not be made to, for want of
+    /// memory.
     pub(super) hears_slow: RtnlCell<bool>,
+    pub(super) lacks_slow: RtnlCell<bool>,
+    /// What listeners were last told: whether the slave is a backup.
+    pub(super) told_backup: RtnlCell<bool>,
     actor_port_prio: AtomicU16,
     /// Whether the slave could not be given the address lists of the bond, and the user was told.
     pub(super) lacks_lists: RtnlCell<bool>,
@@ -126,6 +130,8 @@ impl Slave {
             ),
             reported: RtnlCell::new(Reported { report: Report::Unsettled, is_backup: true }),
             hears_slow: RtnlCell::new(false),
+            lacks_slow: RtnlCell::new(false),
+            told_backup: RtnlCell::new(true),
             actor_port_prio: AtomicU16::new(ACTOR_PORT_PRIO),
             lacks_lists: RtnlCell::new(false),
             before: RtnlCell::new(before),

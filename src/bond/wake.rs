@@ -41,10 +41,12 @@ pub(super) enum Task {
     Lacp,
     /// Follow what LACP has decided.
     Aggregate,
+    /// Ask the drivers of slaves for speed and duplex mode again.
+    Speed,
 }
 
 impl Task {
-    const ALL: [Task; 12] = [
+    const ALL: [Task; 13] = [
         Task::Settle,
         Task::Mtu,
         Task::Lists,
@@ -57,10 +59,11 @@ impl Task {
         Task::Paths,
         Task::Lacp,
         Task::Aggregate,
+        Task::Speed,
     ];
 
     /// The tasks that need RTNL.
-    pub(super) const UNDER_RTNL: [Task; 8] = [
+    pub(super) const UNDER_RTNL: [Task; 9] = [
         Task::Settle,
         Task::Mtu,
         Task::Lists,
@@ -69,6 +72,7 @@ impl Task {
         Task::Notify,
         Task::Listeners,
         Task::Aggregate,
+        Task::Speed,
     ];
 }
 
@@ -95,6 +99,7 @@ pub(super) struct Wake {
     paths: Due,
     lacp: Due,
     aggregate: Due,
+    speed: Due,
 }
 
 impl Wake {
@@ -112,6 +117,7 @@ impl Wake {
             paths: Due::never(),
             lacp: Due::never(),
             aggregate: Due::never(),
+            speed: Due::never(),
         }
     }
 
@@ -129,6 +135,7 @@ impl Wake {
             Task::Paths => &self.paths,
             Task::Lacp => &self.lacp,
             Task::Aggregate => &self.aggregate,
+            Task::Speed => &self.speed,
         };
         time
     }

@@ -66,6 +66,9 @@ fn do_due(dev: &BondDev, rtnl: &RtnlOnly) {
     if is_due(Task::Lists) {
         lists::retry(dev, rtnl);
     }
+    if is_due(Task::Speed) {
+        lacp::ask_for_speeds(dev, rtnl);
+    }
     if is_due(Task::Aggregate) {
         engine::aggregate(dev, held);
     }

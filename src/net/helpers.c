@@ -394,13 +394,15 @@ void nh_consume_skb(struct sk_buff *skb)
 /* Sends a copy of @frame, which begins with its Ethernet header. */
 int nh_send_control(struct net_device *dev, const void *frame, unsigned int len)
 {
+	/* The device may come to need more meanwhile. */
+	int headroom = LL_RESERVED_SPACE(dev), tailroom = dev->needed_tailroom;
 	struct sk_buff *skb;
 
-	skb = alloc_skb(LL_RESERVED_SPACE(dev) + len + dev->needed_tailroom, GFP_ATOMIC);
+	skb = alloc_skb(headroom + len + tailroom, GFP_ATOMIC);
 	if (!skb)
 		return -ENOMEM;
 
-	skb_reserve(skb, LL_RESERVED_SPACE(dev));
+	skb_reserve(skb, headroom);
 	skb_put_data(skb, frame, len);
 	skb_reset_mac_header(skb);
 	skb_set_network_header(skb, ETH_HLEN);
@@ -412,7 +414,7 @@ int nh_send_control(struct net_device *dev, const void *frame, unsigned int len)
 
 void nh_ether_dest(const struct sk_buff *skb, u8 *addr)
 {
-	ether_addr_copy(addr, eth_hdr(skb)->h_dest);
+	memcpy(addr, eth_hdr(skb)->h_dest, ETH_ALEN);
 }
 
 bool nh_ether_dest_is_link_local(const struct sk_buff *skb)

@@ -58,6 +58,17 @@ impl Announcements {
     }
 }
 
+impl Announcements {
+    /// Adds the notifications that tell the peers the addresses again, though the same slave is
+    /// active.
+    pub fn with_peers(self, config: &Config, now: Millis) -> Announcements {
+        Announcements {
+            peers: Countdown::peers(config, now),
+            ..self
+        }
+    }
+}
+
 /// Something that is sent a number of times at a steady pace.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Countdown {

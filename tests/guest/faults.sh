@@ -191,6 +191,11 @@ test_dummy_broadcast() {
 	enslave_and_release dummy broadcast mode broadcast miimon 100
 }
 
+# Without a partner, one slave carries the traffic.
+test_veth_lacp() {
+	enslave_and_release veth 802.3ad mode 802.3ad
+}
+
 test_netdevsim_active_backup() {
 	enslave_and_release netdevsim active-backup mode active-backup miimon 100
 }

@@ -147,8 +147,7 @@ test_two_bonds() {
 	is "$(option b7 ad_num_ports) $(option b7 ad_aggregator)" "2 1"
 	is "$(option b7 ad_partner_mac)" "$(ip -n peer -j link show b8 | jq -r '.[0].address')"
 	is "$(option b7 ad_actor_key)" "$(option b7 ad_partner_key)"
-	is "$(slave_attribute a0 ad_actor_oper_port_state)" $FULL
-	is "$(slave_attribute a0 ad_partner_oper_port_state)" $FULL
+	wait_for 5 "both ends to say all" says_all
 	is "$(link_json b7 '.linkinfo.info_data.ad_info | [.aggregator, .num_ports]')" "[1,2]"
 	is "$(link_json a0 '.linkinfo.info_slave_data | [.state, .ad_aggregator_id, .ad_actor_oper_port_state]')" \
 		"[\"ACTIVE\",1,$FULL]"
@@ -157,6 +156,14 @@ test_two_bonds() {
 	ip stats show dev b7 group xstats subgroup bond >"$WORK/xstats"
 	(($(awk '/LACPDU Rx/ { print $3 }' "$WORK/xstats") >= 4)) || fail "$(<"$WORK/xstats")"
 	has "LACPDU Illegal Rx 0" <"$WORK/xstats"
+}
+
+says_all() {
+	is_full() {
+		echo "$1: $(slave_attribute a0 "$1")"
+		[[ $(slave_attribute a0 "$1") == "$FULL" ]]
+	}
+	is_full ad_actor_oper_port_state && is_full ad_partner_oper_port_state
 }
 
 test_a_cut_cable_moves_the_traffic() {
@@ -184,26 +191,27 @@ test_a_cut_cable_moves_the_traffic() {
 	wait_for 10 "the reason to be told" unused_because a0 "the link is down"
 }
 
-# A bond that is set down says so: its partner stops at once, and not after three seconds.
+# A bond that is set down says so: its partner stops at once, and not after 90 seconds.
 test_each_end_tells_the_other() {
+	OPTIONS=(lacp_rate slow)
 	cable a0 b0
 	bond a0 b0
+	OPTIONS=()
 	bond_of_peer a0 b0
-	wait_for 10 "both slaves to carry traffic" is_carried a0 b0
 	ip -n peer link set b8 down
-	wait_for 0.5 "b7 to hear that b8 is down" no_carrier b7
+	ip -n peer link set b8 type bond lacp_rate slow
 	ip -n peer link set b8 up
 	wait_for 10 "both slaves to carry traffic" is_carried a0 b0
-	ip -n peer link set a0p nomaster
-	wait_for 0.5 "b7 to hear that a0p has left" is_carried b0
-	ip -n peer link delete b8
-	wait_for 0.5 "b7 to hear that b8 is gone" no_carrier b7
+	ip -n peer link set b8 down
+	wait_for 5 "b7 to hear that b8 is down" no_carrier b7
+	has_carrier a0
+	ip -n peer link set b8 up
+	wait_for 10 "both slaves to carry traffic" is_carried a0 b0
 }
 
-test_more_bandwidth() {
+test_a_slave_joins_later() {
 	local name
-	cable a0 b0 c0
-	# Another key.
+	cable a0 b0
 	bond a0
 	ip -n peer link add b8 type bond mode 802.3ad lacp_rate fast
 	for name in a0 b0; do
@@ -231,10 +239,10 @@ test_what_is_said() {
 	wait_for 10 "a0 to carry traffic" is_carried a0
 	is "$(last a0 2)" "$(link_address a0)" "source of LACPDUs"
 	is "$(last a0 3)" "$(hwaddr b7)" "system"
-	is "$(last a0 4) $(last a0 5) $(last a0 6) $(last a0 7)" "15 255 1 $FULL" "key, priority, port, state"
+	wait_for 5 "a0 to say all" announces a0 $FULL 255
+	is "$(last a0 4) $(last a0 5) $(last a0 6)" "15 255 1" "key, priority, port"
 	is "$(last a0 8) $(last a0 9) $(last a0 10) $(last a0 11) $(last a0 12)" "02:00:00:00:00:aa 7 200 1 $FULL"
 	# What is changed is said at once.
-	set_option b7 ad_actor_sys_prio 4242
 	set_option b7 ad_actor_system 02:00:00:00:00:77
 	wait_for 1 "the new system to be said" said 3 02:00:00:00:00:77
 	set_option b7 ad_actor_system 00:00:00:00:00:00
@@ -247,6 +255,12 @@ test_what_is_said() {
 	ip link set b7 up
 	wait_for 3 "the new key to be said" said 4 $((5 * 64 + 15))
 	wait_for 3 "the slow rate to be said" announces a0 0 $SHORT
+}
+
+# said_from FIELD NUMBER: the field has at least this number.
+said_from() {
+	echo "a0 says $(last a0 "$1")"
+	(($(last a0 "$1") >= $2))
 }
 
 said() {
@@ -270,8 +284,10 @@ test_a_partner_that_falls_silent() {
 	wait_for 20 "a0 to give up" announces a0 $DEFAULTED $((EXPIRED | DEFAULTED))
 	expired=$(first $EXPIRED $silent) defaulted=$(first $DEFAULTED $silent)
 	echo "silent at $silent, expired at $expired, defaulted at $defaulted"
-	((expired - silent >= 2900 && expired - silent <= 4000)) || fail "expired after $((expired - silent)) ms"
-	((defaulted - expired >= 2900 && defaulted - expired <= 4200)) || fail "defaulted $((defaulted - expired)) ms later"
+	((expired - silent >= 2900 && expired - silent <= 3000 + 1500 * KTAP_PATIENCE)) ||
+		fail "expired after $((expired - silent)) ms"
+	((defaulted - expired >= 2900 && defaulted - expired <= 3000 + 1500 * KTAP_PATIENCE)) ||
+		fail "defaulted $((defaulted - expired)) ms later"
 	wait_for 10 "a0 to carry traffic without a partner" is_carried a0
 	events | has "a0 carries traffic without an LACP partner"
 	says a0 every=1000 answers=yes
@@ -350,8 +366,9 @@ test_a_flood_is_answered_within_limits() {
 	says a0 state=$FULL every=0
 	wait_for 10 "a0 to carry traffic" is_carried a0
 	says a0 flood 200
+	wait_for 10 "a0 to answer the flood" said_from 11 1000
 	says a0 state=$FULL
-	wait_for 5 "a0 to know the last port" said 11 1
+	wait_for 10 "a0 to know the last port" said 11 1
 	heard a0 | awk '{ time[NR] = $1; if (NR > 3 && $1 - time[NR - 3] < 995) { print "4 in " $1 - time[NR - 3] " ms"; bad = 1 } }
 		END { exit bad }' || fail "more than three LACPDUs in a second"
 	wait_for 10 "a0 to carry traffic" is_carried a0
@@ -362,8 +379,15 @@ test_a_loop() {
 	ip link add a0 type veth peer name b0
 	bond a0 b0
 	wait_for 5 "the reason" unused_because a0 "it hears this bond itself"
-	kmsg_has "b7: .*it hears this bond itself; look for a loop"
-	is "$(kmsg | grep -c "hears this bond itself; look for a loop")" 4 "messages"
+	wait_for 5 "the messages" loop_is_told
+}
+
+# Once by each end when it happens, and once for each that carries no traffic because of it.
+loop_is_told() {
+	local count
+	count=$(kmsg | grep -c "hears this bond itself; look for a loop")
+	echo "$count messages"
+	((count >= 2 && count <= 4))
 }
 
 test_malformed() {
@@ -371,7 +395,9 @@ test_malformed() {
 	prepare a0
 	says a0 state=$FULL
 	wait_for 10 "a0 to carry traffic" is_carried a0
-	good=0101011400010200000000aa00070001000100$(printf '%02x' $FULL)000000
+	# Version 2, port 9 of the same system.
+	good=01020114""00010200000000aa""000700c80009$(printf '%02x' $FULL)000000
+	good+=0214$(printf '%036d' 0)0310$(printf '%0188d' 0)
 	# Too short; a wrong type; a wrong length; a Marker of an unknown kind; another slow protocol.
 	for pdu in 0101 01010214 01010113 020103 0301; do
 		pdu=$pdu$(printf '%0220d' 0)
@@ -379,8 +405,11 @@ test_malformed() {
 	done
 	says a0 frame "${good::40}"
 	wait_for 3 "the counters" illegal_are 4 1 1
-	# A later version with more behind it is read as version 1.
 	is_carried a0
+	# A later version with more behind it is read as version 1.
+	says a0 every=0 answers=no
+	says a0 frame "$good"
+	wait_for 5 "a0 to know the port" said 11 9
 }
 
 illegal_are() {
@@ -436,7 +465,7 @@ test_a_release_does_not_wait_for_long() {
 	says a0 answers=no every=0
 	begin=${EPOCHREALTIME/./}
 	ip link set a0 nomaster
-	((${EPOCHREALTIME/./} - begin < 500000)) || fail "it took $(((${EPOCHREALTIME/./} - begin) / 1000)) ms"
+	((${EPOCHREALTIME/./} - begin < 700000 * KTAP_PATIENCE)) || fail "it took $(((${EPOCHREALTIME/./} - begin) / 1000)) ms"
 }
 
 test_a_last_word_when_a_slave_leaves() {

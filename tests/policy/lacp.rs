@@ -537,6 +537,77 @@ fn a_port_that_drains_has_its_partner_stop_first() {
     assert!(lab.carrier(0) && lab.carrier(1));
 }
 
+/// Many drivers do not tell the speed of a link that is down.
+#[test]
+fn a_link_without_speed_while_it_is_down_finds_back_into_its_aggregator() {
+    let mut lab = aggregated(2);
+    let down = PortFacts {
+        link: false,
+        speed: None,
+        duplex: Duplex::Unknown,
+        ..UP
+    };
+    lab.set_port((0, 0), down);
+    lab.set_link((1, 0), false);
+    lab.set(0, |settings| settings.select = AdSelect::Bandwidth);
+    lab.pass(1_000);
+    assert_eq!(lab.carrying(0), [1], "the working aggregator stays in use");
+    // The other one joins again, and finds the first.
+    lab.leave((0, 1));
+    lab.join((0, 1), UP);
+    lab.pass(AGGREGATE_WAIT + 1_100);
+    assert_eq!(lab.carrying(0), [1]);
+    lab.set_port((0, 0), UP);
+    lab.set_link((1, 0), true);
+    lab.pass(AGGREGATE_WAIT + 1_100);
+    assert_eq!(lab.carrying(0), [0, 1]);
+    assert_eq!(lab.port((0, 0)).aggregator, lab.port((0, 1)).aggregator);
+}
+
+/// A partner that falls silent does not cost the bond its carrier, if it goes on without one.
+#[test]
+fn the_carrier_stays_while_a_silent_partner_expires() {
+    for is_strict in [false, true] {
+        let mut lab = alone(|settings| settings.is_strict = is_strict);
+        converse(&mut lab, &[PORT], AGGREGATE_WAIT + 1_000);
+        assert!(lab.carrier(0));
+        for _ in 0..80 {
+            lab.pass(100);
+            assert!(lab.carrier(0) || is_strict);
+        }
+        assert_eq!(lab.carrier(0), !is_strict);
+    }
+}
+
+/// The partner is given 3 s to come back into sync, however long ago it was last heard.
+#[test]
+fn patience_begins_when_sync_is_lost() {
+    let mut lab = Lab::new(&[slow(1)]);
+    lab.join((0, 0), UP);
+    lab.join((0, 1), UP);
+    let systems = [7, 8];
+    let say = |lab: &mut Lab, place: usize, in_sync: bool| {
+        let mut pdu = answer(lab, (0, place));
+        pdu.actor.system = settings(systems[place]).system;
+        let state = pdu.actor.state.with(State::SYNCHRONIZATION, in_sync);
+        pdu.actor.state = state.with(State::TIMEOUT, false);
+        lab.receive((0, place), &pdu);
+    };
+    for _ in 0..4 {
+        say(&mut lab, 0, true);
+        say(&mut lab, 1, true);
+        lab.pass(1_000);
+    }
+    let first = lab.bonds[0].system.active();
+    let used = usize::from(first != lab.port((0, 0)).aggregator);
+    lab.pass(25_000);
+    say(&mut lab, used, false);
+    lab.pass(2_900);
+    assert_eq!(lab.bonds[0].system.active(), first);
+    lab.pass(4_000);
+    assert_ne!(lab.bonds[0].system.active(), first);
+}
+
 /// What lasts is reported, and not what is about to change.
 #[test]
 fn a_port_is_reported_once_it_has_settled() {

@@ -134,8 +134,16 @@ impl<L> Choices<L> {
         if before.is_some_and(|table| table.places.len() >= needed as usize) {
             return Ok(());
         }
+        let emptied = self.emptied.load(Ordering::SeqCst);
         let table = Table::new(needed.saturating_mul(2).max(FEWEST), before)?;
         let old = self.table.swap(KBox::into_raw(table), Ordering::Release);
+        // As in `fill`. If the table before was emptied meanwhile, so is this one.
+        fence(Ordering::SeqCst);
+        if self.emptied.load(Ordering::SeqCst) != emptied {
+            if let Some(table) = self.current(rtnl) {
+                table.len.store(0, Ordering::Release);
+            }
+        }
         if !old.is_null() {
             synchronize_net();
             // SAFETY: An earlier call made the pointer from a box. After the grace period, nobody

@@ -65,6 +65,7 @@ impl Port {
         match next {
             Receive::Disabled => {
                 self.is_looped = false;
+                self.is_refused = false;
                 self.partner.state = self.partner.state.with(State::SYNCHRONIZATION, false);
             }
             Receive::LacpDisabled | Receive::Defaulted => self.meet(NO_PARTNER),
@@ -257,6 +258,13 @@ impl Port {
         self.counters.lacpdu_tx = self.counters.lacpdu_tx.saturating_add(1);
         let partner = self.partner;
         Some(Lacpdu { actor, partner })
+    }
+
+    /// The last LACPDU could not be sent.
+    pub(super) fn unsent(&mut self) {
+        self.told = None;
+        self.need_to_transmit = true;
+        self.counters.lacpdu_tx = self.counters.lacpdu_tx.saturating_sub(1);
     }
 
     /// Whether an LACPDU was sent since the port began.

@@ -38,9 +38,16 @@ impl PortFacts {
         ];
         let place = SPEEDS.iter().position(|it| Some(*it) == self.speed);
         let code = place.map_or(0, |place| place.saturating_add(1) as u16);
-        user_key.wrapping_shl(6) | code.wrapping_shl(1) | u16::from(self.duplex == Duplex::Full)
+        let full = match self.duplex {
+            Duplex::Full => FULL_DUPLEX,
+            Duplex::Half | Duplex::Unknown => 0,
+        };
+        user_key.wrapping_shl(6) | code.wrapping_shl(1) | full
     }
 }
+
+/// The bit of a key that stands for full duplex.
+const FULL_DUPLEX: u16 = 1;
 
 /// The states of the Receive machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -386,9 +393,10 @@ impl Port {
         self.partner.system.addr != [0; 6]
     }
 
-    /// Whether the port cannot be aggregated with others: this end or the partner says so.
+    /// Whether the port cannot be aggregated with others: this end or the partner says so. Goes by
+    /// the key, which stays the same while the link is down and the device does not know better.
     pub fn is_individual(&self) -> bool {
-        self.facts.duplex != Duplex::Full || !self.partner.state.has(State::AGGREGATION)
+        self.key & FULL_DUPLEX == 0 || !self.partner.state.has(State::AGGREGATION)
     }
 
     /// What the port says of itself, where `active` is the aggregator in use.

@@ -192,9 +192,9 @@ impl System {
             distributing: 0,
             bandwidth: 0,
             priority: 0,
-            is_individual: port.facts.duplex != Duplex::Full,
-            is_looped: port.is_looped,
-            is_refused: port.is_refused,
+            is_individual: false,
+            is_looped: false,
+            is_refused: false,
             in_sync: false,
             key: port.key,
             partner: port.partner.system,
@@ -203,6 +203,8 @@ impl System {
         if port.is_enabled(&self.settings) {
             let flags = port.flags(&self.settings, self.active);
             sum.ports = sum.ports.saturating_add(1);
+            sum.is_individual |= port.facts.duplex != Duplex::Full;
+            sum.is_looped |= port.is_looped;
             sum.is_refused |= port.is_refused;
             sum.in_sync |= port.partner.state.has(State::SYNCHRONIZATION);
             sum.distributing = sum.distributing.saturating_add(flags.distributing.into());

@@ -2,7 +2,7 @@
 
 //! A bond as a system of the protocol: the inputs, and what follows from them.
 
-use super::port::{Flags, Port, PortFacts};
+use super::port::{Flags, Port, PortFacts, Receive};
 use super::select::AdSelect;
 use super::Ports;
 use crate::link::Millis;
@@ -37,8 +37,10 @@ pub struct System {
     pub(super) settings: Settings,
     /// The aggregator in use; 0 for none.
     pub(super) active: u16,
-    /// When that one was chosen, or its partner was last seen in sync.
+    /// When that one was chosen, or its partner was last in sync.
     pub(super) in_use_since: Millis,
+    /// Whether its partner was in sync when the machines last ran.
+    was_in_sync: bool,
 }
 
 /// Changes each port.
@@ -57,6 +59,7 @@ impl System {
             settings,
             active: 0,
             in_use_since: 0,
+            was_in_sync: false,
         }
     }
 
@@ -106,6 +109,8 @@ impl System {
     pub fn drain<P: Ports>(&mut self, ports: &P, key: P::Key, now: Millis) {
         let mut port = ports.get(key);
         port.drains = true;
+        // The caller waits: the limit of three LACPDUs in a second does not hold it up.
+        port.farewell = port.runs_lacp(&self.settings) && port.has_told();
         ports.set(key, port);
         self.run(ports, now);
     }
@@ -193,9 +198,12 @@ impl System {
     /// Uses the best aggregator.
     fn use_best<P: Ports>(&mut self, ports: &P, now: Millis) {
         let in_sync = |active: super::Aggregator| active.in_sync;
-        if self.aggregator(ports, self.active).is_some_and(in_sync) {
+        let in_sync = self.aggregator(ports, self.active).is_some_and(in_sync);
+        // Until now, if it has just gone out of sync.
+        if in_sync || self.was_in_sync {
             self.in_use_since = now;
         }
+        self.was_in_sync = in_sync;
         if self.refused_at(ports).is_some_and(|at| at <= now) {
             each(ports, |port| {
                 port.is_refused |= port.aggregator == self.active
@@ -205,6 +213,7 @@ impl System {
         if best != self.active {
             self.active = best;
             self.in_use_since = now;
+            self.was_in_sync = false;
         }
     }
 
@@ -229,6 +238,13 @@ impl System {
         pdu
     }
 
+    /// The last LACPDU of a port could not be sent: there is another one to send, within the limit.
+    pub fn not_sent<P: Ports>(&self, ports: &P, key: P::Key) {
+        let mut port = ports.get(key);
+        port.unsent();
+        ports.set(key, port);
+    }
+
     /// When to call [`Self::run`] and [`Self::transmit`], if nothing happens before.
     pub fn due<P: Ports>(&self, ports: &P) -> Option<Millis> {
         let due = ports.keys().filter_map(|key| {
@@ -247,9 +263,20 @@ impl System {
 
     /// Whether the bond has carrier: at least `min_links` ports send data, and at least one. Without
     /// that, what is sent would be lost.
+    ///
+    /// Unless `lacp_strict` is on, a port whose partner has fallen silent counts, too, since it is
+    /// about to send without a partner: the bond does not lose its carrier for 3 s.
     pub fn carrier<P: Ports>(&self, ports: &P) -> bool {
-        let needed = self.settings.min_links.max(1);
-        self.aggregator(ports, self.active)
-            .is_some_and(|active| active.distributing >= needed)
+        let settings = &self.settings;
+        let counts = |port: &Port| {
+            let waits = matches!(port.receive, Receive::Expired { .. }) && port.has_partner();
+            let falls_back = waits && port.is_enabled(settings) && !settings.is_strict;
+            port.flags(settings, self.active).distributing || falls_back
+        };
+        let in_use = ports.keys().map(|key| ports.get(key)).filter(|port| {
+            port.number != 0 && port.aggregator != 0 && port.aggregator == self.active
+        });
+        let count = in_use.fold(0u32, |sum, port| sum.saturating_add(counts(&port).into()));
+        count >= settings.min_links.max(1)
     }
 }

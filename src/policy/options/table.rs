@@ -652,9 +652,10 @@ const BUILT_OPTIONS: [OptionDesc; 40] = [
         unsupported: NO_LACP,
         netlink: netlink(34, NetlinkKind::U8),
         help: "Whether a slave carries traffic only while an LACP partner answers. off: \
-               without any partner, the slave with the highest actor_port_prio (the first of \
-               equals) carries all traffic, 3 seconds after its link came up, so that a host \
-               can boot from a switch that does not run LACP yet. on: no partner, no carrier.",
+               without any partner, the slave with the highest actor_port_prio (of equals the \
+               fastest, then the first) carries all traffic, 3 seconds after its link came up, \
+               so that a host can boot from a switch that does not run LACP yet. on: no \
+               partner, no carrier.",
         ..OPTION
     },
     OptionDesc {
