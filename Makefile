@@ -9,6 +9,7 @@ GUEST_KERNEL = $(or $(KERNEL),distro)
 T ?=
 ALSO ?=
 ALSO_BEFORE ?=
+ALSO_UNTIL ?=
 B ?=
 
 .PHONY: help all install check test test-reference test-debug test-list fuzz bench demo demo-ethernet fmt fmt-check clippy sparse doc \
@@ -26,8 +27,9 @@ install: ## install bonding.ko for the running kernel (KDIR=tree: for that tree'
 check: ## what a change has to pass first: the sources, and all tests with checkers in User-Mode Linux
 	@tests/run --check
 
-test: ## run all tests (T=name or T=name:case: only these; ALSO=name@debug: these, too; ALSO_BEFORE=s: if their turn comes that early)
-	@tests/run --kernel '$(GUEST_KERNEL)' $(if $(ALSO),--also '$(ALSO)') $(if $(ALSO_BEFORE),--also-before '$(ALSO_BEFORE)') $(T)
+test: ## run all tests (T=name or T=name:case: only these; ALSO=name@debug: these, too; ALSO_BEFORE=s, ALSO_UNTIL=s: if their kernel's turn, and their own, comes that early)
+	@tests/run --kernel '$(GUEST_KERNEL)' $(if $(ALSO),--also '$(ALSO)') $(if $(ALSO_BEFORE),--also-before '$(ALSO_BEFORE)') \
+		$(if $(ALSO_UNTIL),--also-until '$(ALSO_UNTIL)') $(T)
 
 test-reference: ## the same, and the in-tree driver through all tests that say what it does
 	@tests/run --kernel '$(GUEST_KERNEL)' --reference

@@ -234,6 +234,17 @@ test_what_comes_too_late_is_left_out_and_named() {
 	! grep -q 'Left out' said || fail "what was in time is called late"
 }
 
+test_a_suite_that_comes_too_late_is_left_out_and_named() {
+	local head='# kernels: distro debug' result='printf "KTAP version 1\n1..1\nok 1 a\n"'
+	suite slow <<<"$head"$'\n# timeout: 99\nsleep 6\n'"$result"
+	suite usual <<<"$head"$'\n# timeout: 98\n'"$result"
+	run 0 "4 passed, 0 failed" --jobs 1 --also "slow@debug usual@debug" --also-until 5 usual
+	grep -q '^----  usual@debug: left out, .*make test T=usual@debug' said
+	grep -q '^Left out for want of time: usual@debug$' said
+	run 0 "2 passed, 0 failed" --jobs 1 --also-until 0 usual
+	! grep -q 'Left out' said || fail "what was asked for by name was left out"
+}
+
 test_where_the_time_went() {
 	local name
 	for name in a b c; do

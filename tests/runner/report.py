@@ -80,7 +80,7 @@ class Report:
         if len(self.times) > 3:  # otherwise the lines above say it
             self._print("\n".join(self.table()))
         if self.left:
-            self._print(f"Left out for want of time: {' '.join(self.left)}")
+            self._print(f"Left out for want of time: {' '.join(dict.fromkeys(self.left))}")
         for failure in self.failed:
             self._print(f"FAIL  {failure}")
         line = f"{self.passed} passed, {len(self.failed)} failed"
