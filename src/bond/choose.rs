@@ -6,8 +6,11 @@
 use super::links::link_state;
 use super::master::{BondDev, SlaveDev};
 use super::slave::Key;
+use kernel::error::Result;
 use net::rcu::Rcu;
 use net::rtnl::Rtnl;
+use policy::mode::Sender;
+use policy::resilient::{self, Members};
 use policy::transmit;
 
 /// The slave that a hash picks among those that can send.
@@ -23,6 +26,14 @@ pub(super) fn by_hash<'a>(dev: &'a BondDev, hash: u32, rcu: &'a Rcu) -> Option<&
 #[cold]
 #[inline(never)]
 pub(super) fn by_hash_now<'a>(dev: &'a BondDev, hash: u32, rcu: &'a Rcu) -> Option<&'a SlaveDev> {
+    if dev.data().options.resilient_hash() {
+        let sharers = || dev.lowers_rcu(rcu).filter(|slave| slave.data().has_share());
+        if let Some(members) = Members::of(sharers().map(can_send)) {
+            let place = members.choose(hash)?;
+            // The list may have become shorter in the meantime.
+            return sharers().nth(place as usize).or_else(|| sharers().next());
+        }
+    }
     let able = || dev.lowers_rcu(rcu).filter(|slave| can_send(slave));
     let (count, last) = able().fold((0u32, None), |(count, _), slave| {
         (count.saturating_add(1), Some(slave))
@@ -38,14 +49,39 @@ pub(super) fn by_hash_now<'a>(dev: &'a BondDev, hash: u32, rcu: &'a Rcu) -> Opti
 /// Records which slaves can send, for the modes that choose by a number; leaves out `leaving`, a
 /// slave that is about to leave.
 pub(super) fn update(dev: &BondDev, leaving: Option<&SlaveDev>, rtnl: &Rtnl) {
-    if !dev.data().config(rtnl).mode.uses_number() {
+    let config = dev.data().config(rtnl);
+    if !config.mode.uses_number() {
         return;
     }
-    let able = || {
-        dev.lowers(rtnl)
-            .filter(|slave| can_send(slave) && leaving.map(Key) != Some(Key(slave)))
+    let is_able = |slave: &SlaveDev| can_send(slave) && leaving.map(Key) != Some(Key(slave));
+    let is_resilient = match config.mode.row().sender {
+        Sender::Hash => config.resilient_hash && dev.lower_count() <= resilient::MOST,
+        Sender::Turn | Sender::Active | Sender::All | Sender::Load => false,
     };
-    dev.set_choices(able, rtnl);
+    if !is_resilient {
+        let able = || dev.lowers(rtnl).filter(|slave| is_able(slave));
+        return dev.set_choices(able, rtnl);
+    }
+    let sharers = || dev.lowers(rtnl).filter(|slave| slave.data().has_share());
+    dev.set_choices(
+        || {
+            let members = Members::of(sharers().map(is_able)).unwrap_or_default();
+            (0..members.places())
+                .filter_map(move |place| members.choose(place))
+                .filter_map(move |place| sharers().nth(place as usize))
+        },
+        rtnl,
+    );
+}
+
+/// Makes room in the table of choices for one more slave. May sleep.
+pub(super) fn reserve(dev: &BondDev, rtnl: &Rtnl) -> Result {
+    let slaves = dev.lower_count().saturating_add(1);
+    match dev.data().config(rtnl).mode.row().sender {
+        Sender::Hash => dev.reserve_choices(resilient::places(slaves).max(slaves), rtnl),
+        Sender::Turn => dev.reserve_choices(slaves, rtnl),
+        Sender::Active | Sender::All | Sender::Load => Ok(()),
+    }
 }
 
 /// The slave whose turn it is, or else the next one that can send.

@@ -9,7 +9,7 @@ use super::message::{bond_err, bond_warn, slave_warn};
 use super::ports::{read_carriers, Slaves};
 use super::release::release;
 use super::slave::Key;
-use super::{engine, features, lacp, monitor, notify, probe, xdp};
+use super::{choose, engine, features, lacp, monitor, notify, probe, xdp};
 use kernel::error::Error;
 use net::master::device::Slot;
 use net::netdev_lock::Held;
@@ -212,6 +212,9 @@ fn commit(
     lacp::refresh(dev, rtnl);
     if effects.carrier {
         engine::update_carrier(dev, rtnl);
+    }
+    if effects.choice {
+        choose::update(dev, None, rtnl);
     }
     Ok(())
 }

@@ -8,7 +8,7 @@ use super::listeners::{is_told_later, tell};
 use super::master::{Bond, BondDev, SlaveDev};
 use super::message::{slave_err, slave_info, slave_warn};
 use super::slave::{Key, Slave};
-use super::{engine, features, lacp, link_type, lists, mtu, probe, xdp};
+use super::{choose, engine, features, lacp, link_type, lists, mtu, probe, xdp};
 use core::ffi::CStr;
 use core::fmt;
 use kernel::prelude::*;
@@ -90,9 +90,7 @@ pub(crate) fn enslave(
     let stats = device.stats(&net::rcu::read_lock());
     let original_mtu = joining.mtu.unwrap_or(new_mtu);
     let data = Slave::new(Port::new(link, carrier), own_addr, original_mtu, stats);
-    if config.mode.uses_number() {
-        dev.reserve_choice(rtnl)?;
-    }
+    choose::reserve(dev, rtnl)?;
     joining.run_xdp(extack)?;
     if is_first {
         joining

@@ -86,7 +86,11 @@ fn follow(lacp: &mut Lacp, ports: &Members<'_>, now: Millis) {
             // The slave has not joined yet, or leaves.
             continue;
         }
-        let flags = SlaveFlags::of_port(lacp.system.flags(&port), lacp.all_active);
+        let does = lacp.system.flags(&port);
+        // A slave has a share of the hashes from when it first carries data.
+        let keeps_share = slave.data().has_share() && lacp.system.keeps_share(&port);
+        is_new |= slave.data().set_has_share(does.distributing || keeps_share);
+        let flags = SlaveFlags::of_port(does, lacp.all_active);
         let (was, is) = (slave.role(), role(flags));
         if was != is {
             slave.set_role(is);
@@ -98,7 +102,7 @@ fn follow(lacp: &mut Lacp, ports: &Members<'_>, now: Millis) {
         is_new |= slave.data().lacp.with(before) != report;
     }
     if stops {
-        dev.empty_choices(ports.rcu);
+        dev.empty_choices();
     }
     let carrier = lacp.system.carrier(ports);
     is_new |= core::mem::replace(&mut lacp.carrier, carrier) != carrier;
@@ -208,6 +212,7 @@ pub(super) fn join(dev: &BondDev, slave: &SlaveDev, rtnl: &Rtnl) {
     if !runs(dev) {
         return;
     }
+    slave.data().set_has_share(false);
     refresh(dev, rtnl);
     // First, so that the slave hears the answer.
     lists::hear_slow_protocols(dev, slave, dev.is_running(), rtnl);

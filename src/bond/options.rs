@@ -48,6 +48,7 @@ struct Traffic {
     link_events: AtomicBool,
     packets_per_slave: AtomicU16,
     hash_policy: AtomicU8,
+    resilient_hash: AtomicBool,
 }
 
 impl Options {
@@ -56,6 +57,7 @@ impl Options {
             link_events: AtomicBool::new(config.link_events),
             packets_per_slave: AtomicU16::new(config.packets_per_slave),
             hash_policy: AtomicU8::new(hash_policy(&config)),
+            resilient_hash: AtomicBool::new(config.resilient_hash),
         };
         pin_init!(Self {
             traffic,
@@ -85,11 +87,13 @@ impl Options {
             link_events,
             packets_per_slave,
             hash_policy,
+            resilient_hash,
         } = &self.traffic;
         link_events.store(config.link_events, Ordering::Relaxed);
         packets_per_slave.store(config.packets_per_slave, Ordering::Relaxed);
         let number = self::hash_policy(&config);
         hash_policy.store(number, Ordering::Relaxed);
+        resilient_hash.store(config.resilient_hash, Ordering::Relaxed);
         self.reads_carrier
             .store(config.reads_carrier(), Ordering::Relaxed);
         self.resolution
@@ -122,6 +126,11 @@ impl Options {
     pub(super) fn hash_policy(&self) -> HashPolicy {
         let number = self.hash_policy_number() & !BROADCAST_NEIGHBOR;
         HashPolicy::from_number(number.into()).unwrap_or_default()
+    }
+
+    /// `resilient_hash`. Any context.
+    pub(super) fn resilient_hash(&self) -> bool {
+        self.traffic.resilient_hash.load(Ordering::Relaxed)
     }
 
     /// `broadcast_neighbor`. Any context.

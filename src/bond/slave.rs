@@ -4,7 +4,7 @@
 
 use super::heard::Heard;
 use super::master::{Bond, SlaveDev};
-use core::sync::atomic::{AtomicI32, AtomicU16, AtomicU8, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU16, AtomicU8, Ordering};
 use kernel::new_spinlock;
 use kernel::prelude::*;
 use kernel::sync::SpinLock;
@@ -87,6 +87,8 @@ pub(crate) struct Slave {
     /// What listeners were last told: whether the slave is a backup.
     pub(super) told_backup: RtnlCell<bool>,
     actor_port_prio: AtomicU16,
+    /// See [`Self::has_share`].
+    has_share: AtomicBool,
     /// Whether the slave could not be given the address lists of the bond, and the user was told.
     pub(super) lacks_lists: RtnlCell<bool>,
     /// What the slave had when a request to all slaves began, in case one of them refuses.
@@ -133,6 +135,7 @@ impl Slave {
             lacks_slow: RtnlCell::new(false),
             told_backup: RtnlCell::new(true),
             actor_port_prio: AtomicU16::new(ACTOR_PORT_PRIO),
+            has_share: AtomicBool::new(true),
             lacks_lists: RtnlCell::new(false),
             before: RtnlCell::new(before),
             owed: RtnlCell::new(0),
@@ -192,6 +195,19 @@ impl Slave {
 
     pub(super) fn set_actor_port_prio(&self, prio: u16) {
         self.actor_port_prio.store(prio, Ordering::Relaxed);
+    }
+
+    /// Returns whether the slave has a share of the hashes, even while it cannot send: whether
+    /// [`resilient_hash`](super::options::Options::resilient_hash) counts it. Any context.
+    pub(super) fn has_share(&self) -> bool {
+        self.has_share.load(Ordering::Relaxed)
+    }
+
+    /// Changes that. Returns whether it was different. One caller at a time.
+    pub(super) fn set_has_share(&self, has_share: bool) -> bool {
+        let before = self.has_share();
+        self.has_share.store(has_share, Ordering::Relaxed);
+        before != has_share
     }
 
     pub(super) fn set_queue_id(&self, queue: u16) {

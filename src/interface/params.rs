@@ -73,6 +73,7 @@ param!(static RESEND_IGMP: Int, ResendIgmp);
 param!(static PACKETS_PER_SLAVE: Int, PacketsPerSlave);
 param!(static LP_INTERVAL: Uint, LpInterval);
 param!(static LINK_EVENTS: Charp, LinkEvents);
+param!(static RESILIENT_HASH: Charp, ResilientHash);
 
 /// Reads the parameters, and says in the log what is wrong with them.
 pub(crate) fn read() -> Result<Config> {
@@ -107,6 +108,7 @@ pub(crate) fn read() -> Result<Config> {
         packets_per_slave: PACKETS_PER_SLAVE.get(),
         lp_interval: LP_INTERVAL.get(),
         link_events: LINK_EVENTS.get(),
+        resilient_hash: RESILIENT_HASH.get(),
     };
     Config::from_module_params(&raw, &mut |warning| match warning.severity() {
         Severity::Warning => pr_warn!("{}\n", Text(warning)),

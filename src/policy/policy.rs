@@ -41,6 +41,7 @@ pub mod notify;
 pub mod options;
 pub mod paths;
 pub mod receive;
+pub mod resilient;
 pub mod retry;
 pub mod select;
 pub mod statistics;

@@ -23,6 +23,11 @@ ours_only() {
 	ours || skip "the in-tree driver $1"
 }
 
+# is_own_option FILE: an option that the in-tree driver does not have.
+is_own_option() {
+	[[ ${1##*/} == @(link_events|resilient_hash) ]]
+}
+
 # -- programs ------------------------------------------------------------------
 
 # Where scripts/build has put the programs for guests.

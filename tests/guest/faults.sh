@@ -265,6 +265,7 @@ test_options_of_the_link_monitor() {
 	both peer_notif_delay 300 0
 	both use_carrier 0 1
 	try "link_events by sysfs" write $BONDING/link_events 0 , write $BONDING/link_events 1
+	try "resilient_hash by sysfs" write $BONDING/resilient_hash 0 , write $BONDING/resilient_hash 1
 	all_done
 }
 

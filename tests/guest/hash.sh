@@ -108,6 +108,7 @@ some_kinds=(arp unknown tcp4 udp6 echo4 error6_of_tcp)
 
 # The hash picks among the slaves that can send.
 transcript_links_come_and_go() {
+	as_in_tree
 	set_option b7 xmit_hash_policy layer3+4
 	cut_way a0
 	echo "-- without a0"
@@ -124,6 +125,7 @@ transcript_links_come_and_go() {
 }
 
 transcript_slaves_come_and_go() {
+	as_in_tree
 	set_option b7 xmit_hash_policy layer3+4
 	ip link set a0 nomaster
 	echo "-- a0 released"
@@ -143,6 +145,92 @@ transcript_slaves_come_and_go() {
 	ip link delete c0
 	echo "-- c0 is gone"
 	ways 3 8 b7 1 "${some_kinds[@]}"
+}
+
+# moved BEFORE AFTER: each flow that has changed its slave, as "OLD NEW"; both are files of "ways".
+moved() {
+	paste -d ' ' <(tr ' ' '\n' <"$1") <(tr ' ' '\n' <"$2") | awk '$1 != $2'
+}
+
+# goes_through FILE: 48 flows of all kinds, without the mark of those that a bond at the far end gets.
+goes_through() {
+	ways 3 8 b7 1 "${some_kinds[@]}" | sed 's/+b//g' >"$1"
+	cat "$1"
+}
+
+# come_back NAME: mends the link, and waits until the slave carries data.
+come_back() {
+	mend_way "$1"
+	[[ $(option b7 mode) != 802.3ad* ]] || wait_for 20 "$1 to carry data" carries_data "$1"
+}
+
+# Only the flows of a slave that is lost move, to all others, and only these return.
+resilient() {
+	goes_through "$WORK/all"
+	cut_way a0
+	goes_through "$WORK/without_a0"
+	moved "$WORK/all" "$WORK/without_a0" >"$WORK/moved"
+	is "$(cut -d ' ' -f 1 <"$WORK/moved" | sort -u)" a0 "slaves that have lost flows"
+	is "$(grep -ow a0 "$WORK/all" | wc -l)" "$(wc -l <"$WORK/moved")" "number of flows that moved"
+	is "$(cut -d ' ' -f 2 <"$WORK/moved" | sort -u | xargs)" "b0 c0" "slaves that have taken them over"
+	cut_way c0
+	goes_through "$WORK/without_both"
+	is "$(moved "$WORK/without_a0" "$WORK/without_both" | sort -u)" "c0 b0" "who took over for whom"
+	come_back a0
+	goes_through "$WORK/without_c0"
+	is "$(moved "$WORK/without_both" "$WORK/without_c0" | sort -u)" "b0 a0" "who took over for whom"
+	is "$(moved "$WORK/all" "$WORK/without_c0" | cut -d ' ' -f 1 | sort -u)" c0 "slaves that lack flows"
+	come_back c0
+	goes_through "$WORK/again"
+	is "$(moved "$WORK/all" "$WORK/again")" "" "flows that have not returned"
+	cut_way b0
+	goes_through "$WORK/without_b0"
+	set_option b7 resilient_hash off
+	goes_through "$WORK/off"
+	moved "$WORK/all" "$WORK/off" | grep -q '^a0 c0\|^c0 a0' || fail "resilient_hash off has no effect"
+	set_option b7 resilient_hash on
+	goes_through "$WORK/on"
+	is "$(moved "$WORK/without_b0" "$WORK/on")" "" "flows that off and on have moved"
+}
+
+test_resilient_hash() {
+	ours_only "has no resilient_hash"
+	set_option b7 xmit_hash_policy layer3+4
+	resilient
+}
+
+# A slave whose partner has gone is lost, too; one that has never carried data has no share.
+test_resilient_hash_of_802.3ad() {
+	local name
+	ours_only "has no resilient_hash"
+	ip link delete b7
+	ip link add b7 type bond mode 802.3ad lacp_rate fast xmit_hash_policy layer3+4 miimon 100
+	ip -n peer link add b8 type bond mode 802.3ad lacp_rate fast miimon 100
+	enslave b7 a0 b0 c0
+	ip link set b7 up mtu 9000
+	for name in a0p b0p; do
+		ip -n peer link set $name down
+		ip -n peer link set $name master b8
+	done
+	ip -n peer link set b8 up
+	wait_for 20 "a0 to carry data" carries_data a0
+	wait_for 20 "b0 to carry data" carries_data b0
+	goes_through "$WORK/two"
+	set_option b7 resilient_hash off
+	goes_through "$WORK/two_in_tree"
+	set_option b7 resilient_hash on
+	is "$(moved "$WORK/two" "$WORK/two_in_tree")" "" "flows that take another slave than in-tree"
+	ip -n peer link set c0p down
+	ip -n peer link set c0p master b8
+	wait_for 20 "c0 to carry data" carries_data c0
+	resilient
+}
+
+carries_data() {
+	local state
+	state=$(<"$SYSFS/$1/bonding_slave/ad_actor_oper_port_state")
+	echo "the state of $1 is $state"
+	((state & 32))
 }
 
 # With that many slaves, the slave reveals much of the hash. The host tests need the frames.

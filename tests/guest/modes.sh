@@ -129,6 +129,7 @@ transcript_queue_id() {
 	make_ways a0 b0 c0
 	for mode in balance-rr active-backup balance-xor broadcast; do
 		make_way_bond $mode a0 b0 c0
+		as_in_tree
 		set_option b7 queue_id b0:2
 		set_option b7 queue_id c0:3
 		tc qdisc add dev b7 handle 1: root multiq

@@ -60,7 +60,7 @@ list_files() {
 	stat -c '%n %A' "$1"/* | while read -r name mode; do
 		value=
 		read -r value <"$name" || :
-		[[ $name == */link_events ]] || echo "${name#"$1"/} $mode: $value"
+		is_own_option "$name" || echo "${name#"$1"/} $mode: $value"
 	done
 }
 
@@ -503,19 +503,25 @@ test_a_bad_target_changes_nothing() {
 	is "$(option b7 arp_ip_target)" "192.0.2.1 192.0.2.2" arp_ip_target
 }
 
-test_link_events() {
-	ours_only "has no link_events"
-	is "$(option b7 link_events)" "on 1"
-	set_option b7 link_events off
-	is "$(option b7 link_events)" "off 0"
-	set_option b7 link_events 1
-	is "$(option b7 link_events)" "on 1"
-	set_option b7 link_events 0
-	set_option b7 link_events default
-	is "$(option b7 link_events)" "on 1"
-	refused "Invalid argument" set_option b7 link_events 2
-	refused "Invalid argument" set_option b7 link_events maybe
+# is_switch NAME: an option of ours alone that is on unless it is turned off.
+is_switch() {
+	is "$(option b7 "$1")" "on 1"
+	set_option b7 "$1" off
+	is "$(option b7 "$1")" "off 0"
+	set_option b7 "$1" 1
+	is "$(option b7 "$1")" "on 1"
+	set_option b7 "$1" 0
+	set_option b7 "$1" default
+	is "$(option b7 "$1")" "on 1"
+	refused "Invalid argument" set_option b7 "$1" 2
+	refused "Invalid argument" set_option b7 "$1" maybe
 	unmoved
+}
+
+test_options_of_our_own() {
+	ours_only "has no link_events and no resilient_hash"
+	is_switch link_events
+	is_switch resilient_hash
 }
 
 reference_main "$@"

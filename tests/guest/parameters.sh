@@ -255,12 +255,15 @@ test_modes_that_are_not_built_refuse_the_load() {
 	done
 }
 
-test_link_events_parameter() {
-	ours_only "has no link_events"
-	load
-	is "$(option bond0 link_events | cut -d' ' -f1)" on
-	load link_events=0
-	is "$(option bond0 link_events | cut -d' ' -f1)" off
+test_parameters_of_our_own() {
+	local name
+	ours_only "has no link_events and no resilient_hash"
+	for name in link_events resilient_hash; do
+		load
+		is "$(option bond0 $name)" "on 1"
+		load $name=0
+		is "$(option bond0 $name)" "off 0"
+	done
 }
 
 ktap_main "$@"

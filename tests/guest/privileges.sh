@@ -38,7 +38,7 @@ as() {
 	root_of_child_user_namespace) user+=(unshare --user --map-root-user) ;;
 	root_of_own_network) user+=(unshare --user --map-root-user --net --mount) ;;
 	esac
-	"${user[@]}" env BASH_ENV= bash -c "PATH=/tmp/tools:$PATH; cd /; $(declare -f attempt put_text show "$function"); $function" 2>&1
+	"${user[@]}" env BASH_ENV= bash -c "PATH=/tmp/tools:$PATH; cd /; $(declare -f attempt put_text show is_own_option "$function"); $function" 2>&1
 }
 
 # attempt COMMAND...: prints one line: the command, and its result.
@@ -72,7 +72,7 @@ show() {
 by_sysfs() {
 	local file
 	for file in /sys/class/net/b7/bonding/* /sys/class/net/a0/bonding_slave/*; do
-		[[ $file == */link_events ]] || show "$file"
+		is_own_option "$file" || show "$file"
 	done
 	show /sys/class/net/bonding_masters
 	attempt put_text +b8 /sys/class/net/bonding_masters
@@ -126,7 +126,7 @@ by_files() {
 	show /proc/net/bonding/b7
 	attempt put_text x /proc/net/bonding/b7
 	for file in /sys/module/bonding/parameters/*; do
-		[[ $file != */link_events ]] || continue
+		! is_own_option "$file" || continue
 		show "$file"
 		attempt put_text 1 "$file"
 	done

@@ -36,6 +36,11 @@ make_way_bond() {
 	done
 }
 
+# as_in_tree: a hash picks among the slaves that can send.
+as_in_tree() {
+	! ours || set_option b7 resilient_hash off
+}
+
 way_is_up() {
 	wait_for 10 "$1 to be up" mii_status "$1" up
 }

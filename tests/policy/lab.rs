@@ -141,6 +141,11 @@ impl Lab {
         bond.system.report(&bond.slaves, &self.port(end))
     }
 
+    /// Whether a port that has carried data still has a share of the hashes.
+    pub(crate) fn keeps_share(&self, end: End) -> bool {
+        self.bonds[end.0].system.keeps_share(&self.port(end))
+    }
+
     pub(crate) fn leave(&mut self, end: End) {
         let (now, bond) = (self.now, &mut self.bonds[end.0]);
         let last = bond.system.leave(&bond.slaves, end.1, now);

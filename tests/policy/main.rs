@@ -29,6 +29,7 @@ mod properties_of_lacp;
 mod properties_of_options;
 mod properties_of_parsers;
 mod receive;
+mod resilient;
 mod retry;
 mod select;
 mod slow;

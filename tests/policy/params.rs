@@ -56,6 +56,7 @@ fn a_usual_set_of_parameters_is_taken() {
         num_peer_notif: 5,
         max_bonds: 0,
         link_events: Some(b"off"),
+        resilient_hash: Some(b"off"),
         ..RawParams::default()
     });
     assert_eq!(config.mode, Mode::ActiveBackup);
@@ -64,8 +65,13 @@ fn a_usual_set_of_parameters_is_taken() {
     assert_eq!(config.primary_reselect, Reselect::Failure);
     assert_eq!(config.fail_over_mac, FailOverMac::Active);
     assert_eq!(
-        (config.num_peer_notif, config.max_bonds, config.link_events),
-        (5, 0, false)
+        (
+            config.num_peer_notif,
+            config.max_bonds,
+            config.link_events,
+            config.resilient_hash
+        ),
+        (5, 0, false, false)
     );
 }
 
@@ -167,6 +173,10 @@ fn bad_texts_refuse_the_load() {
             ..ab
         },
         RawParams {
+            resilient_hash: Some(b"2"),
+            ..ab
+        },
+        RawParams {
             use_carrier: 2,
             ..ab
         },
@@ -188,6 +198,7 @@ fn defaults_may_be_spelt_out() {
         arp_all_targets: Some(b"any"),
         fail_over_mac: Some(b"none"),
         link_events: Some(b"on"),
+        resilient_hash: Some(b"on"),
         ..RawParams::default()
     });
     assert_eq!(

@@ -272,6 +272,8 @@ proptest! {
         let rules = |it: &Config| (it.arp_validate, it.arp_all_targets, it.arp_missed_max);
         let probes = |it: &Config| (it.mode, it.arp_interval, lists(it), rules(it));
         prop_assert!(effects.probes || probes(&config) == probes(&after), "{}", desc.name);
+        let is_resilient = |it: &Config| it.resilient_hash;
+        prop_assert!(effects.choice || is_resilient(&config) == is_resilient(&after), "{}", desc.name);
     }
 
     #[test]
@@ -345,12 +347,13 @@ proptest! {
     #[test]
     fn any_parameters_load_or_are_refused_with_a_sentence(
         numbers in proptest::array::uniform12(prop_oneof![any::<i32>(), -1..400]),
-        texts in proptest::array::uniform9(proptest::option::of(text())),
+        texts in proptest::array::uniform10(proptest::option::of(text())),
         lp_interval: u32,
         targets in proptest::collection::vec(target_text(), 0..17),
     ) {
         let targets: Vec<&[u8]> = targets.iter().map(Vec::as_slice).collect();
-        let [mode, primary, reselect, fom, events, hash, lacp, select, validate] = &texts;
+        let [mode, primary, reselect, fom, events, resilient, hash, lacp, select, validate] =
+            &texts;
         let raw = RawParams {
             max_bonds: numbers[0],
             tx_queues: numbers[1],
@@ -376,6 +379,7 @@ proptest! {
             packets_per_slave: numbers[11],
             lp_interval,
             link_events: events.as_deref().filter(|_| numbers[6] % 4 == 3),
+            resilient_hash: resilient.as_deref().filter(|_| numbers[6] % 4 == 3),
         };
         let mut said = Vec::new();
         match Config::from_module_params(&raw, &mut |warning| said.push(warning.to_string())) {

@@ -201,7 +201,7 @@ fn sysfs_has_the_attributes_of_the_in_tree_driver_and_ours() {
         .map(|desc| desc.name);
     assert_eq!(
         sorted(ours),
-        sorted(SYSFS.into_iter().chain(["link_events"]))
+        sorted(SYSFS.into_iter().chain(["link_events", "resilient_hash"]))
     );
     for desc in OPTIONS.iter() {
         assert!(
@@ -219,7 +219,10 @@ fn parameters_are_those_of_the_in_tree_module_and_ours() {
         .filter(|desc| desc.param.is_some())
         .map(|desc| desc.name);
     let theirs = PARAMS.into_iter().map(|(name, _)| name);
-    assert_eq!(sorted(ours), sorted(theirs.chain(["link_events"])));
+    assert_eq!(
+        sorted(ours),
+        sorted(theirs.chain(["link_events", "resilient_hash"]))
+    );
     for (name, kind) in PARAMS {
         let param = OptionId::from_name(name.as_bytes())
             .unwrap()

@@ -7,11 +7,12 @@
 
 use crate::rcu::Rcu;
 use crate::rtnl::Rtnl;
-use crate::sync::synchronize_net;
+use crate::sync::{synchronize_net, update_u64};
 use core::ptr;
-use core::sync::atomic::{fence, AtomicPtr, AtomicU32, Ordering};
+use core::sync::atomic::{AtomicPtr, Ordering};
 use kernel::error::Result;
 use kernel::prelude::*;
+use kernel::sync::atomic::{Acquire, Atomic};
 
 /// The number of places in the first table.
 const FEWEST: u32 = 4;
@@ -20,11 +21,9 @@ const FEWEST: u32 = 4;
 ///
 /// # Invariants
 ///
-/// Each place holds a lower device that is linked to the master, or NULL. `len` is at most the
-/// length of `places`, which never changes.
+/// Each place holds a lower device that is linked to the master, or NULL.
 struct Table<L> {
-    /// The number of places in use, starting with the first.
-    len: AtomicU32,
+    /// Never changes its length.
     places: KVec<AtomicPtr<L>>,
 }
 
@@ -41,25 +40,45 @@ impl<L> Table<L> {
                 .push_within_capacity(AtomicPtr::new(lower))
                 .map_err(|_| ENOMEM)?;
         }
-        let len = before.map_or(0, |table| table.len.load(Ordering::Relaxed));
-        // INVARIANT: There are `capacity` places, and `len` is at most `capacity`.
-        let len = len.min(capacity);
-        Ok(KBox::new(
-            Self {
-                len: AtomicU32::new(len),
-                places,
-            },
-            GFP_KERNEL,
-        )?)
+        // INVARIANT: The places hold what those of the table before hold, or NULL.
+        Ok(KBox::new(Self { places }, GFP_KERNEL)?)
+    }
+}
+
+/// How many places are in use, starting with the first, in the low half; and how often the table
+/// was emptied, which wraps, in the high half. One word holds both, so that a table that was emptied
+/// stays empty until it is filled by somebody who knows of that.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Use(u64);
+
+impl Use {
+    const HALF: u32 = 32;
+
+    #[inline(always)]
+    const fn len(self) -> u32 {
+        self.0 as u32
+    }
+
+    const fn with_len(self, len: u32) -> Use {
+        Use(self.0.wrapping_shr(Self::HALF).wrapping_shl(Self::HALF) | len as u64)
+    }
+
+    const fn emptied(self) -> Use {
+        Use(self.0.wrapping_add(1u64.wrapping_shl(Self::HALF))).with_len(0)
     }
 }
 
 /// The table, in a master's private area; all zeros if there is none.
+///
+/// # Invariants
+///
+/// The length in `used` is at most the number of places of the table that whoever has read `used`
+/// before finds in `table`: a table is only replaced by one that is at least as long.
 #[repr(C)]
 pub(crate) struct Choices<L> {
     table: AtomicPtr<Table<L>>,
-    /// How often the table was emptied from outside RTNL; wraps.
-    emptied: AtomicU32,
+    /// A [`Use`].
+    used: Atomic<u64>,
 }
 
 impl<L> Choices<L> {
@@ -72,14 +91,9 @@ impl<L> Choices<L> {
 
     /// Empties the table, because one of the lower devices in it is not to be chosen any more. Any
     /// context. A [`Self::fill`] at the same time begins again.
-    pub(crate) fn empty(&self, _rcu: &Rcu) {
-        self.emptied.fetch_add(1, Ordering::SeqCst);
-        fence(Ordering::SeqCst);
-        // SAFETY: A table is freed a grace period after it was replaced.
-        if let Some(table) = unsafe { self.table.load(Ordering::Acquire).as_ref() } {
-            // INVARIANT: There are more than 0 places.
-            table.len.store(0, Ordering::Release);
-        }
+    pub(crate) fn empty(&self) {
+        let emptied = |used| Some(Use(used).emptied().0);
+        let _ = update_u64(&self.used, emptied);
     }
 
     /// Fills the table with what `lowers` returns. What does not fit (see [`Self::reserve`]) is left
@@ -94,12 +108,15 @@ impl<L> Choices<L> {
         L: 'a,
     {
         loop {
-            let emptied = self.emptied.load(Ordering::SeqCst);
+            // What `lowers` returns is no older than this.
+            let before = Use(self.used.load(Acquire));
             // SAFETY: By the caller's promise.
-            unsafe { self.set(lowers(), rtnl) };
-            // Either this sees that the table was emptied meanwhile, or `empty` comes after `set`.
-            fence(Ordering::SeqCst);
-            if self.emptied.load(Ordering::SeqCst) == emptied {
+            let len = unsafe { self.set(lowers(), rtnl) };
+            // INVARIANT: `set` has returned at most the number of places.
+            let after = |used| {
+                (Use(used).with_len(0) == before.with_len(0)).then_some(before.with_len(len).0)
+            };
+            if update_u64(&self.used, after).is_ok() {
                 return;
             }
         }
@@ -134,16 +151,9 @@ impl<L> Choices<L> {
         if before.is_some_and(|table| table.places.len() >= needed as usize) {
             return Ok(());
         }
-        let emptied = self.emptied.load(Ordering::SeqCst);
-        let table = Table::new(needed.saturating_mul(2).max(FEWEST), before)?;
+        // INVARIANT: The new table is longer than the one before.
+        let table = Table::new(needed.max(FEWEST), before)?;
         let old = self.table.swap(KBox::into_raw(table), Ordering::Release);
-        // As in `fill`. If the table before was emptied meanwhile, so is this one.
-        fence(Ordering::SeqCst);
-        if self.emptied.load(Ordering::SeqCst) != emptied {
-            if let Some(table) = self.current(rtnl) {
-                table.len.store(0, Ordering::Release);
-            }
-        }
         if !old.is_null() {
             synchronize_net();
             // SAFETY: An earlier call made the pointer from a box. After the grace period, nobody
@@ -153,13 +163,13 @@ impl<L> Choices<L> {
         Ok(())
     }
 
-    /// Replaces the contents of the table.
+    /// Replaces the contents of the places. Returns how many are in use now.
     ///
     /// # Safety
     ///
     /// The lower devices must be linked to the master. Each one must be [forgotten](Self::forget)
     /// before it ceases to be linked.
-    unsafe fn set<'a>(&self, lowers: impl Iterator<Item = &'a L>, rtnl: &Rtnl)
+    unsafe fn set<'a>(&self, lowers: impl Iterator<Item = &'a L>, rtnl: &Rtnl) -> u32
     where
         L: 'a,
     {
@@ -174,16 +184,7 @@ impl<L> Choices<L> {
             place.store(ptr::from_ref(lower).cast_mut(), Ordering::Release);
             len = len.saturating_add(1);
         }
-        let Some(table) = self.current(rtnl) else {
-            return;
-        };
-        // INVARIANT: `len` is limited to the number of places. If a new table was made in the
-        // meantime, it has more places than the one before, but this code does not rely on that.
-        let len = len.min(u32::try_from(table.places.len()).unwrap_or(u32::MAX));
-        table.len.store(len, Ordering::Release);
-        for place in table.places.get(len as usize..).unwrap_or_default() {
-            place.store(ptr::null_mut(), Ordering::Relaxed);
-        }
+        len
     }
 
     /// Chooses a lower device from the table by `number`, if `allows` accepts the number of places
@@ -195,10 +196,11 @@ impl<L> Choices<L> {
         allows: impl FnOnce(u32) -> bool,
         _rcu: &'a Rcu,
     ) -> Option<&'a L> {
+        // First the length: see the type invariant.
+        let len = Use(self.used.load(Acquire)).len();
         // SAFETY: A table is freed a grace period after it was replaced, or together with the
         // master.
         let table = unsafe { self.table.load(Ordering::Acquire).as_ref() }?;
-        let len = table.len.load(Ordering::Acquire);
         if !allows(len) {
             return None;
         }

@@ -403,15 +403,18 @@ impl<T: Master> Dev<T> {
         }
     }
 
-    /// Makes room for one more lower device than there are now, in the table that a number chooses
-    /// from. May sleep.
-    pub fn reserve_choice(&self, rtnl: &Rtnl) -> Result {
-        let needed = self.lower_count().saturating_add(1);
+    /// Makes room for `needed` places in the table that a number chooses from. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`; the table stays as it is.
+    pub fn reserve_choices(&self, needed: u32, rtnl: &Rtnl) -> Result {
         self.private().choices.reserve(needed, rtnl)
     }
 
-    /// Replaces the lower devices that a number chooses from by those that `lowers` returns, which
-    /// may be called more than once. What does not fit (see [`Self::reserve_choice`]) is left out.
+    /// Replaces what a number chooses from by what `lowers` returns: one place for each item, so a
+    /// lower device may have several. `lowers` may be called more than once. What does not fit (see
+    /// [`Self::reserve_choices`]) is left out.
     pub fn set_choices<'a, I>(&'a self, lowers: impl Fn() -> I, rtnl: &Rtnl)
     where
         I: Iterator<Item = &'a Lower<T>>,
@@ -424,8 +427,8 @@ impl<T: Master> Dev<T> {
 
     /// Has [`Self::choose`] return none until the next [`Self::set_choices`], because one of the
     /// lower devices is not to be chosen any more. Any context.
-    pub fn empty_choices(&self, rcu: &Rcu) {
-        self.private().choices.empty(rcu);
+    pub fn empty_choices(&self) {
+        self.private().choices.empty();
     }
 
     /// Chooses a lower device by a number. Returns none if there is none to choose from, or if the

@@ -261,6 +261,13 @@ impl System {
         port.flags(&self.settings, self.active)
     }
 
+    /// Whether a port that has sent data before still counts among those that packets are
+    /// distributed over, though it may not send now: until it is part of an aggregator that is not
+    /// used.
+    pub fn keeps_share(&self, port: &Port) -> bool {
+        self.active == 0 || port.aggregator == self.active || !port.has_partner()
+    }
+
     /// Whether the bond has carrier: at least `min_links` ports send data, and at least one. Without
     /// that, what is sent would be lost.
     ///

@@ -37,6 +37,8 @@ pub struct Effects {
     pub probes: bool,
     /// Work out the carrier of the bond again.
     pub carrier: bool,
+    /// Work out again which slave each value of a hash picks.
+    pub choice: bool,
     /// Work out the flags of the slaves again ([`crate::receive::SlaveFlags`]).
     pub slave_flags: bool,
     /// The mode was set: drop the work that is left from the previous mode.
@@ -343,6 +345,10 @@ impl Config {
             }
             OptionId::XmitHashPolicy => {
                 self.xmit_hash_policy = HashPolicy::from_number(number).ok_or(invalid)?;
+            }
+            OptionId::ResilientHash => {
+                self.resilient_hash = number == 1;
+                effects.choice = true;
             }
             OptionId::UseCarrier => {
                 self.use_carrier = number == 1;

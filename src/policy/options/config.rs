@@ -128,6 +128,8 @@ pub struct Config {
     pub packets_per_slave: u16,
     /// `xmit_hash_policy`.
     pub xmit_hash_policy: HashPolicy,
+    /// `resilient_hash`.
+    pub resilient_hash: bool,
     /// `use_carrier`: whether links are read from the carrier; otherwise their drivers are asked.
     pub use_carrier: bool,
     /// `ad_select`.
@@ -180,6 +182,7 @@ impl Default for Config {
             min_links: 0,
             packets_per_slave: 1,
             xmit_hash_policy: HashPolicy::Layer2,
+            resilient_hash: true,
             use_carrier: true,
             ad_select: AdSelect::Stable,
             lacp_active: true,
@@ -303,6 +306,7 @@ impl Config {
             OptionId::ArpAllTargets => u64::from(self.arp_all_targets),
             OptionId::ArpMissedMax => u64::from(self.arp_missed_max),
             OptionId::XmitHashPolicy => u64::from(self.xmit_hash_policy as u8),
+            OptionId::ResilientHash => u64::from(self.resilient_hash),
             OptionId::UseCarrier => u64::from(self.use_carrier),
             OptionId::AdSelect => u64::from(self.ad_select as u8),
             OptionId::LpInterval => u64::from(self.lp_interval),

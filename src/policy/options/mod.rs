@@ -58,6 +58,7 @@ pub enum OptionId {
     MinLinks,
     PacketsPerSlave,
     XmitHashPolicy,
+    ResilientHash,
     QueueId,
     AdSelect,
     LpInterval,

@@ -45,6 +45,7 @@ pub struct RawParams<'a> {
     pub packets_per_slave: i32,
     pub lp_interval: u32,
     pub link_events: Option<&'a [u8]>,
+    pub resilient_hash: Option<&'a [u8]>,
 }
 
 impl Default for RawParams<'_> {
@@ -74,6 +75,7 @@ impl Default for RawParams<'_> {
             packets_per_slave: 1,
             lp_interval: 1,
             link_events: None,
+            resilient_hash: None,
         }
     }
 }
@@ -120,6 +122,9 @@ impl Config {
         };
         if let Some(number) = text(OptionId::LinkEvents, raw.link_events)? {
             config.link_events = number != 0;
+        }
+        if let Some(number) = text(OptionId::ResilientHash, raw.resilient_hash)? {
+            config.resilient_hash = number != 0;
         }
         match mode.row().probes {
             Probes::Refused if config.miimon == 0 => {

@@ -96,7 +96,7 @@ pub(super) const OPTION: OptionDesc = OptionDesc {
     takes_default: true,
 };
 
-const BUILT_OPTIONS: [OptionDesc; 40] = [
+const BUILT_OPTIONS: [OptionDesc; 41] = [
     OptionDesc {
         id: OptionId::Mode,
         name: "mode",
@@ -523,6 +523,24 @@ const BUILT_OPTIONS: [OptionDesc; 40] = [
                and the ports, or the identifier of an ICMP message; encap2+3, encap3+4: likewise, \
                of the innermost packet of a tunnel; vlan+srcmac: the VLAN and the source's \
                hardware address. The same packet takes the same slave as with the in-tree driver.",
+        ..OPTION
+    },
+    OptionDesc {
+        id: OptionId::ResilientHash,
+        name: "resilient_hash",
+        values: Values::Choice(OFF_ON),
+        default: 1,
+        sysfs: sysfs(Show::NameNumber),
+        param: param(
+            ParamKind::Charp,
+            "Move only the flows of a slave that is lost; 0 for off (as the in-tree driver), \
+             1 for on (default)",
+        ),
+        help: "Whether xmit_hash_policy leaves the other flows where they are when a slave is lost or \
+               comes back. on: only the flows of that slave move, and are spread evenly over the \
+               others; when it comes back, only these return. off: as in the in-tree driver, the \
+               hash picks among those slaves that are left, so nearly all flows move. While all \
+               slaves can send, both take the same slave.",
         ..OPTION
     },
     OptionDesc {
