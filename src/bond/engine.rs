@@ -186,6 +186,7 @@ pub(super) fn aggregate(dev: &BondDev, held: &Held<'_>) {
     if !lacp::runs(dev) {
         return;
     }
+    lacp::aggregates(dev);
     choose::update(dev, None, rtnl);
     set_carrier(dev, lacp::carrier(dev), dev.is_running(), rtnl);
     let mut begins = false;

@@ -116,7 +116,7 @@ fn follow(lacp: &mut Lacp, ports: &Members<'_>, now: Millis) {
     }
     Bond::wake_at_ms(dev, Task::Lacp, lacp.system.due(ports));
     if is_new {
-        Bond::wake(dev, Task::Aggregate);
+        Bond::wake_at_ms(dev, Task::Aggregate, Some(now.max(lacp.may_aggregate)));
     }
 }
 
@@ -128,6 +128,17 @@ fn send(slave: &SlaveDev, frame: impl FnOnce([u8; 6]) -> [u8; FRAME_LEN]) -> boo
         // Not Ethernet: there is nothing to be tried again.
         Err(_) => true,
     }
+}
+
+/// How soon [`Task::Aggregate`] may follow itself, in ms: a partner that changes its mind with each
+/// PDU shall not keep RTNL busy.
+const AGGREGATE_GAP: Millis = 20;
+
+/// [`Task::Aggregate`] begins. Process context.
+pub(super) fn aggregates(dev: &BondDev) {
+    dev.data().lacp.with(|lacp| {
+        lacp.may_aggregate = now_ms().saturating_add(AGGREGATE_GAP);
+    });
 }
 
 /// What is known of a slave apart from the protocol. While a link is down, many drivers do not tell

@@ -36,6 +36,8 @@ pub(super) struct Lacp {
     pub(super) all_active: bool,
     /// Whether the bond has carrier.
     pub(super) carrier: bool,
+    /// When [`Task::Aggregate`] may be done again.
+    pub(super) may_aggregate: Millis,
     /// What the slaves that have left had counted.
     pub(super) gone: Counters,
 }
@@ -46,6 +48,7 @@ impl Lacp {
             system: System::new(Config::default().lacp([0; 6], false)),
             all_active: false,
             carrier: false,
+            may_aggregate: 0,
             gone: Counters::default(),
         }
     }

@@ -181,6 +181,58 @@ test_frames_without_a_carrier() {
 	((flooded <= count + INTERVALS + 1)) || fail "a flood has the work run $flooded times, instead of $count"
 }
 
+# -- what takes RTNL in 802.3ad mode -------------------------------------------------------------
+
+# lacpdu STATE: an LACPDU of a partner that has heard what a0 says, without the type in front.
+lacpdu() {
+	local ours partner
+	ours=ffff$(ip -j link show b7 | jq -r '.[0].address' | tr -d :)$(printf %04x "$(<$SYSFS/b7/bonding/ad_actor_key)")00ff00013f
+	partner=0064${THEIRS//:/}0007 # priority, system, key
+	printf '01010114%s00c80001%s0000000214%s0000000310%028d0000%0100d' "$partner" "$1" "$ours" 0 0
+}
+
+says_sync() {
+	local state
+	state=$(slave_attribute a0 ad_actor_oper_port_state)
+	echo "the state of a0 is $state"
+	((state & 32))
+}
+
+# A partner that is in sync and out of sync again, each millisecond: the bond follows at once, but
+# does not take RTNL and tell everybody each time.
+test_a_partner_that_changes_its_mind() {
+	ours_only "acts on a tick only"
+	local pids state told changed
+	ip link add a0 type veth peer name a0p
+	ip link set a0p up
+	ip link add b7 type bond mode 802.3ad lacp_rate fast
+	enslave b7 a0
+	ip link set b7 up
+	for state in 3d 05; do
+		/tmp/tools/frame pour a0p 01:80:c2:00:00:02 $THEIRS 8809 1 "$(lacpdu $state)" &
+		pids+=" $!"
+	done
+	wait_for 20 "the partner to be in sync" says_sync
+	ip -o monitor link dev b7 >"$WORK/told" &
+	pids+=" $!"
+	wait_for 20 "somebody to be told" test -s "$WORK/told"
+	changed=$(value_of "LACPDU Rx")
+	told=$(wc -l <"$WORK/told")
+	pause 2
+	told=$(($(wc -l <"$WORK/told") - told))
+	changed=$(($(value_of "LACPDU Rx") - changed))
+	# shellcheck disable=SC2086
+	kill $pids
+	echo "$changed LACPDUs, told $told times"
+	((changed > 500)) || fail "the flood has dried up"
+	((told > 2)) || fail "nobody was told"
+	((told <= 2 * 50 * 3)) || fail "$told messages of b7 in 2 s, after $changed LACPDUs"
+}
+
+value_of() {
+	ip stats show dev b7 group xstats subgroup bond | awk -v name="$1" 'index($0, name) { print $NF }'
+}
+
 # -- what writes a cache line of all CPUs ------------------------------------------------------------
 
 # The ARP monitor takes the lock in its rounds, two a second, and at first to look up the route to
