@@ -12,7 +12,7 @@ use core::pin::Pin;
 use kernel::prelude::*;
 use kernel::sync::Arc;
 use net::master::{pernet, registration, rtnetlink};
-use net::notifier;
+use net::{notifier, shutdown};
 
 module! {
     type: Bonding,
@@ -37,6 +37,7 @@ struct Bonding {
     _debug_files: Pin<KBox<notifier::Registration<interface::debugfs::DebugFiles>>>,
     _proc_files: Pin<KBox<notifier::Registration<interface::Files>>>,
     _events: Pin<KBox<notifier::Registration<bond::Events>>>,
+    _shutdown: shutdown::Registration<bond::Shutdown>,
     _driver: Arc<registration::Registration<Bond>>,
 }
 
@@ -45,6 +46,7 @@ impl kernel::Module for Bonding {
         let defaults = interface::params::read()?;
         options::set_defaults(defaults);
         let driver = registration::Registration::new(c"bonding", &interface::OPS)?;
+        let shutdown = shutdown::Registration::new(c"bonding")?;
         let events = notifier::Registration::new()?;
         let debugfs = interface::debugfs::Directory::new();
         let debug_files = notifier::Registration::new()?;
@@ -60,6 +62,7 @@ impl kernel::Module for Bonding {
             _debug_files: debug_files,
             _proc_files: proc_files,
             _events: events,
+            _shutdown: shutdown,
             _driver: driver,
         };
         interface::create_bonds(defaults.max_bonds)?;

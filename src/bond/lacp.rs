@@ -17,6 +17,7 @@ use super::master::{Bond, BondDev, Lacp, SlaveDev};
 use super::message::{slave_info, slave_warn};
 use super::slave::{Key, Reported};
 use super::wake::Task;
+use core::sync::atomic::{AtomicBool, Ordering};
 use kernel::time::delay::fsleep;
 use kernel::time::Delta;
 use net::netdev_lock::Held;
@@ -184,9 +185,19 @@ pub(super) fn ask_for_speeds(dev: &BondDev, rtnl: &RtnlOnly) {
     refresh(dev, rtnl);
 }
 
+/// Whether the machine is about to stop. To LACP, all bonds are down then.
+static STOPPED: AtomicBool = AtomicBool::new(false);
+
+/// The machine stops. The caller [refreshes](refresh) each bond then.
+pub(super) fn stop() {
+    STOPPED.store(true, Ordering::Relaxed);
+}
+
 fn settings(dev: &BondDev, rtnl: &Rtnl) -> Settings {
     let addr = dev.addr(rtnl).first_chunk().copied().unwrap_or_default();
-    dev.data().config(rtnl).lacp(addr, dev.is_running())
+    dev.data()
+        .config(rtnl)
+        .lacp(addr, dev.is_running() && !STOPPED.load(Ordering::Relaxed))
 }
 
 /// Tells LACP what the options, the bond and its slaves are now. May be called at any time under

@@ -20,6 +20,7 @@
 //! | which packets do slaves receive for the bond? | `lists.rs` |
 //! | how do the neighbours learn of a failover? | `notify.rs` |
 //! | what does LACP hear, and what follows? | `lacp.rs` |
+//! | what follows when the machine stops? | `shutdown.rs` |
 //! | how do other drivers learn of it? | `listeners.rs` |
 //! | what asks for InfiniBand paths before a failover? | `paths.rs` |
 //! | what does an option do? | `configure.rs` |
@@ -57,6 +58,7 @@ mod paths;
 mod ports;
 mod probe;
 mod release;
+mod shutdown;
 mod slave;
 mod stats;
 mod wake;
@@ -69,3 +71,4 @@ pub(crate) use events::Events;
 pub(crate) use history::History;
 pub(crate) use master::{Bond, BondDev, SlaveDev};
 pub(crate) use release::release;
+pub(crate) use shutdown::Shutdown;

@@ -13,6 +13,7 @@
 #include <linux/netdev_features.h>
 #include <linux/percpu.h>
 #include <linux/pkt_sched.h>
+#include <linux/platform_device.h>
 #include <linux/pm_runtime.h>
 #include <linux/random.h>
 #include <linux/sched/signal.h>
@@ -27,6 +28,7 @@
 #include <net/ndisc.h>
 #include <net/neighbour.h>
 #include <net/netdev_lock.h>
+#include <net/net_namespace.h>
 #include <net/netns/generic.h>
 #include <net/route.h>
 #include <net/tls.h>
@@ -807,4 +809,63 @@ struct sk_buff *nh_arp_probe(struct net_device *dev, __be32 target, const u8 *to
 unsigned int nh_net_number(const struct net *net)
 {
 	return net->ns.inum;
+}
+
+/* All devices of all namespaces, under RTNL. */
+void nh_each_netdev(void (*call)(struct net_device *dev, void *context), void *context)
+{
+	struct net_device *dev;
+	struct net *net;
+
+	ASSERT_RTNL();
+	down_read(&net_rwsem);
+	for_each_net(net)
+		for_each_netdev(net, dev)
+			call(dev, context);
+	up_read(&net_rwsem);
+}
+
+/* platform_device.h */
+
+struct nh_shutdown {
+	struct platform_driver driver;
+	struct platform_device *device;
+	void (*stops)(void);
+};
+
+static void call_shutdown(struct platform_device *device)
+{
+	struct platform_driver *driver = to_platform_driver(device->dev.driver);
+
+	container_of(driver, struct nh_shutdown, driver)->stops();
+}
+
+struct nh_shutdown *nh_shutdown_register(const char *name, void (*stops)(void))
+{
+	struct nh_shutdown *shutdown = kzalloc(sizeof(*shutdown), GFP_KERNEL);
+	int err;
+
+	if (!shutdown)
+		return ERR_PTR(-ENOMEM);
+	shutdown->stops = stops;
+	shutdown->driver.shutdown = call_shutdown;
+	shutdown->driver.driver.name = name;
+	err = platform_driver_register(&shutdown->driver);
+	if (err)
+		goto free;
+	shutdown->device = platform_device_register_simple(name, PLATFORM_DEVID_NONE, NULL, 0);
+	if (!IS_ERR(shutdown->device))
+		return shutdown;
+	err = PTR_ERR(shutdown->device);
+	platform_driver_unregister(&shutdown->driver);
+free:
+	kfree(shutdown);
+	return ERR_PTR(err);
+}
+
+void nh_shutdown_unregister(struct nh_shutdown *shutdown)
+{
+	platform_device_unregister(shutdown->device);
+	platform_driver_unregister(&shutdown->driver);
+	kfree(shutdown);
 }

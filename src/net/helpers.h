@@ -164,5 +164,11 @@ int nh_solicited_node_change(struct net_device *dev, const struct in6_addr *addr
 
 /* net_namespace.h */
 unsigned int nh_net_number(const struct net *net);
+void nh_each_netdev(void (*call)(struct net_device *dev, void *context), void *context);
+
+/* platform_device.h: the end of the machine's run. Sleeps. */
+struct nh_shutdown;
+struct nh_shutdown *nh_shutdown_register(const char *name, void (*stops)(void));
+void nh_shutdown_unregister(struct nh_shutdown *shutdown);
 
 #endif

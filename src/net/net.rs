@@ -45,6 +45,7 @@ pub mod route;
 pub mod rtnl;
 pub mod seq_file;
 pub mod shared;
+pub mod shutdown;
 pub mod skbuff;
 pub mod sock;
 pub mod static_ref;

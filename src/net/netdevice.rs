@@ -10,6 +10,7 @@ use crate::netdev_features::Features;
 use crate::netlink::ExtAck;
 use crate::rcu::Rcu;
 use crate::rtnl::{Rtnl, RtnlOnly};
+use core::ffi::c_void;
 use core::marker::PhantomData;
 use core::ptr;
 use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
@@ -495,6 +496,31 @@ impl Net {
             _section: PhantomData,
         }
     }
+}
+
+/// Calls a function with each device of all namespaces. The function must not wait for the creation
+/// of a namespace, which waits for this.
+pub fn each_device(_rtnl: &RtnlOnly, mut call: impl FnMut(&NetDevice)) {
+    /// # Safety
+    ///
+    /// `dev` must be a registered device, and `context` an `F` that nobody else uses.
+    unsafe extern "C" fn hand<F: FnMut(&NetDevice)>(
+        dev: *mut bindings::net_device,
+        context: *mut c_void,
+    ) {
+        // SAFETY: By the caller's promise; the device stays registered during the call, since RTNL
+        // is held.
+        unsafe { (*context.cast::<F>())(NetDevice::from_raw(dev)) };
+    }
+    fn function_of<F: FnMut(&NetDevice)>(
+        _: &F,
+    ) -> unsafe extern "C" fn(*mut bindings::net_device, *mut c_void) {
+        hand::<F>
+    }
+    let function = function_of(&call);
+    // SAFETY: RTNL is held. The function gets the closure that belongs to it, which lives until the
+    // call returns.
+    unsafe { bindings::nh_each_netdev(Some(function), (&raw mut call).cast()) };
 }
 
 /// The iterator of [`Net::devices`].

@@ -187,7 +187,7 @@ resilient() {
 	goes_through "$WORK/without_b0"
 	set_option b7 resilient_hash off
 	goes_through "$WORK/off"
-	moved "$WORK/all" "$WORK/off" | grep -q '^a0 c0\|^c0 a0' || fail "resilient_hash off has no effect"
+	moved "$WORK/all" "$WORK/off" | has '^a0 c0\|^c0 a0' || fail "resilient_hash off has no effect"
 	set_option b7 resilient_hash on
 	goes_through "$WORK/on"
 	is "$(moved "$WORK/without_b0" "$WORK/on")" "" "flows that off and on have moved"
