@@ -193,6 +193,7 @@ pub(super) fn aggregate(dev: &BondDev, held: &Held<'_>) {
     for slave in dev.lowers(rtnl) {
         begins |= lacp::report(dev, slave, held);
     }
+    lacp::report_shortage(dev, rtnl);
     // What the slaves carry, and in which aggregator, is part of what the bond is.
     let _ = dev.announce(rtnl, Announce::CHANGE_INFO_DATA);
     if begins && dev.data().config(rtnl).broadcast_neighbor {

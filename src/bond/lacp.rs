@@ -14,7 +14,7 @@ use super::links::{read_link_settings, role};
 use super::listeners::tell;
 use super::lists;
 use super::master::{Bond, BondDev, Lacp, SlaveDev};
-use super::message::{slave_info, slave_warn};
+use super::message::{bond_warn, slave_info, slave_warn};
 use super::slave::{Key, Reported};
 use super::wake::Task;
 use core::sync::atomic::{AtomicBool, Ordering};
@@ -27,7 +27,9 @@ use net::rtnl::{Rtnl, RtnlOnly};
 use net::skbuff::Received;
 use net::sync::{now_ms, ratelimit};
 use policy::history::What;
-use policy::lacp::{Aggregator, Counters, Port, PortFacts, Ports, Reason, Report, Settings};
+use policy::lacp::{
+    Aggregator, Counters, Port, PortFacts, Ports, Reason, Report, Settings, Shortage,
+};
 use policy::receive::SlaveFlags;
 use policy::wire::ether::ETH_P_SLOW;
 use policy::wire::slow::{PortInfo, Slow, SystemId, FRAME_LEN, PDU_LEN, SLOW_PROTOCOLS};
@@ -107,6 +109,8 @@ fn follow(lacp: &mut Lacp, ports: &Members<'_>, now: Millis) {
     }
     let carrier = lacp.system.carrier(ports);
     is_new |= core::mem::replace(&mut lacp.carrier, carrier) != carrier;
+    let shortage = lacp.system.lasting_shortage(ports);
+    is_new |= core::mem::replace(&mut lacp.shortage, shortage) != shortage;
     for key in ports.keys() {
         while let Some(pdu) = lacp.system.transmit(ports, key, now) {
             if !send(key.0, |source| pdu.frame(source)) {
@@ -379,6 +383,18 @@ pub(super) fn report(dev: &BondDev, slave: &SlaveDev, held: &Held<'_>) -> bool {
     before.is_backup && !now.is_backup
 }
 
+/// Tells the user that the bond has no carrier, although slaves carry data.
+pub(super) fn report_shortage(dev: &BondDev, rtnl: &Rtnl) {
+    let now = dev.data().lacp.with(|lacp| lacp.shortage);
+    let before = dev.data().told_shortage.replace(rtnl, now);
+    if let Some(shortage) = now.filter(|now| before != Some(*now)) {
+        dev.data().history.note(dev, None, What::Short(shortage));
+        if ratelimit() {
+            bond_warn!(dev, "no carrier: {shortage}");
+        }
+    }
+}
+
 /// What users may see of a port.
 pub(crate) struct PortView {
     pub(crate) port: Port,
@@ -410,6 +426,8 @@ pub(crate) struct SystemView {
     pub(crate) system: SystemId,
     /// The aggregator in use.
     pub(crate) active: Option<Aggregator>,
+    /// Whether the bond has no carrier for `min_links` alone.
+    pub(crate) shortage: Option<Shortage>,
 }
 
 /// Returns what users may see of a system, in 802.3ad mode. Process context.
@@ -419,6 +437,7 @@ pub(crate) fn system(dev: &BondDev, rcu: &Rcu) -> Option<SystemView> {
         dev.data().lacp.with(|lacp| SystemView {
             system: lacp.system.settings().system,
             active: lacp.system.aggregator(&ports, lacp.system.active()),
+            shortage: lacp.system.shortage(&ports),
         })
     };
     runs(dev).then(view)

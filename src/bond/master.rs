@@ -17,7 +17,7 @@ use net::rtnl::{Rtnl, RtnlCell, Underway};
 use net::sync::{BhLock, NestedLock, PerCpuCounter};
 use net::{new_bh_lock, new_nested_lock};
 use policy::arp::Micros;
-use policy::lacp::{Counters, System};
+use policy::lacp::{Counters, Shortage, System};
 use policy::notify::Announcements;
 use policy::paths::Lookups;
 use policy::retry::Retry;
@@ -38,6 +38,8 @@ pub(super) struct Lacp {
     pub(super) carrier: bool,
     /// When [`Task::Aggregate`] may be done again.
     pub(super) may_aggregate: Millis,
+    /// Whether it has none for `min_links` alone, as far as there is something to tell.
+    pub(super) shortage: Option<Shortage>,
     /// What the slaves that have left had counted.
     pub(super) gone: Counters,
 }
@@ -49,6 +51,7 @@ impl Lacp {
             all_active: false,
             carrier: false,
             may_aggregate: 0,
+            shortage: None,
             gone: Counters::default(),
         }
     }
@@ -83,6 +86,8 @@ pub(crate) struct Bond {
     /// What LACP keeps.
     #[pin]
     pub(super) lacp: BhLock<Lacp>,
+    /// The shortage of links that the user was told of last.
+    pub(super) told_shortage: RtnlCell<Option<Shortage>>,
     /// How far the backups of an InfiniBand bond have got in asking for paths.
     #[pin]
     pub(super) lookups: BhLock<Lookups>,
@@ -112,6 +117,7 @@ impl Bond {
                 lists: RtnlCell::new(Retry::Never),
                 prober: Prober::new(),
                 lacp <- new_bh_lock!(Lacp::new(), "Bond::lacp"),
+                told_shortage: RtnlCell::new(None),
                 lookups <- new_bh_lock!(Lookups::None, "Bond::lookups"),
                 has_chosen_mtu: RtnlCell::new(false),
                 changing_features: Underway::new(),

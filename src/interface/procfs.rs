@@ -122,7 +122,13 @@ fn show_bond(dev: &BondDev, seq: &mut Seq<'_>, rcu: &Rcu) -> Result {
         }
     }
     match lacp::system(dev, rcu) {
-        Some(system) => show_system(dev, &config, &system, seq),
+        Some(system) => {
+            show_system(dev, &config, &system, seq)?;
+            match system.shortage {
+                Some(shortage) => writeln!(seq, "No carrier: {shortage}"),
+                None => Ok(()),
+            }
+        }
         None => Ok(()),
     }
 }

@@ -4,7 +4,7 @@
 
 use core::fmt;
 
-use crate::lacp::Reason;
+use crate::lacp::{Reason, Shortage};
 use crate::link::{LinkState, Millis, Transition};
 use crate::name::IfName;
 
@@ -73,6 +73,8 @@ pub enum What {
     Alone,
     /// A slave carries no data.
     Unused(Reason),
+    /// The bond has no carrier, though slaves carry data.
+    Short(Shortage),
 }
 
 /// One decision.
@@ -106,9 +108,10 @@ pub struct Text<'a>(&'a Entry);
 
 impl fmt::Display for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0.slave {
-            Some(slave) => write!(f, "{slave} ")?,
-            None => f.write_str("no slave ")?,
+        match (self.0.slave, self.0.what) {
+            (Some(slave), _) => write!(f, "{slave} ")?,
+            (None, What::Short(_)) => {}
+            (None, _) => f.write_str("no slave ")?,
         }
         match self.0.what {
             What::Joined(LinkState::Down) => f.write_str("joined without link"),
@@ -121,6 +124,7 @@ impl fmt::Display for Text<'_> {
             }
             What::Alone => f.write_str("carries traffic without an LACP partner"),
             What::Unused(reason) => write!(f, "carries no traffic: {reason}"),
+            What::Short(shortage) => write!(f, "no carrier: {shortage}"),
             What::Active { why, early_ms } => {
                 f.write_str("is active: ")?;
                 f.write_str(match why {

@@ -4,6 +4,7 @@
 
 use crate::world::World;
 use policy::history::{Cause, Entry, What, Why};
+use policy::lacp::Shortage;
 use policy::{Event, IfName, LinkState, OptionId, Transition};
 
 fn text(slave: Option<&str>, what: What) -> String {
@@ -59,6 +60,14 @@ fn entries_are_sentences() {
             None,
             active(Why::Lost, None),
             "no slave is active: the one before lost its link",
+        ),
+        (
+            None,
+            What::Short(Shortage {
+                carrying: 1,
+                min_links: 2,
+            }),
+            "no carrier: 1 slave carries traffic, min_links is 2",
         ),
     ] {
         assert_eq!(text(slave, what), expected);

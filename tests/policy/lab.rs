@@ -6,7 +6,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use policy::lacp::{AdSelect, Flags, Port, PortFacts, Ports};
-use policy::lacp::{Reason, Report, Settings, System};
+use policy::lacp::{Reason, Report, Settings, Shortage, System};
 use policy::wire::slow::{Lacpdu, State, SystemId};
 use policy::{Duplex, Millis};
 
@@ -271,9 +271,20 @@ impl Lab {
         bond.system.carrier(&bond.slaves)
     }
 
+    /// What there is to say about a bond that has too few links.
+    pub(crate) fn shortage(&self, bond: usize) -> Option<Shortage> {
+        let bond = &self.bonds[bond];
+        bond.system.lasting_shortage(&bond.slaves)
+    }
+
     pub(crate) fn reason(&self, end: End) -> Option<Reason> {
         let bond = &self.bonds[end.0];
         bond.system.reason(&bond.slaves, &self.port(end))
+    }
+
+    /// Whether there is such a port.
+    pub(crate) fn has(&self, end: End) -> bool {
+        self.bonds[end.0].slaves.0.borrow().contains_key(&end.1)
     }
 
     /// Whether no LACPDU is on its way.

@@ -33,7 +33,7 @@ fn alone(change: impl FnOnce(&mut Settings)) -> Lab {
 const PORT: End = (0, 0);
 
 /// An LACPDU of a partner that agrees with all that a port says.
-fn answer(lab: &Lab, end: End) -> Lacpdu {
+pub(crate) fn answer(lab: &Lab, end: End) -> Lacpdu {
     let system = &lab.bonds[end.0].system;
     let partner = lab.port(end).actor(system.settings(), system.active());
     Lacpdu {
@@ -425,10 +425,44 @@ fn min_links_counts_the_links_of_the_aggregator_in_use() {
     let mut lab = aggregated(3);
     lab.set(0, |settings| settings.min_links = 3);
     assert!(lab.carrier(0));
+    assert_eq!(lab.shortage(0), None);
     lab.set_link((0, 2), false);
     assert!(!lab.carrier(0));
+    let shortage = lab.shortage(0).map(|it| it.to_string());
+    assert_eq!(
+        shortage.as_deref(),
+        Some("2 slaves carry traffic, min_links is 3")
+    );
     lab.set(0, |settings| settings.min_links = 2);
     assert!(lab.carrier(0));
+    assert_eq!(lab.shortage(0), None);
+    lab.set_link((0, 0), false);
+    lab.set_link((0, 1), false);
+    assert_eq!(lab.shortage(0), None, "each slave says what it lacks");
+}
+
+/// Two slaves rarely come into sync at the same instant.
+#[test]
+fn a_shortage_is_told_once_no_slave_is_about_to_join() {
+    let mut lab = alone(|settings| settings.min_links = 2);
+    lab.join((0, 1), UP);
+    let hear = |lab: &mut Lab, end: End, in_sync: bool| {
+        let mut pdu = answer(lab, end);
+        pdu.actor.state = pdu.actor.state.with(State::SYNCHRONIZATION, in_sync);
+        lab.receive(end, &pdu);
+    };
+    for _ in 0..4 {
+        hear(&mut lab, PORT, false);
+        hear(&mut lab, (0, 1), false);
+        lab.pass(1_000);
+    }
+    hear(&mut lab, PORT, true);
+    assert!(lab.carries(PORT) && !lab.carrier(0));
+    assert_eq!(lab.shortage(0), None, "the other one is about to join");
+    hear(&mut lab, (0, 1), true);
+    assert!(lab.carrier(0));
+    lab.set_link((0, 1), false);
+    assert!(lab.shortage(0).is_some());
 }
 
 #[test]

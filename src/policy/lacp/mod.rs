@@ -19,7 +19,7 @@ mod select;
 mod system;
 
 pub use port::{Churn, Counters, Flags, Mux, Periodic, Port, PortFacts, Receive};
-pub use select::{AdSelect, Aggregator, Reason, Report};
+pub use select::{AdSelect, Aggregator, Reason, Report, Shortage};
 pub use system::{Settings, System};
 
 use crate::link::Millis;

@@ -153,6 +153,31 @@ pub enum Report {
     Unused(Reason),
 }
 
+/// Some ports carry data, but fewer than `min_links`, so the bond has no carrier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shortage {
+    /// How many ports carry data.
+    pub carrying: u32,
+    /// `min_links`
+    pub min_links: u32,
+}
+
+impl fmt::Display for Shortage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Shortage {
+            carrying,
+            min_links,
+        } = self;
+        match carrying {
+            1 => write!(f, "1 slave carries traffic, min_links is {min_links}"),
+            _ => write!(
+                f,
+                "{carrying} slaves carry traffic, min_links is {min_links}"
+            ),
+        }
+    }
+}
+
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

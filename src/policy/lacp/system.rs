@@ -3,7 +3,7 @@
 //! A bond as a system of the protocol: the inputs, and what follows from them.
 
 use super::port::{Flags, Port, PortFacts, Receive};
-use super::select::AdSelect;
+use super::select::{AdSelect, Report, Shortage};
 use super::Ports;
 use crate::link::Millis;
 use crate::wire::slow::{Lacpdu, SystemId};
@@ -285,5 +285,25 @@ impl System {
         });
         let count = in_use.fold(0u32, |sum, port| sum.saturating_add(counts(&port).into()));
         count >= settings.min_links.max(1)
+    }
+
+    /// Why the bond has no carrier, if it is for `min_links` alone.
+    pub fn shortage<P: Ports>(&self, ports: &P) -> Option<Shortage> {
+        let carrying = self.aggregator(ports, self.active)?.distributing;
+        let is_short = carrying > 0 && !self.carrier(ports);
+        is_short.then_some(Shortage {
+            carrying,
+            min_links: self.settings.min_links,
+        })
+    }
+
+    /// The shortage that there is to tell: not while a port is about to change its state.
+    pub fn lasting_shortage<P: Ports>(&self, ports: &P) -> Option<Shortage> {
+        let is_settled = |port: &Port| {
+            !port.is_enabled(&self.settings) || self.report(ports, port) != Report::Unsettled
+        };
+        let mut all = ports.keys().map(|key| ports.get(key));
+        all.all(|port| is_settled(&port))
+            .then(|| self.shortage(ports))?
     }
 }
