@@ -12,6 +12,7 @@ mod hash;
 mod history;
 mod lab;
 mod lacp;
+mod lacp_tables;
 mod link;
 mod markdown;
 mod mode;
