@@ -8,6 +8,7 @@
 # over, and takes it down, over Ethernet and over InfiniBand. (The ifcfg files of Red Hat are read
 # by its initscripts, which Debian does not have.)
 
+. "${BASH_SOURCE[0]%/*}/lacp/partner.sh"
 . "${BASH_SOURCE[0]%/*}/ipoib.sh"
 
 SLAVES=(a0 b0)
@@ -126,7 +127,7 @@ make_system() {
 interfaces() {
 	{
 		printf 'auto b7\niface b7 inet static\n\taddress %s/24\n' $OUR4
-		printf '\t%s\n' "bond-mode active-backup" "$@"
+		printf '\t%s\n' "bond-mode ${MODE-active-backup}" "$@"
 	} >/etc/network/interfaces.d/b7
 }
 
@@ -301,6 +302,71 @@ test_networkmanager() {
 test_networkmanager_infiniband() {
 	over_infiniband
 	by_networkmanager infiniband ",fail_over_mac=active" infiniband.transport-mode datagram
+}
+
+# -- a switch with LACP ------------------------------------------------------------------------
+
+# Both slaves lead to a bond of the peer, in the place of a switch.
+over_lacp() {
+	cable "${SLAVES[@]}"
+	bond_of_peer "${SLAVES[@]}"
+}
+
+# What README and manual say has made a bond whose slaves both carry traffic.
+aggregates() {
+	wait_for 60 "both slaves to carry traffic" is_carried "${SLAVES[@]}"
+	wait_for 30 "the address of b7" has_ipv4
+	is "$(option b7 mode) $(option b7 lacp_rate) $(option b7 xmit_hash_policy)" "802.3ad 4 fast 1 layer3+4 1"
+	peer_answers
+}
+
+test_ifupdown_with_a_switch() {
+	local MODE=802.3ad
+	over_lacp
+	interfaces "bond-lacp-rate fast" "bond-xmit-hash-policy layer3+4" "bond-slaves ${SLAVES[*]}"
+	ifup b7
+	aggregates
+	ifdown b7
+	is_taken_down
+}
+
+test_networkd_with_a_switch() {
+	over_lacp
+	make_system
+	networkd_files <<-END
+		[NetDev]
+		Name=b7
+		Kind=bond
+		[Bond]
+		Mode=802.3ad
+		LACPTransmitRate=fast
+		TransmitHashPolicy=layer3+4
+	END
+	daemon networkd /usr/lib/systemd/systemd-networkd
+	aggregates
+	rm /run/systemd/network/*
+	networkctl reload
+	networkctl delete b7
+	is_taken_down
+}
+
+test_networkmanager_with_a_switch() {
+	local slave
+	over_lacp
+	make_system
+	daemon manager NetworkManager --no-daemon
+	wait_for 60 "NetworkManager to answer" nmcli general status
+	nmcli connection add type bond con-name b7 ifname b7 \
+		bond.options "mode=802.3ad,lacp_rate=fast,xmit_hash_policy=layer3+4" \
+		ipv4.method manual ipv4.addresses $OUR4/24 ipv6.method disabled
+	for slave in "${SLAVES[@]}"; do
+		nmcli connection add type ethernet con-name "$slave" ifname "$slave" controller b7 port-type bond
+		nmcli connection up "$slave"
+	done
+	aggregates
+	nmcli connection down b7
+	is_taken_down
+	nmcli connection delete b7 "${SLAVES[@]}"
 }
 
 # -- the end of a case -------------------------------------------------------------------------
