@@ -22,7 +22,7 @@ use net::master::xdp::XdpMaster;
 use net::master::xfrm::XfrmMaster;
 use net::netdev_lock::Held;
 use net::netdevice::{NetDevice, Stats, Vlan};
-use net::netlink::{Attr, Attrs, ExtAck, Message, Policy};
+use net::netlink::{Attr, Attrs, ExtAck, Message, Nest, Policy};
 use net::notifier::{self, Event, Listener};
 use net::printk::{self, Level};
 use net::rcu::Rcu;
@@ -107,7 +107,7 @@ fn link_up(dev: &Dev<Wrong>, lower: &NetDevice, what: &str, rtnl: &Rtnl) -> Resu
         inactive: false,
     };
     let data = pin_init::init_zeroed::<()>();
-    let prepare = |lower: &Lower<Wrong>| lower.set_role(rtnl, role);
+    let prepare = |lower: &Lower<Wrong>| lower.set_role(role);
     let res = Lower::link_up(dev, lower, data, LagTx::Unknown, prepare, None, rtnl);
     let errno = res.map_or_else(|err| err.to_errno(), |_| 0);
     netdev_info!(lower, "misuse: linking {}: {}", what, errno);
@@ -335,6 +335,14 @@ impl LinkOps<Wrong> for Link {
 
     fn fill(_dev: &Dev<Wrong>, _message: &mut Message<'_>, _rcu: &Rcu) -> Result {
         Ok(())
+    }
+
+    fn xstats_size() -> usize {
+        0
+    }
+
+    fn xstats(_dev: &Dev<Wrong>, _lower: Option<&Lower<Wrong>>) -> Result<Nest> {
+        Ok(Nest::new())
     }
 
     fn change_lower(
