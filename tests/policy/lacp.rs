@@ -642,6 +642,36 @@ fn patience_begins_when_sync_is_lost() {
     assert_ne!(lab.bonds[0].system.active(), first);
 }
 
+/// The same if the partner was in sync when the aggregator was chosen, and with what it says next it
+/// is not any more.
+#[test]
+fn patience_begins_when_sync_is_lost_right_after_the_choice() {
+    let mut lab = Lab::new(&[Settings {
+        select: AdSelect::Bandwidth,
+        ..slow(1)
+    }]);
+    let speed = Some(1_000);
+    lab.join((0, 0), PortFacts { speed, ..UP });
+    lab.join((0, 1), UP);
+    let say = |lab: &mut Lab, place: usize, in_sync: bool| {
+        let mut pdu = answer(lab, (0, place));
+        pdu.actor.system = settings(7 + place as u8).system;
+        let state = pdu.actor.state.with(State::SYNCHRONIZATION, in_sync);
+        pdu.actor.state = state.with(State::TIMEOUT, false);
+        lab.receive((0, place), &pdu);
+    };
+    say(&mut lab, 0, true);
+    say(&mut lab, 1, true);
+    let chosen = lab.port((0, 1)).aggregator;
+    assert_eq!(lab.bonds[0].system.active(), chosen);
+    lab.pass(AGGREGATE_WAIT - 100);
+    say(&mut lab, 1, false);
+    lab.pass(5_900);
+    assert_eq!(lab.bonds[0].system.active(), chosen);
+    lab.pass(200);
+    assert_ne!(lab.bonds[0].system.active(), chosen);
+}
+
 /// What lasts is reported, and not what is about to change.
 #[test]
 fn a_port_is_reported_once_it_has_settled() {

@@ -198,12 +198,12 @@ impl System {
     /// Uses the best aggregator.
     fn use_best<P: Ports>(&mut self, ports: &P, now: Millis) {
         let in_sync = |active: super::Aggregator| active.in_sync;
-        let in_sync = self.aggregator(ports, self.active).is_some_and(in_sync);
+        let is_in_sync = self.aggregator(ports, self.active).is_some_and(in_sync);
         // Until now, if it has just gone out of sync.
-        if in_sync || self.was_in_sync {
+        if is_in_sync || self.was_in_sync {
             self.in_use_since = now;
         }
-        self.was_in_sync = in_sync;
+        self.was_in_sync = is_in_sync;
         if self.refused_at(ports).is_some_and(|at| at <= now) {
             each(ports, |port| {
                 port.is_refused |= port.aggregator == self.active
@@ -213,7 +213,7 @@ impl System {
         if best != self.active {
             self.active = best;
             self.in_use_since = now;
-            self.was_in_sync = false;
+            self.was_in_sync = self.aggregator(ports, best).is_some_and(in_sync);
         }
     }
 
