@@ -9,7 +9,7 @@ use crate::link::{Link, LinkState, Millis};
 
 /// The duplex mode of a link, in the order in which the in-tree driver ranks them: a mode that is
 /// not known counts as the best.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Duplex {
     /// Half duplex (`DUPLEX_HALF`).
     Half,

@@ -15,6 +15,8 @@
 
 mod machines;
 mod port;
+#[cfg(not(MODULE))] // Not in the kernel.
+mod rebase;
 mod select;
 mod system;
 

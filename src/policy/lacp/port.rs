@@ -9,7 +9,7 @@ use crate::select::Duplex;
 use crate::wire::slow::{PortInfo, Slow, State, SystemId};
 
 /// What is known of a slave apart from the protocol.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct PortFacts {
     /// Whether its link counts as up.
     pub link: bool,
@@ -50,7 +50,7 @@ impl PortFacts {
 const FULL_DUPLEX: u16 = 1;
 
 /// The states of the Receive machine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Receive {
     /// The link is down (`PORT_DISABLED`).
     Disabled,
@@ -71,7 +71,7 @@ pub enum Receive {
 }
 
 /// The states of the Periodic Transmission machine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Periodic {
     /// Nothing is sent periodically (`NO_PERIODIC`).
     None,
@@ -88,7 +88,7 @@ pub enum Periodic {
 }
 
 /// The states of the Mux machine. `COLLECTING_DISTRIBUTING` of coupled control is `Distributing`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Mux {
     /// The port belongs to no aggregator.
     Detached,
@@ -106,7 +106,7 @@ pub enum Mux {
 }
 
 /// The states of a Churn Detection machine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Churn {
     /// The port is out of sync, but not yet for long.
     Monitor {
@@ -153,7 +153,7 @@ impl Churn {
 }
 
 /// What was received and sent (`BOND_3AD_STAT_*` of `linux/if_bonding.h`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Counters {
     /// LACPDUs received.
     pub lacpdu_rx: u64,
@@ -227,8 +227,8 @@ impl Counters {
 }
 
 /// The times of the last `N` events, the latest first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Limit<const N: usize>([Option<Millis>; N]);
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Limit<const N: usize>(pub(super) [Option<Millis>; N]);
 
 impl<const N: usize> Limit<N> {
     pub(super) const NEW: Self = Limit([None; N]);
@@ -274,7 +274,7 @@ pub(super) const NO_PARTNER: PortInfo = PortInfo {
 };
 
 /// A port of the bond: a slave.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Port {
     /// The number of the port; 0 while it does not take part.
     pub number: u16,

@@ -14,7 +14,7 @@ use crate::wire::slow::{State, SystemId};
 
 /// When another aggregator takes over, and which: the option `ad_select`, with the numbers of
 /// `net/bonding.h` (`BOND_AD_*`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum AdSelect {
     /// When the one in use has no link or partner left: the one with the most bandwidth.

@@ -9,7 +9,7 @@ use crate::link::Millis;
 use crate::wire::slow::{Lacpdu, SystemId};
 
 /// What the options and the device of a bond say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Settings {
     /// Whether the bond is up.
     pub is_up: bool,
@@ -32,7 +32,7 @@ pub struct Settings {
 }
 
 /// What a bond in 802.3ad mode knows apart from its ports.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct System {
     pub(super) settings: Settings,
     /// The aggregator in use; 0 for none.
@@ -40,7 +40,7 @@ pub struct System {
     /// When that one was chosen, or its partner was last in sync.
     pub(super) in_use_since: Millis,
     /// Whether its partner was in sync when the machines last ran.
-    was_in_sync: bool,
+    pub(super) was_in_sync: bool,
 }
 
 /// Changes each port.

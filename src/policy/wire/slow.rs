@@ -20,7 +20,7 @@ const VERSION: u8 = 1;
 
 /// The state of a port as its system announces it (6.4.2.3 m): a set of bits, with the numbers of
 /// `LACP_STATE_*` of `linux/if_bonding.h`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct State(u8);
 
 impl State {
@@ -77,7 +77,7 @@ impl State {
 }
 
 /// Identifies a system (6.3.2).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct SystemId {
     /// The priority; the lowest number is the highest priority.
     pub priority: u16,
@@ -86,7 +86,7 @@ pub struct SystemId {
 }
 
 /// What a system says about one of its ports (6.4.2.3), or about that of its partner.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct PortInfo {
     /// The system.
     pub system: SystemId,
@@ -101,7 +101,7 @@ pub struct PortInfo {
 }
 
 /// An LACPDU.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Lacpdu {
     /// The port that sends it.
     pub actor: PortInfo,
