@@ -11,9 +11,9 @@
 
 SELFTESTS=/usr/src/linux/tools/testing/selftests
 
-run_in() {
+run_in() { # FOLDER NAME ARGUMENT...
 	be_patient
-	(cd "$1" && PATH=$WORK/bin:$PATH "./$2") || fail "$2 ended with status $?"
+	(cd "$1" && PATH=$WORK/bin:$PATH "./$2" "${@:3}") || fail "$2 ended with status $?"
 }
 
 # In a kernel that checks every step, a process takes seconds of this guest's slow clock to start: a
@@ -31,6 +31,24 @@ be_patient() {
 		exec $(type -P timeout) \$((\$1 * $factor)) "\${@:2}"
 	END
 	chmod +x "$WORK/bin/timeout"
+}
+
+# An ip(8) that knows the newest options, for tests that set them. The real one, once it does.
+with_newer_ip() {
+	local ip
+	ip=$(type -P ip)
+	! "$ip" link help bond 2>&1 | has lacp_strict || return 0
+	mkdir -p "$WORK/bin"
+	# Starting Python takes a while, and most commands do not need it.
+	cat >"$WORK/bin/ip" <<-END
+		#!/bin/bash
+		case " \$* " in
+		*" lacp_strict "* | *" actor_port_prio "* | *" -d -j link show "*)
+			exec python3 $TOOLS_DIR/newer_ip.py $ip "\$@" ;;
+		esac
+		exec $ip "\$@"
+	END
+	chmod +x "$WORK/bin/ip"
 }
 
 # If a test skips, this guest lacks something: that is a failure here.
@@ -113,6 +131,16 @@ test_bond_passive_lacp() {
 	kernel_test bond_passive_lacp.sh
 }
 
+test_bond_lacp_prio() {
+	with_newer_ip
+	kernel_test bond_lacp_prio.sh
+}
+
+test_bond_lacp_strict() {
+	with_newer_ip
+	kernel_test bond_lacp_strict.sh
+}
+
 test_mode_1_recovery_updelay() {
 	kernel_test mode-1-recovery-updelay.sh
 }
@@ -126,6 +154,11 @@ test_netcons_over_bonding() {
 	modprobe -a configfs netconsole
 	mountpoint -q /sys/kernel/config || mount -t configfs configfs /sys/kernel/config
 	kernel_test netcons_over_bonding.sh
+}
+
+# What this test of all links has of bonds: one whose slave was up, and one below a bridge.
+test_rtnetlink() {
+	run_in $SELFTESTS/net rtnetlink.sh -t "kci_test_enslave_bonding kci_test_bridge_parent_id"
 }
 
 ktap_main "$@"
