@@ -4,7 +4,7 @@ script."""
 
 import random
 
-from values import IP, JUNK, NETLINK, PARAMETERS, SLAVE_NETLINK, SYSFS
+from values import IP, JUNK, LACP, NETLINK, PARAMETERS, SLAVE_NETLINK, SYSFS
 
 # Roughly how many operations an episode has.
 LENGTH = 36
@@ -30,6 +30,8 @@ class Episode:
 
     def choose_devices(self):
         rng = self.rng
+        if self.scene.devices:
+            return self.scene.devices
         plain = rng.sample(PLAIN, rng.randint(2, 4))
         return plain + (rng.sample(ODD, rng.randint(1, 3)) if self.scene.odd else [])
 
@@ -128,6 +130,8 @@ class Episode:
                 found.append([number, kind, self.fill(self.rng.choice(bad))])
         if self.scene.name in ("links", "events") and not any(number == 1 for number, _, _ in found):
             found.insert(0, [1, "u8", 1])
+        elif len(found) < 2 and self.chance(35):
+            found.insert(0, [1, "u8", 4])
         return found
 
     def option_by_sysfs(self):
@@ -295,6 +299,37 @@ class Episode:
         if self.chance(50):
             self.add("flag", self.tops[-1], "up", True)
 
+    # -- LACP ------------------------------------------------------------------------------------
+
+    def partner(self):
+        """The system that all cables lead to becomes another one, or its ports get another key. Were there two, the
+        choice between them would depend on time."""
+        system, key = self.rng.choice([1, 2]), self.rng.choice([7, 8])
+        for device in self.devices:
+            self.add("partner", device, system, key)
+
+    def lacp_option(self):
+        """An option of 802.3ad, set while the bond is down as most of them want."""
+        if self.chance(60):
+            self.add("flag", self.bonds[0], "up", False)
+        name = self.rng.choice(LACP)
+        file = name if name in SYSFS else name.removeprefix("ad_")
+        if file in SYSFS and self.chance(50):
+            good, bad = SYSFS[file]
+            self.add("sysfs", self.bonds[0], file, self.rng.choice(bad if self.chance(20) else good) + "\n")
+        else:
+            number, kind, good, bad = NETLINK[name]
+            self.add("set", self.bonds[0], [[number, kind, self.rng.choice(bad if bad and self.chance(20) else good)]])
+        if self.chance(80):
+            self.add("flag", self.bonds[0], "up", True)
+
+    def port_priority(self):
+        number, kind, good, _ = SLAVE_NETLINK["actor_port_prio"]
+        self.add("slaveset", self.slave(), [[number, kind, self.rng.choice(good)]])
+
+    def agree(self):
+        self.add("agree")
+
     # -- reads ----------------------------------------------------------------------------------
 
     def look(self):
@@ -332,6 +367,7 @@ class Scene:
     """What an episode is about: how likely each operation is."""
 
     odd = False
+    devices = None  # these, and no others
     events = False  # act on link events at once, which is our driver's default
 
     def begin(self, episode):
@@ -373,6 +409,29 @@ class Events(Links):
     events = True
 
 
+class Lacp(Scene):
+    """802.3ad with a partner at the other ends of the cables."""
+    name = "lacp"
+    devices = ["a0", "a1", "a2"]
+    weights = {"lacp_option": 14, "agree": 14, "carrier": 10, "enslave": 5, "release": 4, "bond_up": 4, "slave_up": 4,
+               "partner": 6, "port_priority": 6, "look": 8, "address": 2, "option_of_slave": 2}
+
+    def begin(self, episode):
+        episode.load("max_bonds=0")
+        episode.bonds = ["b0"]
+        options = [[1, "u8", 4]]
+        for name in episode.rng.sample(LACP, episode.rng.choice([0, 1, 2])):
+            number, kind, good, _ = NETLINK[name]
+            options.append([number, kind, episode.rng.choice(good)])
+        episode.add("add", "b0", "0200000000b0" if episode.chance(50) else "", options)
+        for device in self.devices:
+            episode.add("partner", device, 1, 7)
+        for _ in range(2):
+            episode.enslave()
+        episode.add("flag", "b0", "up", True)
+        episode.add("agree")
+
+
 class Devices(Scene):
     name = "devices"
     weights = {"enslave": 14, "release": 3, "mtu": 9, "address": 9, "rename": 6, "rename_bond": 3, "move": 6,
@@ -403,7 +462,7 @@ class Parameters(Scene):
 
 
 Episode.reload = Parameters.reload
-SCENES = [Options, Members, Links, Events, Devices, Parameters]
+SCENES = [Options, Members, Links, Events, Devices, Parameters, Lacp]
 
 
 def script(seed, operations, scenes=None):

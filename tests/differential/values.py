@@ -12,8 +12,8 @@ BAD_ADDRESSES = ["192.0.2", "192.0.2.256", "0.0.0.0", "255.255.255.255", "192.0.
 
 # Option of sysfs: good values, and bad ones of its own. DEVICE stands for a name.
 SYSFS = {
-    "mode": (["balance-rr", "active-backup", "balance-xor", "broadcast", "0", "1", "2", "3"],
-             ["7", "Active-Backup", "active-backup 1", "rr"]),
+    "mode": (["balance-rr", "active-backup", "balance-xor", "broadcast", "802.3ad", "0", "1", "2", "3", "4"],
+             ["7", "802.3AD", "Active-Backup", "active-backup 1", "rr"]),
     "miimon": (["0", "20", "50", "100", "100", "100"], ["2147483648", "-100", "50ms"]),
     "updelay": (["0", "50", "100", "120", "200"], ["2147483648"]),
     "downdelay": (["0", "50", "100", "120", "200"], ["2147483648"]),
@@ -43,14 +43,16 @@ SYSFS = {
     "xmit_hash_policy": (["layer2", "0", "layer3+4", "layer2+3", "encap2+3", "encap3+4", "vlan+srcmac", "1", "2", "3",
                           "4", "5"], ["6", "layer4"]),
     "lp_interval": (["1", "2", "60", "2147483647"], ["0", "2147483648"]),
-    # Options of 802.3ad and the balancing modes: the other modes refuse them, or accept their
-    # current values.
+    # Options of 802.3ad and of the modes that are not built: the other modes refuse them, or accept
+    # their current values.
     "lacp_rate": (["slow", "fast", "0", "1"], ["2"]),
     "lacp_active": (["on", "off", "0", "1"], ["2"]),
-    "ad_select": (["stable", "bandwidth", "count", "0", "1", "3"], ["4", "fancy"]),
-    "ad_actor_sys_prio": (["1", "65535"], ["0", "65536"]),
-    "ad_actor_system": (["02:00:00:00:00:01"], ["x"]),
-    "ad_user_port_key": (["0", "1023"], ["1024"]),
+    "ad_select": (["stable", "bandwidth", "count", "actor_port_prio", "0", "1", "2", "3"], ["4", "fancy"]),
+    "ad_actor_sys_prio": (["1", "7", "65535"], ["0", "65536"]),
+    "ad_actor_system": (["02:00:00:00:00:01", "02:00:00:00:00:99", "00:00:00:00:00:00"],
+                        ["x", "01:00:00:00:00:01", "ff:ff:ff:ff:ff:ff", "02:00:00:00:00", "2:0:0:0:0:1", "02-00-00-00-00-01",
+                         "02:00:00:00:00:01:02"]),
+    "ad_user_port_key": (["0", "1", "1023"], ["1024"]),
     "tlb_dynamic_lb": (["0", "1"], ["2"]),
     # Files to read.
     "mii_status": ([], ["up"]),
@@ -60,7 +62,7 @@ SYSFS = {
 
 # Number of a netlink attribute: kind, good values, bad values.
 NETLINK = {
-    "mode": (1, "u8", [0, 1, 1, 2, 3], [7, 255]),
+    "mode": (1, "u8", [0, 1, 1, 2, 3, 4], [7, 255]),
     "active_slave": (2, "index", ["DEVICE", "DEVICE", ""], ["BOND", "lo"]),
     "miimon": (3, "u32", [0, 20, 50, 100, 100, 100], [1 << 31, (1 << 32) - 1]),
     "updelay": (4, "u32", [0, 50, 100, 120, 200], [1 << 31]),
@@ -83,9 +85,10 @@ NETLINK = {
     "ad_lacp_rate": (21, "u8", [0, 1], [2]),
     "ad_select": (22, "u8", [0, 1, 2, 3], [4]),
     "ad_info": (23, "raw", ["", "00000000"], []),
-    "ad_actor_sys_prio": (24, "u16", [1, 65535], [0]),
-    "ad_user_port_key": (25, "u16", [0, 1023], [1024]),
-    "ad_actor_system": (26, "raw", ["020000000001"], ["010000000001", "0200", "02000000000102"]),
+    "ad_actor_sys_prio": (24, "u16", [1, 7, 65535], [0]),
+    "ad_user_port_key": (25, "u16", [0, 1, 1023], [1024]),
+    "ad_actor_system": (26, "raw", ["020000000001", "020000000099", "000000000000"],
+                        ["010000000001", "ffffffffffff", "0200", "02000000000102"]),
     "tlb_dynamic_lb": (27, "u8", [0, 1], [2]),
     "peer_notif_delay": (28, "u32", [0, 100, 150, 200], [300001]),
     "ad_lacp_active": (29, "u8", [0, 1], [2]),
@@ -100,12 +103,16 @@ SLAVE_NETLINK = {
     "mii_status": (2, "u8", [], [0]),
     "queue_id": (5, "u16", [0, 1, 2, 15], [16, 65535]),
     "prio": (9, "s32", [0, 1, -1, 7, 2147483647, -2147483648], []),
-    "actor_port_prio": (10, "u16", [255, 1], []),
+    "actor_port_prio": (10, "u16", [0, 1, 255, 65535], []),
 }
+
+# The options of 802.3ad, by their names in netlink.
+LACP = ["ad_select", "ad_lacp_rate", "ad_lacp_active", "lacp_strict", "min_links", "ad_actor_sys_prio", "ad_actor_system",
+        "ad_user_port_key", "coupled_control", "broadcast_neighbor", "xmit_hash_policy"]
 
 # Words of "ip link ... type bond", with its own spelling.
 IP = {
-    "mode": ["balance-rr", "active-backup", "balance-xor", "broadcast", "0", "fancy"],
+    "mode": ["balance-rr", "active-backup", "balance-xor", "broadcast", "802.3ad", "0", "fancy"],
     "miimon": ["0", "100", "x"],
     "updelay": ["100", "150", "0"],
     "downdelay": ["100", "0"],
@@ -125,7 +132,13 @@ IP = {
     "arp_ip_target": ["192.0.2.2", "192.0.2.2,192.0.2.3", "x"],
     "arp_missed_max": ["2", "0"],
     "ns_ip6_target": ["2001:db8::1"],
-    "lacp_rate": ["fast"],
+    "lacp_rate": ["slow", "fast", "slower"],
+    "lacp_active": ["on", "off"],
+    "coupled_control": ["on", "off"],
+    "ad_select": ["stable", "bandwidth", "count"],
+    "ad_user_port_key": ["5", "1024"],
+    "ad_actor_sys_prio": ["5", "0"],
+    "ad_actor_system": ["02:00:00:00:00:05", "01:00:00:00:00:05"],
     "use_carrier": ["0", "1"],
 }
 
@@ -133,7 +146,7 @@ IP = {
 PARAMETERS = {
     "max_bonds": ["0", "1", "2", "-1", "2147483648", "x"],
     "tx_queues": ["1", "2", "16", "255", "0", "256", "-1"],
-    "mode": ["0", "1", "2", "3", "balance-rr", "active-backup", "balance-xor", "broadcast", "7", "rr", ""],
+    "mode": ["0", "1", "2", "3", "4", "balance-rr", "active-backup", "balance-xor", "broadcast", "802.3ad", "7", "rr", ""],
     "miimon": ["0", "100", "-1", "x", "2147483648"],
     "updelay": ["0", "100", "150", "-1"],
     "downdelay": ["0", "100", "150", "-1"],
@@ -152,8 +165,8 @@ PARAMETERS = {
     "arp_validate": ["none", "all", "3", "7"],
     "arp_all_targets": ["any", "all", "1", "2"],
     "lp_interval": ["1", "0", "-1", "5"],
-    "lacp_rate": ["slow", "fast", "2"],
-    "ad_select": ["stable", "0", "9"],
+    "lacp_rate": ["slow", "fast", "1", "2"],
+    "ad_select": ["stable", "bandwidth", "actor_port_prio", "0", "2", "9"],
     "xmit_hash_policy": ["layer2", "layer3+4", "0", "9"],
     "nonsense": ["1"],
 }

@@ -27,6 +27,7 @@ import sys
 HERE = os.path.dirname(os.path.realpath(__file__))
 sys.path.insert(0, HERE)
 
+import lacp  # noqa: E402
 import netlink  # noqa: E402
 from observe import Observer  # noqa: E402
 from operations import Operations  # noqa: E402
@@ -95,7 +96,7 @@ def main():
             list(observer.told())
         else:
             for line in log_lines(log):
-                if not OTHERS.search(line):
+                if not OTHERS.search(line) and not lacp.is_later(line, observer.silent):
                     for pattern, text in TIMES:
                         line = pattern.sub(text, line)
                     said.append("log " + observer.normal_text(line))

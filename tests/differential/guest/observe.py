@@ -5,6 +5,7 @@ import re
 import struct
 import time
 
+import lacp
 import netlink
 import state
 from netlink import IFINFO, RTEXT_FILTER_SKIP_STATS, attribute, attributes, ifinfo
@@ -19,6 +20,8 @@ COUNTERS = {7, 23, 26}
 EVENTS = {1: "reboot", 2: "features", 3: "failover", 4: "notify_peers", 5: "igmp_resend", 6: "options"}
 # Timers repeat these, so they may come during another operation.
 TIMED_EVENTS = {4, 5}
+# These, and what has none, come whenever LACP decides something.
+LACP_EVENTS = TIMED_EVENTS | {0, 6}
 ADDRESS = re.compile(r"\b(?:[0-9a-f]{2}:){5}[0-9a-f]{2}\b")
 OURS = bytes([2, 0, 0, 0])
 
@@ -38,6 +41,9 @@ class Observer:
         self.links = {}
         self.indexes = {}
         self.last_told = {}
+        self.lacp = set()
+        self.silent = set()
+        self.working = set()
 
     # -- names for what differs from run to run ----------------------------------------
 
@@ -100,12 +106,35 @@ class Observer:
         while True:
             unchanged = self.look()
             if unchanged and self.at_rest():
-                return dict(self.links), True
+                return self.seen(), True
             if time.monotonic() > deadline:
-                return dict(self.links), False
+                return self.seen(), False
             if not self.at_rest():
                 time.sleep(pause)
                 pause = min(pause * 2, 0.5)
+
+    def seen(self):
+        """The links without what depends on the time that LACP takes."""
+        before, self.lacp = self.lacp, lacp.touched(self.links)
+        self.silent = before | self.lacp
+        return {name: lacp.masked(link) if name in self.lacp else link for name, link in self.links.items()}
+
+    def agreed(self):
+        """What LACP has decided, once nothing has changed for longer than either driver waits for anything (8 s after a
+        slave has joined a bond that is up)."""
+        deadline = time.monotonic() + 90
+        last, since = None, 0
+        # A bond that is down says nothing; when it is set up again our driver begins afresh.
+        self.working = {name for name in self.lacp if lacp.works(self.links, name)}
+        while time.monotonic() < deadline:
+            self.look()
+            now = [line for name in sorted(self.working) for line in lacp.decided(self.links, name)]
+            if now != last:
+                last, since = now, time.monotonic()
+            elif time.monotonic() - since > 10:
+                return now
+            time.sleep(0.5)
+        return last + ["and it does not come to rest"]
 
     # -- what listeners hear ----------------------------------------------------------------
 
@@ -129,7 +158,7 @@ class Observer:
                 if said == self.last_told.get(name):
                     continue
                 self.last_told[name] = said
-            if event not in TIMED_EVENTS:
+            if event not in (LACP_EVENTS if name in self.silent else TIMED_EVENTS):
                 what = {netlink.RTM_NEWLINK: "new", netlink.RTM_DELLINK: "gone"}.get(kind, str(kind))
                 found.add(f"told {name} {what}" + (f" {EVENTS.get(event, event)}" if event else ""))
         return sorted(found)

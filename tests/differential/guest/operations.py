@@ -8,6 +8,7 @@ import socket
 import struct
 import subprocess
 
+import lacp
 import netlink
 from netlink import attribute, ifinfo, nest
 from world import FAR, read, write
@@ -142,6 +143,23 @@ class Operations:
         else:
             write(f"{NET}/{name}/carrier", str(int(on)))
 
+    # -- LACP ------------------------------------------------------------------------------
+
+    def partner(self, name, system, key):
+        """The other end of a cable, given by its original name, speaks LACP."""
+        self.world.partner.set(name, system, key)
+
+    def agree(self):
+        """Both ends have had the time to agree: everything about it is shown."""
+        found = self.observer.agreed()
+        for name in sorted(self.observer.working):
+            for folder in ("bonding", "bonding_slave"):
+                if os.path.isdir(f"{NET}/{name}/{folder}"):
+                    found += [f"{name} {line}" for line in self.files(f"{NET}/{name}/{folder}") if lacp.FILES.fullmatch(line)]
+            if os.path.exists(f"/proc/net/bonding/{name}"):
+                found += [line for line in self.show_proc(name) if not lacp.CHURN.fullmatch(line)]
+        return [self.observer.normal_text(line) for line in lacp.numbered(lacp.with_links(found))]
+
     # -- sysfs -----------------------------------------------------------------------------
 
     def masters(self, text):
@@ -174,7 +192,9 @@ class Operations:
         if call == "info":
             return ["mode {} slaves {} miimon {}".format(*struct.unpack("=iii", data))]
         _, name, link, state, failures = struct.unpack("=i16sbbxxI", data)
-        return [f"{name.rstrip(bytes(1)).decode()} link {link} state {state} failures {failures}"]
+        name = name.rstrip(bytes(1)).decode()
+        state = "later" if name in self.observer.lacp else state
+        return [f"{name} link {link} state {state} failures {failures}"]
 
     def pointer_ioctl(self, number, name, data, result):
         """An ioctl whose request holds a pointer to the data."""
@@ -188,7 +208,7 @@ class Operations:
         request = struct.pack("=16sHHHH16x", bond.encode(), phy, register, 0, 0)
         first = struct.unpack_from("=HHHH", fcntl.ioctl(self.datagram, SIOCGMIIPHY, request), 16)
         second = struct.unpack_from("=HHHH", fcntl.ioctl(self.datagram, SIOCGMIIREG, request), 16)
-        return [f"phy {first[0]}", f"register {second[3]:#x}"]
+        return [f"phy {first[0]}"] + ([] if bond in self.observer.lacp else [f"register {second[3]:#x}"])
 
     def ethtool(self, name):
         data = bytearray(struct.pack("=I", ETHTOOL_GDRVINFO) + bytes(192))
@@ -200,6 +220,8 @@ class Operations:
         link = bytearray(struct.pack("=II", ETHTOOL_GLINK, 0))
         found += self.pointer_ioctl(SIOCETHTOOL, name.encode(), link,
                                     lambda: [f"link {struct.unpack('=II', link)[1]}"])
+        if name in self.observer.lacp:
+            return found[:1]
         setting = bytearray(struct.pack("=I", ETHTOOL_GSET) + bytes(40))
         return found + self.pointer_ioctl(SIOCETHTOOL, name.encode(), setting, lambda: [setting.hex()])
 
@@ -209,6 +231,8 @@ class Operations:
         assert command[0] in PROGRAMS, command
         done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                               check=False)
+        if "show" in command and command[-1] in self.observer.lacp:
+            return [f"status {done.returncode}"]
         lines = [self.without_indexes(line) for line in done.stdout.decode(errors="replace").splitlines()]
         return [f"status {done.returncode}"] + lines
 
@@ -222,7 +246,10 @@ class Operations:
     # -- reads ------------------------------------------------------------------------------
 
     def show(self, what, name):
-        return [self.observer.normal_text(line) for line in getattr(self, "show_" + what)(name)]
+        lines = list(getattr(self, "show_" + what)(name))
+        if name in self.observer.lacp:
+            lines = {"sysfs": lacp.files, "slave": lacp.files, "proc": lacp.proc, "lists": lacp.lists}.get(what, list)(lines)
+        return [self.observer.normal_text(line) for line in lines]
 
     def show_sysfs(self, name):
         return self.files(f"{NET}/{name}/bonding")

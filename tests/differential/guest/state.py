@@ -26,7 +26,8 @@ BOND = {1: "mode", 2: "active_slave", 3: "miimon", 4: "updelay", 5: "downdelay",
         25: "ad_user_port_key", 26: "ad_actor_system", 27: "tlb_dynamic_lb", 28: "peer_notif_delay",
         29: "ad_lacp_active", 30: "missed_max", 31: "ns_ip6_target", 32: "coupled_control",
         33: "broadcast_neighbor", 34: "lacp_strict"}
-BOND_INDEX, BOND_IPV4, BOND_IPV6 = {2, 11}, 8, 31
+BOND_INDEX, BOND_IPV4, BOND_AD_INFO, BOND_IPV6 = {2, 11}, 8, 23, 31
+AD_INFO = {1: "aggregator", 2: "num_ports", 3: "actor_key", 4: "partner_key", 5: "partner_mac"}
 BOND_SLAVE = {1: "state", 2: "mii_status", 3: "link_failure_count", 4: "perm_hwaddr", 5: "queue_id",
               6: "ad_aggregator_id", 7: "ad_actor_oper_port_state", 8: "ad_partner_oper_port_state", 9: "prio",
               10: "actor_port_prio", 11: "ad_churn_actor_state", 12: "ad_churn_partner_state"}
@@ -45,6 +46,9 @@ def bond(data, name_of):
         label = BOND.get(key, f"attribute {key}")
         if key in BOND_INDEX:
             yield label, name_of(struct.unpack("=I", payload)[0])
+        elif key == BOND_AD_INFO:
+            for inner, value in attributes(payload):
+                yield f"{label}.{AD_INFO.get(inner, inner)}", f"{number(value)}/{len(value)}"
         elif key == BOND_IPV4:
             yield label, " ".join(f"{n}:{socket.inet_ntop(socket.AF_INET, a)}" for n, a in attributes(payload))
         elif key == BOND_IPV6:

@@ -8,6 +8,7 @@ import subprocess
 
 import netlink
 from netlink import attribute, ifinfo, nest
+from partner import Partner
 
 FAR = "/run/netns/far"
 NETDEVSIM = "/sys/bus/netdevsim"
@@ -58,6 +59,7 @@ class World:
             write(f"/proc/sys/net/ipv6/conf/{name}/accept_dad", "0")
             write(f"/proc/sys/net/ipv6/conf/{name}/addr_gen_mode", "1")
         self.home = netlink.Socket()
+        self.partner = Partner(FAR)
         self.known = set()       # hardware addresses that are not random
         self.simulators = {}     # netdevsim device: its number on the bus
         self.carriers = {}
@@ -95,6 +97,7 @@ class World:
     def end(self):
         """Remove everything, whatever the episode left."""
         self.remove_module_at_last()
+        self.partner.end()
         for number in self.simulators.values():
             if os.path.isdir(f"{NETDEVSIM}/devices/netdevsim{number}"):
                 write(f"{NETDEVSIM}/del_device", f"{number}")
