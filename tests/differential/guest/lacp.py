@@ -7,21 +7,24 @@ import re
 
 MODE_8023AD = "4/1"
 # Of a link that LACP sends through, or that is on top of one.
-LEFT_OUT = re.compile(r"carrier|operstate|slave\.(state|mii_status)|(slave|bond)\.ad_(aggregator|actor_oper|partner|churn|info).*")
+LEFT_OUT = re.compile(r"carrier|operstate|slave\.(state|mii_status)|"
+                      r"(slave|bond)\.ad_(aggregator|actor_oper|partner|churn|info).*")
 # IFF_RUNNING, IFF_LOWER_UP, IFF_DORMANT
 FLAGS = 0x40 | 0x10000 | 0x20000
 # Churn is not told even by "agree": it is judged 60 s after something that each driver did in its
 # own time. tests/guest/lacp.sh has it.
 CHURN = re.compile(r".*churn.*", re.I)
-FILES = re.compile(r"(mii_status|state|ad_(aggregator|num_ports|actor_key|partner_key|partner_mac|.*_oper_port_state).*): .*")
-PROC = re.compile(r"(Aggregator ID|Actor Churn|Partner Churn|Active Aggregator Info|details |    |\t|bond .* has no active aggregator|"
-                  r"Carries no traffic: ).*")
+FILES = re.compile(r"(mii_status|state|"
+                   r"ad_(aggregator|num_ports|actor_key|partner_key|partner_mac|.*_oper_port_state).*): .*")
+PROC = re.compile(r"(Aggregator ID|Actor Churn|Partner Churn|Active Aggregator Info|details |    |\t|"
+                  r"bond .* has no active aggregator|Carries no traffic: ).*")
 # What the machines log when they act.
 LATER = re.compile(r"No 802\.3ad response from the link partner|Removing an active aggregator|carries no traffic: |"
                    r"An illegal loopback occurred")
 CARRIER = re.compile(r"\d (\S+): (active interface up|now running without any active interface)!")
 # The number of an aggregator is that of the port that came first, which is a matter of time.
-AGGREGATOR = re.compile(r"(.*(?:slave\.ad_aggregator_id |ad_info\.aggregator |ad_aggregator_id: |ad_aggregator: |Aggregator ID: ))([1-9]\d*)(.*)")
+AGGREGATOR = re.compile(r"(.*(?:slave\.ad_aggregator_id |ad_info\.aggregator |ad_aggregator_id: |ad_aggregator: |"
+                        r"Aggregator ID: ))([1-9]\d*)(.*)")
 
 
 def is_lacp(link):
