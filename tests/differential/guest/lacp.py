@@ -12,7 +12,7 @@ LEFT_OUT = re.compile(r"carrier|operstate|slave\.(state|mii_status)|"
 # IFF_RUNNING, IFF_LOWER_UP, IFF_DORMANT
 FLAGS = 0x40 | 0x10000 | 0x20000
 # Churn is not told even by "agree": it is judged 60 s after something that each driver did in its
-# own time. tests/guest/lacp.sh has it.
+# own time. tests/policy/lacp.rs has it.
 CHURN = re.compile(r".*churn.*", re.I)
 FILES = re.compile(r"(mii_status|state|"
                    r"ad_(aggregator|num_ports|actor_key|partner_key|partner_mac|.*_oper_port_state).*): .*")
