@@ -439,6 +439,9 @@ fn min_links_counts_the_links_of_the_aggregator_in_use() {
     lab.set_link((0, 0), false);
     lab.set_link((0, 1), false);
     assert_eq!(lab.shortage(0), None, "each slave says what it lacks");
+    assert_eq!(lab.reason((0, 0)), Some(Reason::NoLink));
+    lab.set(0, |settings| settings.is_up = false);
+    assert_eq!(lab.reason((0, 0)), Some(Reason::BondDown));
 }
 
 /// Two slaves rarely come into sync at the same instant.

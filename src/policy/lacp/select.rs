@@ -111,7 +111,9 @@ const GIVES_IN: Millis = 3_000;
 /// Why a port carries no data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
-    /// The bond or the link of the port is down.
+    /// The bond is down.
+    BondDown,
+    /// The link of the port is down.
     NoLink,
     /// The device does not tell speed or duplex mode.
     NoSpeed,
@@ -181,6 +183,7 @@ impl fmt::Display for Shortage {
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Reason::BondDown => "the bond is down",
             Reason::NoLink => "the link is down",
             Reason::NoSpeed => "its device does not tell speed or duplex mode",
             Reason::HalfDuplex => "the link is half duplex",
@@ -341,7 +344,9 @@ impl System {
             };
         };
         let lasts = match reason {
-            Reason::NoLink | Reason::Waiting | Reason::PartnerNotCollecting => false,
+            Reason::BondDown | Reason::NoLink | Reason::Waiting | Reason::PartnerNotCollecting => {
+                false
+            }
             Reason::NoAnswer => port.receive == Receive::Defaulted,
             Reason::PartnerNotInSync => port.partner_churn == Churn::Churned,
             Reason::NoSpeed
@@ -366,7 +371,8 @@ impl System {
             return None;
         }
         Some(match self.aggregator(ports, self.active) {
-            _ if port.number == 0 || !settings.is_up || !port.facts.link => Reason::NoLink,
+            _ if !settings.is_up => Reason::BondDown,
+            _ if port.number == 0 || !port.facts.link => Reason::NoLink,
             _ if !port.facts.is_known() => Reason::NoSpeed,
             _ if port.facts.duplex != Duplex::Full => Reason::HalfDuplex,
             _ if port.is_looped => Reason::Looped,
