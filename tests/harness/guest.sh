@@ -129,6 +129,34 @@ test_cables() {
 	END
 }
 
+test_two_guests_that_are_joined() {
+	guest 0 --peer intree --wires 2 <<-'END'
+		set -e
+		for try in $(seq 600); do ! at_peer true || break; sleep 0.2; done 2>/dev/null
+		at_peer modinfo -n bonding
+		for number in 0 1; do
+			ip link set wire$number up
+			ip address add 192.0.2.$((number * 16 + 1))/28 dev wire$number
+			at_peer "ip link set wire$number up; ip address add 192.0.2.$((number * 16 + 2))/28 dev wire$number"
+		done
+		ping -q -c 1 -w 20 192.0.2.2
+		ping -q -c 1 -w 20 192.0.2.18
+		set_link wire1 off
+		[ "$(cat /sys/class/net/wire0/carrier) $(cat /sys/class/net/wire1/carrier)" = "1 0" ]
+		! at_peer "echo said >&2; exit 7" || exit 1
+		if set_link wire2 off; then exit 1; fi
+	END
+	grep -q '/kernel/drivers/net/bonding/bonding\.ko' "$DIR/out"
+	grep -q '^said$' "$DIR/out"
+	grep -q 'no card or cable "wire2"' "$DIR/err"
+	guest 70 --peer intree <<-'END'
+		for try in $(seq 600); do ! at_peer true || break; sleep 0.2; done 2>/dev/null
+		at_peer "echo 'BUG: made up' >/dev/kmsg"
+	END
+	grep -q 'the kernel log of the second guest' "$DIR/err"
+	guest 2 --peer intree --icount -- true
+}
+
 test_modprobe_finds_the_module_that_was_asked_for() {
 	GUEST=(scripts/guest --timeout 120)
 	guest 0 --module ours -- sh -c 'modinfo -n bonding; modprobe bonding; lsmod'
