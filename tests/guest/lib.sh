@@ -61,6 +61,56 @@ mk_veth_pair() {
 	ip link set "$device" up
 }
 
+# A patch panel: cables end in its sockets, which are devices, and "patch" joins two of them. What
+# arrives at one leaves through the other, slow protocols included. PANEL has ip's and tc's option for
+# the namespace of the sockets.
+PANEL=(-n panel)
+
+# mk_cable DEVICE [NAMESPACE]: DEVICE has a cable to the panel, where its socket is DEVICEx.
+mk_cable() {
+	local in=()
+	(($# == 1)) || in=(-n "$2")
+	ip "${PANEL[@]}" link add "$1x" type veth peer name "$1" netns "${2-1}"
+	tc "${PANEL[@]}" qdisc add dev "$1x" clsact
+	ip "${PANEL[@]}" link set "$1x" addrgenmode none up
+	ip "${in[@]}" link set "$1" addrgenmode none
+}
+
+# patch SOCKET SOCKET: joins them, instead of what each was joined to. unpatch SOCKET...: nothing
+# passes, though the carriers stay.
+patch() {
+	patch_way "$1" "$2"
+	patch_way "$2" "$1"
+}
+
+patch_way() {
+	# This filter cannot be replaced.
+	unpatch "$1"
+	tc "${PANEL[@]}" filter add dev "$1" ingress pref 1 handle 1 matchall action mirred egress redirect dev "$2"
+}
+
+unpatch() {
+	local socket
+	for socket; do
+		tc "${PANEL[@]}" filter del dev "$socket" ingress pref 1 2>/dev/null || :
+	done
+}
+
+# pull SOCKET..., plug_in SOCKET...: the cable is not in its socket, or it is: carriers go and come.
+pull() {
+	local socket
+	for socket; do
+		ip "${PANEL[@]}" link set "$socket" down
+	done
+}
+
+plug_in() {
+	local socket
+	for socket; do
+		ip "${PANEL[@]}" link set "$socket" up
+	done
+}
+
 # -- for ktap.sh -----------------------------------------------------------------------
 
 ktap_before_case() {
