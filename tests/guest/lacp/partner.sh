@@ -7,7 +7,7 @@
 . "${BASH_SOURCE[0]%/*}/../bond.sh"
 
 setup() {
-	ours_only "is compared in the tests of lacp_peers.sh"
+	ours_only "is at the other end in lacp_intree.sh"
 	loaded || modprobe bonding max_bonds=0
 	OPTIONS=()
 }
