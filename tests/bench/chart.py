@@ -10,6 +10,7 @@ GROUPS = (
     ("Send a packet, active-backup", "packet/tx/active-backup/*"),
     ("Send a packet, balance-rr", "packet/tx/balance-rr/*"),
     ("Send a packet, balance-xor", "packet/tx/balance-xor:*"),
+    ("Send a packet, 802.3ad", "packet/tx/802.3ad:*"),
     ("Send a packet, broadcast", "packet/tx/broadcast/*"),
     ("Receive a packet", "packet/rx/*"),
     ("Create a bond", "scale/create/*"),

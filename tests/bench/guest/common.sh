@@ -47,6 +47,35 @@ busy_now() {
 	busy=$((clock - idle))
 }
 
+# The core reports changed links once a second, and not all of them at once; freed memory waits for
+# grace periods.
+all_quiet() {
+	pause 15
+}
+
+# idle_load: sets load and wakeups: instructions and wake-ups per second.
+idle_load() {
+	local busy_before clock_before woken_before ms
+	all_quiet
+	busy_now
+	busy_before=$busy clock_before=$clock woken_before=$woken
+	pause $SECONDS_IDLE
+	busy_now
+	ms=$(((clock - clock_before) / 1000000))
+	load=$(((busy - busy_before) * 1000 / ms))
+	wakeups=$(((woken - woken_before) * 1000 / ms))
+}
+
+# distributes NAME: this slave and its partner have told each other that they carry data.
+DISTRIBUTES=0x20
+distributes() {
+	local actor partner
+	actor=$(slave_attribute "$1" ad_actor_oper_port_state)
+	partner=$(slave_attribute "$1" ad_partner_oper_port_state)
+	echo "$1: $actor, its partner: $partner"
+	((actor & partner & DISTRIBUTES))
+}
+
 finish() {
 	status=$?
 	trap - EXIT

@@ -5,7 +5,8 @@
 # over a bond, all measured in this guest. ROW is packet/DIRECTION/MODE/BYTES/SLAVES, with "-vlan"
 # if the packets go through a VLAN on top. DIRECTION is tx, by dev_queue_xmit(), the way the stack
 # sends, in which the driver chooses a queue; xmit, the driver's transmit function alone; or rx.
-# MODE ends with ":arp" if the ARP monitor is on, and with ":validate" if only answers count.
+# MODE ends with ":arp" if the ARP monitor is on, and with ":validate" if only answers count. In
+# 802.3ad mode the lower devices have a speed, and a partner that answers (modules/port.c; inject).
 
 . "${BASH_SOURCE[0]%/*}/common.sh"
 
@@ -16,7 +17,7 @@ RX_COUNT=400
 RX_ROUNDS=20
 VLAN_ID=5
 
-modules_of_bench floor
+modules_of_bench floor port
 modprobe pktgen
 modprobe dummy numdummies=0
 modprobe 8021q
@@ -66,6 +67,16 @@ stack() {
 		;;
 	esac
 	wait_for 10 "carrier of $2" has_carrier "$2"
+	[[ $1 != 802.3ad* ]] || settled
+}
+
+# settled: each lower device carries data, and the driver has nothing more to do about that.
+settled() {
+	local lower
+	for lower in $lowers; do
+		wait_for 30 "$lower to carry data" distributes "$lower"
+	done
+	pause 1
 }
 
 make_active() {
@@ -173,7 +184,9 @@ MAIN="active-backup balance-rr balance-xor:layer2 balance-xor:layer3+4 broadcast
 OTHER="balance-xor:layer2+3 balance-xor:encap2+3 balance-xor:encap3+4 balance-xor:vlan+srcmac"
 RECEIVE="active-backup active-backup:arp active-backup:validate balance-rr balance-rr:validate balance-xor:layer2 broadcast"
 SLAVES="2 8" SIZES="60 1500" VLANS=("" yes)
+LACP="802.3ad:layer2 802.3ad:layer3+4"
 if [[ -n $QUICK ]]; then
+	LACP="802.3ad:layer3+4"
 	MAIN="active-backup balance-xor:layer3+4" OTHER="" RECEIVE="active-backup active-backup:arp active-backup:validate"
 	SLAVES=2 SIZES=60 VLANS=("")
 fi
@@ -183,13 +196,16 @@ transmit() {
 	direction=tx device=d
 	for n in {0..7}; do
 		ip link add d$n type dummy
+		ip link add p$n type port
 	done
 	for slaves in $SLAVES; do
 		for bytes in $SIZES; do
 			for vlan in "${VLANS[@]}"; do
 				progress "sending, $bytes bytes, $slaves slaves${vlan:+, VLAN}"
 				# shellcheck disable=SC2086
-				rows $MAIN
+				device=d rows $MAIN
+				# shellcheck disable=SC2086
+				device=p rows $LACP
 			done
 		done
 	done
@@ -203,6 +219,8 @@ transmit() {
 	progress "the transmit functions alone"
 	# shellcheck disable=SC2086
 	rows $MAIN $OTHER
+	# shellcheck disable=SC2086
+	device=p rows $LACP
 }
 
 receive() {
@@ -215,7 +233,7 @@ receive() {
 			for vlan in "${VLANS[@]}"; do
 				progress "receiving, $bytes bytes, $slaves slaves${vlan:+, VLAN}"
 				# shellcheck disable=SC2086
-				rows $RECEIVE
+				rows $RECEIVE $LACP
 			done
 		done
 	done

@@ -21,12 +21,6 @@ compile links
 # IPv6's timers and neighbours would be most of what an idle system does.
 sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1
 
-# The core reports changed links once a second, and not all of them at once; freed memory waits for
-# grace periods.
-all_quiet() {
-	pause 15
-}
-
 # -- memory ------------------------------------------------------------------------------
 
 # free_memory: sets free, in KiB; memory that was freed and is only cached counts as free.
@@ -42,20 +36,7 @@ free_memory() {
 	free=$(awk '$1 == "MemFree:" { print $2 }' /proc/meminfo)
 }
 
-# -- idle ----------------------------------------------------------------------------------
-
-# idle_load: sets load and wakeups: instructions and wake-ups per second.
-idle_load() {
-	local busy_before clock_before woken_before ms
-	all_quiet
-	busy_now
-	busy_before=$busy clock_before=$clock woken_before=$woken
-	pause $SECONDS_IDLE
-	busy_now
-	ms=$(((clock - clock_before) / 1000000))
-	load=$(((busy - busy_before) * 1000 / ms))
-	wakeups=$(((woken - woken_before) * 1000 / ms))
-}
+# -- reading ----------------------------------------------------------------------------------
 
 # instructions COMMAND...: sets spent; runs the command twice, since the first time its program is
 # fetched.
