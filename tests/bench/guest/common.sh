@@ -73,7 +73,8 @@ distributes() {
 	actor=$(slave_attribute "$1" ad_actor_oper_port_state)
 	partner=$(slave_attribute "$1" ad_partner_oper_port_state)
 	echo "$1: $actor, its partner: $partner"
-	((actor & partner & DISTRIBUTES))
+	# The in-tree driver says "N/A" as long as the slave has no aggregator.
+	[[ $actor == [0-9]* && $partner == [0-9]* ]] && ((actor & partner & DISTRIBUTES))
 }
 
 finish() {

@@ -2,8 +2,8 @@
 /*
  * Handles many network devices at once, over rtnetlink, and measures what that costs.
  *
- *   links add KIND PREFIX COUNT [MIIMON]     PREFIX0, PREFIX1, ...; a bond is active-backup; the floor has
- *                                            as many queues as a bond
+ *   links add KIND PREFIX COUNT [MIIMON [802.3ad]]   PREFIX0, PREFIX1, ...; a bond is active-backup, or in this
+ *                                                    mode; the floor has as many queues as a bond
  *   links enslave LOWER UPPER COUNT          LOWER0 into UPPER0, ...
  *   links up PREFIX COUNT
  *   links delete PREFIX COUNT
@@ -26,6 +26,7 @@
 #include "busy.h"
 
 #define ACTIVE_BACKUP	1
+#define IEEE8023AD	4
 #define BOND_QUEUES	16
 #define REST_US		1000000
 
@@ -94,11 +95,11 @@ static int index_of(const char *prefix, int number)
 	return index;
 }
 
-static void add(struct message *m, const char *kind, const char *prefix, int number, uint32_t miimon)
+static void add(struct message *m, const char *kind, const char *prefix, int number, uint32_t miimon,
+		uint8_t mode)
 {
 	struct rtattr *info, *data;
 	uint32_t queues = BOND_QUEUES;
-	uint8_t mode = ACTIVE_BACKUP;
 	char name[IFNAMSIZ];
 
 	snprintf(name, sizeof(name), "%s%d", prefix, number);
@@ -141,7 +142,8 @@ int main(int argc, char **argv)
 		uint32_t master;
 
 		if (!strcmp(what, "add")) {
-			add(m, argv[2], argv[3], i, argc > 5 ? atoi(argv[5]) : 0);
+			add(m, argv[2], argv[3], i, argc > 5 ? atoi(argv[5]) : 0,
+			    argc > 6 && !strcmp(argv[6], "802.3ad") ? IEEE8023AD : ACTIVE_BACKUP);
 		} else if (!strcmp(what, "enslave")) {
 			begin(m, RTM_NEWLINK, 0);
 			m->link.ifi_index = index_of(argv[2], i);
@@ -167,7 +169,7 @@ int main(int argc, char **argv)
 	return 0;
 
 usage:
-	fprintf(stderr, "usage: links add KIND PREFIX COUNT [MIIMON] | links enslave LOWER UPPER COUNT | "
+	fprintf(stderr, "usage: links add KIND PREFIX COUNT [MIIMON [802.3ad]] | links enslave LOWER UPPER COUNT | "
 		"links up|delete PREFIX COUNT\n");
 	return 2;
 }
