@@ -196,7 +196,7 @@ transmit() {
 	direction=tx device=d
 	for n in {0..7}; do
 		ip link add d$n type dummy
-		ip link add p$n type port
+		ip link add port$n type port
 	done
 	for slaves in $SLAVES; do
 		for bytes in $SIZES; do
@@ -205,7 +205,7 @@ transmit() {
 				# shellcheck disable=SC2086
 				device=d rows $MAIN
 				# shellcheck disable=SC2086
-				device=p rows $LACP
+				device=port rows $LACP
 			done
 		done
 	done
@@ -220,7 +220,7 @@ transmit() {
 	# shellcheck disable=SC2086
 	rows $MAIN $OTHER
 	# shellcheck disable=SC2086
-	device=p rows $LACP
+	device=port rows $LACP
 }
 
 receive() {
