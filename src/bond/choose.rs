@@ -31,7 +31,8 @@ pub(super) fn by_hash_now<'a>(dev: &'a BondDev, hash: u32, rcu: &'a Rcu) -> Opti
         if let Some(members) = Members::of(sharers().map(can_send)) {
             let place = members.choose(hash)?;
             // The list may have become shorter in the meantime.
-            return sharers().nth(place as usize).or_else(|| sharers().next());
+            let chosen = sharers().nth(place as usize);
+            return chosen.or_else(|| sharers().find(|slave| can_send(slave)));
         }
     }
     let able = || dev.lowers_rcu(rcu).filter(|slave| can_send(slave));
@@ -54,18 +55,19 @@ pub(super) fn update(dev: &BondDev, leaving: Option<&SlaveDev>, rtnl: &Rtnl) {
         return;
     }
     let is_able = |slave: &SlaveDev| can_send(slave) && leaving.map(Key) != Some(Key(slave));
+    let sharers = || dev.lowers(rtnl).filter(|slave| slave.data().has_share());
+    let members = || Members::of(sharers().map(is_able));
     let is_resilient = match config.mode.row().sender {
-        Sender::Hash => config.resilient_hash && dev.lower_count() <= resilient::MOST,
+        Sender::Hash => config.resilient_hash && members().is_some(),
         Sender::Turn | Sender::Active | Sender::All | Sender::Load => false,
     };
     if !is_resilient {
         let able = || dev.lowers(rtnl).filter(|slave| is_able(slave));
         return dev.set_choices(able, rtnl);
     }
-    let sharers = || dev.lowers(rtnl).filter(|slave| slave.data().has_share());
     dev.set_choices(
         || {
-            let members = Members::of(sharers().map(is_able)).unwrap_or_default();
+            let members = members().unwrap_or_default();
             (0..members.places())
                 .filter_map(move |place| members.choose(place))
                 .filter_map(move |place| sharers().nth(place as usize))

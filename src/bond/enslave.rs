@@ -312,7 +312,11 @@ impl<'a> Joining<'a> {
         extack: Option<&ExtAck>,
     ) -> Result<&'a SlaveDev> {
         let (dev, device, rtnl) = (self.dev, self.device, self.rtnl);
-        let prepare = |slave: &SlaveDev| slave.set_role(role);
+        let prepare = |slave: &SlaveDev| {
+            slave.set_role(role);
+            // LACP gives a share to a slave that carries data.
+            slave.data().set_has_share(!lacp::runs(dev));
+        };
         let slave = SlaveDev::link_up(dev, device, data, lag, prepare, extack, rtnl)?;
         self.slave = Some(slave);
         Ok(slave)

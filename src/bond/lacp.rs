@@ -82,6 +82,7 @@ fn input<'a, R>(
 /// Does what follows from an input and cannot wait.
 fn follow(lacp: &mut Lacp, ports: &Members<'_>, now: Millis) {
     let dev = ports.dev;
+    // Whether there is something to tell, and whether the table of choices is wrong.
     let (mut is_new, mut stops) = (false, false);
     for key in ports.keys() {
         let (Key(slave), port) = (key, ports.get(key));
@@ -92,7 +93,10 @@ fn follow(lacp: &mut Lacp, ports: &Members<'_>, now: Millis) {
         let does = lacp.system.flags(&port);
         // A slave has a share of the hashes from when it first carries data.
         let keeps_share = slave.data().has_share() && lacp.system.keeps_share(&port);
-        is_new |= slave.data().set_has_share(does.distributing || keeps_share);
+        if slave.data().set_has_share(does.distributing || keeps_share) {
+            // The places of all others have changed.
+            (is_new, stops) = (true, true);
+        }
         let flags = SlaveFlags::of_port(does, lacp.all_active);
         let (was, is) = (slave.role(), role(flags));
         if was != is {
@@ -238,7 +242,6 @@ pub(super) fn join(dev: &BondDev, slave: &SlaveDev, rtnl: &Rtnl) {
     if !runs(dev) {
         return;
     }
-    slave.data().set_has_share(false);
     refresh(dev, rtnl);
     // First, so that the slave hears the answer.
     lists::hear_slow_protocols(dev, slave, dev.is_running(), rtnl);
@@ -263,6 +266,7 @@ pub(super) fn drain(dev: &BondDev, slave: &SlaveDev, rtnl: &RtnlOnly) {
     if !dev.is_running() || !is_sent_data() {
         return;
     }
+    slave.data().set_has_share(false);
     let rcu = rcu::read_lock();
     input(dev, &rcu, |lacp, ports, now| {
         lacp.system.drain(ports, Key(slave), now);

@@ -74,6 +74,8 @@ fn leave(dev: &BondDev, slave: &SlaveDev, why: Departure, rtnl: &RtnlOnly) {
     let role = if was_backup { "backup" } else { "active" };
     slave_info!(dev, device, "Releasing {role} interface");
 
+    // The others share its flows as if it had never been there.
+    slave.data().set_has_share(false);
     // Traffic moves elsewhere before the wait for packets that are on their way.
     if why != Departure::BondGoes {
         let held = Held::none(rtnl);

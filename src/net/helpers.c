@@ -850,6 +850,7 @@ struct nh_shutdown *nh_shutdown_register(const char *name, void (*stops)(void))
 	shutdown->stops = stops;
 	shutdown->driver.shutdown = call_shutdown;
 	shutdown->driver.driver.name = name;
+	shutdown->driver.driver.suppress_bind_attrs = true;
 	err = platform_driver_register(&shutdown->driver);
 	if (err)
 		goto free;

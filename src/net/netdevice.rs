@@ -499,7 +499,8 @@ impl Net {
 }
 
 /// Calls a function with each device of all namespaces. The function must not wait for the creation
-/// of a namespace, which waits for this.
+/// of a namespace, which waits for this, nor send an event of a device, whose listeners may go through
+/// all namespaces as well, nor unregister a device.
 pub fn each_device(_rtnl: &RtnlOnly, mut call: impl FnMut(&NetDevice)) {
     /// # Safety
     ///

@@ -6,8 +6,9 @@
 //!
 //! The kernel shuts devices down in the reverse order of their registration. A platform device
 //! stands for the driver here, so its turn comes after that of whatever was set up over its network,
-//! such as an iSCSI disk whose cache is still to be written, and before that of the network hardware.
-//! A reboot notifier would be called before both.
+//! such as an iSCSI disk whose cache is still to be written, and before that of the network hardware,
+//! unless the hardware was plugged in after the module was loaded. A reboot notifier would be called
+//! before all of them.
 
 use crate::bindings;
 use core::marker::PhantomData;

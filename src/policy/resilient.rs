@@ -83,7 +83,8 @@ fn place_of(member: u32) -> (usize, u32) {
 }
 
 /// How many places a table for this many members has at most: a multiple of their number. Where
-/// there is room, each member has a multiple of as many places as there are others.
+/// there is room, which is so up to 64 members, each member has a multiple of as many places as there
+/// are others; beyond, the load of a lost member is spread over some of the others only.
 pub fn places(members: u32) -> u32 {
     let others = members.saturating_sub(1).max(1);
     let pairs = members.saturating_mul(others);

@@ -7,12 +7,11 @@
 
 use crate::rcu::Rcu;
 use crate::rtnl::Rtnl;
-use crate::sync::{synchronize_net, update_u64};
+use crate::sync::synchronize_net;
 use core::ptr;
-use core::sync::atomic::{AtomicPtr, Ordering};
+use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 use kernel::error::Result;
 use kernel::prelude::*;
-use kernel::sync::atomic::{Acquire, Atomic};
 
 /// The number of places in the first table.
 const FEWEST: u32 = 4;
@@ -77,8 +76,8 @@ impl Use {
 #[repr(C)]
 pub(crate) struct Choices<L> {
     table: AtomicPtr<Table<L>>,
-    /// A [`Use`].
-    used: Atomic<u64>,
+    /// A [`Use`]. Not an atomic of the `kernel` crate, whose loads are function calls in a module.
+    used: AtomicU64,
 }
 
 impl<L> Choices<L> {
@@ -89,37 +88,44 @@ impl<L> Choices<L> {
         unsafe { self.table.load(Ordering::Relaxed).as_ref() }
     }
 
-    /// Empties the table, because one of the lower devices in it is not to be chosen any more. Any
-    /// context. A [`Self::fill`] at the same time begins again.
+    /// Returns what is in use. What is read after that is no older.
+    #[inline(always)]
+    fn used(&self) -> Use {
+        Use(self.used.load(Ordering::Acquire))
+    }
+
+    /// Empties the table, because what is in it is not to be chosen any more. Any context. A
+    /// [`Self::fill`] at the same time has no effect; the caller has to have another one follow.
     pub(crate) fn empty(&self) {
         let emptied = |used| Some(Use(used).emptied().0);
-        let _ = update_u64(&self.used, emptied);
+        let _ = self
+            .used
+            .fetch_update(Ordering::SeqCst, Ordering::Relaxed, emptied);
     }
 
     /// Fills the table with what `lowers` returns. What does not fit (see [`Self::reserve`]) is left
-    /// out.
+    /// out. If the table is emptied in the meantime, it stays empty.
     ///
     /// # Safety
     ///
     /// As for [`Self::set`].
-    pub(crate) unsafe fn fill<'a, I>(&self, lowers: impl Fn() -> I, rtnl: &Rtnl)
+    pub(crate) unsafe fn fill<'a, I>(&self, lowers: impl FnOnce() -> I, rtnl: &Rtnl)
     where
         I: Iterator<Item = &'a L>,
         L: 'a,
     {
-        loop {
-            // What `lowers` returns is no older than this.
-            let before = Use(self.used.load(Acquire));
-            // SAFETY: By the caller's promise.
-            let len = unsafe { self.set(lowers(), rtnl) };
-            // INVARIANT: `set` has returned at most the number of places.
-            let after = |used| {
-                (Use(used).with_len(0) == before.with_len(0)).then_some(before.with_len(len).0)
-            };
-            if update_u64(&self.used, after).is_ok() {
-                return;
-            }
-        }
+        // What `lowers` returns is no older than this.
+        let before = self.used();
+        // SAFETY: By the caller's promise.
+        let len = unsafe { self.set(lowers(), rtnl) };
+        // INVARIANT: `set` has returned at most the number of places. Nobody else fills the table, so
+        // the word is only different if somebody has emptied the table.
+        let _ = self.used.compare_exchange(
+            before.0,
+            before.with_len(len).0,
+            Ordering::SeqCst,
+            Ordering::Relaxed,
+        );
     }
 
     /// Removes a lower device from the table, wherever it is.
@@ -197,7 +203,7 @@ impl<L> Choices<L> {
         _rcu: &'a Rcu,
     ) -> Option<&'a L> {
         // First the length: see the type invariant.
-        let len = Use(self.used.load(Acquire)).len();
+        let len = self.used().len();
         // SAFETY: A table is freed a grace period after it was replaced, or together with the
         // master.
         let table = unsafe { self.table.load(Ordering::Acquire).as_ref() }?;

@@ -413,9 +413,8 @@ impl<T: Master> Dev<T> {
     }
 
     /// Replaces what a number chooses from by what `lowers` returns: one place for each item, so a
-    /// lower device may have several. `lowers` may be called more than once. What does not fit (see
-    /// [`Self::reserve_choices`]) is left out.
-    pub fn set_choices<'a, I>(&'a self, lowers: impl Fn() -> I, rtnl: &Rtnl)
+    /// lower device may have several. What does not fit (see [`Self::reserve_choices`]) is left out.
+    pub fn set_choices<'a, I>(&'a self, lowers: impl FnOnce() -> I, rtnl: &Rtnl)
     where
         I: Iterator<Item = &'a Lower<T>>,
     {
@@ -425,8 +424,8 @@ impl<T: Master> Dev<T> {
         unsafe { self.private().choices.fill(linked, rtnl) };
     }
 
-    /// Has [`Self::choose`] return none until the next [`Self::set_choices`], because one of the
-    /// lower devices is not to be chosen any more. Any context.
+    /// Has [`Self::choose`] return none until the next [`Self::set_choices`] that begins after this,
+    /// because one of the lower devices is not to be chosen any more. Any context.
     pub fn empty_choices(&self) {
         self.private().choices.empty();
     }

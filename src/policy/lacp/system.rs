@@ -299,11 +299,11 @@ impl System {
 
     /// The shortage that there is to tell: not while a port is about to change its state.
     pub fn lasting_shortage<P: Ports>(&self, ports: &P) -> Option<Shortage> {
+        let shortage = self.shortage(ports)?;
         let is_settled = |port: &Port| {
             !port.is_enabled(&self.settings) || self.report(ports, port) != Report::Unsettled
         };
         let mut all = ports.keys().map(|key| ports.get(key));
-        all.all(|port| is_settled(&port))
-            .then(|| self.shortage(ports))?
+        all.all(|port| is_settled(&port)).then_some(shortage)
     }
 }
