@@ -191,9 +191,10 @@ test_dummy_broadcast() {
 	enslave_and_release dummy broadcast mode broadcast miimon 100
 }
 
-# Without a partner, one slave carries the traffic.
+# Without a partner, one slave carries the traffic. The system would have the bond's address, which is
+# random.
 test_veth_lacp() {
-	enslave_and_release veth 802.3ad mode 802.3ad
+	enslave_and_release veth 802.3ad mode 802.3ad ad_actor_system 02:00:00:00:00:ad
 }
 
 test_netdevsim_active_backup() {
