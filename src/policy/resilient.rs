@@ -4,8 +4,8 @@
 //!
 //! The hash picks among all members, as if all of them could send. If the one that the hash picks
 //! cannot, its packets are spread over the others: each value of the hash has an order of its own in
-//! which the others stand in. So when a member is lost, only the flows that it carried move, and when
-//! it comes back, only these return, whatever happened in between.
+//! which the others stand in. So when a member is lost, only the flows that it carried move. When it
+//! comes back, these return to it, and its share of the flows of members that are still lost.
 
 /// How many members there may be.
 pub const MOST: u32 = 256;
