@@ -248,10 +248,19 @@ test_mtu_of_one_slave_that_another_refuses() {
 	# The work of the bond says so, some time later.
 	wait_for 10 "the bond to say that it keeps its MTU" \
 		kmsg_has "b7: \(slave a0\): its MTU is 1400 now, but the bond keeps 1500"
+	# The others follow in the same work.
 	ip link set a0 mtu 1460
-	is "$(<$SYSFS/a0/mtu) $(<$SYSFS/b0/mtu) $(<$SYSFS/b7/mtu)" "1460 1460 1460"
+	wait_for 10 "all to have the MTU of a0" have_mtus 1460 1460 1460
 	ip link delete b7
 	rmmod asked
+}
+
+# have_mtus MTU MTU MTU: of a0, of b0 and of b7.
+have_mtus() {
+	local mtus
+	mtus="$(<$SYSFS/a0/mtu) $(<$SYSFS/b0/mtu) $(<$SYSFS/b7/mtu)"
+	echo "the MTUs are $mtus"
+	[[ $mtus == "$*" ]]
 }
 
 has_ended() {
