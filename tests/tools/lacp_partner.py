@@ -218,6 +218,7 @@ def main():
                     port.put(bytes.fromhex(words[1]))
                 elif words[0] == "speed":
                     port.speed(int(words[1]), words[2])
+                    print("0", device, *words, flush=True)
                 elif words[0] == "flood":
                     port.flood(int(words[1]))
                 else:
