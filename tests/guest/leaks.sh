@@ -45,14 +45,20 @@ take_stock() {
 
 # look: for each cache its name, objects in use, size, objects in a slab.
 look() {
-	local cache
+	local caches line name place
 	sync
 	put 3 /proc/sys/vm/drop_caches
-	# KASAN keeps freed objects for a while, until their cache is shrunk.
-	[[ ! -e /sys/kernel/debug/kmemleak ]] || for cache in /sys/kernel/slab/*; do
-		[[ -L $cache ]] || put 1 "$cache/shrink"
+	mapfile -t -s 2 caches </proc/slabinfo
+	# KASAN keeps freed objects until their cache is shrunk. To shrink all takes seconds, in which traffic
+	# fills the first ones again: each cache is looked at as soon as it is shrunk.
+	[[ ! -e /sys/kernel/debug/kmemleak ]] || for place in "${!caches[@]}"; do
+		name=${caches[place]%% *}
+		put 1 "/sys/kernel/slab/$name/shrink"
+		mapfile -t -s $((place + 2)) -n 1 line </proc/slabinfo
+		[[ ${line[0]} == "$name "* ]] || fail "a cache came or went: ${line[0]} instead of $name"
+		caches[place]=${line[0]}
 	done
-	awk 'NR > 2 { print $1, $2, $4, $5 }' /proc/slabinfo
+	printf '%s\n' "${caches[@]}" | awk '{ print $1, $2, $4, $5 }'
 }
 
 # For each cache that has grown: name, additional objects, additional bytes, objects per slab.
