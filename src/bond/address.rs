@@ -18,8 +18,8 @@ use policy::address::{self, Act, AtEnslave, AtRelease, Claim, Holder, HwAddr, Pl
 use policy::Config;
 
 /// Returns the hardware address of a device.
-pub(super) fn addr_of(dev: &NetDevice, rtnl: &Rtnl) -> HwAddr {
-    HwAddr::new(&dev.addr(rtnl)).unwrap_or(HwAddr::EMPTY)
+pub(super) fn addr_of(bond: &NetDevice, rtnl: &Rtnl) -> HwAddr {
+    HwAddr::new(&bond.addr(rtnl)).unwrap_or(HwAddr::EMPTY)
 }
 
 /// Returns what the policy needs to know about a slave.
@@ -33,18 +33,18 @@ fn holder<'a>(slave: &'a SlaveDev, rtnl: &Rtnl) -> Holder<Key<'a>> {
 
 /// Returns what the policy needs to know about all slaves.
 fn holders<'a>(
-    dev: &'a BondDev,
+    bond: &'a BondDev,
     rtnl: &'a Rtnl,
 ) -> impl Iterator<Item = Holder<Key<'a>>> + Clone + 'a {
-    dev.lowers(rtnl).map(move |slave| holder(slave, rtnl))
+    bond.lowers(rtnl).map(move |slave| holder(slave, rtnl))
 }
 
 /// Makes a random Ethernet address that neither the bond nor any of its slaves has.
-pub(super) fn fresh(dev: &BondDev, rtnl: &Rtnl) -> HwAddr {
-    let bond = addr_of(dev, rtnl);
+pub(super) fn fresh(bond: &BondDev, rtnl: &Rtnl) -> HwAddr {
+    let bond_addr = addr_of(bond, rtnl);
     loop {
         let addr = random_addr();
-        if address::is_free(addr, bond, holders(dev, rtnl)) {
+        if address::is_free(addr, bond_addr, holders(bond, rtnl)) {
             return addr;
         }
     }
@@ -53,13 +53,13 @@ pub(super) fn fresh(dev: &BondDev, rtnl: &Rtnl) -> HwAddr {
 /// Returns what becomes of the address of a device that joins; `bond` is the address that the bond
 /// will have.
 pub(super) fn at_enslave(
-    dev: &BondDev,
+    bond: &BondDev,
     config: &Config,
     addr: HwAddr,
-    bond: HwAddr,
+    bond_addr: HwAddr,
     rtnl: &Rtnl,
 ) -> AtEnslave {
-    address::at_enslave(config, addr, bond, holders(dev, rtnl))
+    address::at_enslave(config, addr, bond_addr, holders(bond, rtnl))
 }
 
 /// A random Ethernet address: unicast and locally administered (`eth_random_addr()`).
@@ -71,16 +71,16 @@ fn random_addr() -> HwAddr {
 
 /// Sets the address of the bond and of all its slaves, or changes none of them
 /// (`ndo_set_mac_address`).
-pub(super) fn set_addr(dev: &BondDev, addr: &[u8], rtnl: &RtnlOnly) -> Result {
-    if dev.link_type() != ARPHRD_ETHER {
+pub(super) fn set_addr(bond: &BondDev, addr: &[u8], rtnl: &RtnlOnly) -> Result {
+    if bond.link_type() != ARPHRD_ETHER {
         bond_err!(
-            dev,
+            bond,
             "Cannot set the hardware address: it is that of the active slave, because its slaves \
              cannot change theirs"
         );
         return Err(eopnotsupp());
     }
-    if !address::sets_slaves(&dev.data().config(rtnl)) {
+    if !address::sets_slaves(&bond.data().config(rtnl)) {
         return Ok(());
     }
     if !is_valid_ether(addr) {
@@ -100,49 +100,49 @@ pub(super) fn set_addr(dev: &BondDev, addr: &[u8], rtnl: &RtnlOnly) -> Result {
         slave.dev().set_addr(rtnl, addr, None)
     };
     let undo =
-        |slave: &SlaveDev| restore(dev, slave.dev(), &slave.data().before.get(rtnl).addr, rtnl);
-    dev.all_or_none(rtnl, set, undo)?;
-    dev.assign_addr(rtnl, addr);
+        |slave: &SlaveDev| restore(bond, slave.dev(), &slave.data().before.get(rtnl).addr, rtnl);
+    bond.all_or_none(rtnl, set, undo)?;
+    bond.assign_addr(rtnl, addr);
     Ok(())
 }
 
 /// Gives the bond the address of another device (`SIOCBONDSETHWADDR`). If the bond has slaves, this
 /// is as if the user set the address: otherwise the slaves could not receive for the bond.
-pub(crate) fn copy_addr(dev: &BondDev, from: &NetDevice, rtnl: &RtnlOnly) -> Result {
+pub(crate) fn copy_addr(bond: &BondDev, from: &NetDevice, rtnl: &RtnlOnly) -> Result {
     let addr = addr_of(from, rtnl);
-    let has_slaves = dev.lowers(rtnl).next().is_some();
-    if has_slaves && addr.as_bytes().len() == addr_of(dev, rtnl).as_bytes().len() {
-        return dev.set_addr(rtnl, addr.as_bytes(), None);
+    let has_slaves = bond.lowers(rtnl).next().is_some();
+    if has_slaves && addr.as_bytes().len() == addr_of(bond, rtnl).as_bytes().len() {
+        return bond.set_addr(rtnl, addr.as_bytes(), None);
     }
-    steal_addr(dev, from, rtnl)
+    steal_addr(bond, from, rtnl)
 }
 
 /// Gives the bond the address of another device, for example of its first slave.
-pub(super) fn steal_addr(dev: &BondDev, from: &NetDevice, rtnl: &Rtnl) -> Result {
+pub(super) fn steal_addr(bond: &BondDev, from: &NetDevice, rtnl: &Rtnl) -> Result {
     let addr = addr_of(from, rtnl);
-    if addr.as_bytes().len() != addr_of(dev, rtnl).as_bytes().len() {
+    if addr.as_bytes().len() != addr_of(bond, rtnl).as_bytes().len() {
         slave_err!(
-            dev,
+            bond,
             from,
             "its hardware address is of another length than that of the bond; take another device"
         );
         return Err(EINVAL);
     }
-    dev.steal_addr(rtnl, addr.as_bytes())
+    bond.steal_addr(rtnl, addr.as_bytes())
 }
 
 /// Restores an address that the device had before; logs an error if that fails.
-pub(super) fn restore(dev: &BondDev, device: &NetDevice, addr: &HwAddr, rtnl: &RtnlOnly) {
-    if let Err(err) = device.set_addr(rtnl, addr.as_bytes(), None) {
-        say_restore(dev, device, err, addr);
+pub(super) fn restore(bond: &BondDev, slave_dev: &NetDevice, addr: &HwAddr, rtnl: &RtnlOnly) {
+    if let Err(err) = slave_dev.set_addr(rtnl, addr.as_bytes(), None) {
+        say_restore(bond, slave_dev, err, addr);
     }
 }
 
-fn say_restore(dev: &BondDev, device: &NetDevice, err: Error, addr: &HwAddr) {
+fn say_restore(bond: &BondDev, slave_dev: &NetDevice, err: Error, addr: &HwAddr) {
     let errno = err.to_errno();
     slave_err!(
-        dev,
-        device,
+        bond,
+        slave_dev,
         "Error {errno} setting its address back to {addr}"
     );
 }
@@ -150,137 +150,144 @@ fn say_restore(dev: &BondDev, device: &NetDevice, err: Error, addr: &HwAddr) {
 /// Changes the addresses as `fail_over_mac` asks for after a change of the active slave.
 ///
 /// Where the addresses of slaves move, no instance lock may be held.
-pub(super) fn fail_over(dev: &BondDev, new: Option<&SlaveDev>, held: &Held<'_>) {
+pub(super) fn fail_over(bond: &BondDev, new: Option<&SlaveDev>, held: &Held<'_>) {
     let rtnl: &Rtnl = held;
-    let config = dev.data().config(rtnl);
-    let fresh = fresh(dev, rtnl);
+    let config = bond.data().config(rtnl);
+    let fresh = fresh(bond, rtnl);
     let plan = |leaver| {
-        let (new, bond) = (new.map(|slave| holder(slave, rtnl)), addr_of(dev, rtnl));
-        address::at_failover(&config, new, bond, holders(dev, rtnl), leaver, fresh)
+        let (new, bond_addr) = (new.map(|slave| holder(slave, rtnl)), addr_of(bond, rtnl));
+        address::at_failover(&config, new, bond_addr, holders(bond, rtnl), leaver, fresh)
     };
-    let leaver = dev
+    let leaver = bond
         .lowers(rtnl)
         .find(|slave| slave.data().takes_addr.get(rtnl))
         .map(Key);
-    if !carry_out(dev, &plan(leaver), held) && leaver.is_some() {
+    if !carry_out(bond, &plan(leaver), held) && leaver.is_some() {
         // Fall back to what happens if the slave stays.
-        carry_out(dev, &plan(None), held);
+        carry_out(bond, &plan(None), held);
     }
     if let Some(rtnl) = held.rtnl_only() {
-        part(dev, &config, rtnl);
+        part(bond, &config, rtnl);
     }
 }
 
 /// Gives slaves that share an address different ones, where each slave has to have its own.
-fn part(dev: &BondDev, config: &Config, rtnl: &RtnlOnly) {
-    let active = dev.slot(rtnl, Slot::Active).map(Key);
-    for slave in dev.lowers(rtnl) {
-        let (holder, bond) = (holder(slave, rtnl), addr_of(dev, rtnl));
-        let fresh = fresh(dev, rtnl);
-        let to = address::apart(config, holder, active, bond, holders(dev, rtnl), fresh);
+fn part(bond: &BondDev, config: &Config, rtnl: &RtnlOnly) {
+    let active = bond.slot(rtnl, Slot::Active).map(Key);
+    for slave in bond.lowers(rtnl) {
+        let (holder, bond_addr) = (holder(slave, rtnl), addr_of(bond, rtnl));
+        let fresh = fresh(bond, rtnl);
+        let to = address::apart(
+            config,
+            holder,
+            active,
+            bond_addr,
+            holders(bond, rtnl),
+            fresh,
+        );
         if let Some(to) = to {
-            set(dev, slave, Act::Part, &to, rtnl);
+            set(bond, slave, Act::Part, &to, rtnl);
         }
     }
 }
 
 /// Whether the bond gives up its address if that is the own address of a slave that leaves.
-pub(super) fn claim(dev: &BondDev, why: Departure, device: &NetDevice, rtnl: &Rtnl) -> Claim {
-    let disappears = why == Departure::Unregistered && !device.is_registered(rtnl);
+pub(super) fn claim(bond: &BondDev, why: Departure, slave_dev: &NetDevice, rtnl: &Rtnl) -> Claim {
+    let disappears = why == Departure::Unregistered && !slave_dev.is_registered(rtnl);
     match why {
         Departure::BondGoes => Claim::Ends,
-        _ if disappears || dev.addr_assign(rtnl) == AddrAssign::Set => Claim::Kept,
+        _ if disappears || bond.addr_assign(rtnl) == AddrAssign::Set => Claim::Kept,
         _ => Claim::Borrowed,
     }
 }
 
 /// Says what becomes of the addresses now that a slave has left.
 pub(super) fn at_release<'a>(
-    dev: &'a BondDev,
+    bond: &'a BondDev,
     slave: &'a SlaveDev,
     claim: Claim,
     rtnl: &'a RtnlOnly,
 ) -> AtRelease<Key<'a>> {
-    let config = dev.data().config(rtnl);
-    part(dev, &config, rtnl);
-    let active = dev.slot(rtnl, Slot::Active).map(Key);
-    let (bond, fresh) = (addr_of(dev, rtnl), fresh(dev, rtnl));
+    let config = bond.data().config(rtnl);
+    part(bond, &config, rtnl);
+    let active = bond.slot(rtnl, Slot::Active).map(Key);
+    let (bond_addr, fresh) = (addr_of(bond, rtnl), fresh(bond, rtnl));
     let leaver = holder(slave, rtnl);
     address::at_release(
         &config,
         leaver,
         active,
-        (bond, claim),
-        holders(dev, rtnl),
+        (bond_addr, claim),
+        holders(bond, rtnl),
         fresh,
     )
 }
 
 /// Carries out the changes of addresses; tells the neighbours if they changed the address of the
 /// bond.
-pub(super) fn release(dev: &BondDev, plan: &Plan<Key<'_>>, rtnl: &RtnlOnly) {
-    let before = addr_of(dev, rtnl);
-    carry_out(dev, plan, &Held::none(rtnl));
-    part(dev, &dev.data().config(rtnl), rtnl);
-    if addr_of(dev, rtnl) != before {
-        tell(dev, rtnl);
+pub(super) fn release(bond: &BondDev, plan: &Plan<Key<'_>>, rtnl: &RtnlOnly) {
+    let before = addr_of(bond, rtnl);
+    carry_out(bond, plan, &Held::none(rtnl));
+    part(bond, &bond.data().config(rtnl), rtnl);
+    if addr_of(bond, rtnl) != before {
+        tell(bond, rtnl);
     }
 }
 
 /// Has the bond take an address that its active slave was given, where the two addresses are meant
 /// to be the same. The slave's instance lock may be held.
-pub(super) fn slave_changed(dev: &BondDev, slave: &SlaveDev, rtnl: &Rtnl) {
-    let (addr, bond) = (addr_of(slave.dev(), rtnl), addr_of(dev, rtnl));
+pub(super) fn slave_changed(bond: &BondDev, slave: &SlaveDev, rtnl: &Rtnl) {
+    let (addr, bond_addr) = (addr_of(slave.dev(), rtnl), addr_of(bond, rtnl));
     // While the bond itself is changing addresses, its own address does not follow.
-    let is_active = dev.settled(rtnl).map(Key) == Some(Key(slave))
-        && Bond::is_settled(dev, rtnl)
-        && !dev.data().changing_addrs.is(rtnl);
-    if !is_active || !address::slave_changed(&dev.data().config(rtnl), addr, bond) {
+    let is_active = bond.settled(rtnl).map(Key) == Some(Key(slave))
+        && Bond::is_settled(bond, rtnl)
+        && !bond.data().changing_addrs.is(rtnl);
+    if !is_active || !address::slave_changed(&bond.data().config(rtnl), addr, bond_addr) {
         return;
     }
-    match dev.steal_addr(rtnl, addr.as_bytes()) {
-        Ok(()) => tell(dev, rtnl),
-        Err(err) => say(dev, slave.dev(), err, "setting bond MAC from slave"),
+    match bond.steal_addr(rtnl, addr.as_bytes()) {
+        Ok(()) => tell(bond, rtnl),
+        Err(err) => say(bond, slave.dev(), err, "setting bond MAC from slave"),
     }
 }
 
 /// Announces that the bond has another address, though the same slave is active.
-fn tell(dev: &BondDev, rtnl: &Rtnl) {
-    let _ = dev.announce(rtnl, Announce::BONDING_FAILOVER);
-    notify::after_change(dev, dev.slot(rtnl, Slot::Active).is_some(), rtnl);
-    notify::step(dev, rtnl);
+fn tell(bond: &BondDev, rtnl: &Rtnl) {
+    let _ = bond.announce(rtnl, Announce::BONDING_FAILOVER);
+    notify::after_change(bond, bond.slot(rtnl, Slot::Active).is_some(), rtnl);
+    notify::step(bond, rtnl);
 }
 
 /// Carries out a plan, and logs what was refused. Returns whether everything went as planned.
-fn carry_out(dev: &BondDev, plan: &Plan<Key<'_>>, held: &Held<'_>) -> bool {
+fn carry_out(bond: &BondDev, plan: &Plan<Key<'_>>, held: &Held<'_>) -> bool {
     let rtnl: &Rtnl = held;
     let set_one = |step: &Step<Key<'_>>| match step.who {
         // Where an instance lock is held, no plan has such a step.
         Who::Slave(Key(slave)) => held
             .rtnl_only()
-            .is_some_and(|rtnl| set(dev, slave, step.act, &step.to, rtnl)),
+            .is_some_and(|rtnl| set(bond, slave, step.act, &step.to, rtnl)),
         Who::Bond(Key(slave)) => {
-            let res = dev.steal_addr(rtnl, step.to.as_bytes());
+            let res = bond.steal_addr(rtnl, step.to.as_bytes());
             if let Err(err) = res {
-                say(dev, slave.dev(), err, "setting bond MAC from slave");
+                say(bond, slave.dev(), err, "setting bond MAC from slave");
             }
             res.is_ok()
         }
     };
-    let changing = &dev.data().get_ref().changing_addrs;
+    let changing = &bond.data().get_ref().changing_addrs;
     changing.during(rtnl, || plan.carry_out(set_one))
 }
 
 /// Sets the address of a slave; logs an error if that is refused.
-fn set(dev: &BondDev, slave: &SlaveDev, act: Act, to: &HwAddr, rtnl: &RtnlOnly) -> bool {
-    let device = slave.dev();
-    let err = match device.set_addr(rtnl, to.as_bytes(), None) {
+fn set(bond: &BondDev, slave: &SlaveDev, act: Act, to: &HwAddr, rtnl: &RtnlOnly) -> bool {
+    let slave_dev = slave.dev();
+    let err = match slave_dev.set_addr(rtnl, to.as_bytes(), None) {
         // Some devices, another bond for example, accept the request but do not carry it out.
-        Ok(()) if addr_of(device, rtnl) != *to => eopnotsupp(),
+        Ok(()) if addr_of(slave_dev, rtnl) != *to => eopnotsupp(),
         Ok(()) => return true,
         Err(err) => err,
     };
-    let say = |what: &str| say(dev, device, err, what);
+    let say = |what: &str| say(bond, slave_dev, err, what);
     match act {
         Act::Take => {
             say("setting MAC of new active slave; the bond takes the address that this has");
@@ -296,14 +303,14 @@ fn set(dev: &BondDev, slave: &SlaveDev, act: Act, to: &HwAddr, rtnl: &RtnlOnly) 
             "setting another address than that of the device which leaves; that has a random one",
         ),
         Act::StepAside | Act::Renounce => say("setting a random address in place of its own one"),
-        Act::Restore | Act::Undo | Act::Follow => say_restore(dev, device, err, to),
+        Act::Restore | Act::Undo | Act::Follow => say_restore(bond, slave_dev, err, to),
     }
     false
 }
 
-fn say(dev: &BondDev, slave: &NetDevice, err: Error, what: &str) {
+fn say(bond: &BondDev, slave: &NetDevice, err: Error, what: &str) {
     let errno = err.to_errno().unsigned_abs();
-    slave_err!(dev, slave, "Error {errno} {what}");
+    slave_err!(bond, slave, "Error {errno} {what}");
 }
 
 /// Returns whether a device may have this Ethernet address (`is_valid_ether_addr()`).

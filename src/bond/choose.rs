@@ -15,19 +15,22 @@ use policy::transmit;
 
 /// The slave that a hash picks among those that can send.
 #[inline(always)]
-pub(super) fn by_hash<'a>(dev: &'a BondDev, hash: u32, rcu: &'a Rcu) -> Option<&'a SlaveDev> {
-    match dev.choose(hash, rcu) {
+pub(super) fn by_hash<'a>(bond: &'a BondDev, hash: u32, rcu: &'a Rcu) -> Option<&'a SlaveDev> {
+    match bond.choose(hash, rcu) {
         Some(slave) if slave.dev().has_link() => Some(slave),
-        _ => by_hash_now(dev, hash, rcu),
+        _ => by_hash_now(bond, hash, rcu),
     }
 }
 
 /// Like [`by_hash`], for when [`update`] has not learned of a lost carrier yet.
 #[cold]
 #[inline(never)]
-pub(super) fn by_hash_now<'a>(dev: &'a BondDev, hash: u32, rcu: &'a Rcu) -> Option<&'a SlaveDev> {
-    if dev.data().options.resilient_hash() {
-        let sharers = || dev.lowers_rcu(rcu).filter(|slave| slave.data().has_share());
+pub(super) fn by_hash_now<'a>(bond: &'a BondDev, hash: u32, rcu: &'a Rcu) -> Option<&'a SlaveDev> {
+    if bond.data().options.resilient_hash() {
+        let sharers = || {
+            bond.lowers_rcu(rcu)
+                .filter(|slave| slave.data().has_share())
+        };
         if let Some(members) = Members::of(sharers().map(can_send)) {
             let place = members.choose(hash)?;
             // The list may have become shorter in the meantime.
@@ -35,7 +38,7 @@ pub(super) fn by_hash_now<'a>(dev: &'a BondDev, hash: u32, rcu: &'a Rcu) -> Opti
             return chosen.or_else(|| sharers().find(|slave| can_send(slave)));
         }
     }
-    let able = || dev.lowers_rcu(rcu).filter(|slave| can_send(slave));
+    let able = || bond.lowers_rcu(rcu).filter(|slave| can_send(slave));
     let (count, last) = able().fold((0u32, None), |(count, _), slave| {
         (count.saturating_add(1), Some(slave))
     });
@@ -49,23 +52,23 @@ pub(super) fn by_hash_now<'a>(dev: &'a BondDev, hash: u32, rcu: &'a Rcu) -> Opti
 
 /// Records which slaves can send, for the modes that choose by a number; leaves out `leaving`, a
 /// slave that is about to leave.
-pub(super) fn update(dev: &BondDev, leaving: Option<&SlaveDev>, rtnl: &Rtnl) {
-    let config = dev.data().config(rtnl);
+pub(super) fn update(bond: &BondDev, leaving: Option<&SlaveDev>, rtnl: &Rtnl) {
+    let config = bond.data().config(rtnl);
     if !config.mode.uses_number() {
         return;
     }
     let is_able = |slave: &SlaveDev| can_send(slave) && leaving.map(Key) != Some(Key(slave));
-    let sharers = || dev.lowers(rtnl).filter(|slave| slave.data().has_share());
+    let sharers = || bond.lowers(rtnl).filter(|slave| slave.data().has_share());
     let members = || Members::of(sharers().map(is_able));
     let is_resilient = match config.mode.row().sender {
         Sender::Hash => config.resilient_hash && members().is_some(),
         Sender::Turn | Sender::Active | Sender::All | Sender::Load => false,
     };
     if !is_resilient {
-        let able = || dev.lowers(rtnl).filter(|slave| is_able(slave));
-        return dev.set_choices(able, rtnl);
+        let able = || bond.lowers(rtnl).filter(|slave| is_able(slave));
+        return bond.set_choices(able, rtnl);
     }
-    dev.set_choices(
+    bond.set_choices(
         || {
             let members = members().unwrap_or_default();
             (0..members.places())
@@ -77,11 +80,11 @@ pub(super) fn update(dev: &BondDev, leaving: Option<&SlaveDev>, rtnl: &Rtnl) {
 }
 
 /// Makes room in the table of choices for one more slave. May sleep.
-pub(super) fn reserve(dev: &BondDev, rtnl: &Rtnl) -> Result {
-    let slaves = dev.lower_count().saturating_add(1);
-    match dev.data().config(rtnl).mode.row().sender {
-        Sender::Hash => dev.reserve_choices(resilient::places(slaves).max(slaves), rtnl),
-        Sender::Turn => dev.reserve_choices(slaves, rtnl),
+pub(super) fn reserve(bond: &BondDev, rtnl: &Rtnl) -> Result {
+    let slaves = bond.lower_count().saturating_add(1);
+    match bond.data().config(rtnl).mode.row().sender {
+        Sender::Hash => bond.reserve_choices(resilient::places(slaves).max(slaves), rtnl),
+        Sender::Turn => bond.reserve_choices(slaves, rtnl),
         Sender::Active | Sender::All | Sender::Load => Ok(()),
     }
 }
@@ -89,9 +92,9 @@ pub(super) fn reserve(dev: &BondDev, rtnl: &Rtnl) -> Result {
 /// The slave whose turn it is, or else the next one that can send.
 #[cold]
 #[inline(never)]
-pub(super) fn after<'a>(dev: &'a BondDev, turn: u32, rcu: &'a Rcu) -> Option<&'a SlaveDev> {
-    let slot = transmit::slot(turn, dev.lower_count())?;
-    let slaves = dev.lowers_rcu(rcu).map(|slave| (slave, can_send(slave)));
+pub(super) fn after<'a>(bond: &'a BondDev, turn: u32, rcu: &'a Rcu) -> Option<&'a SlaveDev> {
+    let slot = transmit::slot(turn, bond.lower_count())?;
+    let slaves = bond.lowers_rcu(rcu).map(|slave| (slave, can_send(slave)));
     transmit::take_turn(slaves, slot)
 }
 

@@ -54,46 +54,46 @@ impl From<OptionError> for Refused {
 }
 
 /// The state of the bond that decides whether an option may be set.
-pub(crate) fn state(dev: &BondDev, rtnl: &Rtnl) -> DeviceState {
+pub(crate) fn state(bond: &BondDev, rtnl: &Rtnl) -> DeviceState {
     DeviceState {
-        has_slaves: dev.lowers(rtnl).next().is_some(),
-        is_up: dev.is_up(),
-        has_xdp: dev.has_xdp_program(rtnl),
+        has_slaves: bond.lowers(rtnl).next().is_some(),
+        is_up: bond.is_up(),
+        has_xdp: bond.has_xdp_program(rtnl),
     }
 }
 
 /// Sets an option from text, as sysfs passes it, and announces the change.
 pub(crate) fn write(
-    dev: &BondDev,
+    bond: &BondDev,
     id: OptionId,
     text: &[u8],
     rtnl: &RtnlOnly,
 ) -> core::result::Result<(), Refused> {
-    let config = dev.data().config(rtnl);
+    let config = bond.data().config(rtnl);
     let res = config
-        .write(id, text, state(dev, rtnl))
+        .write(id, text, state(bond, rtnl))
         .map_err(Refused::from)
-        .and_then(|(config, effects, value)| commit(dev, id, &config, effects, value, rtnl));
-    log(dev, &res);
-    if res.is_ok() && dev.is_registered(rtnl) {
-        let _ = dev.announce(rtnl, Announce::CHANGE_INFO_DATA);
+        .and_then(|(config, effects, value)| commit(bond, id, &config, effects, value, rtnl));
+    log(bond, &res);
+    if res.is_ok() && bond.is_registered(rtnl) {
+        let _ = bond.announce(rtnl, Announce::CHANGE_INFO_DATA);
     }
     res
 }
 
 /// Sets an option from a value, as netlink passes it.
 pub(crate) fn set(
-    dev: &BondDev,
+    bond: &BondDev,
     id: OptionId,
     value: Value,
     rtnl: &RtnlOnly,
 ) -> core::result::Result<(), Refused> {
-    let config = dev.data().config(rtnl);
+    let config = bond.data().config(rtnl);
     let res = config
-        .apply(id, value, state(dev, rtnl))
+        .apply(id, value, state(bond, rtnl))
         .map_err(Refused::from)
-        .and_then(|(config, effects)| commit(dev, id, &config, effects, value, rtnl));
-    log(dev, &res);
+        .and_then(|(config, effects)| commit(bond, id, &config, effects, value, rtnl));
+    log(bond, &res);
     res
 }
 
@@ -111,9 +111,9 @@ pub(crate) fn changes_slave(
         OptionId::ActorPortPrio => i64::from(slave.data().actor_port_prio()),
         _ => i64::try_from(id.desc().default).unwrap_or_default(),
     };
-    let dev = slave.master();
-    let config = dev.data().config(rtnl);
-    config.changes_slave(id, now, number, state(dev, rtnl))
+    let bond = slave.master();
+    let config = bond.data().config(rtnl);
+    config.changes_slave(id, now, number, state(bond, rtnl))
 }
 
 /// Sets an option of one slave: `prio`, `queue_id` or `actor_port_prio`.
@@ -123,7 +123,7 @@ pub(crate) fn set_slave(
     number: i64,
     rtnl: &RtnlOnly,
 ) -> core::result::Result<(), Refused> {
-    let dev = slave.master();
+    let bond = slave.master();
     let res = changes_slave(slave, id, number, rtnl)
         .map_err(Refused::from)
         .and_then(|is_new| {
@@ -137,7 +137,7 @@ pub(crate) fn set_slave(
             match id {
                 OptionId::Prio => {
                     set_prio(
-                        dev,
+                        bond,
                         slave,
                         i32::try_from(number).map_err(|_| invalid)?,
                         rtnl,
@@ -146,30 +146,30 @@ pub(crate) fn set_slave(
                 }
                 OptionId::QueueId => {
                     let queue = u16::try_from(number).map_err(|_| invalid)?;
-                    Ok(set_queue(dev, slave, queue, rtnl)?)
+                    Ok(set_queue(bond, slave, queue, rtnl)?)
                 }
                 OptionId::ActorPortPrio => {
                     let prio = u16::try_from(number).map_err(|_| invalid)?;
                     slave.data().set_actor_port_prio(prio);
-                    lacp::refresh(dev, rtnl);
+                    lacp::refresh(bond, rtnl);
                     Ok(())
                 }
                 _ => Err(invalid.into()),
             }
         });
-    log(dev, &res);
+    log(bond, &res);
     res
 }
 
-fn log(dev: &BondDev, res: &core::result::Result<(), Refused>) {
+fn log(bond: &BondDev, res: &core::result::Result<(), Refused>) {
     if let Err(Refused::Policy(err)) = res {
-        bond_err!(dev, "{err}");
+        bond_err!(bond, "{err}");
     }
 }
 
 /// Applies the new options, and does what has to follow.
 fn commit(
-    dev: &BondDev,
+    bond: &BondDev,
     id: OptionId,
     config: &Config,
     mut effects: Effects,
@@ -177,44 +177,44 @@ fn commit(
     rtnl: &RtnlOnly,
 ) -> core::result::Result<(), Refused> {
     if effects.command {
-        return command(dev, id, value, rtnl);
+        return command(bond, id, value, rtnl);
     }
-    let before = dev.data().config(rtnl);
-    Bond::publish(dev, *config, rtnl);
+    let before = bond.data().config(rtnl);
+    Bond::publish(bond, *config, rtnl);
     if let Some(notice) = effects.notice {
-        bond_warn!(dev, "{notice}");
+        bond_warn!(bond, "{notice}");
     }
     if effects.mode && before.mode != config.mode {
-        notify::cancel(dev, rtnl);
-        features::mode_changed(dev, rtnl);
+        notify::cancel(bond, rtnl);
+        features::mode_changed(bond, rtnl);
     }
     if before.allows_xdp() != config.allows_xdp() {
-        xdp::update_features(dev, rtnl);
+        xdp::update_features(bond, rtnl);
     }
     if effects.slave_flags || effects.monitor {
-        set_roles(dev, &Held::none(rtnl));
+        set_roles(bond, &Held::none(rtnl));
     }
     if effects.primary {
-        effects.reselect |= name_primary(dev, config.primary, rtnl);
+        effects.reselect |= name_primary(bond, config.primary, rtnl);
     }
     if effects.probes {
-        probe::options_changed(dev, &before, config, rtnl);
+        probe::options_changed(bond, &before, config, rtnl);
     }
     if effects.monitor {
-        read_carriers(dev, rtnl);
-        if dev.is_running() {
-            monitor::restart(dev, rtnl);
+        read_carriers(bond, rtnl);
+        if bond.is_running() {
+            monitor::restart(bond, rtnl);
         }
     }
     if effects.reselect || effects.monitor {
-        engine::handle(dev, Event::OptionsChanged { effects }, &Held::none(rtnl));
+        engine::handle(bond, Event::OptionsChanged { effects }, &Held::none(rtnl));
     }
-    lacp::refresh(dev, rtnl);
+    lacp::refresh(bond, rtnl);
     if effects.carrier {
-        engine::update_carrier(dev, rtnl);
+        engine::update_carrier(bond, rtnl);
     }
     if effects.choice {
-        choose::update(dev, None, rtnl);
+        choose::update(bond, None, rtnl);
     }
     Ok(())
 }
@@ -222,19 +222,19 @@ fn commit(
 /// Finds the slave that has the name of the primary. Returns whether an active slave has to be
 /// chosen: not if the name was only recorded for a slave that has yet to join, and no slave was the
 /// primary before.
-fn name_primary(dev: &BondDev, name: Option<IfName>, rtnl: &RtnlOnly) -> bool {
-    let before = dev.slot(rtnl, Slot::Primary);
+fn name_primary(bond: &BondDev, name: Option<IfName>, rtnl: &RtnlOnly) -> bool {
+    let before = bond.slot(rtnl, Slot::Primary);
     let primary = name.and_then(|name| {
-        dev.lowers(rtnl)
+        bond.lowers(rtnl)
             .find(|slave| slave.dev().name().as_bytes() == name.as_bytes())
     });
-    dev.set_slot(rtnl, Slot::Primary, primary);
-    dev.data().force_primary.set(rtnl, primary.is_some());
+    bond.set_slot(rtnl, Slot::Primary, primary);
+    bond.data().force_primary.set(rtnl, primary.is_some());
     name.is_none() || primary.is_some() || before.is_some()
 }
 
 fn command(
-    dev: &BondDev,
+    bond: &BondDev,
     id: OptionId,
     value: Value,
     rtnl: &RtnlOnly,
@@ -242,26 +242,27 @@ fn command(
     let refuse = |reason| Err(Refused::Policy(OptionError { option: id, reason }));
     match value {
         Value::Member { add, name } => {
-            let Some(device) = find(dev, &name, rtnl) else {
+            let Some(slave_dev) = find(bond, &name, rtnl) else {
                 return refuse(Reason::NoInterface(Excerpt::new(name.as_bytes())));
             };
             let res = if add {
-                enslave(dev, device, None, rtnl)
+                enslave(bond, slave_dev, None, rtnl)
             } else {
-                release(dev, device, rtnl)
+                release(bond, slave_dev, rtnl)
             };
             res.map_err(Refused::Command)
         }
         Value::Name(None) => {
-            engine::deactivate(dev, rtnl);
-            engine::handle(dev, Event::ClearActive, &Held::none(rtnl));
+            engine::deactivate(bond, rtnl);
+            engine::handle(bond, Event::ClearActive, &Held::none(rtnl));
             Ok(())
         }
-        Value::Name(Some(name)) => activate(dev, id, &name, rtnl),
+        Value::Name(Some(name)) => activate(bond, id, &name, rtnl),
         Value::Queue { slave, queue } => {
-            let named = find(dev, &slave, rtnl).and_then(|device| dev.lower_of(rtnl, device));
+            let named =
+                find(bond, &slave, rtnl).and_then(|slave_dev| bond.lower_of(rtnl, slave_dev));
             match named {
-                Some(slave) => Ok(set_queue(dev, slave, queue, rtnl)?),
+                Some(slave) => Ok(set_queue(bond, slave, queue, rtnl)?),
                 None => refuse(Reason::InvalidQueue(Excerpt::new(slave.as_bytes()))),
             }
         }
@@ -269,45 +270,45 @@ fn command(
     }
 }
 
-fn find<'a>(dev: &BondDev, name: &IfName, rtnl: &'a Rtnl) -> Option<&'a NetDevice> {
-    dev.net().device_by_name(rtnl, name.as_bytes())
+fn find<'a>(bond: &BondDev, name: &IfName, rtnl: &'a Rtnl) -> Option<&'a NetDevice> {
+    bond.net().device_by_name(rtnl, name.as_bytes())
 }
 
 /// Makes a slave active because the user says so.
 fn activate(
-    dev: &BondDev,
+    bond: &BondDev,
     id: OptionId,
     name: &IfName,
     rtnl: &RtnlOnly,
 ) -> core::result::Result<(), Refused> {
     let excerpt = Excerpt::new(name.as_bytes());
     let refuse = |reason| Err(Refused::Policy(OptionError { option: id, reason }));
-    let Some(device) = find(dev, name, rtnl) else {
+    let Some(slave_dev) = find(bond, name, rtnl) else {
         return refuse(Reason::NoInterface(excerpt));
     };
-    let Some(slave) = dev.lower_of(rtnl, device) else {
+    let Some(slave) = bond.lower_of(rtnl, slave_dev) else {
         return refuse(Reason::NotSlave(excerpt));
     };
-    read_carriers(dev, rtnl);
+    read_carriers(bond, rtnl);
     let candidate = slave.data().port(rtnl).candidate(Key(slave));
-    if select::may_activate((Slaves { dev, rtnl }).group().active, &candidate).is_err() {
+    if select::may_activate((Slaves { bond, rtnl }).group().active, &candidate).is_err() {
         return refuse(Reason::NotUsable(excerpt));
     }
-    engine::handle(dev, Event::Activate { key: Key(slave) }, &Held::none(rtnl));
+    engine::handle(bond, Event::Activate { key: Key(slave) }, &Held::none(rtnl));
     Ok(())
 }
 
 fn set_queue(
-    dev: &BondDev,
+    bond: &BondDev,
     slave: &SlaveDev,
     queue: u16,
     rtnl: &RtnlOnly,
 ) -> core::result::Result<(), OptionError> {
-    let others = dev
+    let others = bond
         .lowers(rtnl)
         .filter(|other| Key(other) != Key(slave))
         .map(|other| other.data().queue_id());
-    let queues = u32::from(dev.real_num_tx_queues());
+    let queues = u32::from(bond.real_num_tx_queues());
     if let Some(name) = IfName::new(slave.dev().name().as_bytes()) {
         transmit::check_queue_id(name, queue, queues, others)?;
     }
@@ -315,19 +316,19 @@ fn set_queue(
     Ok(())
 }
 
-fn set_prio(dev: &BondDev, slave: &SlaveDev, prio: i32, rtnl: &RtnlOnly) {
+fn set_prio(bond: &BondDev, slave: &SlaveDev, prio: i32, rtnl: &RtnlOnly) {
     let port = Port {
         prio,
         ..slave.data().port(rtnl)
     };
     set_port(slave, port, rtnl);
-    if (Slaves { dev, rtnl }).group().ignores_prio() {
+    if (Slaves { bond, rtnl }).group().ignores_prio() {
         slave_warn!(
-            dev,
+            bond,
             slave.dev(),
             "prio updated, but will not affect failover re-selection as primary slave have \
                  been set"
         );
     }
-    engine::handle(dev, Event::PrioChanged, &Held::none(rtnl));
+    engine::handle(bond, Event::PrioChanged, &Held::none(rtnl));
 }

@@ -44,38 +44,38 @@ impl Master for Bond {
         Bond::new()
     }
 
-    fn ready(dev: &BondDev, rtnl: &RtnlOnly) {
-        let has_chosen_mtu = dev.mtu() != mtu::ETHERNET;
-        dev.data().has_chosen_mtu.set(rtnl, has_chosen_mtu);
-        dev.set_mode(rtnl, i32::from(dev.data().config(rtnl).mode.number()));
-        features::mode_changed(dev, rtnl);
+    fn ready(bond: &BondDev, rtnl: &RtnlOnly) {
+        let has_chosen_mtu = bond.mtu() != mtu::ETHERNET;
+        bond.data().has_chosen_mtu.set(rtnl, has_chosen_mtu);
+        bond.set_mode(rtnl, i32::from(bond.data().config(rtnl).mode.number()));
+        features::mode_changed(bond, rtnl);
     }
 
-    fn uninit(dev: &BondDev, rtnl: &RtnlOnly) {
-        release::release_all(dev, rtnl);
+    fn uninit(bond: &BondDev, rtnl: &RtnlOnly) {
+        release::release_all(bond, rtnl);
     }
 
-    fn open(dev: &BondDev, rtnl: &RtnlOnly) -> Result {
-        monitor::open(dev, rtnl);
+    fn open(bond: &BondDev, rtnl: &RtnlOnly) -> Result {
+        monitor::open(bond, rtnl);
         Ok(())
     }
 
-    fn stop(dev: &BondDev, rtnl: &RtnlOnly) {
-        monitor::stop(dev, rtnl);
+    fn stop(bond: &BondDev, rtnl: &RtnlOnly) {
+        monitor::stop(bond, rtnl);
     }
 
     #[inline(always)]
-    fn start_xmit(dev: &BondDev, skb: SkBuff, rcu: &Rcu) -> i32 {
-        modes::start_xmit(dev, skb, rcu)
+    fn start_xmit(bond: &BondDev, skb: SkBuff, rcu: &Rcu) -> i32 {
+        modes::start_xmit(bond, skb, rcu)
     }
 
     fn xmit_lower<'a>(
-        dev: &'a BondDev,
+        bond: &'a BondDev,
         skb: &SkBuff,
         all: bool,
         rcu: &'a Rcu,
     ) -> Option<&'a SlaveDev> {
-        modes::slave_of(dev, skb, all, rcu)
+        modes::slave_of(bond, skb, all, rcu)
     }
 
     #[inline(always)]
@@ -87,106 +87,106 @@ impl Master for Bond {
         modes::receive::receive(lower, packet, rcu)
     }
 
-    fn stats(dev: &BondDev, rcu: &Rcu) -> Stats {
-        stats::of(dev, rcu)
+    fn stats(bond: &BondDev, rcu: &Rcu) -> Stats {
+        stats::of(bond, rcu)
     }
 
-    fn rx_flags_changed(dev: &BondDev, promisc: bool, allmulti: bool, rtnl: &RtnlOnly) {
-        lists::rx_flags_changed(dev, promisc, allmulti, rtnl);
+    fn rx_flags_changed(bond: &BondDev, promisc: bool, allmulti: bool, rtnl: &RtnlOnly) {
+        lists::rx_flags_changed(bond, promisc, allmulti, rtnl);
     }
 
-    fn rx_mode(dev: &BondDev, rtnl: &Rtnl, sync: &mut dyn FnMut(&SlaveDev, bool) -> Result) {
-        lists::rx_mode(dev, rtnl, sync);
+    fn rx_mode(bond: &BondDev, rtnl: &Rtnl, sync: &mut dyn FnMut(&SlaveDev, bool) -> Result) {
+        lists::rx_mode(bond, rtnl, sync);
     }
 
-    fn change_mtu(dev: &BondDev, mtu: u32, rtnl: &RtnlOnly) -> Result {
-        mtu::change(dev, mtu, rtnl)
+    fn change_mtu(bond: &BondDev, mtu: u32, rtnl: &RtnlOnly) -> Result {
+        mtu::change(bond, mtu, rtnl)
     }
 
-    fn set_addr(dev: &BondDev, addr: &[u8], rtnl: &RtnlOnly) -> Result {
-        address::set_addr(dev, addr, rtnl)
+    fn set_addr(bond: &BondDev, addr: &[u8], rtnl: &RtnlOnly) -> Result {
+        address::set_addr(bond, addr, rtnl)
     }
 
-    fn add_vlan(dev: &BondDev, vlan: Vlan, rtnl: &Rtnl) -> Result {
+    fn add_vlan(bond: &BondDev, vlan: Vlan, rtnl: &Rtnl) -> Result {
         let add = |slave: &SlaveDev| slave.dev().add_vlan(rtnl, vlan);
         let undo = |slave: &SlaveDev| slave.dev().del_vlan(rtnl, vlan);
-        dev.all_or_none(rtnl, add, undo)
+        bond.all_or_none(rtnl, add, undo)
     }
 
-    fn del_vlan(dev: &BondDev, vlan: Vlan, rtnl: &Rtnl) {
-        dev.lowers(rtnl)
+    fn del_vlan(bond: &BondDev, vlan: Vlan, rtnl: &Rtnl) {
+        bond.lowers(rtnl)
             .for_each(|slave| slave.dev().del_vlan(rtnl, vlan));
     }
 
     fn add_lower(
-        dev: &BondDev,
+        bond: &BondDev,
         lower: &NetDevice,
         extack: Option<&ExtAck>,
         rtnl: &RtnlOnly,
     ) -> Result {
-        enslave(dev, lower, extack, rtnl)
+        enslave(bond, lower, extack, rtnl)
     }
 
-    fn del_lower(dev: &BondDev, lower: &NetDevice, rtnl: &RtnlOnly) -> Result {
-        release(dev, lower, rtnl)
+    fn del_lower(bond: &BondDev, lower: &NetDevice, rtnl: &RtnlOnly) -> Result {
+        release(bond, lower, rtnl)
     }
 
     #[inline]
-    fn poll(dev: &BondDev, rcu: &Rcu) {
-        monitor::poll(dev, rcu);
+    fn poll(bond: &BondDev, rcu: &Rcu) {
+        monitor::poll(bond, rcu);
     }
 
-    fn work(dev: &BondDev) {
-        work::work(dev);
+    fn work(bond: &BondDev) {
+        work::work(bond);
     }
 }
 
 impl XdpMaster for Bond {
     fn set_xdp(
-        dev: &BondDev,
+        bond: &BondDev,
         program: Option<&Program>,
         extack: Option<&ExtAck>,
         rtnl: &RtnlOnly,
     ) -> Result {
-        xdp::set(dev, program, extack, rtnl)
+        xdp::set(bond, program, extack, rtnl)
     }
 
-    fn frame_lower<'a>(dev: &'a BondDev, frame: Bytes<'_>, rcu: &'a Rcu) -> Option<&'a SlaveDev> {
-        modes::slave_of_frame(dev, frame, rcu)
+    fn frame_lower<'a>(bond: &'a BondDev, frame: Bytes<'_>, rcu: &'a Rcu) -> Option<&'a SlaveDev> {
+        modes::slave_of_frame(bond, frame, rcu)
     }
 }
 
 impl TlsMaster for Bond {
-    fn socket_lower<'a>(dev: &'a BondDev, socket: &Socket, rcu: &'a Rcu) -> Option<&'a SlaveDev> {
-        modes::slave_of_socket(dev, socket, rcu)
+    fn socket_lower<'a>(bond: &'a BondDev, socket: &Socket, rcu: &'a Rcu) -> Option<&'a SlaveDev> {
+        modes::slave_of_socket(bond, socket, rcu)
     }
 }
 
 impl XfrmMaster for Bond {
     const CANNOT_HOLD: &'static CStr = c"bonding: Slave does not support ipsec offload";
 
-    fn ipsec_lower<'a>(dev: &'a BondDev, rcu: &'a Rcu) -> Result<&'a SlaveDev> {
-        ipsec::lower(dev, rcu)
+    fn ipsec_lower<'a>(bond: &'a BondDev, rcu: &'a Rcu) -> Result<&'a SlaveDev> {
+        ipsec::lower(bond, rcu)
     }
 
-    fn sole_lower<'a>(dev: &'a BondDev, rcu: &'a Rcu) -> Option<&'a SlaveDev> {
-        modes::sole_slave(dev, rcu)
+    fn sole_lower<'a>(bond: &'a BondDev, rcu: &'a Rcu) -> Option<&'a SlaveDev> {
+        modes::sole_slave(bond, rcu)
     }
 }
 
 impl Netpoll for Bond {
     fn next_xmit_lower<'a>(
-        dev: &'a BondDev,
+        bond: &'a BondDev,
         skb: &SkBuff,
         previous: Option<&SlaveDev>,
         rcu: &'a Rcu,
     ) -> Option<&'a SlaveDev> {
-        modes::next_slave_of(dev, skb, previous, rcu)
+        modes::next_slave_of(bond, skb, previous, rcu)
     }
 }
 
 impl Timestamps for Bond {
-    fn timestamp_lower<'a>(dev: &'a BondDev, rtnl: &'a Rtnl) -> Option<&'a SlaveDev> {
-        ethtool::timestamp_lower(dev, rtnl)
+    fn timestamp_lower<'a>(bond: &'a BondDev, rtnl: &'a Rtnl) -> Option<&'a SlaveDev> {
+        ethtool::timestamp_lower(bond, rtnl)
     }
 }

@@ -33,45 +33,45 @@ use policy::options::FailOverMac;
 use policy::receive::SlaveFlags;
 use policy::{Config, Event, Link, LinkState, Port};
 
-/// Makes `device` a slave of the bond. May sleep.
+/// Makes `slave_dev` a slave of the bond. May sleep.
 pub(crate) fn enslave(
-    dev: &BondDev,
-    device: &NetDevice,
+    bond: &BondDev,
+    slave_dev: &NetDevice,
     extack: Option<&ExtAck>,
     rtnl: &RtnlOnly,
 ) -> Result {
-    let config = dev.data().config(rtnl);
-    let is_first = dev.lowers(rtnl).next().is_none();
+    let config = bond.data().config(rtnl);
+    let is_first = bond.lowers(rtnl).next().is_none();
     let refusal = Refusal {
-        dev,
-        device,
+        bond,
+        slave_dev,
         extack,
     };
-    check(dev, device, &config, is_first, &refusal, rtnl)?;
-    let (config, is_active_chosen) = admit(device, &config, is_first, &refusal)?;
+    check(bond, slave_dev, &config, is_first, &refusal, rtnl)?;
+    let (config, is_active_chosen) = admit(slave_dev, &config, is_first, &refusal)?;
 
     // What the bond will be. It stays what it is until nothing can fail any more.
-    let changes_link = is_first && !dev.is_same_link(device, rtnl);
-    let is_ethernet = [dev.link_type(), device.link_type()] == [ARPHRD_ETHER; 2];
-    let needs_addr = dev.addr_assign(rtnl) == AddrAssign::Random || !is_ethernet;
-    let own_addr = addr_of(device, rtnl);
+    let changes_link = is_first && !bond.is_same_link(slave_dev, rtnl);
+    let is_ethernet = [bond.link_type(), slave_dev.link_type()] == [ARPHRD_ETHER; 2];
+    let needs_addr = bond.addr_assign(rtnl) == AddrAssign::Random || !is_ethernet;
+    let own_addr = addr_of(slave_dev, rtnl);
     let taken_addr = address::bond_takes_over(is_first, needs_addr).then_some(own_addr);
-    let bond_addr = taken_addr.unwrap_or_else(|| addr_of(dev, rtnl));
+    let bond_addr = taken_addr.unwrap_or_else(|| addr_of(bond, rtnl));
     let new_mtu = if is_first {
-        mtu::with_first(dev, device, rtnl)
+        mtu::with_first(bond, slave_dev, rtnl)
     } else {
-        dev.mtu()
+        bond.mtu()
     };
 
-    let mut joining = Joining::new(dev, device, rtnl);
+    let mut joining = Joining::new(bond, slave_dev, rtnl);
     joining.set_mtu(new_mtu).map_err(|err| {
         refusal.log(err, "calling dev_set_mtu");
         refusal.because(err, c"Device cannot have the MTU of the bond")
     })?;
-    let new_addr = match at_enslave(dev, &config, own_addr, bond_addr, rtnl) {
+    let new_addr = match at_enslave(bond, &config, own_addr, bond_addr, rtnl) {
         AtEnslave::Keep => None,
         AtEnslave::SetTo(addr) => Some(addr),
-        AtEnslave::Random => Some(fresh(dev, rtnl)),
+        AtEnslave::Random => Some(fresh(bond, rtnl)),
     };
     if let Some(addr) = &new_addr {
         joining
@@ -85,12 +85,12 @@ pub(crate) fn enslave(
         .add_vlans()
         .inspect_err(|err| refusal.failed(*err, "Couldn't add bond vlan ids"))?;
 
-    let carrier = carrier(&device.ask(rtnl), &config, device.has_link());
+    let carrier = carrier(&slave_dev.ask(rtnl), &config, slave_dev.has_link());
     let link = Link::initial(carrier, config.delays(), config.is_monitored(), now_ms());
-    let stats = device.stats(&net::rcu::read_lock());
+    let stats = slave_dev.stats(&net::rcu::read_lock());
     let original_mtu = joining.mtu.unwrap_or(new_mtu);
     let data = Slave::new(Port::new(link, carrier), own_addr, original_mtu, stats);
-    choose::reserve(dev, rtnl)?;
+    choose::reserve(bond, rtnl)?;
     joining.run_xdp(extack)?;
     if is_first {
         joining
@@ -98,10 +98,10 @@ pub(crate) fn enslave(
             .inspect_err(|err| refusal.log(*err, "setting the MTU of the bond"))?;
     }
     if let Some(addr) = &taken_addr {
-        dev.ask_addr_change(rtnl, addr.as_bytes(), extack)?;
+        bond.ask_addr_change(rtnl, addr.as_bytes(), extack)?;
     }
     if changes_link {
-        joining.type_change = Some(link_type::ask(dev, device, rtnl)?);
+        joining.type_change = Some(link_type::ask(bond, slave_dev, rtnl)?);
     }
     let flags = SlaveFlags::of(&config, false, LinkState::Up);
     // Nothing that the slave receives is for the bond until the bond is the same kind of link.
@@ -115,7 +115,7 @@ pub(crate) fn enslave(
     };
     let lag = (role(first_flags), lag_tx(&config));
     let slave = joining.link_up(data, lag, extack)?;
-    if dev.is_polled(rtnl) && slave.poll(rtnl).is_err() {
+    if bond.is_polled(rtnl) && slave.poll(rtnl).is_err() {
         return Err(refusal.because(
             EBUSY,
             c"Slave does not support netpoll, for which the bond is in use",
@@ -124,78 +124,78 @@ pub(crate) fn enslave(
 
     // Nothing can fail from here on.
     let type_change = joining.arrive();
-    let keeps_lro = dev.features().has(Features::LRO);
+    let keeps_lro = bond.features().has(Features::LRO);
     if let Some(change) = type_change {
-        link_type::become_like(dev, &device.link_layer(rtnl), change, rtnl);
+        link_type::become_like(bond, &slave_dev.link_layer(rtnl), change, rtnl);
         slave.set_role(role(flags));
     }
     if let Some(addr) = &taken_addr {
-        dev.take_addr(rtnl, addr.as_bytes());
+        bond.take_addr(rtnl, addr.as_bytes());
     }
     if is_active_chosen {
-        Bond::publish(dev, config, rtnl);
+        Bond::publish(bond, config, rtnl);
         slave_info!(
-            dev,
-            device,
+            bond,
+            slave_dev,
             "Setting fail_over_mac to active for active-backup mode, because the slave keeps its \
                  hardware address"
         );
     }
     // Listeners that send messages through the device itself stop doing so.
-    let _ = device.announce(rtnl, Announce::JOIN);
+    let _ = slave_dev.announce(rtnl, Announce::JOIN);
     if !keeps_lro {
-        device.disable_lro(rtnl);
+        slave_dev.disable_lro(rtnl);
     }
-    join(dev, slave, &config, rtnl);
+    join(bond, slave, &config, rtnl);
     Ok(())
 }
 
 /// Gives a new slave its part in the bond.
-fn join(dev: &BondDev, slave: &SlaveDev, config: &Config, rtnl: &RtnlOnly) {
-    let device = slave.dev();
-    read_link_settings(slave, &device.ask(rtnl), rtnl);
+fn join(bond: &BondDev, slave: &SlaveDev, config: &Config, rtnl: &RtnlOnly) {
+    let slave_dev = slave.dev();
+    read_link_settings(slave, &slave_dev.ask(rtnl), rtnl);
     slave.data().heard.start();
-    probe::admit(dev, slave, rtnl);
+    probe::admit(bond, slave, rtnl);
 
     let joined = What::Joined(slave.data().port(rtnl).link.state());
-    dev.data().history.note(dev, Some(device), joined);
+    bond.data().history.note(bond, Some(slave_dev), joined);
 
     if config.mode.uses_primary() {
         if config
             .primary
-            .is_some_and(|name| name.as_bytes() == device.name().as_bytes())
+            .is_some_and(|name| name.as_bytes() == slave_dev.name().as_bytes())
         {
-            dev.set_slot(rtnl, Slot::Primary, Some(slave));
-            dev.data().force_primary.set(rtnl, true);
+            bond.set_slot(rtnl, Slot::Primary, Some(slave));
+            bond.data().force_primary.set(rtnl, true);
         }
     } else {
-        lists::give_rx_flags(dev, device, rtnl);
+        lists::give_rx_flags(bond, slave_dev, rtnl);
     }
-    if lists::all_have_addrs(dev) && dev.is_up() {
-        lists::give(dev, slave, true, rtnl);
+    if lists::all_have_addrs(bond) && bond.is_up() {
+        lists::give(bond, slave, true, rtnl);
     }
-    features::slaves_changed(dev, rtnl);
+    features::slaves_changed(bond, rtnl);
     let held = Held::none(rtnl);
-    engine::handle(dev, Event::Enslaved { key: Key(slave) }, &held);
-    lacp::join(dev, slave, rtnl);
-    engine::aggregate(dev, &held);
+    engine::handle(bond, Event::Enslaved { key: Key(slave) }, &held);
+    lacp::join(bond, slave, rtnl);
+    engine::aggregate(bond, &held);
     // If that made the slave the active one, the listeners are told anyway.
     if !is_told_later(slave, rtnl) {
-        tell(dev, slave, &held);
+        tell(bond, slave, &held);
     }
 
-    if device.features().has(Features::VLAN_CHALLENGED) && dev.link_type() == ARPHRD_ETHER {
+    if slave_dev.features().has(Features::VLAN_CHALLENGED) && bond.link_type() == ARPHRD_ETHER {
         slave_warn!(
-            dev,
-            device,
+            bond,
+            slave_dev,
             "enslaved VLAN challenged slave. Adding VLANs will be blocked as long as it is \
                  part of bond."
         );
     }
-    if !config.reads_carrier() && device.ask(rtnl).driver_link() == Answer::Never {
+    if !config.reads_carrier() && slave_dev.ask(rtnl).driver_link() == Answer::Never {
         slave_warn!(
-            dev,
-            device,
+            bond,
+            slave_dev,
             "MII and ETHTOOL support not available, thus bonding will not detect link \
                  failures; set use_carrier to 1"
         );
@@ -210,8 +210,8 @@ fn join(dev: &BondDev, slave: &SlaveDev, config: &Config, rtnl: &RtnlOnly) {
         _ => "an up",
     };
     slave_info!(
-        dev,
-        device,
+        bond,
+        slave_dev,
         "Enslaving as {role} interface with {link} link"
     );
 }
@@ -220,8 +220,8 @@ fn join(dev: &BondDev, slave: &SlaveDev, config: &Config, rtnl: &RtnlOnly) {
 /// [arrives](Self::arrive), dropping this restores both the device and the bond to what they were
 /// before.
 struct Joining<'a> {
-    dev: &'a BondDev,
-    device: &'a NetDevice,
+    bond: &'a BondDev,
+    slave_dev: &'a NetDevice,
     rtnl: &'a RtnlOnly,
     has_arrived: bool,
     /// The MTU that the device had.
@@ -239,10 +239,10 @@ struct Joining<'a> {
 }
 
 impl<'a> Joining<'a> {
-    fn new(dev: &'a BondDev, device: &'a NetDevice, rtnl: &'a RtnlOnly) -> Self {
+    fn new(bond: &'a BondDev, slave_dev: &'a NetDevice, rtnl: &'a RtnlOnly) -> Self {
         Self {
-            dev,
-            device,
+            bond,
+            slave_dev,
             rtnl,
             has_arrived: false,
             mtu: None,
@@ -257,18 +257,19 @@ impl<'a> Joining<'a> {
     }
 
     fn set_mtu(&mut self, mtu: u32) -> Result {
-        let before = self.device.mtu();
-        mtu::give(self.device, mtu, self.rtnl)?;
+        let before = self.slave_dev.mtu();
+        mtu::give(self.slave_dev, mtu, self.rtnl)?;
         self.mtu = Some(before);
         Ok(())
     }
 
     fn set_addr(&mut self, addr: &HwAddr, extack: Option<&ExtAck>) -> Result {
         let before = (
-            addr_of(self.device, self.rtnl),
-            self.device.addr_assign(self.rtnl),
+            addr_of(self.slave_dev, self.rtnl),
+            self.slave_dev.addr_assign(self.rtnl),
         );
-        self.device.set_addr(self.rtnl, addr.as_bytes(), extack)?;
+        self.slave_dev
+            .set_addr(self.rtnl, addr.as_bytes(), extack)?;
         self.addr = Some(before);
         Ok(())
     }
@@ -276,31 +277,31 @@ impl<'a> Joining<'a> {
     /// Opens the device, and keeps IPv6 from configuring it, since it carries the traffic of a
     /// bond.
     fn open(&mut self, extack: Option<&ExtAck>) -> Result {
-        let (device, rtnl) = (self.device, self.rtnl);
-        let before = device.has_no_addrconf();
-        device.set_no_addrconf(rtnl, true);
-        device
+        let (slave_dev, rtnl) = (self.slave_dev, self.rtnl);
+        let before = slave_dev.has_no_addrconf();
+        slave_dev.set_no_addrconf(rtnl, true);
+        slave_dev
             .open(rtnl, extack)
-            .inspect_err(|_| device.set_no_addrconf(rtnl, before))?;
+            .inspect_err(|_| slave_dev.set_no_addrconf(rtnl, before))?;
         self.opened = Some(before);
         Ok(())
     }
 
     fn add_vlans(&mut self) -> Result {
-        self.device.add_vlans_of(self.rtnl, self.dev)?;
+        self.slave_dev.add_vlans_of(self.rtnl, self.bond)?;
         self.has_vlans = true;
         Ok(())
     }
 
     fn run_xdp(&mut self, extack: Option<&ExtAck>) -> Result {
-        xdp::join(self.dev, self.device, extack, self.rtnl)?;
+        xdp::join(self.bond, self.slave_dev, extack, self.rtnl)?;
         self.runs_xdp = true;
         Ok(())
     }
 
     fn set_mtu_of_bond(&mut self, mtu: u32) -> Result {
-        let before = self.dev.mtu();
-        mtu::set(self.dev, mtu, self.rtnl)?;
+        let before = self.bond.mtu();
+        mtu::set(self.bond, mtu, self.rtnl)?;
         self.mtu_of_bond = Some(before);
         Ok(())
     }
@@ -311,13 +312,13 @@ impl<'a> Joining<'a> {
         (role, lag): (Role, LagTx),
         extack: Option<&ExtAck>,
     ) -> Result<&'a SlaveDev> {
-        let (dev, device, rtnl) = (self.dev, self.device, self.rtnl);
+        let (bond, slave_dev, rtnl) = (self.bond, self.slave_dev, self.rtnl);
         let prepare = |slave: &SlaveDev| {
             slave.set_role(role);
             // LACP gives a share to a slave that carries data.
-            slave.data().set_has_share(!lacp::runs(dev));
+            slave.data().set_has_share(!lacp::runs(bond));
         };
-        let slave = SlaveDev::link_up(dev, device, data, lag, prepare, extack, rtnl)?;
+        let slave = SlaveDev::link_up(bond, slave_dev, data, lag, prepare, extack, rtnl)?;
         self.slave = Some(slave);
         Ok(slave)
     }
@@ -334,43 +335,43 @@ impl Drop for Joining<'_> {
         if self.has_arrived {
             return;
         }
-        let (dev, device, rtnl) = (self.dev, self.device, self.rtnl);
+        let (bond, slave_dev, rtnl) = (self.bond, self.slave_dev, self.rtnl);
         if let Some(slave) = self.slave {
-            lists::hear_slow_protocols(dev, slave, false, rtnl);
+            lists::hear_slow_protocols(bond, slave, false, rtnl);
             slave.unlink(rtnl, || ());
         }
         // Listeners join their multicast groups again.
         drop(self.type_change.take());
         if let Some(before) = self.mtu_of_bond {
-            let _ = mtu::set(dev, before, rtnl);
+            let _ = mtu::set(bond, before, rtnl);
         }
         if self.runs_xdp {
-            xdp::leave(dev, device, rtnl);
+            xdp::leave(bond, slave_dev, rtnl);
         }
         if self.has_vlans {
-            device.del_vlans_of(rtnl, dev);
+            slave_dev.del_vlans_of(rtnl, bond);
         }
         if let Some(no_addrconf) = self.opened {
             // A device that is down may already have addresses for when it goes up.
-            let keep = device.keep_addrs_on_close(rtnl, 1);
-            device.close(rtnl);
-            device.keep_addrs_on_close(rtnl, keep);
-            device.set_no_addrconf(rtnl, no_addrconf);
+            let keep = slave_dev.keep_addrs_on_close(rtnl, 1);
+            slave_dev.close(rtnl);
+            slave_dev.keep_addrs_on_close(rtnl, keep);
+            slave_dev.set_no_addrconf(rtnl, no_addrconf);
         }
         if let Some((addr, assign)) = &self.addr {
-            restore(dev, device, addr, rtnl);
-            device.set_addr_assign(rtnl, *assign);
+            restore(bond, slave_dev, addr, rtnl);
+            slave_dev.set_addr_assign(rtnl, *assign);
         }
         if let Some(mtu) = self.mtu {
-            let _ = device.set_mtu(rtnl, mtu);
+            let _ = slave_dev.set_mtu(rtnl, mtu);
         }
     }
 }
 
 /// Tells the user why a device cannot join.
 struct Refusal<'a> {
-    dev: &'a BondDev,
-    device: &'a NetDevice,
+    bond: &'a BondDev,
+    slave_dev: &'a NetDevice,
     extack: Option<&'a ExtAck>,
 }
 
@@ -398,83 +399,86 @@ impl Refusal<'_> {
     }
 
     fn print(&self, text: fmt::Arguments<'_>) {
-        slave_err!(self.dev, self.device, "{text}");
+        slave_err!(self.bond, self.slave_dev, "{text}");
     }
 }
 
 /// Makes the checks that are possible before anything is changed, in the order of the in-tree
 /// driver.
 fn check(
-    dev: &BondDev,
-    device: &NetDevice,
+    bond: &BondDev,
+    slave_dev: &NetDevice,
     config: &Config,
     is_first: bool,
     refusal: &Refusal<'_>,
     rtnl: &RtnlOnly,
 ) -> Result {
-    if device.link_type() == ARPHRD_CAN {
+    if slave_dev.link_type() == ARPHRD_CAN {
         return Err(refusal.because(EPERM, c"CAN devices cannot be enslaved"));
     }
-    if device.is_master() && !device.is_bond_master() {
+    if slave_dev.is_master() && !slave_dev.is_bond_master() {
         return Err(refusal.because(EPERM, c"Device type (master device) cannot be enslaved"));
     }
-    if device.is_rx_handler_busy(rtnl) {
+    if slave_dev.is_rx_handler_busy(rtnl) {
         return Err(refusal.because(EBUSY, c"Device is in use and cannot be enslaved"));
     }
-    let this: &NetDevice = dev;
-    if this == device {
+    let this: &NetDevice = bond;
+    if this == slave_dev {
         return Err(refusal.because(EPERM, c"Cannot enslave bond to itself."));
     }
-    if device.features().has(Features::VLAN_CHALLENGED) && dev.has_vlans(rtnl) {
+    if slave_dev.features().has(Features::VLAN_CHALLENGED) && bond.has_vlans(rtnl) {
         return Err(refusal.because(
             EPERM,
             c"Can not enslave VLAN challenged device to VLAN enabled bond",
         ));
     }
-    if device.is_up() {
+    if slave_dev.is_up() {
         return Err(refusal.because(EPERM, c"Device can not be enslaved while up"));
     }
-    if !is_first && dev.link_type() != device.link_type() {
+    if !is_first && bond.link_type() != slave_dev.link_type() {
         return Err(refusal.because(EINVAL, c"Device type is different from other slaves"));
     }
-    if !is_first && device.link_type() == ARPHRD_INFINIBAND && !dev.is_same_link(device, rtnl) {
+    if !is_first
+        && slave_dev.link_type() == ARPHRD_INFINIBAND
+        && !bond.is_same_link(slave_dev, rtnl)
+    {
         return Err(refusal.because(
             EINVAL,
             c"Device's partition (P_Key) is different from other slaves",
         ));
     }
-    if dev.has_upper(rtnl, device) {
+    if bond.has_upper(rtnl, slave_dev) {
         return Err(refusal.because(EBUSY, c"Cannot enslave a device that is above this bond"));
     }
     let refuses_infiniband = match config.mode.row().infiniband {
         Infiniband::Allowed => false,
         Infiniband::Refused => true,
     };
-    if device.link_type() == ARPHRD_INFINIBAND && refuses_infiniband {
+    if slave_dev.link_type() == ARPHRD_INFINIBAND && refuses_infiniband {
         return Err(refusal.because(
             eopnotsupp(),
             c"Only active-backup mode is supported for infiniband slaves",
         ));
     }
-    let becomes_like_it = is_first && !dev.is_same_link(device, rtnl);
-    if !becomes_like_it && dev.addr_len() != device.addr_len() {
+    let becomes_like_it = is_first && !bond.is_same_link(slave_dev, rtnl);
+    if !becomes_like_it && bond.addr_len() != slave_dev.addr_len() {
         return Err(refusal.because(
             EINVAL,
             c"Device's hardware address is of another length than that of the bond",
         ));
     }
-    xdp::check(dev, device, refusal.extack, rtnl)
+    xdp::check(bond, slave_dev, refusal.extack, rtnl)
 }
 
 /// Chooses `fail_over_mac` for a slave whose address cannot be set, or refuses the slave. Returns
 /// the resulting options of the bond, and whether they have changed.
 fn admit(
-    device: &NetDevice,
+    slave_dev: &NetDevice,
     config: &Config,
     is_first: bool,
     refusal: &Refusal<'_>,
 ) -> Result<(Config, bool)> {
-    let can_set_addr = device.can_set_addr() && device.link_type() != ARPHRD_INFINIBAND;
+    let can_set_addr = slave_dev.can_set_addr() && slave_dev.link_type() != ARPHRD_INFINIBAND;
     match address::admit(config, can_set_addr, is_first) {
         Admission::Admit => Ok((*config, false)),
         Admission::AdmitAsActive => {

@@ -33,27 +33,27 @@ impl Listener for Events {
         if !device.is_bonding() {
             return Ok(());
         }
-        if let Some(dev) = Dev::<Bond>::from_netdev(device) {
+        if let Some(bond) = Dev::<Bond>::from_netdev(device) {
             match event {
                 // The carrier of the bond came back: announcements that wait for it can be sent.
-                notifier::Event::Change => notify::step(dev, rtnl),
+                notifier::Event::Change => notify::step(bond, rtnl),
                 // The address of the bond is the system's.
-                notifier::Event::ChangeAddr => lacp::refresh(dev, rtnl),
+                notifier::Event::ChangeAddr => lacp::refresh(bond, rtnl),
                 _ => {}
             }
         }
         if !device.is_slave() {
             return Ok(());
         }
-        let Some(dev) = device.master(rtnl).and_then(Dev::<Bond>::from_netdev) else {
+        let Some(bond) = device.master(rtnl).and_then(Dev::<Bond>::from_netdev) else {
             return Ok(());
         };
-        match dev.lower_of(rtnl, device) {
+        match bond.lower_of(rtnl, device) {
             Some(slave) if event == notifier::Event::PreTypeChange => {
-                link_type::keep_type(dev, slave.dev(), extack, rtnl)
+                link_type::keep_type(bond, slave.dev(), extack, rtnl)
             }
             Some(slave) => {
-                slave_event(dev, slave, event, held);
+                slave_event(bond, slave, event, held);
                 Ok(())
             }
             None => Ok(()),
@@ -61,7 +61,7 @@ impl Listener for Events {
     }
 }
 
-fn slave_event(dev: &BondDev, slave: &SlaveDev, event: notifier::Event, held: &Held<'_>) {
+fn slave_event(bond: &BondDev, slave: &SlaveDev, event: notifier::Event, held: &Held<'_>) {
     use notifier::Event::*;
     let rtnl: &Rtnl = held;
     match event {
@@ -69,25 +69,25 @@ fn slave_event(dev: &BondDev, slave: &SlaveDev, event: notifier::Event, held: &H
         Unregister => held
             .rtnl_only()
             .into_iter()
-            .for_each(|rtnl| release::release_unregistered(dev, slave, rtnl)),
-        Up | Change | Down => link_event(dev, slave, event, held),
-        ChangeName => renamed(dev, slave, held),
-        FeatChange => features::update(dev, rtnl),
-        ChangeAddr => address::slave_changed(dev, slave, rtnl),
+            .for_each(|rtnl| release::release_unregistered(bond, slave, rtnl)),
+        Up | Change | Down => link_event(bond, slave, event, held),
+        ChangeName => renamed(bond, slave, held),
+        FeatChange => features::update(bond, rtnl),
+        ChangeAddr => address::slave_changed(bond, slave, rtnl),
         ChangeMtu => match held.rtnl_only() {
-            Some(rtnl) => mtu::follow(dev, rtnl),
-            None => Bond::wake(dev, Task::Mtu),
+            Some(rtnl) => mtu::follow(bond, rtnl),
+            None => Bond::wake(bond, Task::Mtu),
         },
         ResendIgmp => {
-            let _ = dev.announce(rtnl, Announce::RESEND_IGMP);
+            let _ = bond.announce(rtnl, Announce::RESEND_IGMP);
         }
-        XdpFeatChange => xdp::update_features(dev, rtnl),
+        XdpFeatChange => xdp::update_features(bond, rtnl),
         Register | PreTypeChange => {}
     }
 }
 
 /// The device of a slave was opened or closed, or its carrier may have changed.
-fn link_event(dev: &BondDev, slave: &SlaveDev, event: notifier::Event, held: &Held<'_>) {
+fn link_event(bond: &BondDev, slave: &SlaveDev, event: notifier::Event, held: &Held<'_>) {
     let rtnl: &Rtnl = held;
     // The driver of a closed device cannot be asked.
     let device = held
@@ -96,8 +96,8 @@ fn link_event(dev: &BondDev, slave: &SlaveDev, event: notifier::Event, held: &He
     if let Some(device) = &device {
         read_link_settings(slave, device, rtnl);
     }
-    if dev.is_running() && dev.data().options.link_events() {
-        let config = dev.data().config(rtnl);
+    if bond.is_running() && bond.data().options.link_events() {
+        let config = bond.data().config(rtnl);
         let known = match event {
             // What was known is that the device was closed.
             notifier::Event::Up => slave.dev().has_link(),
@@ -108,45 +108,45 @@ fn link_event(dev: &BondDev, slave: &SlaveDev, event: notifier::Event, held: &He
             None => slave.dev().has_link(),
         };
         let key = Key(slave);
-        engine::handle(dev, Event::Carrier { key, up }, held);
+        engine::handle(bond, Event::Carrier { key, up }, held);
         if up && config.is_probed() {
-            probe::hurry(dev);
+            probe::hurry(bond);
         }
     }
-    lacp::refresh(dev, rtnl);
-    choose::update(dev, None, rtnl);
+    lacp::refresh(bond, rtnl);
+    choose::update(bond, None, rtnl);
     if slave.dev().has_link() {
-        let active = dev.slot(rtnl, Slot::Active).map(Key);
+        let active = bond.slot(rtnl, Slot::Active).map(Key);
         let is_active = active == Some(Key(slave));
-        link_type::partition_seen(dev, slave.dev(), is_active, rtnl);
+        link_type::partition_seen(bond, slave.dev(), is_active, rtnl);
         // In another partition, the groups of the targets are different ones.
-        probe::admit(dev, slave, rtnl);
+        probe::admit(bond, slave, rtnl);
     }
 }
 
 /// A slave was renamed: it may be the primary now, or may no longer be the primary.
-fn renamed(dev: &BondDev, slave: &SlaveDev, held: &Held<'_>) {
+fn renamed(bond: &BondDev, slave: &SlaveDev, held: &Held<'_>) {
     let rtnl: &Rtnl = held;
-    let config = dev.data().config(rtnl);
+    let config = bond.data().config(rtnl);
     let Some(primary) = config.primary.filter(|_| config.mode.uses_primary()) else {
         return;
     };
-    let was = dev.slot(rtnl, Slot::Primary);
+    let was = bond.slot(rtnl, Slot::Primary);
     if was.map(Key) == Some(Key(slave)) {
-        dev.set_slot(rtnl, Slot::Primary, None);
+        bond.set_slot(rtnl, Slot::Primary, None);
         bond_info!(
-            dev,
+            bond,
             "Primary slave changed to none, reselecting active slave"
         );
     } else if primary.as_bytes() == slave.dev().name().as_bytes() {
-        dev.set_slot(rtnl, Slot::Primary, Some(slave));
+        bond.set_slot(rtnl, Slot::Primary, Some(slave));
         bond_info!(
-            dev,
+            bond,
             "Primary slave changed to {}, reselecting active slave",
             NameOf(slave.dev())
         );
     } else {
         return;
     }
-    engine::handle(dev, Event::PrimaryRenamed, held);
+    engine::handle(bond, Event::PrimaryRenamed, held);
 }

@@ -8,24 +8,24 @@ use net::netdevice::ARPHRD_ETHER;
 use net::rtnl::Rtnl;
 
 /// Computes the bond's features from those of its slaves.
-pub(super) fn update(dev: &BondDev, rtnl: &Rtnl) {
-    let changing = &dev.data().get_ref().changing_features;
+pub(super) fn update(bond: &BondDev, rtnl: &Rtnl) {
+    let changing = &bond.data().get_ref().changing_features;
     if !changing.is(rtnl) {
         // A bond that is not Ethernet is up while it waits for a slave, and its header length stays
         // the same: packets that are on their way when the slave joins have only the headroom that
         // they were made with.
-        let waits = dev.lowers(rtnl).next().is_none() && dev.link_type() != ARPHRD_ETHER;
-        changing.during(rtnl, || dev.update_master_features(!waits, rtnl));
+        let waits = bond.lowers(rtnl).next().is_none() && bond.link_type() != ARPHRD_ETHER;
+        changing.during(rtnl, || bond.update_master_features(!waits, rtnl));
     }
 }
 
 /// The mode has changed.
-pub(super) fn mode_changed(dev: &BondDev, rtnl: &Rtnl) {
-    ipsec::mode_changed(dev, rtnl);
+pub(super) fn mode_changed(bond: &BondDev, rtnl: &Rtnl) {
+    ipsec::mode_changed(bond, rtnl);
 }
 
 /// Slaves have come or gone.
-pub(super) fn slaves_changed(dev: &BondDev, rtnl: &Rtnl) {
-    update(dev, rtnl);
-    xdp::update_features(dev, rtnl);
+pub(super) fn slaves_changed(bond: &BondDev, rtnl: &Rtnl) {
+    update(bond, rtnl);
+    xdp::update_features(bond, rtnl);
 }

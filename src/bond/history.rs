@@ -69,13 +69,13 @@ impl History {
 
 impl History {
     /// Records a decision of a bond, about one of its slaves or about none. Process context.
-    pub(super) fn note(&self, dev: &NetDevice, slave: Option<&NetDevice>, what: What) {
+    pub(super) fn note(&self, bond: &NetDevice, slave: Option<&NetDevice>, what: What) {
         let entry = Entry {
             at: now_ms(),
             slave: slave.and_then(|slave| IfName::new(slave.name().as_bytes())),
             what,
         };
-        trace::bond_event(NameOf(dev), entry.text());
+        trace::bond_event(NameOf(bond), entry.text());
         self.ring.lock().push(entry);
     }
 }

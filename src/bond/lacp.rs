@@ -37,7 +37,7 @@ use policy::{LinkState, Millis};
 
 /// The ports of a bond, while the lock of its system is held.
 struct Members<'a> {
-    dev: &'a BondDev,
+    bond: &'a BondDev,
     rcu: &'a Rcu,
 }
 
@@ -45,7 +45,7 @@ impl<'a> Ports for Members<'a> {
     type Key = Key<'a>;
 
     fn keys(&self) -> impl Iterator<Item = Key<'a>> + Clone {
-        self.dev.lowers_rcu(self.rcu).map(Key)
+        self.bond.lowers_rcu(self.rcu).map(Key)
     }
 
     fn get(&self, key: Key<'a>) -> Port {
@@ -58,19 +58,19 @@ impl<'a> Ports for Members<'a> {
 }
 
 /// Whether LACP decides which slaves are in use. Any context.
-pub(crate) fn runs(dev: &BondDev) -> bool {
-    Bond::mode(dev).runs_lacp()
+pub(crate) fn runs(bond: &BondDev) -> bool {
+    Bond::mode(bond).runs_lacp()
 }
 
 /// Runs a function with the system and its ports, and does what follows and cannot wait. Any
 /// context but hard interrupts.
 fn input<'a, R>(
-    dev: &'a BondDev,
+    bond: &'a BondDev,
     rcu: &'a Rcu,
     run: impl FnOnce(&mut Lacp, &Members<'a>, Millis) -> R,
 ) -> R {
-    let ports = Members { dev, rcu };
-    dev.data().lacp.with(|lacp| {
+    let ports = Members { bond, rcu };
+    bond.data().lacp.with(|lacp| {
         // Read under the lock, so that the time never goes back.
         let now = now_ms();
         let res = run(lacp, &ports, now);
@@ -81,7 +81,7 @@ fn input<'a, R>(
 
 /// Does what follows from an input and cannot wait.
 fn follow(lacp: &mut Lacp, ports: &Members<'_>, now: Millis) {
-    let dev = ports.dev;
+    let bond = ports.bond;
     // Whether there is something to tell, and whether the table of choices is wrong.
     let (mut is_new, mut stops) = (false, false);
     for key in ports.keys() {
@@ -109,7 +109,7 @@ fn follow(lacp: &mut Lacp, ports: &Members<'_>, now: Millis) {
         is_new |= slave.data().lacp.with(before) != report;
     }
     if stops {
-        dev.empty_choices();
+        bond.empty_choices();
     }
     let carrier = lacp.system.carrier(ports);
     is_new |= core::mem::replace(&mut lacp.carrier, carrier) != carrier;
@@ -123,9 +123,9 @@ fn follow(lacp: &mut Lacp, ports: &Members<'_>, now: Millis) {
             }
         }
     }
-    Bond::wake_at_ms(dev, Task::Lacp, lacp.system.due(ports));
+    Bond::wake_at_ms(bond, Task::Lacp, lacp.system.due(ports));
     if is_new {
-        Bond::wake_at_ms(dev, Task::Aggregate, Some(now.max(lacp.may_aggregate)));
+        Bond::wake_at_ms(bond, Task::Aggregate, Some(now.max(lacp.may_aggregate)));
     }
 }
 
@@ -144,8 +144,8 @@ fn send(slave: &SlaveDev, frame: impl FnOnce([u8; 6]) -> [u8; FRAME_LEN]) -> boo
 const AGGREGATE_GAP: Millis = 20;
 
 /// [`Task::Aggregate`] begins. Process context.
-pub(super) fn aggregates(dev: &BondDev) {
-    dev.data().lacp.with(|lacp| {
+pub(super) fn aggregates(bond: &BondDev) {
+    bond.data().lacp.with(|lacp| {
         lacp.may_aggregate = now_ms().saturating_add(AGGREGATE_GAP);
     });
 }
@@ -181,16 +181,16 @@ fn lacks_speed(slave: &SlaveDev, rtnl: &Rtnl) -> bool {
 }
 
 /// Asks the drivers for the speeds that are not known: some report a carrier first.
-pub(super) fn ask_for_speeds(dev: &BondDev, rtnl: &RtnlOnly) {
-    if !runs(dev) || !dev.is_running() {
+pub(super) fn ask_for_speeds(bond: &BondDev, rtnl: &RtnlOnly) {
+    if !runs(bond) || !bond.is_running() {
         return;
     }
-    for slave in dev.lowers(rtnl) {
+    for slave in bond.lowers(rtnl) {
         if lacks_speed(slave, rtnl) {
             read_link_settings(slave, &slave.dev().ask(rtnl), rtnl);
         }
     }
-    refresh(dev, rtnl);
+    refresh(bond, rtnl);
 }
 
 /// Whether the machine is about to stop. To LACP, all bonds are down then.
@@ -201,32 +201,32 @@ pub(super) fn stop() {
     STOPPED.store(true, Ordering::Relaxed);
 }
 
-fn settings(dev: &BondDev, rtnl: &Rtnl) -> Settings {
-    let addr = dev.addr(rtnl).first_chunk().copied().unwrap_or_default();
-    dev.data()
+fn settings(bond: &BondDev, rtnl: &Rtnl) -> Settings {
+    let addr = bond.addr(rtnl).first_chunk().copied().unwrap_or_default();
+    bond.data()
         .config(rtnl)
-        .lacp(addr, dev.is_running() && !STOPPED.load(Ordering::Relaxed))
+        .lacp(addr, bond.is_running() && !STOPPED.load(Ordering::Relaxed))
 }
 
 /// Tells LACP what the options, the bond and its slaves are now. May be called at any time under
 /// RTNL; does nothing if LACP knows all of that.
-pub(super) fn refresh(dev: &BondDev, rtnl: &Rtnl) {
-    if !runs(dev) {
+pub(super) fn refresh(bond: &BondDev, rtnl: &Rtnl) {
+    if !runs(bond) {
         return;
     }
     // Not those that have not joined yet, or are leaving.
     let takes_part = |slave: &&SlaveDev| slave.data().lacp.with(|it| it.port.number != 0);
-    for slave in dev.lowers(rtnl).filter(takes_part) {
-        lists::hear_slow_protocols(dev, slave, dev.is_running(), rtnl);
+    for slave in bond.lowers(rtnl).filter(takes_part) {
+        lists::hear_slow_protocols(bond, slave, bond.is_running(), rtnl);
     }
-    if dev.is_running() && dev.lowers(rtnl).any(|slave| lacks_speed(slave, rtnl)) {
+    if bond.is_running() && bond.lowers(rtnl).any(|slave| lacks_speed(slave, rtnl)) {
         let due = now_ms().saturating_add(ASK_AGAIN);
-        Bond::wake_at_ms(dev, Task::Speed, Some(due));
+        Bond::wake_at_ms(bond, Task::Speed, Some(due));
     }
-    let settings = settings(dev, rtnl);
-    let all_active = dev.data().config(rtnl).all_slaves_active;
+    let settings = settings(bond, rtnl);
+    let all_active = bond.data().config(rtnl).all_slaves_active;
     let rcu = rcu::read_lock();
-    input(dev, &rcu, |lacp, ports, now| {
+    input(bond, &rcu, |lacp, ports, now| {
         lacp.all_active = all_active;
         if *lacp.system.settings() != settings {
             lacp.system.set(ports, settings, now);
@@ -238,15 +238,15 @@ pub(super) fn refresh(dev: &BondDev, rtnl: &Rtnl) {
 }
 
 /// A slave joins.
-pub(super) fn join(dev: &BondDev, slave: &SlaveDev, rtnl: &Rtnl) {
-    if !runs(dev) {
+pub(super) fn join(bond: &BondDev, slave: &SlaveDev, rtnl: &Rtnl) {
+    if !runs(bond) {
         return;
     }
-    refresh(dev, rtnl);
+    refresh(bond, rtnl);
     // First, so that the slave hears the answer.
-    lists::hear_slow_protocols(dev, slave, dev.is_running(), rtnl);
+    lists::hear_slow_protocols(bond, slave, bond.is_running(), rtnl);
     let rcu = rcu::read_lock();
-    input(dev, &rcu, |lacp, ports, now| {
+    input(bond, &rcu, |lacp, ports, now| {
         let facts = facts(slave, rtnl);
         lacp.system.join(ports, Key(slave), facts, now);
     });
@@ -258,25 +258,25 @@ const DRAIN: Millis = 150;
 
 /// A slave is about to leave: has its partner stop first, so that nothing is lost in either
 /// direction. Sleeps, for a bounded time.
-pub(super) fn drain(dev: &BondDev, slave: &SlaveDev, rtnl: &RtnlOnly) {
-    if !runs(dev) {
+pub(super) fn drain(bond: &BondDev, slave: &SlaveDev, rtnl: &RtnlOnly) {
+    if !runs(bond) {
         return;
     }
     let is_sent_data = || slave.data().lacp.with(|it| it.port.is_sent_data());
-    if !dev.is_running() || !is_sent_data() {
+    if !bond.is_running() || !is_sent_data() {
         return;
     }
     slave.data().set_has_share(false);
     let rcu = rcu::read_lock();
-    input(dev, &rcu, |lacp, ports, now| {
+    input(bond, &rcu, |lacp, ports, now| {
         lacp.system.drain(ports, Key(slave), now);
     });
     drop(rcu);
-    choose::update(dev, None, rtnl);
+    choose::update(bond, None, rtnl);
     // Hardware that distributes the packets itself has to stop now, too.
     let held = Held::none(rtnl);
-    for slave in dev.lowers(rtnl) {
-        report(dev, slave, &held);
+    for slave in bond.lowers(rtnl) {
+        report(bond, slave, &held);
     }
     let end = now_ms().saturating_add(DRAIN);
     while is_sent_data() && slave.dev().has_link() && now_ms() < end {
@@ -285,12 +285,12 @@ pub(super) fn drain(dev: &BondDev, slave: &SlaveDev, rtnl: &RtnlOnly) {
 }
 
 /// A slave leaves: its partner is told.
-pub(super) fn leave(dev: &BondDev, slave: &SlaveDev, rtnl: &Rtnl) {
-    if !runs(dev) {
+pub(super) fn leave(bond: &BondDev, slave: &SlaveDev, rtnl: &Rtnl) {
+    if !runs(bond) {
         return;
     }
     let rcu = rcu::read_lock();
-    input(dev, &rcu, |lacp, ports, now| {
+    input(bond, &rcu, |lacp, ports, now| {
         if let Some(pdu) = lacp.system.leave(ports, Key(slave), now) {
             send(slave, |source| pdu.frame(source));
         }
@@ -298,13 +298,13 @@ pub(super) fn leave(dev: &BondDev, slave: &SlaveDev, rtnl: &Rtnl) {
         lacp.gone = lacp.gone.plus(&counters);
     });
     drop(rcu);
-    lists::hear_slow_protocols(dev, slave, false, rtnl);
+    lists::hear_slow_protocols(bond, slave, false, rtnl);
 }
 
 /// A deadline has come. Process context, without RTNL.
-pub(super) fn run(dev: &BondDev) {
+pub(super) fn run(bond: &BondDev) {
     let rcu = rcu::read_lock();
-    input(dev, &rcu, |lacp, ports, now| lacp.system.run(ports, now));
+    input(bond, &rcu, |lacp, ports, now| lacp.system.run(ports, now));
 }
 
 /// Handles a packet that a slave has received, if the packet is for LACP. Returns whether it was.
@@ -318,19 +318,19 @@ pub(super) fn receive(slave: &SlaveDev, packet: Received<'_>, rcu: &Rcu) -> bool
     }
     let mut buf = [0; PDU_LEN];
     let pdu = Slow::parse(packet.copy(&mut buf));
-    let (dev, key) = (slave.master(), Key(slave));
+    let (bond, key) = (slave.master(), Key(slave));
     match pdu {
         Slow::Lacpdu(pdu) => {
-            let is_looped = input(dev, rcu, |lacp, ports, now| {
+            let is_looped = input(bond, rcu, |lacp, ports, now| {
                 lacp.system.receive(ports, key, &pdu, now)
             });
             if is_looped && ratelimit() {
                 let reason = Reason::Looped;
-                slave_warn!(dev, slave.dev(), "{reason}");
+                slave_warn!(bond, slave.dev(), "{reason}");
             }
         }
         Slow::Marker(marker) => {
-            let is_answered = input(dev, rcu, |lacp, ports, now| {
+            let is_answered = input(bond, rcu, |lacp, ports, now| {
                 lacp.system.receive_marker(ports, key, now)
             });
             if is_answered {
@@ -339,7 +339,7 @@ pub(super) fn receive(slave: &SlaveDev, packet: Received<'_>, rcu: &Rcu) -> bool
         }
         Slow::MarkerResponse(_) | Slow::IllegalLacpdu | Slow::IllegalMarker | Slow::Other => {
             // Under the lock of the system, too: its machines copy the whole port.
-            dev.data()
+            bond.data()
                 .lacp
                 .with(|_| slave.data().lacp.with(|it| it.port.counters.note(&pdu)));
         }
@@ -349,20 +349,20 @@ pub(super) fn receive(slave: &SlaveDev, packet: Received<'_>, rcu: &Rcu) -> bool
 }
 
 /// Whether the bond has carrier. Any context but hard interrupts.
-pub(super) fn carrier(dev: &BondDev) -> bool {
-    dev.data().lacp.with(|lacp| lacp.carrier)
+pub(super) fn carrier(bond: &BondDev) -> bool {
+    bond.data().lacp.with(|lacp| lacp.carrier)
 }
 
 /// Tells listeners and the user what has become of a slave. Returns whether the slave carries data,
 /// and did not before.
-pub(super) fn report(dev: &BondDev, slave: &SlaveDev, held: &Held<'_>) -> bool {
+pub(super) fn report(bond: &BondDev, slave: &SlaveDev, held: &Held<'_>) -> bool {
     let now = Reported {
         report: slave.data().lacp.with(|it| it.report),
         is_backup: slave.is_backup(),
     };
     let before = slave.data().reported.replace(held, now);
     if slave.data().told_backup.get(held) != now.is_backup {
-        tell(dev, slave, held);
+        tell(bond, slave, held);
     }
     if before.report != now.report {
         let what = match now.report {
@@ -372,14 +372,14 @@ pub(super) fn report(dev: &BondDev, slave: &SlaveDev, held: &Held<'_>) -> bool {
             Report::Unused(reason) => Some(What::Unused(reason)),
         };
         if let Some(what) = what {
-            dev.data().history.note(dev, Some(slave.dev()), what);
+            bond.data().history.note(bond, Some(slave.dev()), what);
         }
         match now.report {
             Report::Unused(reason) if ratelimit() => {
-                slave_warn!(dev, slave.dev(), "carries no traffic: {reason}");
+                slave_warn!(bond, slave.dev(), "carries no traffic: {reason}");
             }
             Report::Alone if ratelimit() => {
-                slave_info!(dev, slave.dev(), "carries traffic without an LACP partner");
+                slave_info!(bond, slave.dev(), "carries traffic without an LACP partner");
             }
             _ => {}
         }
@@ -388,13 +388,13 @@ pub(super) fn report(dev: &BondDev, slave: &SlaveDev, held: &Held<'_>) -> bool {
 }
 
 /// Tells the user that the bond has no carrier, although slaves carry data.
-pub(super) fn report_shortage(dev: &BondDev, rtnl: &Rtnl) {
-    let now = dev.data().lacp.with(|lacp| lacp.shortage);
-    let before = dev.data().told_shortage.replace(rtnl, now);
+pub(super) fn report_shortage(bond: &BondDev, rtnl: &Rtnl) {
+    let now = bond.data().lacp.with(|lacp| lacp.shortage);
+    let before = bond.data().told_shortage.replace(rtnl, now);
     if let Some(shortage) = now.filter(|now| before != Some(*now)) {
-        dev.data().history.note(dev, None, What::Short(shortage));
+        bond.data().history.note(bond, None, What::Short(shortage));
         if ratelimit() {
-            bond_warn!(dev, "no carrier: {shortage}");
+            bond_warn!(bond, "no carrier: {shortage}");
         }
     }
 }
@@ -410,10 +410,10 @@ pub(crate) struct PortView {
 
 /// Returns what users may see of a port, in 802.3ad mode. Process context.
 pub(crate) fn port(slave: &SlaveDev, rcu: &Rcu) -> Option<PortView> {
-    let dev = slave.master();
-    let ports = Members { dev, rcu };
+    let bond = slave.master();
+    let ports = Members { bond, rcu };
     let view = || {
-        dev.data().lacp.with(|lacp| {
+        bond.data().lacp.with(|lacp| {
             let port = ports.get(Key(slave));
             PortView {
                 port,
@@ -422,7 +422,7 @@ pub(crate) fn port(slave: &SlaveDev, rcu: &Rcu) -> Option<PortView> {
             }
         })
     };
-    runs(dev).then(view)
+    runs(bond).then(view)
 }
 
 /// What users may see of a system.
@@ -435,30 +435,30 @@ pub(crate) struct SystemView {
 }
 
 /// Returns what users may see of a system, in 802.3ad mode. Process context.
-pub(crate) fn system(dev: &BondDev, rcu: &Rcu) -> Option<SystemView> {
-    let ports = Members { dev, rcu };
+pub(crate) fn system(bond: &BondDev, rcu: &Rcu) -> Option<SystemView> {
+    let ports = Members { bond, rcu };
     let view = || {
-        dev.data().lacp.with(|lacp| SystemView {
+        bond.data().lacp.with(|lacp| SystemView {
             system: lacp.system.settings().system,
             active: lacp.system.aggregator(&ports, lacp.system.active()),
             shortage: lacp.system.shortage(&ports),
         })
     };
-    runs(dev).then(view)
+    runs(bond).then(view)
 }
 
 /// Returns what a slave, or all slaves that the bond ever had, received and sent, in 802.3ad mode.
 /// Process context.
-pub(crate) fn counters(dev: &BondDev, slave: Option<&SlaveDev>, rcu: &Rcu) -> Option<Counters> {
-    let ports = Members { dev, rcu };
+pub(crate) fn counters(bond: &BondDev, slave: Option<&SlaveDev>, rcu: &Rcu) -> Option<Counters> {
+    let ports = Members { bond, rcu };
     let of_all = || {
-        dev.data().lacp.with(|lacp| {
+        bond.data().lacp.with(|lacp| {
             let present = ports.keys().map(|key| ports.get(key));
             let present = present.filter(|port| port.number != 0);
             present.fold(lacp.gone, |sum, port| sum.plus(&port.counters))
         })
     };
-    runs(dev).then(|| match slave {
+    runs(bond).then(|| match slave {
         Some(slave) => slave.data().lacp.with(|it| it.port.counters),
         None => of_all(),
     })

@@ -16,63 +16,63 @@ use net::rtnl::{Rtnl, RtnlOnly};
 
 /// Asks whether the bond may take the link type of its first slave. Listeners may refuse.
 pub(super) fn ask<'a>(
-    dev: &'a BondDev,
+    bond: &'a BondDev,
     slave: &NetDevice,
     rtnl: &'a Rtnl,
 ) -> Result<TypeChange<'a>> {
-    dev.ask_type_change(rtnl).map_err(|_| {
-        slave_err!(dev, slave, "refused to change device type");
+    bond.ask_type_change(rtnl).map_err(|_| {
+        slave_err!(bond, slave, "refused to change device type");
         EBUSY
     })
 }
 
 /// Changes the link type of a bond that carries no traffic; no listener has objected to that.
 pub(super) fn become_like(
-    dev: &BondDev,
+    bond: &BondDev,
     link: &LinkLayer,
     change: TypeChange<'_>,
     rtnl: &RtnlOnly,
 ) {
     if link.is_ethernet() {
-        return turn_ethernet(dev, change, rtnl);
+        return turn_ethernet(bond, change, rtnl);
     }
-    dev.flush_addrs(rtnl);
-    let was_up = dev.is_up();
+    bond.flush_addrs(rtnl);
+    let was_up = bond.is_up();
     // What the user configured before the first slave joined has to work afterwards.
-    let keep = dev.keep_addrs_on_close(rtnl, 1);
-    dev.close(rtnl);
-    dev.keep_addrs_on_close(rtnl, keep);
-    dev.become_like(link, rtnl);
+    let keep = bond.keep_addrs_on_close(rtnl, 1);
+    bond.close(rtnl);
+    bond.keep_addrs_on_close(rtnl, keep);
+    bond.become_like(link, rtnl);
     drop(change);
     if was_up {
         // Only the veto of a listener can make this fail.
-        let _ = dev.open(rtnl, None);
+        let _ = bond.open(rtnl, None);
     }
 }
 
 /// Makes a bond without slaves Ethernet (again), with a hardware address of its own. The bond stays
 /// up, and keeps its IP addresses. Listeners may refuse.
-pub(super) fn become_ethernet(dev: &BondDev, rtnl: &RtnlOnly) -> Result {
-    let change = dev.ask_type_change(rtnl).map_err(|_| EBUSY)?;
-    turn_ethernet(dev, change, rtnl);
+pub(super) fn become_ethernet(bond: &BondDev, rtnl: &RtnlOnly) -> Result {
+    let change = bond.ask_type_change(rtnl).map_err(|_| EBUSY)?;
+    turn_ethernet(bond, change, rtnl);
     Ok(())
 }
 
-fn turn_ethernet(dev: &BondDev, change: TypeChange<'_>, rtnl: &RtnlOnly) {
-    dev.flush_addrs(rtnl);
-    dev.become_ethernet(rtnl);
-    dev.randomize_addr(rtnl);
+fn turn_ethernet(bond: &BondDev, change: TypeChange<'_>, rtnl: &RtnlOnly) {
+    bond.flush_addrs(rtnl);
+    bond.become_ethernet(rtnl);
+    bond.randomize_addr(rtnl);
     drop(change);
-    if !dev.data().has_chosen_mtu.get(rtnl) {
+    if !bond.data().has_chosen_mtu.get(rtnl) {
         // No slave has to agree.
-        let _ = mtu::set(dev, mtu::ETHERNET, rtnl);
+        let _ = mtu::set(bond, mtu::ETHERNET, rtnl);
     }
 }
 
 /// Objects to a change of the link type of a slave: neither the addresses that the slave gets from
 /// the bond nor the headers of its packets would fit any more.
 pub(super) fn keep_type(
-    dev: &BondDev,
+    bond: &BondDev,
     slave: &NetDevice,
     extack: Option<&ExtAck>,
     rtnl: &Rtnl,
@@ -87,7 +87,7 @@ pub(super) fn keep_type(
         extack.set_msg(c"The link type of a slave of a bond cannot change; release it first");
     }
     slave_err!(
-        dev,
+        bond,
         slave,
         "its link type cannot change while it is a slave; release it first"
     );
@@ -96,23 +96,23 @@ pub(super) fn keep_type(
 
 /// Looks at the partition of a slave whose link is up: the subnet manager of InfiniBand may have
 /// moved its port. The bond follows its active slave, and the bond's multicast groups go with it.
-pub(super) fn partition_seen(dev: &BondDev, slave: &NetDevice, is_active: bool, rtnl: &Rtnl) {
-    if slave.link_type() != ARPHRD_INFINIBAND || dev.link_type() != ARPHRD_INFINIBAND {
+pub(super) fn partition_seen(bond: &BondDev, slave: &NetDevice, is_active: bool, rtnl: &Rtnl) {
+    if slave.link_type() != ARPHRD_INFINIBAND || bond.link_type() != ARPHRD_INFINIBAND {
         return;
     }
-    let (was, is) = (dev.partition(rtnl), slave.partition(rtnl));
+    let (was, is) = (bond.partition(rtnl), slave.partition(rtnl));
     if was == is {
         return;
     }
-    if is_active && change_partition(dev, slave, rtnl).is_ok() {
+    if is_active && change_partition(bond, slave, rtnl).is_ok() {
         slave_info!(
-            dev,
+            bond,
             slave,
             "its partition (P_Key) is {is:#06x} now: the bond follows, from {was:#06x}"
         );
     } else {
         slave_warn!(
-            dev,
+            bond,
             slave,
             "its partition (P_Key) is {is:#06x} now, but the bond is in {was:#06x}: the peers cannot be \
              reached through it"
@@ -120,11 +120,11 @@ pub(super) fn partition_seen(dev: &BondDev, slave: &NetDevice, is_active: bool, 
     }
 }
 
-fn change_partition(dev: &BondDev, slave: &NetDevice, rtnl: &Rtnl) -> Result {
-    let changing = &dev.data().get_ref().changing_partition;
+fn change_partition(bond: &BondDev, slave: &NetDevice, rtnl: &Rtnl) -> Result {
+    let changing = &bond.data().get_ref().changing_partition;
     changing.during(rtnl, || {
-        let change = dev.ask_type_change(rtnl)?;
-        dev.take_broadcast(slave, rtnl);
+        let change = bond.ask_type_change(rtnl)?;
+        bond.take_broadcast(slave, rtnl);
         drop(change);
         Ok(())
     })

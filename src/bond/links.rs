@@ -45,25 +45,25 @@ pub(super) fn is_up(slave: &SlaveDev) -> bool {
 /// Reads the carrier of a device that is, or becomes, a slave. May send link events of the device.
 ///
 /// `known` is what the driver said last, which counts while the driver cannot be asked.
-pub(super) fn carrier(device: &Askable<'_>, config: &Config, known: bool) -> bool {
+pub(super) fn carrier(slave_dev: &Askable<'_>, config: &Config, known: bool) -> bool {
     if config.reads_carrier() {
-        return device.dev().has_link();
+        return slave_dev.dev().has_link();
     }
-    device.dev().is_running()
-        && match device.driver_link() {
+    slave_dev.dev().is_running()
+        && match slave_dev.driver_link() {
             Answer::Told(link) => link,
             Answer::NotNow => known,
             Answer::Never => true,
         }
 }
 
-/// Asks a slave's driver for speed and duplex. `device` is the slave's.
-pub(super) fn read_link_settings(slave: &SlaveDev, device: &Askable<'_>, rtnl: &Rtnl) {
+/// Asks a slave's driver for speed and duplex. `slave_dev` is the slave's.
+pub(super) fn read_link_settings(slave: &SlaveDev, slave_dev: &Askable<'_>, rtnl: &Rtnl) {
     let unknown = LinkSettings {
         speed: u32::MAX,
         duplex: u8::MAX,
     };
-    let settings = match device.link_settings() {
+    let settings = match slave_dev.link_settings() {
         Answer::Told(settings) => settings,
         Answer::Never => unknown,
         // What the driver said last counts.
@@ -92,25 +92,25 @@ pub(super) fn role(flags: SlaveFlags) -> Role {
 }
 
 /// Sets the current role of a slave, and tells listeners if it has changed.
-pub(super) fn set_role(dev: &BondDev, slave: &SlaveDev, flags: SlaveFlags, held: &Held<'_>) {
+pub(super) fn set_role(bond: &BondDev, slave: &SlaveDev, flags: SlaveFlags, held: &Held<'_>) {
     let was_backup = slave.is_backup();
     slave.set_role(role(flags));
     if was_backup != flags.backup {
-        tell(dev, slave, held);
+        tell(bond, slave, held);
     }
 }
 
 /// Sets the current roles of all slaves of a bond, unless a protocol does that.
-pub(super) fn set_roles(dev: &BondDev, held: &Held<'_>) {
-    let config = dev.data().config(held);
+pub(super) fn set_roles(bond: &BondDev, held: &Held<'_>) {
+    let config = bond.data().config(held);
     match config.mode.row().protocol {
         Protocol::None => {}
         Protocol::Lacp => return,
     }
-    let active = [Slot::Active, Slot::Tried].map(|slot| dev.slot(held, slot).map(Key));
-    for slave in dev.lowers(held) {
+    let active = [Slot::Active, Slot::Tried].map(|slot| bond.slot(held, slot).map(Key));
+    for slave in bond.lowers(held) {
         let is_active = active.contains(&Some(Key(slave)));
         let link = slave.data().port(held).link.state();
-        set_role(dev, slave, SlaveFlags::of(&config, is_active, link), held);
+        set_role(bond, slave, SlaveFlags::of(&config, is_active, link), held);
     }
 }

@@ -16,7 +16,7 @@ const STATE: u8 = 2;
 
 /// Tells listeners about the state of a slave: drivers that offload bonds at once, unless an
 /// instance lock is held; the other listeners soon.
-pub(super) fn tell(dev: &BondDev, slave: &SlaveDev, held: &Held<'_>) {
+pub(super) fn tell(bond: &BondDev, slave: &SlaveDev, held: &Held<'_>) {
     let mut owed = INFO;
     match held.rtnl_only() {
         Some(rtnl) => tell_state(slave, rtnl),
@@ -24,7 +24,7 @@ pub(super) fn tell(dev: &BondDev, slave: &SlaveDev, held: &Held<'_>) {
     }
     let so_far = slave.data().owed.get(held);
     slave.data().owed.set(held, so_far | owed);
-    Bond::wake(dev, Task::Listeners);
+    Bond::wake(bond, Task::Listeners);
 }
 
 /// Whether listeners still have to be told about the state of a slave.
@@ -45,9 +45,9 @@ fn tell_state(slave: &SlaveDev, rtnl: &RtnlOnly) {
 }
 
 /// Tells listeners what they still have to be told.
-pub(super) fn tell_rest(dev: &BondDev, rtnl: &RtnlOnly) {
-    let config = dev.data().config(rtnl);
-    for slave in dev.lowers(rtnl) {
+pub(super) fn tell_rest(bond: &BondDev, rtnl: &RtnlOnly) {
+    let config = bond.data().config(rtnl);
+    for slave in bond.lowers(rtnl) {
         let owed = slave.data().owed.replace(rtnl, 0);
         if owed & STATE != 0 {
             tell_state(slave, rtnl);
@@ -59,7 +59,7 @@ pub(super) fn tell_rest(dev: &BondDev, rtnl: &RtnlOnly) {
                 &BondingInfo {
                     mode: i32::from(config.mode.number()),
                     miimon: i32::try_from(config.miimon).unwrap_or(i32::MAX),
-                    num_slaves: i32::try_from(dev.lower_count()).unwrap_or(i32::MAX),
+                    num_slaves: i32::try_from(bond.lower_count()).unwrap_or(i32::MAX),
                     link: port.link.state() as i8,
                     state: i8::from(slave.is_backup()),
                     link_failure_count: port.failures,

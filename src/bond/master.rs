@@ -136,41 +136,41 @@ impl Bond {
     }
 
     /// Replaces the options, wherever they are read.
-    pub(super) fn publish(dev: &BondDev, config: Config, rtnl: &Rtnl) {
-        dev.data().options.publish(config, rtnl);
-        dev.set_mode(rtnl, i32::from(config.mode.number()));
+    pub(super) fn publish(bond: &BondDev, config: Config, rtnl: &Rtnl) {
+        bond.data().options.publish(config, rtnl);
+        bond.set_mode(rtnl, i32::from(config.mode.number()));
     }
 
     /// Returns the mode. Any context.
     #[inline(always)]
-    pub(super) fn mode(dev: &BondDev) -> Mode {
-        Mode::from_published(dev.mode())
+    pub(super) fn mode(bond: &BondDev) -> Mode {
+        Mode::from_published(bond.mode())
     }
 
     /// Whether what belongs to the traffic (address lists, promiscuous mode, addresses) is where
     /// the traffic is.
-    pub(super) fn is_settled(dev: &BondDev, rtnl: &Rtnl) -> bool {
-        let (settled, active) = (dev.settled(rtnl), dev.slot(rtnl, Slot::Active));
-        !dev.data().config(rtnl).mode.uses_primary()
+    pub(super) fn is_settled(bond: &BondDev, rtnl: &Rtnl) -> bool {
+        let (settled, active) = (bond.settled(rtnl), bond.slot(rtnl, Slot::Active));
+        !bond.data().config(rtnl).mode.uses_primary()
             || settled.map(core::ptr::from_ref) == active.map(core::ptr::from_ref)
     }
 
     /// Has a task done as soon as possible. Any context.
-    pub(super) fn wake(dev: &BondDev, task: Task) {
-        dev.data().wake.set(task, 0);
-        dev.run_work();
+    pub(super) fn wake(bond: &BondDev, task: Task) {
+        bond.data().wake.set(task, 0);
+        bond.run_work();
     }
 
     /// Has a task done at `due`, in µs, in place of the time that was set for it before. Any
     /// context.
-    pub(super) fn wake_at(dev: &BondDev, task: Task, due: Micros) {
-        dev.data().wake.set(task, due);
-        dev.run_work_at(due);
+    pub(super) fn wake_at(bond: &BondDev, task: Task, due: Micros) {
+        bond.data().wake.set(task, due);
+        bond.run_work_at(due);
     }
 
     /// Like [`Self::wake_at`], with a time in ms, or none.
-    pub(super) fn wake_at_ms(dev: &BondDev, task: Task, due: Option<Millis>) {
-        let due = dev.data().wake.set_ms(task, due);
-        dev.run_work_at(due);
+    pub(super) fn wake_at_ms(bond: &BondDev, task: Task, due: Option<Millis>) {
+        let due = bond.data().wake.set_ms(task, due);
+        bond.run_work_at(due);
     }
 }

@@ -32,64 +32,69 @@ impl<T: fmt::Display> kernel::fmt::Display for Text<T> {
 }
 
 /// Prints a line about a bond. Any context.
-pub(crate) fn print(dev: &NetDevice, level: Level, text: fmt::Arguments<'_>) {
-    let (name, registration) = (Text(NameOf(dev)), dev.registration());
+pub(crate) fn print(bond: &NetDevice, level: Level, text: fmt::Arguments<'_>) {
+    let (name, registration) = (Text(NameOf(bond)), bond.registration());
     printk::print(level, fmt!("{}{}: {}", name, registration, Text(text)));
 }
 
 /// Prints a line about a slave, or a device that is about to be one. Any context.
-pub(super) fn print_of(dev: &NetDevice, slave: &NetDevice, level: Level, text: fmt::Arguments<'_>) {
+pub(super) fn print_of(
+    bond: &NetDevice,
+    slave: &NetDevice,
+    level: Level,
+    text: fmt::Arguments<'_>,
+) {
     print(
-        dev,
+        bond,
         level,
         format_args!("(slave {}): {text}", NameOf(slave)),
     );
 }
 
-/// Prints an informational line about a bond: `bond_info!(dev, "now {what}")`.
+/// Prints an informational line about a bond: `bond_info!(bond, "now {what}")`.
 macro_rules! bond_info {
-    ($dev:expr, $($arg:tt)+) => {
-        $crate::bond::message::print($dev, ::net::printk::Level::Info, ::core::format_args!($($arg)+))
+    ($bond:expr, $($arg:tt)+) => {
+        $crate::bond::message::print($bond, ::net::printk::Level::Info, ::core::format_args!($($arg)+))
     };
 }
 
 /// Prints a warning about a bond.
 macro_rules! bond_warn {
-    ($dev:expr, $($arg:tt)+) => {
-        $crate::bond::message::print($dev, ::net::printk::Level::Warn, ::core::format_args!($($arg)+))
+    ($bond:expr, $($arg:tt)+) => {
+        $crate::bond::message::print($bond, ::net::printk::Level::Warn, ::core::format_args!($($arg)+))
     };
 }
 
 /// Prints an error about a bond.
 macro_rules! bond_err {
-    ($dev:expr, $($arg:tt)+) => {
-        $crate::bond::message::print($dev, ::net::printk::Level::Err, ::core::format_args!($($arg)+))
+    ($bond:expr, $($arg:tt)+) => {
+        $crate::bond::message::print($bond, ::net::printk::Level::Err, ::core::format_args!($($arg)+))
     };
 }
 
-/// Prints an informational line about a slave: `slave_info!(dev, device, "now {what}")`.
+/// Prints an informational line about a slave: `slave_info!(bond, slave_dev, "now {what}")`.
 macro_rules! slave_info {
-    ($dev:expr, $slave:expr, $($arg:tt)+) => {
+    ($bond:expr, $slave:expr, $($arg:tt)+) => {
         $crate::bond::message::print_of(
-            $dev, $slave, ::net::printk::Level::Info, ::core::format_args!($($arg)+),
+            $bond, $slave, ::net::printk::Level::Info, ::core::format_args!($($arg)+),
         )
     };
 }
 
 /// Prints a warning about a slave.
 macro_rules! slave_warn {
-    ($dev:expr, $slave:expr, $($arg:tt)+) => {
+    ($bond:expr, $slave:expr, $($arg:tt)+) => {
         $crate::bond::message::print_of(
-            $dev, $slave, ::net::printk::Level::Warn, ::core::format_args!($($arg)+),
+            $bond, $slave, ::net::printk::Level::Warn, ::core::format_args!($($arg)+),
         )
     };
 }
 
 /// Prints an error about a slave.
 macro_rules! slave_err {
-    ($dev:expr, $slave:expr, $($arg:tt)+) => {
+    ($bond:expr, $slave:expr, $($arg:tt)+) => {
         $crate::bond::message::print_of(
-            $dev, $slave, ::net::printk::Level::Err, ::core::format_args!($($arg)+),
+            $bond, $slave, ::net::printk::Level::Err, ::core::format_args!($($arg)+),
         )
     };
 }

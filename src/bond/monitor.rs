@@ -16,64 +16,64 @@ use net::rtnl::{Rtnl, RtnlOnly};
 use net::sync::msecs_to_jiffies;
 
 /// Starts the monitor of a bond that goes up.
-pub(super) fn open(dev: &BondDev, rtnl: &RtnlOnly) {
-    set_roles(dev, &Held::none(rtnl));
-    admit_all(dev, rtnl);
-    restart(dev, rtnl);
-    lacp::refresh(dev, rtnl);
+pub(super) fn open(bond: &BondDev, rtnl: &RtnlOnly) {
+    set_roles(bond, &Held::none(rtnl));
+    admit_all(bond, rtnl);
+    restart(bond, rtnl);
+    lacp::refresh(bond, rtnl);
 }
 
 /// While the bond is down, nobody looks at what its slaves receive.
-fn admit_all(dev: &BondDev, rtnl: &Rtnl) {
-    dev.lowers(rtnl)
-        .for_each(|slave| probe::admit(dev, slave, rtnl));
+fn admit_all(bond: &BondDev, rtnl: &Rtnl) {
+    bond.lowers(rtnl)
+        .for_each(|slave| probe::admit(bond, slave, rtnl));
 }
 
 /// Looks at all links now, and goes on from there. Without effect while the bond is down.
-pub(super) fn restart(dev: &BondDev, rtnl: &Rtnl) {
-    let config = dev.data().config(rtnl);
-    dev.poll_every(msecs_to_jiffies(config.miimon), rtnl);
-    Bond::wake_at_ms(dev, Task::Delays, None);
+pub(super) fn restart(bond: &BondDev, rtnl: &Rtnl) {
+    let config = bond.data().config(rtnl);
+    bond.poll_every(msecs_to_jiffies(config.miimon), rtnl);
+    Bond::wake_at_ms(bond, Task::Delays, None);
     if config.is_monitored() {
-        Bond::wake(dev, Task::Look);
+        Bond::wake(bond, Task::Look);
     }
     if config.is_probed() {
-        probe::restart(dev, rtnl);
+        probe::restart(bond, rtnl);
     }
-    paths::renew(dev);
+    paths::renew(bond);
 }
 
 /// Stops the monitor of a bond that goes down.
-pub(super) fn stop(dev: &BondDev, rtnl: &RtnlOnly) {
-    dev.stop_polling(rtnl);
-    dev.cancel_work(rtnl);
-    lacp::refresh(dev, rtnl);
-    Bond::wake_at_ms(dev, Task::Delays, None);
-    probe::stop(dev);
-    lists::forget(dev, rtnl);
-    paths::cancel(dev);
-    notify::cancel(dev, rtnl);
-    admit_all(dev, rtnl);
-    engine::settle(dev, &Held::none(rtnl));
-    if lists::all_have_addrs(dev) {
-        dev.lowers(rtnl)
-            .for_each(|slave| slave.dev().unsync_addrs_from(rtnl, dev));
-    } else if let Some(slave) = dev.settled(rtnl) {
-        slave.dev().unsync_addrs_from(rtnl, dev);
+pub(super) fn stop(bond: &BondDev, rtnl: &RtnlOnly) {
+    bond.stop_polling(rtnl);
+    bond.cancel_work(rtnl);
+    lacp::refresh(bond, rtnl);
+    Bond::wake_at_ms(bond, Task::Delays, None);
+    probe::stop(bond);
+    lists::forget(bond, rtnl);
+    paths::cancel(bond);
+    notify::cancel(bond, rtnl);
+    admit_all(bond, rtnl);
+    engine::settle(bond, &Held::none(rtnl));
+    if lists::all_have_addrs(bond) {
+        bond.lowers(rtnl)
+            .for_each(|slave| slave.dev().unsync_addrs_from(rtnl, bond));
+    } else if let Some(slave) = bond.settled(rtnl) {
+        slave.dev().unsync_addrs_from(rtnl, bond);
     }
     // Listeners that were not told yet are told while the bond is down.
-    dev.run_work_at(dev.data().wake.next());
+    bond.run_work_at(bond.data().wake.next());
 }
 
 /// Polls the links, for drivers that report late or not at all. Takes no lock: if there is
 /// something new, the work sees to it.
 #[inline]
-pub(super) fn poll(dev: &BondDev, rcu: &Rcu) {
-    let finds_nothing = dev.data().options.reads_carrier()
-        && dev
+pub(super) fn poll(bond: &BondDev, rcu: &Rcu) {
+    let finds_nothing = bond.data().options.reads_carrier()
+        && bond
             .lowers_rcu(rcu)
             .all(|slave| slave.data().expects(slave.dev().has_link()));
     if !finds_nothing {
-        Bond::wake(dev, Task::Look);
+        Bond::wake(bond, Task::Look);
     }
 }

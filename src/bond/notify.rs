@@ -12,60 +12,60 @@ use net::sync::now_ms;
 use policy::notify::{Announcements, Countdown};
 
 /// Records what a change of the active slave calls for.
-pub(super) fn after_change(dev: &BondDev, has_active: bool, rtnl: &Rtnl) {
-    let bond = dev.data();
+pub(super) fn after_change(bond: &BondDev, has_active: bool, rtnl: &Rtnl) {
+    let data = bond.data();
     let announcements =
-        Announcements::after_change(&bond.config(rtnl), has_active, dev.is_running(), now_ms());
-    set(dev, announcements, rtnl);
+        Announcements::after_change(&data.config(rtnl), has_active, bond.is_running(), now_ms());
+    set(bond, announcements, rtnl);
 }
 
 /// Records that the peers are to be told the addresses again.
-pub(super) fn tell_peers(dev: &BondDev, rtnl: &Rtnl) {
-    let bond = dev.data();
-    let now = bond.announcements.get(rtnl);
-    set(dev, now.with_peers(&bond.config(rtnl), now_ms()), rtnl);
+pub(super) fn tell_peers(bond: &BondDev, rtnl: &Rtnl) {
+    let data = bond.data();
+    let now = data.announcements.get(rtnl);
+    set(bond, now.with_peers(&data.config(rtnl), now_ms()), rtnl);
 }
 
 /// Sends what is due.
-pub(super) fn step(dev: &BondDev, rtnl: &Rtnl) {
+pub(super) fn step(bond: &BondDev, rtnl: &Rtnl) {
     // The bond may not have the address yet that is to be announced, nor the slave its multicast
     // groups: `engine::settle` calls this again.
-    if !Bond::is_settled(dev, rtnl) {
+    if !Bond::is_settled(bond, rtnl) {
         return;
     }
-    let bond = dev.data();
-    let announcements = bond.announcements.get(rtnl);
+    let data = bond.data();
+    let announcements = data.announcements.get(rtnl);
     let now = now_ms();
-    let active = dev.slot(rtnl, Slot::Active);
+    let active = bond.slot(rtnl, Slot::Active);
     // While a carrier change of the bond is on its way, its queues may still swallow packets.
-    let on_air = dev.carrier_ok() && !dev.linkwatch_pending();
+    let on_air = bond.carrier_ok() && !bond.linkwatch_pending();
     let ready = on_air && active.is_some_and(|slave| !slave.dev().linkwatch_pending());
     let (peers, tell_peers, _) = announcements.peers.next(now, ready);
     let (igmp, report, _) = announcements.igmp.next(now, on_air);
-    set(dev, Announcements { peers, igmp }, rtnl);
+    set(bond, Announcements { peers, igmp }, rtnl);
     // Listeners may refuse events, but not these.
     if tell_peers {
-        let _ = dev.announce(rtnl, Announce::NOTIFY_PEERS);
+        let _ = bond.announce(rtnl, Announce::NOTIFY_PEERS);
     }
     if report {
-        let _ = dev.announce(rtnl, Announce::RESEND_IGMP);
+        let _ = bond.announce(rtnl, Announce::RESEND_IGMP);
     }
 }
 
 /// Records what there is to announce. What waits for a carrier is not looked at before the event
 /// that reports the carrier.
-fn set(dev: &BondDev, announcements: Announcements, rtnl: &Rtnl) {
-    dev.data().announcements.set(rtnl, announcements);
-    let due = |countdown: Countdown| match dev.carrier_ok() {
+fn set(bond: &BondDev, announcements: Announcements, rtnl: &Rtnl) {
+    bond.data().announcements.set(rtnl, announcements);
+    let due = |countdown: Countdown| match bond.carrier_ok() {
         true => countdown.due(),
         false => countdown.due_without_carrier(),
     };
     let Announcements { peers, igmp } = announcements;
     let due = [peers, igmp].into_iter().filter_map(due).min();
-    Bond::wake_at_ms(dev, Task::Notify, due);
+    Bond::wake_at_ms(bond, Task::Notify, due);
 }
 
 /// Forgets what was still to be announced.
-pub(super) fn cancel(dev: &BondDev, rtnl: &Rtnl) {
-    set(dev, Announcements::default(), rtnl);
+pub(super) fn cancel(bond: &BondDev, rtnl: &Rtnl) {
+    set(bond, Announcements::default(), rtnl);
 }

@@ -18,11 +18,12 @@ use net::sync::now_ms;
 use policy::paths::{Lookups, PART};
 
 /// Links, or the active slave, have changed: the backups have something to ask for.
-pub(super) fn renew(dev: &BondDev) {
-    let asks =
-        dev.link_type() == ARPHRD_INFINIBAND && Bond::mode(dev).uses_primary() && dev.is_running();
+pub(super) fn renew(bond: &BondDev) {
+    let asks = bond.link_type() == ARPHRD_INFINIBAND
+        && Bond::mode(bond).uses_primary()
+        && bond.is_running();
     set(
-        dev,
+        bond,
         if asks {
             Lookups::after_change(now_ms())
         } else {
@@ -32,44 +33,44 @@ pub(super) fn renew(dev: &BondDev) {
 }
 
 /// The bond goes down.
-pub(super) fn cancel(dev: &BondDev) {
-    set(dev, Lookups::None);
+pub(super) fn cancel(bond: &BondDev) {
+    set(bond, Lookups::None);
 }
 
-fn set(dev: &BondDev, lookups: Lookups) {
-    change(dev, |_| lookups);
+fn set(bond: &BondDev, lookups: Lookups) {
+    change(bond, |_| lookups);
 }
 
 /// Records where the backups are and, under the same lock, when they go on, so that two callers do
 /// both in the same order.
-fn change(dev: &BondDev, change: impl FnOnce(Lookups) -> Lookups) {
-    let bond = dev.data();
-    let due = bond.lookups.with(|lookups| {
+fn change(bond: &BondDev, change: impl FnOnce(Lookups) -> Lookups) {
+    let data = bond.data();
+    let due = data.lookups.with(|lookups| {
         *lookups = change(*lookups);
-        bond.wake.set_ms(Task::Paths, lookups.due())
+        data.wake.set_ms(Task::Paths, lookups.due())
     });
-    dev.run_work_at(due);
+    bond.run_work_at(due);
 }
 
 /// Has the backups ask for paths, if it is time. Called from the work of the bond.
-pub(super) fn round(dev: &BondDev) {
-    let bond = dev.data();
-    let before = bond.lookups.get();
+pub(super) fn round(bond: &BondDev) {
+    let data = bond.data();
+    let before = data.lookups.get();
     let Some(skip) = before.skip(now_ms()) else {
         return;
     };
     let mut found = 0;
     let rcu = rcu::read_lock();
-    let active = dev.slot_rcu(&rcu, Slot::Active);
-    for slave in dev.lowers_rcu(&rcu) {
+    let active = bond.slot_rcu(&rcu, Slot::Active);
+    for slave in bond.lowers_rcu(&rcu) {
         let is_active = active.is_some_and(|active| core::ptr::eq(active, slave));
         if !is_active && slave.dev().has_link() {
-            found = probe(dev, slave.dev(), skip, &rcu).max(found);
+            found = probe(bond, slave.dev(), skip, &rcu).max(found);
         }
     }
     drop(rcu);
     // Unless there was a change meanwhile.
-    change(dev, |lookups| match lookups == before {
+    change(bond, |lookups| match lookups == before {
         true => before.next(now_ms(), found),
         false => lookups,
     });
@@ -77,16 +78,16 @@ pub(super) fn round(dev: &BondDev) {
 
 /// Has a slave find the paths to the known neighbours of the bond, and to the groups that the bond
 /// sends to. Leaves out the first `skip`; returns how many there are after those, at most [`PART`].
-fn probe(dev: &BondDev, slave: &NetDevice, skip: u32, rcu: &Rcu) -> u32 {
+fn probe(bond: &BondDev, slave: &NetDevice, skip: u32, rcu: &Rcu) -> u32 {
     // The bond and the slave have to use the same kind of hardware address.
-    if dev.link_type() != slave.link_type() || dev.addr_len() != slave.addr_len() {
+    if bond.link_type() != slave.link_type() || bond.addr_len() != slave.addr_len() {
         return 0;
     }
     let mut found = 0u32;
-    let neighbours = dev.neighbours(rcu).skip(skip as usize);
+    let neighbours = bond.neighbours(rcu).skip(skip as usize);
     for neighbour in neighbours.take(PART as usize) {
         found = found.saturating_add(1);
-        let addr = neighbour.hw_addr(dev);
+        let addr = neighbour.hw_addr(bond);
         let (asks, target) = match neighbour.kind() {
             Kind::Unicast => (neighbour.was_resolved(), neighbour.ipv4()),
             Kind::Multicast => (neighbour.needs_no_arp() && !slave.is_member(&addr), None),

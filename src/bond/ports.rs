@@ -13,7 +13,7 @@ use policy::{Group, Port, Ports};
 
 /// The slaves of a bond, under RTNL.
 pub(super) struct Slaves<'a> {
-    pub(super) dev: &'a BondDev,
+    pub(super) bond: &'a BondDev,
     pub(super) rtnl: &'a Rtnl,
 }
 
@@ -21,7 +21,7 @@ impl<'a> Ports for Slaves<'a> {
     type Key = Key<'a>;
 
     fn keys(&self) -> impl Iterator<Item = Key<'a>> + Clone {
-        self.dev.lowers(self.rtnl).map(Key)
+        self.bond.lowers(self.rtnl).map(Key)
     }
 
     fn get(&self, key: Key<'a>) -> Port {
@@ -33,7 +33,7 @@ impl<'a> Ports for Slaves<'a> {
     }
 
     fn traffic(&self, key: Key<'a>) -> Traffic {
-        probe::traffic(key.0, &self.dev.data().config(self.rtnl))
+        probe::traffic(key.0, &self.bond.data().config(self.rtnl))
     }
 }
 
@@ -41,18 +41,18 @@ impl<'a> Slaves<'a> {
     /// Returns what the bond knows about its slaves as a group.
     pub(super) fn group(&self) -> Group<Key<'a>> {
         Group {
-            active: self.dev.slot(self.rtnl, Slot::Active).map(Key),
-            primary: self.dev.slot(self.rtnl, Slot::Primary).map(Key),
-            force_primary: self.dev.data().force_primary.get(self.rtnl),
-            tried: self.dev.slot(self.rtnl, Slot::Tried).map(Key),
+            active: self.bond.slot(self.rtnl, Slot::Active).map(Key),
+            primary: self.bond.slot(self.rtnl, Slot::Primary).map(Key),
+            force_primary: self.bond.data().force_primary.get(self.rtnl),
+            tried: self.bond.slot(self.rtnl, Slot::Tried).map(Key),
         }
     }
 }
 
 /// Reads the carriers of all slaves. May send link events of their devices.
-pub(super) fn read_carriers(dev: &BondDev, rtnl: &RtnlOnly) {
-    let config = dev.data().config(rtnl);
-    for slave in dev.lowers(rtnl) {
+pub(super) fn read_carriers(bond: &BondDev, rtnl: &RtnlOnly) {
+    let config = bond.data().config(rtnl);
+    for slave in bond.lowers(rtnl) {
         // Asking a driver may send an event, which changes the port.
         let known = slave.data().port(rtnl).carrier;
         let carrier = carrier(&slave.dev().ask(rtnl), &config, known);

@@ -46,39 +46,39 @@ fn traffic_since(slave: &SlaveDev, config: &Config, round: Micros) -> Traffic {
 
 /// Judges all slaves from now on only: another slave is active and sends the probes that the others
 /// hear, or the monitor starts.
-pub(super) fn give_all_time(dev: &BondDev, rtnl: &Rtnl) {
-    dev.lowers(rtnl)
+pub(super) fn give_all_time(bond: &BondDev, rtnl: &Rtnl) {
+    bond.lowers(rtnl)
         .for_each(|slave| slave.data().heard.start());
 }
 
 /// Starts or restarts the monitor, if the options ask for it.
-pub(super) fn restart(dev: &BondDev, rtnl: &Rtnl) {
-    give_all_time(dev, rtnl);
-    hurry(dev);
+pub(super) fn restart(bond: &BondDev, rtnl: &Rtnl) {
+    give_all_time(bond, rtnl);
+    hurry(bond);
 }
 
 /// The bond goes down.
-pub(super) fn stop(dev: &BondDev) {
-    Bond::wake_at_ms(dev, Task::Probes, None);
-    Bond::wake_at_ms(dev, Task::Hurry, None);
+pub(super) fn stop(bond: &BondDev) {
+    Bond::wake_at_ms(bond, Task::Probes, None);
+    Bond::wake_at_ms(bond, Task::Hurry, None);
 }
 
 /// Has the next round sent at once, since a link may work again.
-pub(super) fn hurry(dev: &BondDev) {
-    Bond::wake(dev, Task::Hurry);
+pub(super) fn hurry(bond: &BondDev) {
+    Bond::wake(bond, Task::Hurry);
 }
 
 /// Follows a change of the monitor's options: updates what is known about the targets, and the
 /// groups that backups listen to.
-pub(super) fn options_changed(dev: &BondDev, before: &Config, config: &Config, rtnl: &Rtnl) {
-    dev.data().prober.told.store(false, Relaxed);
-    for slave in dev.lowers(rtnl) {
+pub(super) fn options_changed(bond: &BondDev, before: &Config, config: &Config, rtnl: &Rtnl) {
+    bond.data().prober.told.store(false, Relaxed);
+    for slave in bond.lowers(rtnl) {
         let heard = &slave.data().heard;
         let (was, is) = (before.arp_targets.iter(), config.arp_targets.iter());
         reorder(&heard.arp_rx, was, is);
         let (was, is) = (before.ns_targets.iter(), config.ns_targets.iter());
         reorder(&heard.ns_rx, was, is);
-        admit_after(dev, slave, &before.ns_targets, rtnl);
+        admit_after(bond, slave, &before.ns_targets, rtnl);
     }
 }
 
@@ -101,14 +101,14 @@ fn reorder<A: Target>(
 }
 
 /// Has the receive path of a slave do what the options and the slave's role ask for.
-pub(super) fn admit(dev: &BondDev, slave: &SlaveDev, rtnl: &Rtnl) {
-    admit_after(dev, slave, &dev.data().config(rtnl).ns_targets, rtnl);
+pub(super) fn admit(bond: &BondDev, slave: &SlaveDev, rtnl: &Rtnl) {
+    admit_after(bond, slave, &bond.data().config(rtnl).ns_targets, rtnl);
 }
 
 /// Like [`admit`], if the targets of neighbour solicitations were `was` before.
-fn admit_after(dev: &BondDev, slave: &SlaveDev, was: &NsTargets, rtnl: &Rtnl) {
-    let config = dev.data().config(rtnl);
-    let watch = |hears| match dev.is_running() {
+fn admit_after(bond: &BondDev, slave: &SlaveDev, was: &NsTargets, rtnl: &Rtnl) {
+    let config = bond.data().config(rtnl);
+    let watch = |hears| match bond.is_running() {
         true => Watch::of(&config, hears),
         false => None,
     };
@@ -150,9 +150,9 @@ fn listen_to(slave: &SlaveDev, was: &NsTargets, wanted: &NsTargets, rtnl: &Rtnl)
     if joined.targets == 0 && wanted.is_empty() {
         return;
     }
-    let device = slave.dev();
+    let slave_dev = slave.dev();
     // In another partition of InfiniBand, the groups are different ones.
-    let link = device.broadcast(rtnl);
+    let link = slave_dev.broadcast(rtnl);
     let moved = link != joined.link;
     let mine = || {
         was.iter()
@@ -162,12 +162,12 @@ fn listen_to(slave: &SlaveDev, was: &NsTargets, wanted: &NsTargets, rtnl: &Rtnl)
     for addr in mine() {
         if moved || wanted.position(addr).is_none() {
             // The group was joined; if the device has forgotten it, that is just as good.
-            let _ = device.leave_solicited_node(rtnl, addr, &joined.link);
+            let _ = slave_dev.leave_solicited_node(rtnl, addr, &joined.link);
         }
     }
     let listens = |addr| {
         !moved && mine().any(|it| it == addr)
-            || device.join_solicited_node(rtnl, addr, &link).is_ok()
+            || slave_dev.join_solicited_node(rtnl, addr, &link).is_ok()
     };
     let targets = wanted
         .iter()
@@ -180,14 +180,14 @@ fn listen_to(slave: &SlaveDev, was: &NsTargets, wanted: &NsTargets, rtnl: &Rtnl)
 /// Notes a packet that a slave has received. Softirq.
 #[cold]
 pub(super) fn note(slave: &SlaveDev, watched: Watched, packet: Received<'_>, rcu: &Rcu) {
-    let dev = slave.master();
+    let bond = slave.master();
     let watch = watched.get(only_hears(slave));
     if slave.data().heard.ignores_for(watch, packet) {
         return;
     }
     if watch != Watch::Answers {
-        note_tick(dev, slave);
-        return heard(dev, slave, None);
+        note_tick(bond, slave);
+        return heard(bond, slave, None);
     }
     if !packet.is_for_us() {
         return;
@@ -197,18 +197,18 @@ pub(super) fn note(slave: &SlaveDev, watched: Watched, packet: Received<'_>, rcu
     let (protocol, at) = skip_tags(packet.protocol(), bytes);
     let bytes = bytes.get(at..).unwrap_or_default();
     let answer = match protocol {
-        ETH_P_ARP => arp_answer(dev, slave, bytes, rcu),
-        ETH_P_IPV6 => ns_answer(dev, slave, bytes, rcu),
+        ETH_P_ARP => arp_answer(bond, slave, bytes, rcu),
+        ETH_P_IPV6 => ns_answer(bond, slave, bytes, rcu),
         _ => None,
     };
     if let Some(time) = answer {
-        heard(dev, slave, Some(time));
+        heard(bond, slave, Some(time));
     }
 }
 
 /// Has further packets in this tick ignored, if ticks are fine enough.
-fn note_tick(dev: &BondDev, slave: &SlaveDev) {
-    if dev.data().options.takes_ticks() {
+fn note_tick(bond: &BondDev, slave: &SlaveDev) {
+    if bond.data().options.takes_ticks() {
         // Before the clock is read: if news is expected from a later time on, the next packet is
         // looked at.
         slave.data().heard.noted.swap(tick(), SeqCst);
@@ -217,32 +217,32 @@ fn note_tick(dev: &BondDev, slave: &SlaveDev) {
 
 /// If this ARP packet shows that the link works, returns where the time of the target is kept.
 fn arp_answer<'a>(
-    dev: &BondDev,
+    bond: &BondDev,
     slave: &'a SlaveDev,
     packet: &[u8],
     rcu: &Rcu,
 ) -> Option<&'a AtomicU64> {
-    let packet = Arp::parse(packet, dev.link_type(), dev.addr_len())?;
-    let rules = dev.data().options.rules();
-    let (from, to) = match receiver(dev, slave, &rules, rcu).trusts(packet.is_reply)? {
+    let packet = Arp::parse(packet, bond.link_type(), bond.addr_len())?;
+    let rules = bond.data().options.rules();
+    let (from, to) = match receiver(bond, slave, &rules, rcu).trusts(packet.is_reply)? {
         Trust::Answer => (packet.sender, packet.target),
         Trust::Probe => (packet.target, packet.sender),
     };
     let place = rules.arp_targets.position(from)?;
     let time = slave.data().heard.arp_rx.get(place)?;
-    dev.has_addr(to, rcu).then_some(time)
+    bond.has_addr(to, rcu).then_some(time)
 }
 
 /// Like [`arp_answer`], for neighbour solicitations and advertisements.
 fn ns_answer<'a>(
-    dev: &BondDev,
+    bond: &BondDev,
     slave: &'a SlaveDev,
     packet: &[u8],
     rcu: &Rcu,
 ) -> Option<&'a AtomicU64> {
     let packet = Discovery::parse(packet)?;
-    let rules = dev.data().options.rules();
-    let (from, to) = match receiver(dev, slave, &rules, rcu).trusts(true)? {
+    let rules = bond.data().options.rules();
+    let (from, to) = match receiver(bond, slave, &rules, rcu).trusts(true)? {
         Trust::Answer => (packet.source, packet.destination),
         Trust::Probe => (packet.destination, packet.source),
     };
@@ -252,15 +252,15 @@ fn ns_answer<'a>(
         .iter()
         .position(|it| it == from || solicited_node(it) == from)?;
     let time = slave.data().heard.ns_rx.get(place)?;
-    (to == ALL_NODES || dev.has_addr6(to, rcu)).then_some(time)
+    (to == ALL_NODES || bond.has_addr6(to, rcu)).then_some(time)
 }
 
-fn receiver(dev: &BondDev, slave: &SlaveDev, rules: &Rules, rcu: &Rcu) -> Receiver {
-    let active_was_heard = dev.slot_rcu(rcu, Slot::Active).map(|active| {
+fn receiver(bond: &BondDev, slave: &SlaveDev, rules: &Rules, rcu: &Rcu) -> Receiver {
+    let active_was_heard = bond.slot_rcu(rcu, Slot::Active).map(|active| {
         let heard = &active.data().heard;
         heard.last_rx.load(Relaxed) > heard.since.load(Relaxed)
     });
-    let tried_lately = dev.slot_rcu(rcu, Slot::Tried).is_some_and(|tried| {
+    let tried_lately = bond.slot_rcu(rcu, Slot::Tried).is_some_and(|tried| {
         let sent = tried.data().heard.last_tx.load(Relaxed);
         rules.monitor.is_some_and(|it| it.is_recent(sent, now_us()))
     });
@@ -273,12 +273,12 @@ fn receiver(dev: &BondDev, slave: &SlaveDev, rules: &Rules, rcu: &Rcu) -> Receiv
 
 /// Records that a slave was heard, if that is news; `target` is where the time of the target that
 /// answered is kept.
-fn heard(dev: &BondDev, slave: &SlaveDev, target: Option<&AtomicU64>) {
+fn heard(bond: &BondDev, slave: &SlaveDev, target: Option<&AtomicU64>) {
     let heard = &slave.data().heard;
-    let bond = dev.data();
+    let data = bond.data();
     let now = now_us();
     let from = heard.news_from.load(Relaxed);
-    let resolution = bond.options.resolution();
+    let resolution = data.options.resolution();
     let mut noted = false;
     for time in target.into_iter().chain([&heard.last_rx]) {
         if is_news(time.load(Relaxed), from, resolution, now) {
@@ -291,54 +291,54 @@ fn heard(dev: &BondDev, slave: &SlaveDev, target: Option<&AtomicU64>) {
     if noted
         && slave.link() != LinkState::Up as i8
         && !heard.told.load(Relaxed)
-        && bond.options.rules().scope.last_rx(heard, only_hears(slave)) >= from
+        && data.options.rules().scope.last_rx(heard, only_hears(slave)) >= from
         && !heard.told.swap(true, Relaxed)
     {
-        Bond::wake(dev, Task::Probes);
+        Bond::wake(bond, Task::Probes);
     }
 }
 
 /// Whether a look at the links would change any of them. Process context, without RTNL.
-pub(super) fn finds_change(dev: &BondDev) -> bool {
-    let config = dev.data().options.copy();
-    let Some(monitor) = config.arp_monitor().filter(|_| dev.is_running()) else {
+pub(super) fn finds_change(bond: &BondDev) -> bool {
+    let config = bond.data().options.copy();
+    let Some(monitor) = config.arp_monitor().filter(|_| bond.is_running()) else {
         return false;
     };
     let rcu = rcu::read_lock();
     let now = now_us();
-    let has_active = dev.slot_rcu(&rcu, Slot::Active).is_some();
+    let has_active = bond.slot_rcu(&rcu, Slot::Active).is_some();
     if monitor.one_sends() && !has_active {
         return true;
     }
-    let mut slaves = dev.lowers_rcu(&rcu);
+    let mut slaves = bond.lowers_rcu(&rcu);
     slaves.any(|slave| {
         let port = slave.data().copy_port();
-        let duty = duty(dev, slave, &monitor, &rcu);
+        let duty = duty(bond, slave, &monitor, &rcu);
         port.carrier != slave.dev().has_link()
             || port.carrier
                 && monitor.verdict(port.link, duty, &traffic(slave, &config), now) != Verdict::Keep
     })
 }
 
-fn duty(dev: &BondDev, slave: &SlaveDev, monitor: &Monitor, rcu: &Rcu) -> Duty {
-    let active = dev.slot_rcu(rcu, Slot::Active);
+fn duty(bond: &BondDev, slave: &SlaveDev, monitor: &Monitor, rcu: &Rcu) -> Duty {
+    let active = bond.slot_rcu(rcu, Slot::Active);
     monitor.duty(active.map(Key) == Some(Key(slave)), active.is_some())
 }
 
 /// Sends a round of probes if one is due, or an extra one in a `hurry`, and has the work run again
 /// when there is something to do next. Only for the work of the bond.
-pub(super) fn round(dev: &BondDev, hurry: bool) {
-    let bond = dev.data();
-    let config = bond.options.copy();
-    let Some(monitor) = config.arp_monitor().filter(|_| dev.is_running()) else {
+pub(super) fn round(bond: &BondDev, hurry: bool) {
+    let data = bond.data();
+    let config = data.options.copy();
+    let Some(monitor) = config.arp_monitor().filter(|_| bond.is_running()) else {
         return;
     };
-    let prober = &bond.prober;
+    let prober = &data.prober;
     let rcu = rcu::read_lock();
     let one_sends = monitor.one_sends();
-    let sender = match dev.slot_rcu(&rcu, Slot::Active).filter(|_| one_sends) {
+    let sender = match bond.slot_rcu(&rcu, Slot::Active).filter(|_| one_sends) {
         Some(active) => Some(active),
-        None => dev.slot_rcu(&rcu, Slot::Tried),
+        None => bond.slot_rcu(&rcu, Slot::Tried),
     };
     let sends = |slave: &SlaveDev| {
         if one_sends {
@@ -347,10 +347,10 @@ pub(super) fn round(dev: &BondDev, hurry: bool) {
             slave.dev().has_link()
         }
     };
-    let searching = one_sends && dev.slot_rcu(&rcu, Slot::Active).is_none();
+    let searching = one_sends && bond.slot_rcu(&rcu, Slot::Active).is_none();
     let mut last = prober.round.load(Relaxed);
     let is_heard = |since: Micros| {
-        dev.lowers_rcu(&rcu)
+        bond.lowers_rcu(&rcu)
             .filter(|slave| sends(slave))
             .all(|slave| traffic(slave, &config).last_rx >= since)
     };
@@ -359,20 +359,20 @@ pub(super) fn round(dev: &BondDev, hurry: bool) {
     let due = last == 0 || now >= monitor.next_round(last, is_heard(last), searching);
     if hurry && !due {
         // An extra round, which does not count.
-        for slave in dev.lowers_rcu(&rcu).filter(|slave| sends(slave)) {
-            probe(dev, slave, &config, &rcu);
+        for slave in bond.lowers_rcu(&rcu).filter(|slave| sends(slave)) {
+            probe(bond, slave, &config, &rcu);
         }
     }
     if due {
         // What arrives from here on answers this round, or a later one.
         prober.round.store(now, Relaxed);
-        for slave in dev.lowers_rcu(&rcu) {
+        for slave in bond.lowers_rcu(&rcu) {
             slave.data().heard.expect(now);
         }
-        for slave in dev.lowers_rcu(&rcu) {
+        for slave in bond.lowers_rcu(&rcu) {
             let heard = &slave.data().heard;
             let before = traffic_since(slave, &config, last);
-            let sent = sends(slave).then(|| probe(dev, slave, &config, &rcu));
+            let sent = sends(slave).then(|| probe(bond, slave, &config, &rcu));
             let after = before.after_round(last, sent);
             heard.unanswered.store(after.unanswered, Relaxed);
             heard.unsent.store(after.unsent, Relaxed);
@@ -381,32 +381,32 @@ pub(super) fn round(dev: &BondDev, hurry: bool) {
     }
 
     let now = now_us();
-    let deadlines = dev
+    let deadlines = bond
         .lowers_rcu(&rcu)
         .filter(|slave| slave.link() == LinkState::Up as i8)
-        .map(|slave| monitor.deadline(duty(dev, slave, &monitor, &rcu), &traffic(slave, &config)))
+        .map(|slave| monitor.deadline(duty(bond, slave, &monitor, &rcu), &traffic(slave, &config)))
         // A deadline that has passed waits for the next round.
         .filter(|deadline| *deadline > now);
     let next = monitor.next_round(last, is_heard(last), searching);
     let next = deadlines.fold(next, Micros::min);
     let soon = now.saturating_add(SHORTEST);
-    Bond::wake_at(dev, Task::Probes, next.max(soon));
+    Bond::wake_at(bond, Task::Probes, next.max(soon));
 }
 
 /// Sends probes to all targets through a slave. Returns whether one was sent.
-fn probe(dev: &BondDev, slave: &SlaveDev, config: &Config, rcu: &Rcu) -> bool {
+fn probe(bond: &BondDev, slave: &SlaveDev, config: &Config, rcu: &Rcu) -> bool {
     let mut sent = false;
     for target in config.arp_targets.iter() {
-        let via = route::device_to(dev.net(), target, rcu);
+        let via = route::device_to(bond.net(), target, rcu);
         let source = |via: &NetDevice| via.source_addr(target, rcu);
-        if let Some((source, tags)) = way(dev, config, target, via, source, rcu) {
+        if let Some((source, tags)) = way(bond, config, target, via, source, rcu) {
             sent |= neighbour::send_arp_request(slave.dev(), target, source, &tags, rcu);
         }
     }
     for target in config.ns_targets.iter() {
-        let via = route::device_to6(dev.net(), target, dev, rcu);
+        let via = route::device_to6(bond.net(), target, bond, rcu);
         let source = |via: &NetDevice| via.source_addr6(target, rcu);
-        if let Some((source, tags)) = way(dev, config, target, via, source, rcu) {
+        if let Some((source, tags)) = way(bond, config, target, via, source, rcu) {
             sent |= neighbour::send_solicitation(slave.dev(), target, source, &tags, rcu);
         }
     }
@@ -420,7 +420,7 @@ fn probe(dev: &BondDev, slave: &SlaveDev, config: &Config, rcu: &Rcu) -> bool {
 /// route does not lead through the bond. Without a route, a probe is sent all the same: an answer
 /// to it counts where answers are not validated.
 fn way<A: Target + core::fmt::Display>(
-    dev: &BondDev,
+    bond: &BondDev,
     config: &Config,
     target: A,
     via: Option<&NetDevice>,
@@ -429,18 +429,18 @@ fn way<A: Target + core::fmt::Display>(
 ) -> Option<(A, Tags)> {
     let Some(via) = via else {
         if config.arp_validate != ArpValidate::NONE {
-            warn_of_route(dev, target);
+            warn_of_route(bond, target);
         }
         return Some((A::NONE, Tags::default()));
     };
-    let tags = route::path(dev, via, rcu)?;
+    let tags = route::path(bond, via, rcu)?;
     Some((source(via).unwrap_or(A::NONE), tags))
 }
 
-fn warn_of_route(dev: &BondDev, target: impl core::fmt::Display) {
-    if !dev.data().prober.told.swap(true, Relaxed) {
+fn warn_of_route(bond: &BondDev, target: impl core::fmt::Display) {
+    if !bond.data().prober.told.swap(true, Relaxed) {
         bond_warn!(
-            dev,
+            bond,
             "no route to target {target} and arp_validate is set; add a route through the bond"
         );
     }

@@ -20,47 +20,47 @@ use policy::receive::SlaveFlags;
 use policy::{Config, Event};
 
 /// Releases a slave. May sleep.
-pub(crate) fn release(dev: &BondDev, device: &NetDevice, rtnl: &RtnlOnly) -> Result {
-    let Some(slave) = dev.lower_of(rtnl, device) else {
+pub(crate) fn release(bond: &BondDev, slave_dev: &NetDevice, rtnl: &RtnlOnly) -> Result {
+    let Some(slave) = bond.lower_of(rtnl, slave_dev) else {
         slave_err!(
-            dev,
-            device,
+            bond,
+            slave_dev,
             "cannot release: it is not a slave of this bond"
         );
         return Err(EINVAL);
     };
-    leave(dev, slave, Departure::Asked, rtnl);
+    leave(bond, slave, Departure::Asked, rtnl);
     Ok(())
 }
 
 /// Releases a slave whose device goes away.
-pub(super) fn release_unregistered(dev: &BondDev, slave: &SlaveDev, rtnl: &RtnlOnly) {
-    leave(dev, slave, Departure::Unregistered, rtnl);
+pub(super) fn release_unregistered(bond: &BondDev, slave: &SlaveDev, rtnl: &RtnlOnly) {
+    leave(bond, slave, Departure::Unregistered, rtnl);
 }
 
 /// Releases all slaves of a bond that goes away.
-pub(super) fn release_all(dev: &BondDev, rtnl: &RtnlOnly) {
-    engine::deactivate(dev, rtnl);
-    while let Some(slave) = dev.lowers(rtnl).next() {
-        leave(dev, slave, Departure::BondGoes, rtnl);
+pub(super) fn release_all(bond: &BondDev, rtnl: &RtnlOnly) {
+    engine::deactivate(bond, rtnl);
+    while let Some(slave) = bond.lowers(rtnl).next() {
+        leave(bond, slave, Departure::BondGoes, rtnl);
     }
-    bond_info!(dev, "Released all slaves");
+    bond_info!(bond, "Released all slaves");
 }
 
-fn leave(dev: &BondDev, slave: &SlaveDev, why: Departure, rtnl: &RtnlOnly) {
-    let device = slave.dev();
-    let config = dev.data().config(rtnl);
+fn leave(bond: &BondDev, slave: &SlaveDev, why: Departure, rtnl: &RtnlOnly) {
+    let slave_dev = slave.dev();
+    let config = bond.data().config(rtnl);
     let was_backup = slave.is_backup();
     if why == Departure::Asked {
-        lacp::drain(dev, slave, rtnl);
+        lacp::drain(bond, slave, rtnl);
     }
-    lacp::leave(dev, slave, rtnl);
-    let was_challenged = dev.features().has(Features::VLAN_CHALLENGED);
+    lacp::leave(bond, slave, rtnl);
+    let was_challenged = bond.features().has(Features::VLAN_CHALLENGED);
     // The events below may change these, but not what this slave was given.
-    let (promisc, allmulti, up) = (dev.is_promisc(), dev.is_allmulti(), dev.is_up());
+    let (promisc, allmulti, up) = (bond.is_promisc(), bond.is_allmulti(), bond.is_up());
 
     set_role(
-        dev,
+        bond,
         slave,
         SlaveFlags {
             backup: true,
@@ -68,24 +68,24 @@ fn leave(dev: &BondDev, slave: &SlaveDev, why: Departure, rtnl: &RtnlOnly) {
         },
         &Held::none(rtnl),
     );
-    dev.data().history.note(dev, Some(device), What::Left);
-    let claim = address::claim(dev, why, device, rtnl);
+    bond.data().history.note(bond, Some(slave_dev), What::Left);
+    let claim = address::claim(bond, why, slave_dev, rtnl);
     slave.data().takes_addr.set(rtnl, claim == Claim::Borrowed);
     let role = if was_backup { "backup" } else { "active" };
-    slave_info!(dev, device, "Releasing {role} interface");
+    slave_info!(bond, slave_dev, "Releasing {role} interface");
 
     // The others share its flows as if it had never been there.
     slave.data().set_has_share(false);
     // Traffic moves elsewhere before the wait for packets that are on their way.
     if why != Departure::BondGoes {
         let held = Held::none(rtnl);
-        engine::handle(dev, Event::Released { key: Key(slave) }, &held);
-        engine::settle(dev, &held);
+        engine::handle(bond, Event::Released { key: Key(slave) }, &held);
+        engine::settle(bond, &held);
     }
-    choose::update(dev, Some(slave), rtnl);
+    choose::update(bond, Some(slave), rtnl);
     probe::dismiss(slave, rtnl);
-    stats::keep(dev, slave);
-    xdp::leave(dev, device, rtnl);
+    stats::keep(bond, slave);
+    xdp::leave(bond, slave_dev, rtnl);
     let before = Before {
         config,
         claim,
@@ -94,7 +94,7 @@ fn leave(dev: &BondDev, slave: &SlaveDev, why: Departure, rtnl: &RtnlOnly) {
         allmulti,
         up,
     };
-    slave.unlink(rtnl, || go_alone(dev, slave, why, before, rtnl));
+    slave.unlink(rtnl, || go_alone(bond, slave, why, before, rtnl));
 }
 
 /// The state of a bond when a slave began to leave.
@@ -108,7 +108,7 @@ struct Before {
 }
 
 /// Undoes what a bond and a slave have given each other, once nobody can find the slave any more.
-fn go_alone(dev: &BondDev, slave: &SlaveDev, why: Departure, before: Before, rtnl: &RtnlOnly) {
+fn go_alone(bond: &BondDev, slave: &SlaveDev, why: Departure, before: Before, rtnl: &RtnlOnly) {
     let Before {
         config,
         claim,
@@ -117,64 +117,64 @@ fn go_alone(dev: &BondDev, slave: &SlaveDev, why: Departure, before: Before, rtn
         allmulti,
         up,
     } = before;
-    let device = slave.dev();
-    let is_ethernet = dev.link_type() == ARPHRD_ETHER;
-    let addresses = address::at_release(dev, slave, claim, rtnl);
+    let slave_dev = slave.dev();
+    let is_ethernet = bond.link_type() == ARPHRD_ETHER;
+    let addresses = address::at_release(bond, slave, claim, rtnl);
     if why != Departure::BondGoes && addresses.conflict {
         slave_warn!(
-            dev,
-            device,
+            bond,
+            slave_dev,
             "the permanent HWaddr of slave - {} - is still in use by bond - set the HWaddr \
                      of slave to a different address to avoid conflicts",
             slave.data().perm_addr()
         );
     }
-    engine::update_carrier(dev, rtnl);
-    features::slaves_changed(dev, rtnl);
-    if is_ethernet && was_challenged && !dev.features().has(Features::VLAN_CHALLENGED) {
+    engine::update_carrier(bond, rtnl);
+    features::slaves_changed(bond, rtnl);
+    if is_ethernet && was_challenged && !bond.features().has(Features::VLAN_CHALLENGED) {
         slave_info!(
-            dev,
-            device,
+            bond,
+            slave_dev,
             "last VLAN challenged slave left bond - VLAN blocking is removed"
         );
     }
-    device.del_vlans_of(rtnl, dev);
+    slave_dev.del_vlans_of(rtnl, bond);
 
     if !config.mode.uses_primary() {
-        lists::take_rx_flags(dev, device, promisc, allmulti, rtnl);
+        lists::take_rx_flags(bond, slave_dev, promisc, allmulti, rtnl);
     }
-    if up && lists::all_have_addrs(dev) {
-        device.unsync_addrs_from(rtnl, dev);
+    if up && lists::all_have_addrs(bond) {
+        slave_dev.unsync_addrs_from(rtnl, bond);
     }
     if addresses.randomize_bond {
-        be_without_slaves(dev, why, rtnl);
+        be_without_slaves(bond, why, rtnl);
     }
 
-    device.close(rtnl);
-    device.set_no_addrconf(rtnl, false);
-    address::release(dev, &addresses.plan, rtnl);
+    slave_dev.close(rtnl);
+    slave_dev.set_no_addrconf(rtnl, false);
+    address::release(bond, &addresses.plan, rtnl);
     let original = slave.data().original_mtu;
     if why == Departure::Asked {
-        mtu::put_back(dev, device, original, rtnl);
+        mtu::put_back(bond, slave_dev, original, rtnl);
     } else {
-        device.restore_mtu(rtnl, original);
+        slave_dev.restore_mtu(rtnl, original);
     }
 }
 
 /// Turns a bond whose last slave has left into Ethernet, with an address of its own. But if the
 /// bond was something else and the slave's device disappeared, the bond stays as it is and waits
 /// for the device to come back.
-fn be_without_slaves(dev: &BondDev, why: Departure, rtnl: &RtnlOnly) {
-    let is_other = dev.link_type() != ARPHRD_ETHER;
+fn be_without_slaves(bond: &BondDev, why: Departure, rtnl: &RtnlOnly) {
+    let is_other = bond.link_type() != ARPHRD_ETHER;
     let stays = match why {
-        Departure::Asked if is_other => link_type::become_ethernet(dev, rtnl).is_err(),
+        Departure::Asked if is_other => link_type::become_ethernet(bond, rtnl).is_err(),
         _ => is_other,
     };
     if !stays {
         if !is_other {
-            dev.randomize_addr(rtnl);
+            bond.randomize_addr(rtnl);
         }
-        let _ = dev.announce(rtnl, Announce::CHANGE_ADDR);
+        let _ = bond.announce(rtnl, Announce::CHANGE_ADDR);
     }
-    let _ = dev.announce(rtnl, Announce::RELEASE);
+    let _ = bond.announce(rtnl, Announce::RELEASE);
 }

@@ -35,8 +35,8 @@ impl Listener for Shutdown {
         };
         lacp::stop();
         each_device(&rtnl, |device| {
-            if let Some(dev) = BondDev::from_netdev(device) {
-                lacp::refresh(dev, &rtnl);
+            if let Some(bond) = BondDev::from_netdev(device) {
+                lacp::refresh(bond, &rtnl);
             }
         });
     }

@@ -8,21 +8,21 @@ use net::rcu::Rcu;
 
 /// Adds what the slaves have counted since the last time to the statistics of the bond. Does not
 /// sleep.
-pub(super) fn of(dev: &BondDev, rcu: &Rcu) -> Stats {
-    let bond = dev.data();
-    let mut sum = bond.counted.lock(dev.lower_level());
-    for slave in dev.lowers_rcu(rcu) {
+pub(super) fn of(bond: &BondDev, rcu: &Rcu) -> Stats {
+    let data = bond.data();
+    let mut sum = data.counted.lock(bond.lower_level());
+    for slave in bond.lowers_rcu(rcu) {
         slave.data().count(&mut sum, slave.dev().stats(rcu));
     }
     *sum
 }
 
 /// Does the same for a slave that leaves, so that what it has counted is kept.
-pub(super) fn keep(dev: &BondDev, slave: &SlaveDev) {
+pub(super) fn keep(bond: &BondDev, slave: &SlaveDev) {
     let rcu = net::rcu::read_lock();
-    let bond = dev.data();
+    let data = bond.data();
     // Read the counters under the lock: otherwise, what another caller has added in the meantime
     // would be counted twice.
-    let mut sum = bond.counted.lock(dev.lower_level());
+    let mut sum = data.counted.lock(bond.lower_level());
     slave.data().count(&mut sum, slave.dev().stats(&rcu));
 }

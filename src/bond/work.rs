@@ -22,21 +22,21 @@ use policy::Event;
 const RETRY: Micros = 1000;
 
 /// The work of a bond: does what is due, and has itself run again when the next task is due.
-pub(super) fn work(dev: &BondDev) {
-    let wake = &dev.data().wake;
+pub(super) fn work(bond: &BondDev) {
+    let wake = &bond.data().wake;
     let now = now_us();
     if wake.take(Task::Paths, now) {
-        paths::round(dev);
+        paths::round(bond);
     }
     if wake.take(Task::Lacp, now) {
-        lacp::run(dev);
+        lacp::run(bond);
     }
-    let is_probed = dev.data().options.copy().is_probed();
-    let needs_rtnl = wake.any_due(&Task::UNDER_RTNL, now) || is_probed && finds_news(dev);
+    let is_probed = bond.data().options.copy().is_probed();
+    let needs_rtnl = wake.any_due(&Task::UNDER_RTNL, now) || is_probed && finds_news(bond);
     let mut next = wake::NEVER;
     if needs_rtnl {
         match rtnl::try_lock() {
-            Some(rtnl) => do_due(dev, &rtnl),
+            Some(rtnl) => do_due(bond, &rtnl),
             None => next = now.saturating_add(RETRY),
         }
     }
@@ -44,62 +44,62 @@ pub(super) fn work(dev: &BondDev) {
     wake.take(Task::Probes, now);
     let hurry = wake.take(Task::Hurry, now);
     if is_probed {
-        probe::round(dev, hurry);
+        probe::round(bond, hurry);
     }
     if next == wake::NEVER {
-        next = dev.data().wake.next();
+        next = bond.data().wake.next();
     }
-    dev.run_work_at(next);
+    bond.run_work_at(next);
 }
 
 /// Does what is due and needs RTNL.
-fn do_due(dev: &BondDev, rtnl: &RtnlOnly) {
-    let wake = &dev.data().wake;
+fn do_due(bond: &BondDev, rtnl: &RtnlOnly) {
+    let wake = &bond.data().wake;
     let held = &Held::none(rtnl);
     let is_due = |task| wake.take(task, now_us());
     if is_due(Task::Settle) {
-        engine::settle(dev, held);
+        engine::settle(bond, held);
     }
     if is_due(Task::Mtu) {
-        mtu::follow(dev, rtnl);
+        mtu::follow(bond, rtnl);
     }
     if is_due(Task::Lists) {
-        lists::retry(dev, rtnl);
+        lists::retry(bond, rtnl);
     }
     if is_due(Task::Speed) {
-        lacp::ask_for_speeds(dev, rtnl);
+        lacp::ask_for_speeds(bond, rtnl);
     }
     if is_due(Task::Aggregate) {
-        engine::aggregate(dev, held);
+        engine::aggregate(bond, held);
     }
     let (looks, delay_is_over) = (is_due(Task::Look), is_due(Task::Delays));
-    if dev.is_running() {
+    if bond.is_running() {
         if looks {
-            read_carriers(dev, rtnl);
-            engine::handle(dev, Event::Poll, held);
+            read_carriers(bond, rtnl);
+            engine::handle(bond, Event::Poll, held);
         }
-        if dev.data().config(rtnl).is_probed() {
-            read_carriers(dev, rtnl);
+        if bond.data().config(rtnl).is_probed() {
+            read_carriers(bond, rtnl);
             let event = Event::Probed { now: now_us() };
-            engine::handle(dev, event, held);
+            engine::handle(bond, event, held);
         } else if delay_is_over {
-            read_carriers(dev, rtnl);
-            engine::handle(dev, Event::Tick, held);
+            read_carriers(bond, rtnl);
+            engine::handle(bond, Event::Tick, held);
         }
     }
-    if is_due(Task::Notify) && dev.is_running() {
-        notify::step(dev, rtnl);
+    if is_due(Task::Notify) && bond.is_running() {
+        notify::step(bond, rtnl);
     }
     if is_due(Task::Listeners) {
-        tell_rest(dev, rtnl);
+        tell_rest(bond, rtnl);
     }
 }
 
 /// Whether the ARP monitor has something to decide. Process context, without RTNL.
-fn finds_news(dev: &BondDev) -> bool {
+fn finds_news(bond: &BondDev) -> bool {
     let rcu = net::rcu::read_lock();
     let is_known = |slave: &SlaveDev| slave.data().knows(slave.dev().has_link());
-    let all_known = dev.lowers_rcu(&rcu).all(is_known);
+    let all_known = bond.lowers_rcu(&rcu).all(is_known);
     drop(rcu);
-    !all_known || probe::finds_change(dev)
+    !all_known || probe::finds_change(bond)
 }

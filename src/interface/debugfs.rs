@@ -62,16 +62,16 @@ impl Listener for DebugFiles {
     }
 }
 
-fn make(dev: &BondDev, rtnl: &Rtnl) -> Result<Option<File<History>>> {
+fn make(bond: &BondDev, rtnl: &Rtnl) -> Result<Option<File<History>>> {
     let Some(dir) = DIR.replace(rtnl, None) else {
         return Ok(None);
     };
     DIR.replace(rtnl, Some(dir.clone()));
-    let (name, history) = (dev.name(), dev.data().history.clone());
-    let file = if core::ptr::eq(dev.net(), Net::init()) {
+    let (name, history) = (bond.name(), bond.data().history.clone());
+    let file = if core::ptr::eq(bond.net(), Net::init()) {
         File::new(dir, &name, "", c"events", history)?
     } else {
-        let namespace = dev.net().number();
+        let namespace = bond.net().number();
         File::new(dir, &name, format_args!("@{namespace}"), c"events", history)?
     };
     Ok(Some(file))

@@ -18,11 +18,11 @@ impl Ethtool<Bond> for Answers {
     /// The version of the interface of ifenslave (`BOND_ABI_VERSION`).
     const FIRMWARE: &'static str = "2";
 
-    fn link_settings(dev: &BondDev, rtnl: &RtnlOnly) -> LinkSettings {
-        ethtool::link_settings(dev, rtnl)
+    fn link_settings(bond: &BondDev, rtnl: &RtnlOnly) -> LinkSettings {
+        ethtool::link_settings(bond, rtnl)
     }
 
-    fn timestamps(dev: &BondDev, info: &mut TimestampInfo, rcu: &Rcu) -> Result {
-        ethtool::timestamps(dev, info, rcu)
+    fn timestamps(bond: &BondDev, info: &mut TimestampInfo, rcu: &Rcu) -> Result {
+        ethtool::timestamps(bond, info, rcu)
     }
 }

@@ -14,11 +14,11 @@ use policy::{IfName, OptionId, Value};
 pub(super) struct Old;
 
 impl Ioctl<Bond> for Old {
-    fn info(dev: &BondDev, _rtnl: &Rtnl) -> Info {
-        let config = dev.data().options.copy();
+    fn info(bond: &BondDev, _rtnl: &Rtnl) -> Info {
+        let config = bond.data().options.copy();
         Info {
             mode: config.mode.number().into(),
-            lowers: i32::try_from(dev.lower_count()).unwrap_or(i32::MAX),
+            lowers: i32::try_from(bond.lower_count()).unwrap_or(i32::MAX),
             miimon: i32::try_from(config.miimon).unwrap_or(i32::MAX),
         }
     }
@@ -32,16 +32,16 @@ impl Ioctl<Bond> for Old {
         }
     }
 
-    fn command(dev: &BondDev, command: Command, other: &NetDevice, rtnl: &RtnlOnly) -> Result {
+    fn command(bond: &BondDev, command: Command, other: &NetDevice, rtnl: &RtnlOnly) -> Result {
         match command {
-            Command::Enslave => bond::enslave(dev, other, None, rtnl),
-            Command::Release => bond::release(dev, other, rtnl),
-            Command::SetHwAddr => bond::copy_addr(dev, other, rtnl),
+            Command::Enslave => bond::enslave(bond, other, None, rtnl),
+            Command::Release => bond::release(bond, other, rtnl),
+            Command::SetHwAddr => bond::copy_addr(bond, other, rtnl),
             Command::ChangeActive => {
                 let name = Value::Name(IfName::new(other.name().as_bytes()));
-                configure::set(dev, OptionId::ActiveSlave, name, rtnl)
+                configure::set(bond, OptionId::ActiveSlave, name, rtnl)
                     .map_err(|refused| refused.error())?;
-                dev.announce(rtnl, Announce::CHANGE_INFO_DATA)
+                bond.announce(rtnl, Announce::CHANGE_INFO_DATA)
             }
         }
     }

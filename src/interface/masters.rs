@@ -52,11 +52,11 @@ impl ClassFile for Masters {
 
     fn show(net: &Net, page: &mut Page<'_>) {
         let rcu = rcu::read_lock();
-        for dev in net
+        for bond in net
             .devices(&rcu)
-            .filter(|dev| BondDev::from_netdev(dev).is_some())
+            .filter(|bond| BondDev::from_netdev(bond).is_some())
         {
-            if !page.item(IFNAMSIZ, |page| page.bytes(dev.name().as_bytes())) {
+            if !page.item(IFNAMSIZ, |page| page.bytes(bond.name().as_bytes())) {
                 break;
             }
         }

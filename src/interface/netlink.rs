@@ -203,27 +203,27 @@ impl LinkOps<Bond> for Link {
     }
 
     fn change(
-        dev: &BondDev,
+        bond: &BondDev,
         attrs: &Attrs<'_>,
         extack: Option<&ExtAck>,
         rtnl: &RtnlOnly,
     ) -> Result {
         // First the whole request is checked, each option as if those before it were set, so that a
         // bad value changes nothing.
-        let state = configure::state(dev, rtnl);
-        let mut request = Request::new(dev.data().options.copy(), state);
+        let state = configure::state(bond, rtnl);
+        let mut request = Request::new(bond.data().options.copy(), state);
         for (id, attr) in given(&ORDER, attrs) {
-            let checked = read(dev, id, attr, rtnl)?.and_then(|value| request.apply(id, value));
+            let checked = read(bond, id, attr, rtnl)?.and_then(|value| request.apply(id, value));
             if let Err(err) = checked {
-                bond_err!(dev, "{err}");
+                bond_err!(bond, "{err}");
                 return Err(answer(extack, attr, err.into()));
             }
         }
         for (id, attr) in given(&ORDER, attrs) {
-            let value = read(dev, id, attr, rtnl)?;
+            let value = read(bond, id, attr, rtnl)?;
             value
                 .map_err(Refused::from)
-                .and_then(|value| configure::set(dev, id, value, rtnl))
+                .and_then(|value| configure::set(bond, id, value, rtnl))
                 .map_err(|refused| answer(extack, attr, refused))?;
         }
         Ok(())
@@ -235,13 +235,13 @@ impl LinkOps<Bond> for Link {
         room(&ORDER).saturating_add(total_size(ad_info))
     }
 
-    fn fill(dev: &BondDev, message: &mut Message<'_>, rcu: &Rcu) -> Result {
-        let config = dev.data().options.copy();
+    fn fill(bond: &BondDev, message: &mut Message<'_>, rcu: &Rcu) -> Result {
+        let config = bond.data().options.copy();
         for (id, netlink) in ORDER.into_iter().filter_map(with_attribute) {
             let slot = match id {
                 OptionId::ActiveSlave if config.mode.uses_primary() => Some(Slot::Active),
                 OptionId::Primary => Some(Slot::Primary),
-                _ if is_for_admins(id) && !(config.mode.runs_lacp() && dev.net().is_admin()) => {
+                _ if is_for_admins(id) && !(config.mode.runs_lacp() && bond.net().is_admin()) => {
                     continue
                 }
                 OptionId::AdActorSystem => {
@@ -250,7 +250,7 @@ impl LinkOps<Bond> for Link {
                 }
                 _ => None,
             };
-            if let Some(slave) = slot.and_then(|slot| dev.slot_rcu(rcu, slot)) {
+            if let Some(slave) = slot.and_then(|slot| bond.slot_rcu(rcu, slot)) {
                 message.put_u32(netlink.attribute, slave.dev().ifindex().unsigned_abs())?;
             }
             if let Some(number) = config.number(id) {
@@ -269,7 +269,7 @@ impl LinkOps<Bond> for Link {
                 _ => {}
             }
         }
-        match lacp::system(dev, rcu).and_then(|system| system.active) {
+        match lacp::system(bond, rcu).and_then(|system| system.active) {
             Some(active) => message.put_nest(AD_INFO, false, &ad_info(&active)?),
             None => Ok(()),
         }
@@ -343,9 +343,9 @@ impl LinkOps<Bond> for Link {
         total_size(total_size(size_of::<u64>()).saturating_mul(STATS_3AD))
     }
 
-    fn xstats(dev: &BondDev, slave: Option<&SlaveDev>) -> Result<Nest> {
+    fn xstats(bond: &BondDev, slave: Option<&SlaveDev>) -> Result<Nest> {
         let mut nest = Nest::new();
-        if let Some(counters) = lacp::counters(dev, slave, &rcu::read_lock()) {
+        if let Some(counters) = lacp::counters(bond, slave, &rcu::read_lock()) {
             let mut stats = Nest::new();
             for (attr, number) in (0u16..).zip(counters.in_order()) {
                 stats.put(attr, &number.to_ne_bytes())?;
@@ -401,7 +401,7 @@ fn given<'a>(
 /// Reads the value that an attribute gives to an option. The outer error is for an attribute that
 /// holds no value at all.
 fn read(
-    dev: &BondDev,
+    bond: &BondDev,
     id: OptionId,
     attr: Attr<'_>,
     rtnl: &Rtnl,
@@ -415,7 +415,7 @@ fn read(
         NetlinkKind::U8 => attr.number(NumberType::U8),
         NetlinkKind::U16 => attr.number(NumberType::U16),
         NetlinkKind::U32 | NetlinkKind::S32 => attr.number(NumberType::U32),
-        NetlinkKind::Ifindex => return Ok(interface(dev, id, attr, rtnl)),
+        NetlinkKind::Ifindex => return Ok(interface(bond, id, attr, rtnl)),
         NetlinkKind::Nested if id == OptionId::ArpIpTarget => {
             return Ok(Value::arp_targets(attr.nested()))
         }
@@ -431,18 +431,18 @@ fn read(
 /// Reads the index of an interface. Zero means no interface; for `primary`, so does the index of an
 /// interface that does not exist.
 fn interface(
-    dev: &BondDev,
+    bond: &BondDev,
     id: OptionId,
     attr: Attr<'_>,
     rtnl: &Rtnl,
 ) -> core::result::Result<Value, OptionError> {
     let number = attr.number(NumberType::U32);
-    let device = i32::try_from(number)
+    let slave_dev = i32::try_from(number)
         .ok()
         .filter(|index| *index != 0)
-        .and_then(|index| dev.net().device_by_index(rtnl, index));
-    match device {
-        Some(device) => Ok(Value::Name(IfName::new(device.name().as_bytes()))),
+        .and_then(|index| bond.net().device_by_index(rtnl, index));
+    match slave_dev {
+        Some(slave_dev) => Ok(Value::Name(IfName::new(slave_dev.name().as_bytes()))),
         None if number == 0 || id == OptionId::Primary => Ok(Value::Name(None)),
         None => {
             let mut index = Excerpt::new(b"");

@@ -59,18 +59,18 @@ impl Listener for Files {
 }
 
 impl DeviceFile<Bond> for Files {
-    fn show(dev: &BondDev, seq: &mut Seq<'_>) {
+    fn show(bond: &BondDev, seq: &mut Seq<'_>) {
         let rcu = rcu::read_lock();
         // Writing to the file does not fail.
-        let _ = show_bond(dev, seq, &rcu);
-        for slave in dev.lowers_rcu(&rcu) {
+        let _ = show_bond(bond, seq, &rcu);
+        for slave in bond.lowers_rcu(&rcu) {
             let _ = show_slave(slave, seq, &rcu);
         }
     }
 }
 
-fn show_bond(dev: &BondDev, seq: &mut Seq<'_>, rcu: &Rcu) -> Result {
-    let config = dev.data().options.copy();
+fn show_bond(bond: &BondDev, seq: &mut Seq<'_>, rcu: &Rcu) -> Result {
+    let config = bond.data().options.copy();
     write!(seq, "Ethernet Channel Bonding Driver: v{RELEASE}\n\n")?;
 
     write!(seq, "Bonding Mode: {}", config.mode.description())?;
@@ -90,21 +90,21 @@ fn show_bond(dev: &BondDev, seq: &mut Seq<'_>, rcu: &Rcu) -> Result {
     }
     if config.mode.uses_primary() {
         seq.write_str("Primary Slave: ")?;
-        let primary = dev.slot_rcu(rcu, Slot::Primary);
+        let primary = bond.slot_rcu(rcu, Slot::Primary);
         show_name(primary, seq);
         if primary.is_some() {
             let reselect = config.text(OptionId::PrimaryReselect).unwrap_or_default();
             write!(seq, " (primary_reselect {reselect})")?;
         }
         seq.write_str("\nCurrently Active Slave: ")?;
-        show_name(dev.slot_rcu(rcu, Slot::Active), seq);
+        show_name(bond.slot_rcu(rcu, Slot::Active), seq);
         seq.write_str("\n")?;
     }
 
     writeln!(
         seq,
         "MII Status: {}",
-        if dev.carrier_ok() { "up" } else { "down" }
+        if bond.carrier_ok() { "up" } else { "down" }
     )?;
     for (id, label) in OPTIONS
         .iter()
@@ -121,9 +121,9 @@ fn show_bond(dev: &BondDev, seq: &mut Seq<'_>, rcu: &Rcu) -> Result {
             _ => writeln!(seq, "{label}: {}", config.number(id).unwrap_or_default())?,
         }
     }
-    match lacp::system(dev, rcu) {
+    match lacp::system(bond, rcu) {
         Some(system) => {
-            show_system(dev, &config, &system, seq)?;
+            show_system(bond, &config, &system, seq)?;
             match system.shortage {
                 Some(shortage) => writeln!(seq, "No carrier: {shortage}"),
                 None => Ok(()),
@@ -133,7 +133,7 @@ fn show_bond(dev: &BondDev, seq: &mut Seq<'_>, rcu: &Rcu) -> Result {
     }
 }
 
-fn show_system(dev: &BondDev, config: &Config, system: &SystemView, seq: &mut Seq<'_>) -> Result {
+fn show_system(bond: &BondDev, config: &Config, system: &SystemView, seq: &mut Seq<'_>) -> Result {
     let text = |id| config.text(id).unwrap_or_default();
     writeln!(seq, "\n802.3ad info")?;
     writeln!(seq, "LACP active: {}", text(OptionId::LacpActive))?;
@@ -141,7 +141,7 @@ fn show_system(dev: &BondDev, config: &Config, system: &SystemView, seq: &mut Se
     writeln!(seq, "Min links: {}", config.min_links)?;
     let select = text(OptionId::AdSelect);
     writeln!(seq, "Aggregator selection policy (ad_select): {select}")?;
-    if !dev.net().is_admin() {
+    if !bond.net().is_admin() {
         return Ok(());
     }
     let SystemId { priority, addr } = system.system;
@@ -149,7 +149,7 @@ fn show_system(dev: &BondDev, config: &Config, system: &SystemView, seq: &mut Se
     writeln!(seq, "System MAC address: {}", Mac(&addr))?;
     let Some(active) = &system.active else {
         seq.write_str("bond ")?;
-        seq.bytes(dev.name().as_bytes());
+        seq.bytes(bond.name().as_bytes());
         return seq.write_str(" has no active aggregator\n");
     };
     seq.write_str("Active Aggregator Info:\n")?;

@@ -102,32 +102,36 @@ pub(super) struct Files;
 impl DeviceFiles<Bond> for Files {
     type Id = Content;
 
-    fn show(dev: &BondDev, content: Content, page: &mut Page<'_>) {
+    fn show(bond: &BondDev, content: Content, page: &mut Page<'_>) {
         match content {
-            Content::Option(id) => show_option(dev, id, page),
+            Content::Option(id) => show_option(bond, id, page),
             Content::MiiStatus => {
-                page.bytes(if dev.carrier_ok() { b"up\n" } else { b"down\n" });
+                page.bytes(if bond.carrier_ok() {
+                    b"up\n"
+                } else {
+                    b"down\n"
+                });
             }
-            Content::Ad(ad) => show_ad(dev, ad, page),
+            Content::Ad(ad) => show_ad(bond, ad, page),
         }
     }
 
-    fn store(dev: &BondDev, content: Content, text: &[u8]) -> Result {
+    fn store(bond: &BondDev, content: Content, text: &[u8]) -> Result {
         let Content::Option(id) = content else {
             return Ok(());
         };
         let rtnl = sysfs::lock_rtnl()?;
-        configure::write(dev, id, text, &rtnl).map_err(|refused| refused.error())
+        configure::write(bond, id, text, &rtnl).map_err(|refused| refused.error())
     }
 }
 
-fn show_ad(dev: &BondDev, ad: Ad, page: &mut Page<'_>) {
+fn show_ad(bond: &BondDev, ad: Ad, page: &mut Page<'_>) {
     let rcu = rcu::read_lock();
-    let Some(system) = lacp::system(dev, &rcu) else {
+    let Some(system) = lacp::system(bond, &rcu) else {
         return;
     };
     let is_public = matches!(ad, Ad::Aggregator | Ad::NumPorts);
-    if !is_public && !dev.net().is_admin() {
+    if !is_public && !bond.net().is_admin() {
         return;
     }
     let active = system.active;
@@ -145,11 +149,11 @@ fn show_ad(dev: &BondDev, ad: Ad, page: &mut Page<'_>) {
     };
 }
 
-fn show_option(dev: &BondDev, id: OptionId, page: &mut Page<'_>) {
-    let config = dev.data().options.copy();
+fn show_option(bond: &BondDev, id: OptionId, page: &mut Page<'_>) {
+    let config = bond.data().options.copy();
     match id {
-        OptionId::Slaves => list(dev, page, IFNAMSIZ, |_, _| {}),
-        OptionId::QueueId => list(dev, page, IFNAMSIZ + QUEUE_LEN, |slave, page| {
+        OptionId::Slaves => list(bond, page, IFNAMSIZ, |_, _| {}),
+        OptionId::QueueId => list(bond, page, IFNAMSIZ + QUEUE_LEN, |slave, page| {
             let _ = write!(page, ":{}", slave.data().queue_id());
         }),
         OptionId::ArpIpTarget => {
@@ -160,15 +164,15 @@ fn show_option(dev: &BondDev, id: OptionId, page: &mut Page<'_>) {
             }
             page.end_list();
         }
-        OptionId::ActiveSlave if config.mode.uses_primary() => interface(dev, Slot::Active, page),
-        OptionId::Primary => interface(dev, Slot::Primary, page),
-        OptionId::AdActorSystem if lacp::runs(dev) && dev.net().is_admin() => {
+        OptionId::ActiveSlave if config.mode.uses_primary() => interface(bond, Slot::Active, page),
+        OptionId::Primary => interface(bond, Slot::Primary, page),
+        OptionId::AdActorSystem if lacp::runs(bond) && bond.net().is_admin() => {
             if let Some(addr) = HwAddr::new(&config.ad_actor_system) {
                 let _ = writeln!(page, "{addr}");
             }
         }
         OptionId::AdActorSysPrio | OptionId::AdUserPortKey
-            if lacp::runs(dev) && dev.net().is_admin() =>
+            if lacp::runs(bond) && bond.net().is_admin() =>
         {
             let _ = writeln!(page, "{}", config.number(id).unwrap_or_default());
         }
@@ -179,9 +183,9 @@ fn show_option(dev: &BondDev, id: OptionId, page: &mut Page<'_>) {
 }
 
 /// Shows the name of the slave in `slot`, if there is one.
-fn interface(dev: &BondDev, slot: Slot, page: &mut Page<'_>) {
+fn interface(bond: &BondDev, slot: Slot, page: &mut Page<'_>) {
     let rcu = rcu::read_lock();
-    if let Some(slave) = dev.slot_rcu(&rcu, slot) {
+    if let Some(slave) = bond.slot_rcu(&rcu, slot) {
         page.bytes(slave.dev().name().as_bytes());
         page.bytes(b"\n");
     }
@@ -189,9 +193,9 @@ fn interface(dev: &BondDev, slot: Slot, page: &mut Page<'_>) {
 
 /// Shows the names of the slaves, each with what `more` adds; `room` is the length of the longest
 /// item.
-fn list(dev: &BondDev, page: &mut Page<'_>, room: usize, more: impl Fn(&SlaveDev, &mut Page<'_>)) {
+fn list(bond: &BondDev, page: &mut Page<'_>, room: usize, more: impl Fn(&SlaveDev, &mut Page<'_>)) {
     let rcu = rcu::read_lock();
-    for slave in dev.lowers_rcu(&rcu) {
+    for slave in bond.lowers_rcu(&rcu) {
         let fits = page.item(room, |page| {
             page.bytes(slave.dev().name().as_bytes());
             more(slave, page);

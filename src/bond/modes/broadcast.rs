@@ -12,18 +12,18 @@ use net::sync::ratelimit;
 
 /// Sends a packet through all slaves whose links are up.
 #[inline(never)]
-pub(super) fn xmit(dev: &BondDev, skb: SkBuff, rcu: &Rcu) -> i32 {
-    through(dev, skb, dev.lowers_rcu(rcu).filter(|slave| is_up(slave)))
+pub(super) fn xmit(bond: &BondDev, skb: SkBuff, rcu: &Rcu) -> i32 {
+    through(bond, skb, bond.lowers_rcu(rcu).filter(|slave| is_up(slave)))
 }
 
 /// Sends a packet through all these slaves.
 pub(super) fn through<'a>(
-    dev: &BondDev,
+    bond: &BondDev,
     skb: SkBuff,
     mut slaves: impl Iterator<Item = &'a SlaveDev>,
 ) -> i32 {
     let Some(mut last) = slaves.next() else {
-        return drop_packet(dev, skb);
+        return drop_packet(bond, skb);
     };
     let mut code = XMIT_DROP;
     for slave in slaves {
@@ -33,7 +33,7 @@ pub(super) fn through<'a>(
                     code = XMIT_SUCCESS;
                 }
             }
-            None => warn_of_memory(dev, last),
+            None => warn_of_memory(bond, last),
         }
         last = slave;
     }
@@ -41,16 +41,16 @@ pub(super) fn through<'a>(
         code = XMIT_SUCCESS;
     }
     if code == XMIT_DROP {
-        SkBuff::count_drop_on(dev);
+        SkBuff::count_drop_on(bond);
     }
     code
 }
 
 #[cold]
-fn warn_of_memory(dev: &BondDev, slave: &SlaveDev) {
+fn warn_of_memory(bond: &BondDev, slave: &SlaveDev) {
     if ratelimit() {
         slave_err!(
-            dev,
+            bond,
             slave.dev(),
             "no memory for a copy of a packet; dropped it"
         );

@@ -14,17 +14,17 @@ use policy::wire::ndisc::Discovery;
 
 /// Sends a packet.
 #[inline(never)]
-pub(super) fn xmit(dev: &BondDev, skb: SkBuff, rcu: &Rcu) -> i32 {
-    xmit_or(xmit_some, dev, skb, rcu)
+pub(super) fn xmit(bond: &BondDev, skb: SkBuff, rcu: &Rcu) -> i32 {
+    xmit_or(xmit_some, bond, skb, rcu)
 }
 
 #[inline(never)]
-fn xmit_some(dev: &BondDev, skb: SkBuff, rcu: &Rcu) -> i32 {
-    if dev.data().options.broadcasts_neighbor() && is_for_neighbours(skb.view()) {
-        let slaves = dev.lowers_rcu(rcu).filter(|slave| can_send(slave));
-        return broadcast::through(dev, skb, slaves);
+fn xmit_some(bond: &BondDev, skb: SkBuff, rcu: &Rcu) -> i32 {
+    if bond.data().options.broadcasts_neighbor() && is_for_neighbours(skb.view()) {
+        let slaves = bond.lowers_rcu(rcu).filter(|slave| can_send(slave));
+        return broadcast::through(bond, skb, slaves);
     }
-    xmit_any(dev, skb, rcu)
+    xmit_any(bond, skb, rcu)
 }
 
 /// Whether a packet is ARP, or a neighbour solicitation or advertisement.

@@ -32,23 +32,23 @@ use policy::{transmit, Mode};
 /// Everything but the usual case is in separate functions, which take over the packet, so that this
 /// function needs neither a stack frame nor a saved register.
 #[inline(always)]
-pub(super) fn start_xmit(dev: &BondDev, skb: SkBuff, rcu: &Rcu) -> i32 {
+pub(super) fn start_xmit(bond: &BondDev, skb: SkBuff, rcu: &Rcu) -> i32 {
     if skb.has_queue_or_sec_path() {
-        return xmit_seldom(dev, skb, rcu);
+        return xmit_seldom(bond, skb, rcu);
     }
-    xmit(dev, skb, rcu)
+    xmit(bond, skb, rcu)
 }
 
 #[inline(always)]
-fn xmit(dev: &BondDev, skb: SkBuff, rcu: &Rcu) -> i32 {
-    match Bond::mode(dev) {
-        Mode::ActiveBackup => active_backup::xmit(dev, skb, rcu),
-        Mode::Xor => xor::xmit(dev, skb, rcu),
-        Mode::Broadcast => broadcast::xmit(dev, skb, rcu),
-        Mode::RoundRobin => round_robin::xmit(dev, skb, rcu),
-        Mode::Ieee8023ad => ieee8023ad::xmit(dev, skb, rcu),
+fn xmit(bond: &BondDev, skb: SkBuff, rcu: &Rcu) -> i32 {
+    match Bond::mode(bond) {
+        Mode::ActiveBackup => active_backup::xmit(bond, skb, rcu),
+        Mode::Xor => xor::xmit(bond, skb, rcu),
+        Mode::Broadcast => broadcast::xmit(bond, skb, rcu),
+        Mode::RoundRobin => round_robin::xmit(bond, skb, rcu),
+        Mode::Ieee8023ad => ieee8023ad::xmit(bond, skb, rcu),
         // Not built: no bond has these modes.
-        Mode::Tlb | Mode::Alb => drop_packet(dev, skb),
+        Mode::Tlb | Mode::Alb => drop_packet(bond, skb),
     }
 }
 
@@ -61,12 +61,12 @@ pub(super) enum Pick<'a> {
 }
 
 /// Returns the slaves through which `subject` would leave.
-fn pick<'a>(dev: &'a BondDev, subject: &impl Subject, links: Links, rcu: &'a Rcu) -> Pick<'a> {
-    let one = match Bond::mode(dev) {
-        Mode::ActiveBackup => active_backup::pick(dev, rcu),
-        Mode::Xor | Mode::Ieee8023ad => xor::pick_of(dev, subject, links, rcu),
+fn pick<'a>(bond: &'a BondDev, subject: &impl Subject, links: Links, rcu: &'a Rcu) -> Pick<'a> {
+    let one = match Bond::mode(bond) {
+        Mode::ActiveBackup => active_backup::pick(bond, rcu),
+        Mode::Xor | Mode::Ieee8023ad => xor::pick_of(bond, subject, links, rcu),
         Mode::Broadcast => return Pick::All,
-        Mode::RoundRobin => round_robin::pick(dev, subject, rcu),
+        Mode::RoundRobin => round_robin::pick(bond, subject, rcu),
         Mode::Tlb | Mode::Alb => None,
     };
     one.map_or(Pick::None, Pick::One)
@@ -82,30 +82,30 @@ fn one<'a>(pick: Pick<'a>) -> Option<&'a SlaveDev> {
 /// The slave that a packet would leave through, if there is just one; with `all`, as if all links
 /// worked.
 pub(super) fn slave_of<'a>(
-    dev: &'a BondDev,
+    bond: &'a BondDev,
     skb: &SkBuff,
     all: bool,
     rcu: &'a Rcu,
 ) -> Option<&'a SlaveDev> {
     let links = if all { Links::All } else { Links::Working };
-    one(pick(dev, &Outgoing(dev, skb.view()), links, rcu))
+    one(pick(bond, &Outgoing(bond, skb.view()), links, rcu))
 }
 
 /// The first slave that a packet would leave through or, after `previous`, the next one.
 pub(super) fn next_slave_of<'a>(
-    dev: &'a BondDev,
+    bond: &'a BondDev,
     skb: &SkBuff,
     previous: Option<&SlaveDev>,
     rcu: &'a Rcu,
 ) -> Option<&'a SlaveDev> {
     match (
-        pick(dev, &Outgoing(dev, skb.view()), Links::Working, rcu),
+        pick(bond, &Outgoing(bond, skb.view()), Links::Working, rcu),
         previous,
     ) {
         (Pick::One(slave), None) => Some(slave),
         (Pick::One(_), Some(_)) | (Pick::None, _) => None,
         (Pick::All, previous) => {
-            let mut slaves = dev.lowers_rcu(rcu);
+            let mut slaves = bond.lowers_rcu(rcu);
             if let Some(previous) = previous {
                 slaves.find(|slave| core::ptr::eq(*slave, previous))?;
             }
@@ -116,12 +116,12 @@ pub(super) fn next_slave_of<'a>(
 
 /// The slave that a frame of an XDP program leaves through.
 pub(super) fn slave_of_frame<'a>(
-    dev: &'a BondDev,
+    bond: &'a BondDev,
     frame: Bytes<'_>,
     rcu: &'a Rcu,
 ) -> Option<&'a SlaveDev> {
-    match Bond::mode(dev).row().xdp {
-        Xdp::Native | Xdp::ButVlan => one(pick(dev, &Frame(dev, frame), Links::Working, rcu)),
+    match Bond::mode(bond).row().xdp {
+        Xdp::Native | Xdp::ButVlan => one(pick(bond, &Frame(bond, frame), Links::Working, rcu)),
         Xdp::Refused => None,
     }
 }
@@ -129,20 +129,23 @@ pub(super) fn slave_of_frame<'a>(
 /// The slave through which all packets of a socket leave, so that its hardware can encrypt their
 /// TLS records.
 pub(super) fn slave_of_socket<'a>(
-    dev: &'a BondDev,
+    bond: &'a BondDev,
     socket: &Socket,
     rcu: &'a Rcu,
 ) -> Option<&'a SlaveDev> {
-    match (Bond::mode(dev).row().tls, dev.data().options.hash_policy()) {
-        (Tls::Layer34, HashPolicy::Layer34) => one(pick(dev, socket, Links::Working, rcu)),
+    match (
+        Bond::mode(bond).row().tls,
+        bond.data().options.hash_policy(),
+    ) {
+        (Tls::Layer34, HashPolicy::Layer34) => one(pick(bond, socket, Links::Working, rcu)),
         (Tls::Layer34 | Tls::Software, _) => None,
     }
 }
 
 /// The slave through which all packets leave at this moment, where there is just one.
-pub(super) fn sole_slave<'a>(dev: &'a BondDev, rcu: &'a Rcu) -> Option<&'a SlaveDev> {
-    match Bond::mode(dev).row().sender {
-        Sender::Active => one(pick(dev, &Anything, Links::Working, rcu)),
+pub(super) fn sole_slave<'a>(bond: &'a BondDev, rcu: &'a Rcu) -> Option<&'a SlaveDev> {
+    match Bond::mode(bond).row().sender {
+        Sender::Active => one(pick(bond, &Anything, Links::Working, rcu)),
         Sender::Turn | Sender::Hash | Sender::All | Sender::Load => None,
     }
 }
@@ -151,29 +154,29 @@ pub(super) fn sole_slave<'a>(dev: &'a BondDev, rcu: &'a Rcu) -> Option<&'a Slave
 /// slave: the one that was active when this was decided, possibly before a failover.
 #[cold]
 #[inline(never)]
-fn xmit_seldom(dev: &BondDev, skb: SkBuff, rcu: &Rcu) -> i32 {
-    if let Some(slave) = by_queue(dev, skb.queue_mapping(), rcu) {
-        return elsewhere(dev, skb, Some(slave));
+fn xmit_seldom(bond: &BondDev, skb: SkBuff, rcu: &Rcu) -> i32 {
+    if let Some(slave) = by_queue(bond, skb.queue_mapping(), rcu) {
+        return elsewhere(bond, skb, Some(slave));
     }
-    if skb.has_sec_path() && Bond::mode(dev).row().sender == Sender::Active {
-        let slave = sole_slave(dev, rcu);
-        return elsewhere(dev, skb, slave);
+    if skb.has_sec_path() && Bond::mode(bond).row().sender == Sender::Active {
+        let slave = sole_slave(bond, rcu);
+        return elsewhere(bond, skb, slave);
     }
-    xmit(dev, skb, rcu)
+    xmit(bond, skb, rcu)
 }
 
 /// The slave that the packet's transmit queue belongs to, in the modes that obey it, if the slave
 /// works.
 #[cold]
-fn by_queue<'a>(dev: &'a BondDev, queue: u16, rcu: &'a Rcu) -> Option<&'a SlaveDev> {
-    let is_obeyed = match Bond::mode(dev).row().queue_override {
+fn by_queue<'a>(bond: &'a BondDev, queue: u16, rcu: &'a Rcu) -> Option<&'a SlaveDev> {
+    let is_obeyed = match Bond::mode(bond).row().queue_override {
         QueueOverride::Obeyed => queue != 0,
         QueueOverride::Ignored => false,
     };
     if !is_obeyed {
         return None;
     }
-    let slaves = dev
+    let slaves = bond
         .lowers_rcu(rcu)
         .map(|slave| (slave, slave.data().queue_id(), is_up(slave)));
     transmit::by_queue(slaves, queue)

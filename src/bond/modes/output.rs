@@ -16,24 +16,24 @@ pub(super) enum Links {
 /// Sends a packet through a slave that need not be the active one. Drops the packet if it is to be
 /// encrypted by the hardware of another slave: it would leave in the clear.
 #[cold]
-pub(super) fn elsewhere(dev: &BondDev, skb: SkBuff, slave: Option<&SlaveDev>) -> i32 {
+pub(super) fn elsewhere(bond: &BondDev, skb: SkBuff, slave: Option<&SlaveDev>) -> i32 {
     match slave {
         Some(slave) if !skb.needs_other_ipsec(slave.dev()) => skb.transmit_through(slave.dev()),
-        _ => drop_packet(dev, skb),
+        _ => drop_packet(bond, skb),
     }
 }
 
 #[inline(always)]
-pub(super) fn transmit_or_drop(dev: &BondDev, skb: SkBuff, slave: Option<&SlaveDev>) -> i32 {
+pub(super) fn transmit_or_drop(bond: &BondDev, skb: SkBuff, slave: Option<&SlaveDev>) -> i32 {
     match slave {
         Some(slave) => skb.transmit_through(slave.dev()),
-        None => drop_packet(dev, skb),
+        None => drop_packet(bond, skb),
     }
 }
 
 #[cold]
 #[inline(never)]
-pub(super) fn drop_packet(dev: &BondDev, skb: SkBuff) -> i32 {
-    skb.drop_on(dev);
+pub(super) fn drop_packet(bond: &BondDev, skb: SkBuff) -> i32 {
+    skb.drop_on(bond);
     XMIT_DROP
 }

@@ -13,40 +13,40 @@ use policy::transmit;
 
 /// Sends a packet.
 #[inline(never)]
-pub(super) fn xmit(dev: &BondDev, skb: SkBuff, rcu: &Rcu) -> i32 {
-    let slave = pick(dev, &Outgoing(dev, skb.view()), rcu);
-    transmit_or_drop(dev, skb, slave)
+pub(super) fn xmit(bond: &BondDev, skb: SkBuff, rcu: &Rcu) -> i32 {
+    let slave = pick(bond, &Outgoing(bond, skb.view()), rcu);
+    transmit_or_drop(bond, skb, slave)
 }
 
 /// IGMP goes through the active slave, so that a switch sees it on one port only; all else in turn.
 #[inline(always)]
 pub(super) fn pick<'a>(
-    dev: &'a BondDev,
+    bond: &'a BondDev,
     subject: &impl Subject,
     rcu: &'a Rcu,
 ) -> Option<&'a SlaveDev> {
     if subject.is_igmp() {
-        return dev
+        return bond
             .slot_rcu(rcu, Slot::Active)
-            .or_else(|| after(dev, 0, rcu));
+            .or_else(|| after(bond, 0, rcu));
     }
-    let bond = dev.data().get_ref();
-    let turn = match bond.options.packets_per_slave() {
-        1 => bond.turn.increment(),
-        packets => turn_of(bond, packets),
+    let data = bond.data().get_ref();
+    let turn = match data.options.packets_per_slave() {
+        1 => data.turn.increment(),
+        packets => turn_of(data, packets),
     };
-    match dev.choose_of_all(turn, rcu) {
+    match bond.choose_of_all(turn, rcu) {
         Some(slave) if slave.dev().has_link() => Some(slave),
-        _ => after(dev, turn, rcu),
+        _ => after(bond, turn, rcu),
     }
 }
 
 #[cold]
 #[inline(never)]
-fn turn_of(bond: &Bond, packets_per_slave: u16) -> u32 {
+fn turn_of(data: &Bond, packets_per_slave: u16) -> u32 {
     let counter = match packets_per_slave {
         0 => net::sync::random_u32(),
-        _ => bond.turn.increment(),
+        _ => data.turn.increment(),
     };
     transmit::turn(counter, packets_per_slave)
 }

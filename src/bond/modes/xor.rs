@@ -12,15 +12,15 @@ use policy::hash::HashPolicy;
 
 /// Sends a packet. Each policy has a function of its own.
 #[inline(never)]
-pub(super) fn xmit(dev: &BondDev, skb: SkBuff, rcu: &Rcu) -> i32 {
-    xmit_or(xmit_any, dev, skb, rcu)
+pub(super) fn xmit(bond: &BondDev, skb: SkBuff, rcu: &Rcu) -> i32 {
+    xmit_or(xmit_any, bond, skb, rcu)
 }
 
 /// Like [`xmit`]; hands to `other` what is not for a function of a policy.
 #[inline(always)]
 pub(super) fn xmit_or(
     other: impl FnOnce(&BondDev, SkBuff, &Rcu) -> i32,
-    dev: &BondDev,
+    bond: &BondDev,
     skb: SkBuff,
     rcu: &Rcu,
 ) -> i32 {
@@ -30,84 +30,84 @@ pub(super) fn xmit_or(
     const ENCAP23: u8 = HashPolicy::Encap23 as u8;
     const ENCAP34: u8 = HashPolicy::Encap34 as u8;
     const VLAN_SRCMAC: u8 = HashPolicy::VlanSrcMac as u8;
-    match dev.data().options.hash_policy_number() {
-        LAYER2 => xmit_quick(HashPolicy::Layer2, dev, skb, rcu),
-        LAYER34 if !skb.has_socket() => xmit_layer34(dev, skb, rcu),
-        LAYER23 => xmit_layer23(dev, skb, rcu),
-        ENCAP23 => xmit_encap23(dev, skb, rcu),
-        ENCAP34 => xmit_encap34(dev, skb, rcu),
-        VLAN_SRCMAC => xmit_quick(HashPolicy::VlanSrcMac, dev, skb, rcu),
-        _ => other(dev, skb, rcu),
+    match bond.data().options.hash_policy_number() {
+        LAYER2 => xmit_quick(HashPolicy::Layer2, bond, skb, rcu),
+        LAYER34 if !skb.has_socket() => xmit_layer34(bond, skb, rcu),
+        LAYER23 => xmit_layer23(bond, skb, rcu),
+        ENCAP23 => xmit_encap23(bond, skb, rcu),
+        ENCAP34 => xmit_encap34(bond, skb, rcu),
+        VLAN_SRCMAC => xmit_quick(HashPolicy::VlanSrcMac, bond, skb, rcu),
+        _ => other(bond, skb, rcu),
     }
 }
 
 #[inline(never)]
-fn xmit_layer34(dev: &BondDev, skb: SkBuff, rcu: &Rcu) -> i32 {
-    xmit_quick(HashPolicy::Layer34, dev, skb, rcu)
+fn xmit_layer34(bond: &BondDev, skb: SkBuff, rcu: &Rcu) -> i32 {
+    xmit_quick(HashPolicy::Layer34, bond, skb, rcu)
 }
 
 #[inline(never)]
-fn xmit_layer23(dev: &BondDev, skb: SkBuff, rcu: &Rcu) -> i32 {
-    xmit_quick(HashPolicy::Layer23, dev, skb, rcu)
+fn xmit_layer23(bond: &BondDev, skb: SkBuff, rcu: &Rcu) -> i32 {
+    xmit_quick(HashPolicy::Layer23, bond, skb, rcu)
 }
 
 #[inline(never)]
-fn xmit_encap23(dev: &BondDev, skb: SkBuff, rcu: &Rcu) -> i32 {
-    xmit_quick(HashPolicy::Encap23, dev, skb, rcu)
+fn xmit_encap23(bond: &BondDev, skb: SkBuff, rcu: &Rcu) -> i32 {
+    xmit_quick(HashPolicy::Encap23, bond, skb, rcu)
 }
 
 #[inline(never)]
-fn xmit_encap34(dev: &BondDev, skb: SkBuff, rcu: &Rcu) -> i32 {
-    xmit_quick(HashPolicy::Encap34, dev, skb, rcu)
+fn xmit_encap34(bond: &BondDev, skb: SkBuff, rcu: &Rcu) -> i32 {
+    xmit_quick(HashPolicy::Encap34, bond, skb, rcu)
 }
 
 #[inline(always)]
-fn xmit_quick(policy: HashPolicy, dev: &BondDev, skb: SkBuff, rcu: &Rcu) -> i32 {
-    let Some(hash) = policy::hash::quick(policy, Outgoing(dev, skb.view())) else {
-        return xmit_any(dev, skb, rcu);
+fn xmit_quick(policy: HashPolicy, bond: &BondDev, skb: SkBuff, rcu: &Rcu) -> i32 {
+    let Some(hash) = policy::hash::quick(policy, Outgoing(bond, skb.view())) else {
+        return xmit_any(bond, skb, rcu);
     };
-    match dev.choose(hash, rcu) {
+    match bond.choose(hash, rcu) {
         Some(slave) if slave.dev().has_link() => skb.transmit_through(slave.dev()),
-        _ => xmit_now(dev, skb, hash, rcu),
+        _ => xmit_now(bond, skb, hash, rcu),
     }
 }
 
 #[inline(never)]
-pub(super) fn xmit_any(dev: &BondDev, skb: SkBuff, rcu: &Rcu) -> i32 {
-    let slave = of_tls(dev, &skb, rcu).or_else(|| pick(dev, &Outgoing(dev, skb.view()), rcu));
-    transmit_or_drop(dev, skb, slave)
+pub(super) fn xmit_any(bond: &BondDev, skb: SkBuff, rcu: &Rcu) -> i32 {
+    let slave = of_tls(bond, &skb, rcu).or_else(|| pick(bond, &Outgoing(bond, skb.view()), rcu));
+    transmit_or_drop(bond, skb, slave)
 }
 
 #[cold]
 #[inline(never)]
-fn xmit_now(dev: &BondDev, skb: SkBuff, hash: u32, rcu: &Rcu) -> i32 {
-    let slave = by_hash_now(dev, hash, rcu);
-    transmit_or_drop(dev, skb, slave)
+fn xmit_now(bond: &BondDev, skb: SkBuff, hash: u32, rcu: &Rcu) -> i32 {
+    let slave = by_hash_now(bond, hash, rcu);
+    transmit_or_drop(bond, skb, slave)
 }
 
 /// The slave that a hash picks.
 pub(super) fn pick<'a>(
-    dev: &'a BondDev,
+    bond: &'a BondDev,
     subject: &impl Subject,
     rcu: &'a Rcu,
 ) -> Option<&'a SlaveDev> {
-    let hash = subject.hash(dev.data().options.hash_policy());
-    by_hash(dev, hash, rcu)
+    let hash = subject.hash(bond.data().options.hash_policy());
+    by_hash(bond, hash, rcu)
 }
 
 /// Like [`pick`], from all slaves or from those that can send.
 pub(super) fn pick_of<'a>(
-    dev: &'a BondDev,
+    bond: &'a BondDev,
     subject: &impl Subject,
     links: Links,
     rcu: &'a Rcu,
 ) -> Option<&'a SlaveDev> {
     match links {
-        Links::Working => pick(dev, subject, rcu),
+        Links::Working => pick(bond, subject, rcu),
         Links::All => {
-            let hash = subject.hash(dev.data().options.hash_policy());
-            let place = hash.checked_rem(dev.lower_count())?;
-            dev.lowers_rcu(rcu).nth(place as usize)
+            let hash = subject.hash(bond.data().options.hash_policy());
+            let place = hash.checked_rem(bond.lower_count())?;
+            bond.lowers_rcu(rcu).nth(place as usize)
         }
     }
 }
@@ -116,11 +116,11 @@ pub(super) fn pick_of<'a>(
 ///
 /// A hash picked that slave when the connection began; other slaves may have come and gone since.
 /// Packets that take another slave, because that one cannot send, are encrypted in software.
-fn of_tls<'a>(dev: &'a BondDev, skb: &SkBuff, rcu: &'a Rcu) -> Option<&'a SlaveDev> {
-    if dev.data().options.hash_policy() != HashPolicy::Layer34 {
+fn of_tls<'a>(bond: &'a BondDev, skb: &SkBuff, rcu: &'a Rcu) -> Option<&'a SlaveDev> {
+    if bond.data().options.hash_policy() != HashPolicy::Layer34 {
         return None;
     }
-    let device = skb.tls_device(rcu)?;
-    dev.lowers_rcu(rcu)
-        .find(|slave| slave.dev() == device && can_send(slave))
+    let slave_dev = skb.tls_device(rcu)?;
+    bond.lowers_rcu(rcu)
+        .find(|slave| slave.dev() == slave_dev && can_send(slave))
 }
