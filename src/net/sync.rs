@@ -18,6 +18,7 @@
 use crate::bindings;
 use crate::rtnl::Rtnl;
 use core::cell::UnsafeCell;
+use core::marker::PhantomData;
 use core::mem::MaybeUninit;
 use core::ops::{Deref, DerefMut};
 use core::ptr::{self, NonNull};
@@ -29,34 +30,51 @@ use kernel::sync::atomic::{Atomic, Full, Relaxed};
 use kernel::sync::LockClassKey;
 use kernel::types::{NotThreadSafe, Opaque};
 
-/// Initialises a spinlock of a class.
-fn init_lock(
-    name: &'static CStr,
-    class: Pin<&'static LockClassKey>,
-) -> impl PinInit<Opaque<bindings::spinlock_t>> {
-    Opaque::ffi_init(move |lock| {
-        // SAFETY: `lock` is valid for writes and stays where it is (pinned); name and class are
-        // statics, as lockdep requires.
-        unsafe { bindings::nh_spin_lock_init(lock, name.as_char_ptr(), class.as_ptr().cast()) }
-    })
-}
-
-/// A spinlock of which a thread may hold several at once; it takes that of an upper device first.
-///
-/// Lockdep knows each level of a class as a subclass, and complains if the lock of an upper device
-/// is taken after that of a lower device.
+/// A spinlock around data. `Manner` says who takes it, and thereby which functions there are:
+/// [`NestedLock`], [`RtnlLock`], [`BhLock`].
 #[pin_data]
-pub struct NestedLock<T> {
+pub struct SpinLock<T, Manner> {
     #[pin]
     lock: Opaque<bindings::spinlock_t>,
     data: UnsafeCell<T>,
+    manner: PhantomData<Manner>,
 }
 
-/// Makes a [`NestedLock`] of a class of its own: `new_nested_lock!(data, "Owner::field")`.
+// SAFETY: The data may be sent, and the lock is not held while the object is sent.
+unsafe impl<T: Send, Manner> Send for SpinLock<T, Manner> {}
+// SAFETY: The functions of each manner give access to one thread at a time; those of an `RtnlLock`
+// give several threads copies, while nobody writes: a writer holds RTNL and the lock, and a reader
+// holds one of them.
+unsafe impl<T: Send, Manner> Sync for SpinLock<T, Manner> {}
+
+impl<T, Manner> SpinLock<T, Manner> {
+    /// Makes a lock around `data`, of the class that is given. The macros do so:
+    /// [`new_nested_lock!`](crate::new_nested_lock), [`new_rtnl_lock!`](crate::new_rtnl_lock),
+    /// [`new_bh_lock!`](crate::new_bh_lock).
+    pub fn new(
+        data: T,
+        name: &'static CStr,
+        class: Pin<&'static LockClassKey>,
+    ) -> impl PinInit<Self> {
+        let init = move |lock: *mut bindings::spinlock_t| {
+            // SAFETY: `lock` is valid for writes and stays where it is (pinned); name and class are
+            // statics, as lockdep requires.
+            unsafe { bindings::nh_spin_lock_init(lock, name.as_char_ptr(), class.as_ptr().cast()) }
+        };
+        pin_init!(Self {
+            lock <- Opaque::ffi_init(init),
+            data: UnsafeCell::new(data),
+            manner: PhantomData,
+        })
+    }
+}
+
+/// Makes a lock of one of the types here.
+#[doc(hidden)]
 #[macro_export]
-macro_rules! new_nested_lock {
-    ($data:expr, $name:literal) => {
-        $crate::sync::NestedLock::new(
+macro_rules! new_lock {
+    ($type:ident, $data:expr, $name:literal) => {
+        $crate::sync::$type::new(
             $data,
             ::kernel::c_str!($name),
             ::kernel::static_lock_class!(),
@@ -64,22 +82,30 @@ macro_rules! new_nested_lock {
     };
 }
 
-// SAFETY: The lock gives access to one thread at a time.
-unsafe impl<T: Send> Sync for NestedLock<T> {}
+/// How a [`NestedLock`] is taken.
+pub enum Nested {}
+
+/// How an [`RtnlLock`] is taken.
+pub enum UnderRtnl {}
+
+/// How a [`BhLock`] is taken.
+pub enum Bh {}
+
+/// A spinlock of which a thread may hold several at once; it takes that of an upper device first.
+///
+/// Lockdep knows each level of a class as a subclass, and complains if the lock of an upper device
+/// is taken after that of a lower device.
+pub type NestedLock<T> = SpinLock<T, Nested>;
+
+/// Makes a [`NestedLock`] of a class of its own: `new_nested_lock!(data, "Owner::field")`.
+#[macro_export]
+macro_rules! new_nested_lock {
+    ($data:expr, $name:literal) => {
+        $crate::new_lock!(NestedLock, $data, $name)
+    };
+}
 
 impl<T> NestedLock<T> {
-    /// Makes a lock around `data`. [`new_nested_lock!`](crate::new_nested_lock) gives it a class.
-    pub fn new(
-        data: T,
-        name: &'static CStr,
-        class: Pin<&'static LockClassKey>,
-    ) -> impl PinInit<Self> {
-        pin_init!(Self {
-            lock <- init_lock(name, class),
-            data: UnsafeCell::new(data),
-        })
-    }
-
     /// Takes the lock. `level` is the [`lower_level`](crate::netdevice::NetDevice::lower_level) of
     /// the device that the lock belongs to, 1 to 8; of two locks, the one with the higher level is
     /// taken first. Any context but hard interrupts, but always the same context for one lock.
@@ -127,41 +153,17 @@ impl<T> Drop for NestedGuard<'_, T> {
 }
 
 /// A value that is written under RTNL. It is read under RTNL, or copied without RTNL.
-#[pin_data]
-pub struct RtnlLock<T> {
-    #[pin]
-    lock: Opaque<bindings::spinlock_t>,
-    data: UnsafeCell<T>,
-}
+pub type RtnlLock<T> = SpinLock<T, UnderRtnl>;
 
 /// Makes an [`RtnlLock`] of a class of its own: `new_rtnl_lock!(data, "Owner::field")`.
 #[macro_export]
 macro_rules! new_rtnl_lock {
     ($data:expr, $name:literal) => {
-        $crate::sync::RtnlLock::new(
-            $data,
-            ::kernel::c_str!($name),
-            ::kernel::static_lock_class!(),
-        )
+        $crate::new_lock!(RtnlLock, $data, $name)
     };
 }
 
-// SAFETY: A writer holds RTNL and the lock, and a reader holds one of them.
-unsafe impl<T: Copy + Send> Sync for RtnlLock<T> {}
-
 impl<T: Copy> RtnlLock<T> {
-    /// Makes a lock around `data`. [`new_rtnl_lock!`](crate::new_rtnl_lock) gives it a class.
-    pub fn new(
-        data: T,
-        name: &'static CStr,
-        class: Pin<&'static LockClassKey>,
-    ) -> impl PinInit<Self> {
-        pin_init!(Self {
-            lock <- init_lock(name, class),
-            data: UnsafeCell::new(data),
-        })
-    }
-
     /// Returns the value. Takes no lock.
     #[inline]
     pub fn get(&self, _rtnl: &Rtnl) -> T {
@@ -193,43 +195,17 @@ impl<T: Copy> RtnlLock<T> {
 }
 
 /// A spinlock that is also taken in softirqs.
-#[pin_data]
-pub struct BhLock<T> {
-    #[pin]
-    lock: Opaque<bindings::spinlock_t>,
-    data: UnsafeCell<T>,
-}
+pub type BhLock<T> = SpinLock<T, Bh>;
 
 /// Makes a [`BhLock`] of a class of its own: `new_bh_lock!(data, "Owner::field")`.
 #[macro_export]
 macro_rules! new_bh_lock {
     ($data:expr, $name:literal) => {
-        $crate::sync::BhLock::new(
-            $data,
-            ::kernel::c_str!($name),
-            ::kernel::static_lock_class!(),
-        )
+        $crate::new_lock!(BhLock, $data, $name)
     };
 }
 
-// SAFETY: The lock gives access to one thread at a time.
-unsafe impl<T: Send> Sync for BhLock<T> {}
-// SAFETY: The data may be sent, and the lock is not held while the object is sent.
-unsafe impl<T: Send> Send for BhLock<T> {}
-
 impl<T> BhLock<T> {
-    /// Makes a lock around `data`. [`new_bh_lock!`](crate::new_bh_lock) gives it a class.
-    pub fn new(
-        data: T,
-        name: &'static CStr,
-        class: Pin<&'static LockClassKey>,
-    ) -> impl PinInit<Self> {
-        pin_init!(Self {
-            lock <- init_lock(name, class),
-            data: UnsafeCell::new(data),
-        })
-    }
-
     /// Runs a function, which must not sleep, with the data. Any context but hard interrupts.
     pub fn with<R>(&self, run: impl FnOnce(&mut T) -> R) -> R {
         // SAFETY: The lock was initialised by `new`, the only way to make one; the data are ours
