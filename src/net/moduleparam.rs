@@ -8,6 +8,7 @@
 //! announces it to the module loader:
 //!
 //! ```ignore
+//! # use net::moduleparam::Int;
 //! static SPEED: Int = Int::new(10);
 //! net::module_param!(SPEED: Int, "speed", "How fast", 0o644);
 //! ```

@@ -9,6 +9,18 @@
 //! holds it while it notifies listeners of events of the device: a listener that changed the device
 //! then would deadlock. So the functions that take an instance lock ask for [`RtnlOnly`], and a
 //! listener gets [`Held`], which has such a proof only if no instance lock is held.
+//!
+//! ```ignore
+//! # use net::netdev_lock::Held;
+//! # use net::netdevice::NetDevice;
+//! /// Returns whether this could be done at once.
+//! fn shrink(dev: &NetDevice, held: &Held<'_>) -> Result<bool> {
+//!     match held.rtnl_only() {
+//!         Some(rtnl) => dev.set_mtu(rtnl, 1280).map(|()| true),
+//!         None => Ok(false),
+//!     }
+//! }
+//! ```
 
 use crate::bindings;
 use crate::netdevice::NetDevice;

@@ -220,6 +220,18 @@ impl core::fmt::Debug for Range {
 ///
 /// Attributes that are not in the policy are ignored.
 #[repr(transparent)]
+///
+/// ```ignore
+/// # use net::netlink::{Attrs, NumberType, PayloadType, Policy};
+/// const SPEED: u16 = 1;
+///
+/// static POLICY: Policy<2> = Policy::new().with(SPEED, PayloadType::U32);
+///
+/// fn speed(attrs: &Attrs<'_>) -> Option<u32> {
+///     let speed = attrs.get(SPEED)?;
+///     Some(speed.number(NumberType::U32))
+/// }
+/// ```
 pub struct Policy<const N: usize>([bindings::nla_policy; N]);
 
 // SAFETY: The policy is constant, and its pointers point to constants.
@@ -333,6 +345,17 @@ impl<'a> Message<'a> {
 }
 
 /// Attributes that are to be nested in another one.
+///
+/// ```ignore
+/// # use net::netlink::{Message, Nest};
+/// fn fill(message: &mut Message<'_>, ports: &[u16]) -> Result {
+///     let mut nest = Nest::new();
+///     for (number, port) in (1..).zip(ports) {
+///         nest.put(number, &port.to_ne_bytes())?;
+///     }
+///     message.put_nest(7, true, &nest)
+/// }
+/// ```
 pub struct Nest {
     bytes: [u8; 512],
     end: usize,

@@ -59,6 +59,30 @@ impl Event {
 }
 
 /// A listener.
+///
+/// ```ignore
+/// # use net::netdev_lock::Held;
+/// # use net::netdevice::NetDevice;
+/// # use net::netlink::ExtAck;
+/// # use net::notifier::{self, Event, Listener, Registration};
+/// struct Names;
+///
+/// impl Listener for Names {
+///     fn event(dev: &NetDevice, event: Event, extack: Option<&ExtAck>, _: &Held<'_>) -> Result {
+///         if event != Event::Register || dev.name().as_bytes() != b"all" {
+///             return Ok(());
+///         }
+///         if let Some(extack) = extack {
+///             extack.set_msg(c"no device is named \"all\"; take another name");
+///         }
+///         Err(EINVAL)
+///     }
+/// }
+///
+/// fn listen() -> Result<Pin<KBox<Registration<Names>>>> {
+///     Registration::new()
+/// }
+/// ```
 pub trait Listener: 'static {
     /// Handles an event of `dev`. May sleep. `held` says what the caller holds: in all events but
     /// [`Event::Unregister`], the instance lock of `dev` may be held. The reason for an error

@@ -6,6 +6,13 @@
 //!
 //! `netdev_err()` and the like print the name of the device as it is, whatever bytes it contains,
 //! so they are not here.
+//!
+//! ```ignore
+//! # use net::printk::{print, Level};
+//! fn found(number: usize) {
+//!     print(Level::Info, fmt!("example: {number} ports"));
+//! }
+//! ```
 
 use crate::bindings;
 use kernel::str::CStrExt;

@@ -49,6 +49,16 @@ impl Deref for RcuGuard {
 }
 
 /// Enters an RCU read-side section. Any context; no sleeping until the guard is dropped.
+///
+/// ```ignore
+/// # use core::net::Ipv4Addr;
+/// # use net::namespace::Net;
+/// # use net::{rcu, route};
+/// fn is_reachable(net: &Net, addr: Ipv4Addr) -> bool {
+///     let rcu = rcu::read_lock();
+///     route::device_to(net, addr, &rcu).is_some()
+/// }
+/// ```
 pub fn read_lock() -> RcuGuard {
     RcuGuard {
         _guard: kernel::sync::rcu::read_lock(),

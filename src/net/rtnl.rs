@@ -8,6 +8,16 @@
 //! are found under RTNL live as long as that borrow: a device that is unregistered is freed only
 //! after RTNL was released (`netdev_run_todo()`), and so is a
 //! [`Lower`](crate::master::device::Lower).
+//!
+//! ```ignore
+//! # use net::namespace::Net;
+//! # use net::rtnl;
+//! fn mtu_of_lo() -> Option<u32> {
+//!     let rtnl = rtnl::lock();
+//!     let lo = Net::init().device_by_name(&rtnl, b"lo")?;
+//!     Some(lo.mtu())
+//! }
+//! ```
 
 use crate::bindings;
 use core::cell::UnsafeCell;

@@ -8,6 +8,15 @@ use crate::bindings;
 use core::fmt;
 
 /// The output of a file (`struct seq_file`). It may be of any length.
+///
+/// ```ignore
+/// # use core::fmt::Write;
+/// # use net::seq_file::Seq;
+/// fn show(name: &[u8], speed: u32, seq: &mut Seq<'_>) -> core::fmt::Result {
+///     seq.bytes(name);
+///     writeln!(seq, ": {speed} Mbit/s")
+/// }
+/// ```
 pub struct Seq<'a>(&'a mut bindings::seq_file);
 
 impl<'a> Seq<'a> {

@@ -11,6 +11,9 @@ use core::ops::Deref;
 /// lead to anything that changes; therefore this type holds a pointer.
 ///
 /// ```ignore
+/// # use net::master::registry::{Registered, Registry};
+/// # use net::static_ref::StaticRef;
+/// # struct Team;
 /// static REGISTRY: Registry<Team> = Registry::new();
 ///
 /// impl Registered for Team {

@@ -10,6 +10,35 @@
 //! lockdep learns the order of any two locks. For the locks of the kernel crate, `new_spinlock!`
 //! and `new_mutex!` do the same.
 //!
+//! ```ignore
+//! # use net::rtnl::Rtnl;
+//! # use net::sync::{BhLock, RtnlLock};
+//! #[pin_data]
+//! struct Port {
+//!     #[pin]
+//!     partner: BhLock<[u8; 6]>,
+//!     #[pin]
+//!     speed: RtnlLock<u32>,
+//! }
+//!
+//! fn port() -> impl PinInit<Port> {
+//!     pin_init!(Port {
+//!         partner <- net::new_bh_lock!([0; 6], "Port::partner"),
+//!         speed <- net::new_rtnl_lock!(0, "Port::speed"),
+//!     })
+//! }
+//!
+//! /// In softirq context.
+//! fn heard(port: &Port, from: [u8; 6]) -> bool {
+//!     port.partner.with(|partner| core::mem::replace(partner, from) != from)
+//! }
+//!
+//! /// In process context.
+//! fn set_speed(port: &Port, speed: u32, rtnl: &Rtnl) {
+//!     port.speed.set(rtnl, speed);
+//! }
+//! ```
+//!
 //! Atomics are those of `kernel::sync::atomic`, except on the packet path, where they are those of
 //! `core`. In kernels that do not inline the helpers of Rust, such as Debian's, each load of an
 //! atomic of `kernel::sync::atomic` is a call, and a packet would pay for one call per field that
@@ -235,6 +264,19 @@ impl<T: Copy> BhLock<T> {
 /// nor write anything (`seqcount_latch_t`).
 ///
 /// There are two copies, one of which is consistent at any time.
+///
+/// ```ignore
+/// # use net::rtnl::Rtnl;
+/// # use net::sync::Latch;
+/// fn longest(latch: &Latch<[usize; 2]>) -> usize {
+///     let [here, there] = latch.get();
+///     here.max(there)
+/// }
+///
+/// fn forget(latch: &Latch<[usize; 2]>, rtnl: &Rtnl) {
+///     latch.set([0, 0], rtnl);
+/// }
+/// ```
 pub struct Latch<T> {
     /// How often a writer has begun to write a copy. The last bit tells which copy is consistent
     /// meanwhile.

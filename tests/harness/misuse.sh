@@ -3,7 +3,8 @@
 # needs the module
 #
 # What safe code cannot do with src/net: programs that the compiler refuses, and a driver
-# (misuse/module.rs) that does at run time what it should not, without any effect.
+# (misuse/module.rs) that does at run time what it should not, without any effect. And what it can
+# do: the examples of the documentation.
 
 . "${BASH_SOURCE[0]%/*}/../ktap.sh"
 cd "${BASH_SOURCE[0]%/*}/../.." || exit 1
@@ -176,6 +177,61 @@ test_what_rtnl_protects_does_not_outlive_it() {
 		    send(rtnl);
 		}
 	END
+}
+
+# The examples in the documentation of src/net, each in a module of its own. rustdoc does not show the lines that
+# begin with "#", but they are part of an example.
+examples() {
+	cat <<-'END'
+		// SPDX-License-Identifier: GPL-2.0
+		//! Examples.
+		#![forbid(unsafe_code)]
+		#![allow(dead_code, missing_docs, unused_imports)]
+	END
+	grep -rl '^ *//[/!] ```ignore$' src/net --include='*.rs' | sort | while IFS= read -r file; do
+		awk -v file="$file" '!/^ *\/\/[\/!]/ { inside = 0; next }
+			{ text = $0; sub(/^ *\/\/[\/!] ?/, "", text) }
+			text == "```ignore" { inside = 1; print "/// " file ", line " FNR ".\nmod " module(file) FNR " {"
+				print "#[allow(unused_imports)]\nuse kernel::prelude::*;"; next }
+			inside && text == "```" { inside = 0; print "}"; next }
+			inside { sub(/^# /, "", text); print text }
+			function module(name) { gsub(/[^a-z0-9]/, "_", name); return name "_" }' "$file"
+	done
+}
+
+test_the_examples_of_the_documentation_compile() {
+	local blocks
+	examples >"$COPY.rs"
+	blocks=$(grep -c '^mod ' "$COPY.rs")
+	# A block without a mark would be compiled by rustdoc, for another target than the kernel.
+	each_fence_is_marked
+	((blocks >= 10)) || fail "only $blocks examples were found"
+	cat >>"$COPY.rs" <<-'END'
+		use kernel::prelude::*;
+		module! {
+		    type: None,
+		    name: "bonding",
+		    authors: ["The authors of bonding.ko in Rust"],
+		    description: "Examples",
+		    license: "GPL",
+		    imports_ns: ["NETDEV_INTERNAL"],
+		}
+		struct None;
+		impl kernel::Module for None {
+		    fn init(_module: &'static ThisModule) -> Result<Self> {
+		        Ok(None)
+		    }
+		}
+	END
+	compile "$COPY.rs" || fail "$(grep -vE '^ *(CC|LD|RUSTC|BINDGEN|MODPOST)' "$COPY/said")"
+}
+
+# Each fence in src/net opens or closes an example.
+each_fence_is_marked() {
+	local fences marked
+	fences=$(grep -rhc '^ *//[/!] ```' src/net --include='*.rs' | awk '{ sum += $1 } END { print sum }')
+	marked=$(grep -rhc '^ *//[/!] ```ignore$' src/net --include='*.rs' | awk '{ sum += $1 } END { print sum }')
+	((fences == 2 * marked)) || fail "$fences fences, $marked of them open an example: the others are not compiled"
 }
 
 test_a_driver_does_what_it_should_not() {
