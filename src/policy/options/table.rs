@@ -538,9 +538,10 @@ const BUILT_OPTIONS: [OptionDesc; 41] = [
         ),
         help: "Whether xmit_hash_policy leaves the other flows where they are when a slave is lost or \
                comes back. on: only the flows of that slave move, and are spread evenly over the \
-               others; when it comes back, only these return. off: as in the in-tree driver, the \
-               hash picks among those slaves that are left, so nearly all flows move. While all \
-               slaves can send, both take the same slave.",
+               others; when it comes back, they return to it, with a share of the flows of slaves \
+               that are still lost. off: as in the in-tree driver, the hash picks among those \
+               slaves that are left, so nearly all flows move. While all slaves can send, both \
+               take the same slave.",
         ..OPTION
     },
     OptionDesc {
