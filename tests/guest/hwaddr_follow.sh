@@ -88,12 +88,15 @@ test_follow_on_functions_of_one_card() {
 }
 
 # A packet per millisecond. While the address of a macvlan changes that is up, the macvlan is no
-# port of its device for a grace period: what arrives then is lost, whoever changes the address.
+# port of its device for a grace period: what arrives then is lost, whoever changes the address. This
+# is less than a millisecond for a failover, so whether it takes a packet is a matter of chance, for
+# each failover anew.
 test_follow_on_functions_of_one_card_loses_nothing_that_is_sent() {
 	ours_only "leaves the bond's address with no slave"
 	start_functions primary m0
 	stream_start
-	fail_over_and_back
+	fail_over
+	fail_back
 	stream_stop
 	lost_at_most 1
 }
@@ -102,22 +105,29 @@ test_follow_on_functions_of_one_card_loses_little_that_is_received() {
 	ours_only "leaves the bond's address with no slave"
 	start_functions primary m0
 	stream_start_inbound
-	fail_over_and_back
+	fail_over
+	stream_stop
+	lost_at_most 1
+	stream_start_inbound
+	fail_back
 	stream_stop
 	lost_at_most 1
 }
 
-fail_over_and_back() {
+fail_over() {
 	ip link set m0 down
 	wait_for 10 "the bond to use m1" uses b7 m1
 	stream_more 100
+}
+
+fail_back() {
 	ip link set m0 up
 	wait_for 10 "the bond to use m0" uses b7 m0
 	stream_more 100
 }
 
 lost_at_most() {
-	((sent >= 300)) || fail "the stream was of $sent packets only"
+	((sent >= 200)) || fail "the stream was of $sent packets only"
 	((lost <= $1)) || fail "$lost packets lost, at most $1 allowed"
 }
 
