@@ -34,11 +34,11 @@ all_ports_have_ipoib() {
 	done
 }
 
-# adapter_of INTERFACE: the adapter of one of the two bonded interfaces.
+# adapter_of INTERFACE: the adapter of one of the two bonded interfaces, by either name.
 adapter_of() {
 	case $1 in
-	a0) echo vib0 ;;
-	b0) echo vib1 ;;
+	a0 | ib0) echo vib0 ;;
+	b0 | ib1) echo vib1 ;;
 	esac
 }
 
