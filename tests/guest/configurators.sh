@@ -5,11 +5,12 @@
 #
 # The programs that configure bonds on people's machines, as Debian has them: ifupdown with
 # ifenslave, systemd-networkd, and NetworkManager. Each sets up a bond, changes it, sees it fail
-# over, and takes it down, over Ethernet and over InfiniBand. (The ifcfg files of Red Hat are read
-# by its initscripts, which Debian does not have.)
+# over, and takes it down, over Ethernet and over InfiniBand. (ifcfg.sh is about the network scripts of
+# Red Hat and SUSE, which Debian does not have, and dhcp.sh about addresses by DHCP.)
 
 . "${BASH_SOURCE[0]%/*}/lacp/partner.sh"
 . "${BASH_SOURCE[0]%/*}/ipoib.sh"
+. "${BASH_SOURCE[0]%/*}/configurators/system.sh"
 
 SLAVES=(a0 b0)
 
@@ -94,31 +95,6 @@ is_taken_down() {
 		exists "$slave"
 		[[ ! -e $SYSFS/$slave/master ]] || fail "$slave is still enslaved"
 	done
-}
-
-# -- the system that they expect ----------------------------------------------------------
-
-# daemon NAME COMMAND...: runs a daemon until the end of the case; its output is shown if the case
-# fails.
-daemon() {
-	local name=$1
-	shift
-	"$@" >"$WORK/$name.log" 2>&1 &
-	declare -g "${name}_pid=$!"
-}
-
-make_system() {
-	[[ -s /etc/machine-id ]] || echo 0123456789abcdef0123456789abcdef >/etc/machine-id
-	mkdir -p /run/dbus /run/NetworkManager
-	rm -f /run/dbus/pid
-	daemon bus dbus-daemon --system --nofork --nopidfile
-	daemon udev /usr/lib/systemd/systemd-udevd
-	wait_for 20 "udev to listen" udevadm control --ping
-	# Tells udev that these devices exist; what udev would do to InfiniBand does not concern a
-	# bond.
-	udevadm trigger --action=add --subsystem-match=net
-	udevadm settle
-	wait_for 20 "the bus to listen" test -S /run/dbus/system_bus_socket
 }
 
 # -- ifupdown ------------------------------------------------------------------------------
@@ -373,9 +349,8 @@ test_networkmanager_with_a_switch() {
 
 eval "fabric_$(declare -f teardown)"
 
-# The output has what the daemons have said; it is shown if the case has failed.
 teardown() {
-	tail -n 15 "$WORK"/*.log 2>/dev/null
+	show_daemons
 	fabric_teardown
 }
 
