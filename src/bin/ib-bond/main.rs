@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! ib-bond: makes, shows and removes bonds, over InfiniBand or Ethernet.
+//!
+//! | file | what |
+//! |---|---|
+//! | `args` | the arguments |
+//! | `netlink` | devices, bonds, slaves, addresses and routes, over rtnetlink |
+//! | `driver` | which bonding driver runs, which is installed; loading it |
+//! | `state` | what ib-bond has made, in /run/ib-bond |
+//! | `status` | the status of bonds: a model, as text and as JSON |
+//! | `steps` | transactions: steps that know how they are undone |
+//! | `up`, `stop` | making, changing and removing a bond |
+//! | `error` | errors, as sentences, and exit statuses |
+//!
+//! `netlink`, `driver`, `state` and `status` only look, and know nothing of the others. `up` first makes a plan of
+//! what is wanted and what is there, without touching anything; `steps` then carries it out, or undoes it.
+
+#![forbid(unsafe_code)]
+
+mod args;
+mod driver;
+mod error;
+mod netlink;
+mod state;
+mod status;
+mod steps;
+mod stop;
+mod up;
+
+use args::{Classic, Cli, Command, DEFAULT_BOND};
+use clap::error::ErrorKind;
+use clap::Parser;
+use error::{Error, Result, FAILED, USAGE, WELL};
+use state::Origin;
+use status::{BondReport, Report};
+use std::io::{self, Write};
+use std::process::ExitCode;
+use steps::Host;
+use up::{Done, Wanted};
+
+fn main() -> ExitCode {
+    let result = match Cli::try_parse() {
+        Ok(cli) => run(cli),
+        Err(error) => match error.kind() {
+            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+                print(&error.render().to_string()).map(|()| WELL)
+            }
+            ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+                eprint!("{}", error.render());
+                return ExitCode::from(USAGE);
+            }
+            _ => Err(Error::usage(in_one_sentence(&error.render().to_string()))),
+        },
+    };
+    ExitCode::from(result.unwrap_or_else(|error| {
+        eprintln!("ib-bond: {error}.");
+        error.status
+    }))
+}
+
+/// What clap says about wrong arguments, in several lines.
+fn in_one_sentence(text: &str) -> String {
+    let text = text.trim_start_matches("error: ");
+    let said: Vec<&str> = text
+        .lines()
+        .take_while(|line| !line.is_empty())
+        .map(str::trim)
+        .collect();
+    format!(
+        "{}; \"ib-bond --help\" lists the options",
+        said.join(" ").trim_end_matches('.')
+    )
+}
+
+/// Writes to standard output. A reader that has gone away is no failure.
+fn print(text: &str) -> Result<()> {
+    match io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Error::failed(format!(
+            "standard output cannot be written: {}",
+            error::words(&error)
+        ))),
+        _ => Ok(()),
+    }
+}
+
+fn run(cli: Cli) -> Result<u8> {
+    match cli.command {
+        None => classic(cli.classic),
+        Some(Command::Status(status)) => show(status.bond.as_deref(), status.json),
+        Some(Command::Openib(_)) => Err(Error::failed("not yet")),
+    }
+}
+
+fn classic(options: Classic) -> Result<u8> {
+    let bond = options.bond_name.unwrap_or_else(|| DEFAULT_BOND.into());
+    if options.status {
+        return show(Some(&bond), options.json);
+    }
+    if options.status_all {
+        return show(None, options.json);
+    }
+    let mut host = change()?;
+    let _lock = state::lock()?;
+    if options.stop {
+        stop::stop(&mut host, &bond)?;
+        print(&format!("{bond} is deleted.\n"))?;
+        return Ok(WELL);
+    }
+    if options.stop_all {
+        let stopped = stop::stop_all(&mut host)?;
+        print(&match stopped.len() {
+            0 => "There is no bond.\n".to_string(),
+            1 => format!("{} is deleted.\n", stopped[0]),
+            _ => format!(
+                "{} are deleted.\n",
+                up::list(stopped.iter().map(String::as_str))
+            ),
+        })?;
+        return Ok(WELL);
+    }
+    let wanted = Wanted {
+        bond,
+        address: options.bond_ip,
+        slaves: options.slaves.map(|slaves| slaves.0),
+        miimon: options.miimon,
+        is_connected: None,
+        mtu: None,
+        origin: Origin::Command,
+    };
+    let (done, notes) = up::up(&mut host, &wanted)?;
+    for note in notes {
+        eprintln!("ib-bond: {note}.");
+    }
+    print(&describe(&mut host, &wanted.bond, done)?)?;
+    Ok(WELL)
+}
+
+/// A host that may be changed.
+fn change() -> Result<Host> {
+    if !state::may_change_network() {
+        return Err(Error::failed(
+            "changing bonds needs root's rights (CAP_NET_ADMIN); run it with sudo; nothing has changed",
+        ));
+    }
+    Host::open()
+}
+
+/// One line about what was done.
+fn describe(host: &mut Host, bond: &str, done: Done) -> Result<String> {
+    let report = Report::collect(&mut host.netlink, &host.machine, &host.state, Some(bond))?;
+    let driver = host
+        .machine
+        .running()
+        .map_or_else(|| "no driver".into(), |driver| driver.to_string());
+    let what = match done {
+        Done::Made => "is up",
+        Done::Changed => "is changed",
+        Done::Nothing => "is up already",
+    };
+    let described = report
+        .bonds
+        .first()
+        .map(BondReport::summary)
+        .unwrap_or_default();
+    Ok(format!(
+        "{bond} {what}: {described}. The driver is {driver}.\n"
+    ))
+}
+
+fn show(bond: Option<&str>, is_json: bool) -> Result<u8> {
+    let mut host = Host::open()?;
+    let report = Report::collect(&mut host.netlink, &host.machine, &host.state, bond)?;
+    print(&if is_json {
+        report.json()
+    } else {
+        report.text()
+    })?;
+    if report.bonds.is_empty() {
+        eprintln!("ib-bond: there is no bond; \"ib-bond --bond-ip IP --slaves A,B\" makes one.");
+        return Ok(FAILED);
+    }
+    Ok(report.state.exit_status())
+}

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What ib-bond has made, in /run/ib-bond: a file for each bond, in a folder for each network namespace. The files are
+//! gone after a boot, as the bonds are.
+
+use crate::error::{words, Error, Result};
+use crate::netlink::Device;
+use serde::{Deserialize, Serialize};
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+const FOLDER: &str = "/run/ib-bond";
+
+/// Who asked for a bond.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Origin {
+    /// A person, with the command.
+    Command,
+    /// The file openib.conf.
+    Openib,
+}
+
+/// What is known of a bond that ib-bond has made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Record {
+    /// The name of the bond.
+    pub(crate) bond: String,
+    /// Its number: another bond of the same name has another one.
+    pub(crate) index: u32,
+    /// Who asked for the bond.
+    pub(crate) origin: Origin,
+    /// The IP address that the bond was given.
+    pub(crate) address: Option<String>,
+    /// The child interfaces that were made for it.
+    pub(crate) children: Vec<String>,
+}
+
+/// The files.
+#[derive(Debug, Clone)]
+pub(crate) struct State {
+    folder: PathBuf,
+}
+
+impl State {
+    /// The files of this network namespace.
+    pub(crate) fn here() -> Self {
+        let namespace = fs::metadata("/proc/self/ns/net").map_or(0, |file| file.ino());
+        State {
+            folder: Path::new(FOLDER).join(format!("net-{namespace}")),
+        }
+    }
+
+    fn file(&self, bond: &str) -> PathBuf {
+        self.folder.join(format!("{bond}.json"))
+    }
+
+    /// All records. A file that cannot be read counts as none: its bond is then not ib-bond's.
+    pub(crate) fn records(&self) -> Vec<Record> {
+        let files = fs::read_dir(&self.folder).into_iter().flatten().flatten();
+        let mut records: Vec<Record> = files
+            .filter_map(|file| serde_json::from_slice(&fs::read(file.path()).ok()?).ok())
+            .collect();
+        records.sort_by(|a, b| a.bond.cmp(&b.bond));
+        records
+    }
+
+    /// The record of this device, if it is a bond that ib-bond has made.
+    pub(crate) fn record_of(&self, device: &Device) -> Option<Record> {
+        let text = fs::read(self.file(&device.name)).ok()?;
+        let record: Record = serde_json::from_slice(&text).ok()?;
+        (record.bond == device.name && record.index == device.index).then_some(record)
+    }
+
+    /// Writes a record, whole or not at all.
+    pub(crate) fn write(&self, record: &Record) -> io::Result<()> {
+        fs::create_dir_all(&self.folder)?;
+        let new = self.folder.join(format!(".{}.new", record.bond));
+        fs::write(&new, serde_json::to_vec(record)?)?;
+        fs::rename(new, self.file(&record.bond))
+    }
+
+    /// Removes the record of a bond.
+    pub(crate) fn remove(&self, bond: &str) -> io::Result<()> {
+        match fs::remove_file(self.file(bond)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            result => result,
+        }
+    }
+}
+
+/// Two commands that change something work one after the other.
+#[derive(Debug)]
+pub(crate) struct Lock(#[allow(dead_code)] File);
+
+/// Waits until no other ib-bond changes anything. The lock ends with the process.
+pub(crate) fn lock() -> Result<Lock> {
+    let path = Path::new(FOLDER).join("lock");
+    let take = || -> io::Result<File> {
+        fs::create_dir_all(FOLDER)?;
+        let file = File::create(&path)?;
+        rustix::fs::flock(&file, rustix::fs::FlockOperation::LockExclusive)?;
+        Ok(file)
+    };
+    take().map(Lock).map_err(|error| {
+        let (path, reason) = (path.display(), words(&error));
+        Error::failed(format!(
+            "{path} cannot be locked: {reason}; make sure that /run is writable, and try again"
+        ))
+    })
+}
+
+/// Whether this process may change the network (`CAP_NET_ADMIN`).
+pub(crate) fn may_change_network() -> bool {
+    const NET_ADMIN: u64 = 1 << 12;
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
+    // Where nothing is known, the kernel says it.
+    effective.is_none_or(|mask| {
+        u64::from_str_radix(mask.trim(), 16).is_ok_and(|mask| mask & NET_ADMIN != 0)
+    })
+}
