@@ -74,7 +74,7 @@ pub(crate) struct Classic {
     /// IP address of the bond; BITS is the length of the netmask, 24 if it is left out
     #[arg(long, value_name = "IP[/BITS]")]
     pub(crate) bond_ip: Option<Net>,
-    /// Slaves of the bond, separated by commas; the first one is active first. A child interface of an InfiniBand
+    /// Slaves of the bond, separated by commas. A child interface of an InfiniBand
     /// partition, such as ib0.f1f1, is made if it is missing [default: ib0,ib1]
     #[arg(long, value_name = "A,B")]
     pub(crate) slaves: Option<Slaves>,

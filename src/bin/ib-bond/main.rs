@@ -11,6 +11,7 @@
 //! | `status` | the status of bonds: a model, as text and as JSON |
 //! | `steps` | transactions: steps that know how they are undone |
 //! | `up`, `stop` | making, changing and removing a bond |
+//! | `openib` | the bonds of openib.conf |
 //! | `error` | errors, as sentences, and exit statuses |
 //!
 //! `netlink`, `driver`, `state` and `status` only look, and know nothing of the others. `up` first makes a plan of
@@ -22,13 +23,14 @@ mod args;
 mod driver;
 mod error;
 mod netlink;
+mod openib;
 mod state;
 mod status;
 mod steps;
 mod stop;
 mod up;
 
-use args::{Classic, Cli, Command, DEFAULT_BOND};
+use args::{Classic, Cli, Command, Openib, OpenibAction, DEFAULT_BOND};
 use clap::error::ErrorKind;
 use clap::Parser;
 use error::{Error, Result, FAILED, USAGE, WELL};
@@ -88,7 +90,7 @@ fn run(cli: Cli) -> Result<u8> {
     match cli.command {
         None => classic(cli.classic),
         Some(Command::Status(status)) => show(status.bond.as_deref(), status.json),
-        Some(Command::Openib(_)) => Err(Error::failed("not yet")),
+        Some(Command::Openib(openib)) => openib_service(&openib),
     }
 }
 
@@ -127,6 +129,7 @@ fn classic(options: Classic) -> Result<u8> {
         is_connected: None,
         mtu: None,
         origin: Origin::Command,
+        may_miss: false,
     };
     let (done, notes) = up::up(&mut host, &wanted)?;
     for note in notes {
@@ -134,6 +137,17 @@ fn classic(options: Classic) -> Result<u8> {
     }
     print(&describe(&mut host, &wanted.bond, done)?)?;
     Ok(WELL)
+}
+
+fn openib_service(openib: &Openib) -> Result<u8> {
+    let mut host = change()?;
+    let _lock = state::lock()?;
+    match &openib.action {
+        OpenibAction::Start => openib::start(&mut host, &openib.file),
+        OpenibAction::Stop => openib::stop(&mut host),
+        OpenibAction::Restart => openib::restart(&mut host, &openib.file),
+        OpenibAction::Add { device } => openib::add(&mut host, &openib.file, device),
+    }
 }
 
 /// A host that may be changed.
@@ -156,7 +170,7 @@ fn describe(host: &mut Host, bond: &str, done: Done) -> Result<String> {
     let what = match done {
         Done::Made => "is up",
         Done::Changed => "is changed",
-        Done::Nothing => "is up already",
+        Done::Nothing | Done::Waits => "is up already",
     };
     let described = report
         .bonds

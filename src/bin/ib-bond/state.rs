@@ -57,6 +57,35 @@ impl State {
         self.folder.join(format!("{bond}.json"))
     }
 
+    fn marker(&self) -> PathBuf {
+        self.folder.join("openib-started")
+    }
+
+    /// Whether the bonds of openib.conf are started, and have not been stopped since.
+    pub(crate) fn is_started(&self) -> bool {
+        self.marker().exists()
+    }
+
+    /// Notes that the bonds of openib.conf are started, or stopped.
+    pub(crate) fn set_started(&self, is_started: bool) -> Result<()> {
+        let change = || match is_started {
+            true => {
+                fs::create_dir_all(&self.folder)?;
+                fs::write(self.marker(), "")
+            }
+            false => match fs::remove_file(self.marker()) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+                _ => Ok(()),
+            },
+        };
+        change().map_err(|error| {
+            let (path, reason) = (self.marker().display().to_string(), words(&error));
+            Error::failed(format!(
+                "{path} cannot be written: {reason}; make sure that /run is writable, and try again; nothing has changed"
+            ))
+        })
+    }
+
     /// All records. A file that cannot be read counts as none: its bond is then not ib-bond's.
     pub(crate) fn records(&self) -> Vec<Record> {
         let files = fs::read_dir(&self.folder).into_iter().flatten().flatten();

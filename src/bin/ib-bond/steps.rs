@@ -103,8 +103,6 @@ pub(crate) enum Step {
     Release { slave: String, bond: String },
     /// Set an MTU, in bytes.
     SetMtu { name: String, mtu: u32 },
-    /// Give a bond without slaves the MTU that all of these devices can have.
-    TakeMtu { bond: String, slaves: Vec<String> },
     /// Set the mode of an IPoIB interface.
     SetConnected { name: String, is_connected: bool },
     /// Give a device an address.
@@ -224,21 +222,6 @@ impl Step {
                     mtu: now,
                 }])
             }
-            Step::TakeMtu { bond, slaves } => {
-                let mut least = None;
-                for slave in slaves {
-                    let mtu = device(system, slave)?.mtu;
-                    least = Some(least.unwrap_or(mtu).min(mtu));
-                }
-                match least {
-                    Some(mtu) => Step::SetMtu {
-                        name: bond.clone(),
-                        mtu,
-                    }
-                    .apply(system),
-                    None => Ok(vec![]),
-                }
-            }
             Step::SetConnected { name, is_connected } => {
                 let now = device(system, name)?;
                 let was_connected = now.ipoib.is_some_and(|ipoib| ipoib.is_connected);
@@ -314,7 +297,6 @@ impl Step {
             }
             Step::Enslave { slave, bond } => format!("{slave} cannot be put into {bond}"),
             Step::Release { slave, bond } => format!("{slave} cannot be taken out of {bond}"),
-            Step::TakeMtu { bond, .. } => format!("{bond} cannot be given the MTU of its slaves"),
             Step::SetMtu { name, mtu } => format!("the MTU of {name} cannot be {mtu}"),
             Step::SetConnected {
                 name,

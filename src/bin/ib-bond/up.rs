@@ -26,6 +26,8 @@ pub(crate) struct Wanted {
     pub(crate) mtu: Option<u32>,
     /// Who asks for it.
     pub(crate) origin: Origin,
+    /// Whether the bond is made without the slaves that are not there yet.
+    pub(crate) may_miss: bool,
 }
 
 /// What there is.
@@ -127,6 +129,8 @@ pub(crate) struct Plan {
     pub(crate) notes: Vec<String>,
     /// Whether the bond is made, and not changed.
     pub(crate) is_new: bool,
+    /// Whether none of the slaves is there yet.
+    pub(crate) is_waiting: bool,
 }
 
 /// What has to be done. The error says why it cannot work, before anything is touched.
@@ -148,6 +152,7 @@ pub(crate) fn plan(wanted: &Wanted, now: &Snapshot) -> Result<Plan> {
                     steps: vec![],
                     notes: vec![],
                     is_new: false,
+                    is_waiting: false,
                 })
             }
             Foreign::Unused => true,
@@ -170,14 +175,14 @@ pub(crate) fn plan(wanted: &Wanted, now: &Snapshot) -> Result<Plan> {
 enum Foreign {
     /// It is what is wanted.
     AsWanted,
-    /// It has neither slaves nor addresses, as those that a module parameter makes.
+    /// It is down, and has neither slaves nor addresses, as those that a module parameter makes.
     Unused,
 }
 
 fn foreign(bond: &Device, wanted: &Wanted, now: &Snapshot) -> Result<Foreign> {
     let slaves = now.slaves_of(bond);
     let addresses: Vec<Net> = now.addresses_of(bond).map(|address| address.net).collect();
-    if slaves.is_empty() && addresses.is_empty() {
+    if slaves.is_empty() && addresses.is_empty() && !bond.up {
         return Ok(Foreign::Unused);
     }
     let names = wanted
@@ -229,6 +234,14 @@ struct Planner<'a> {
 impl<'a> Planner<'a> {
     fn plan(mut self) -> Result<Plan> {
         let candidates = self.candidates()?;
+        if candidates.is_empty() {
+            return Ok(Plan {
+                steps: vec![],
+                notes: self.notes,
+                is_new: false,
+                is_waiting: true,
+            });
+        }
         let link_type = self.link_type(&candidates)?;
         if self.now.running.is_none() {
             self.steps.push(Step::LoadDriver);
@@ -243,7 +256,9 @@ impl<'a> Planner<'a> {
                     name: (*name).into(),
                     pkey: *pkey,
                 });
-                self.children.push((*name).into());
+                if !self.children.iter().any(|child| child == name) {
+                    self.children.push((*name).into());
+                }
             }
         }
         self.make_or_configure(link_type);
@@ -266,17 +281,18 @@ impl<'a> Planner<'a> {
         self.remember();
         Ok(Plan {
             is_new: self.bond.is_none() || self.is_adopted,
+            is_waiting: false,
             steps: self.steps,
             notes: self.notes,
         })
     }
 
     /// The slaves that are wanted.
-    fn candidates(&self) -> Result<Vec<Candidate<'a>>> {
+    fn candidates(&mut self) -> Result<Vec<Candidate<'a>>> {
         let names = match &self.wanted.slaves {
             Some(names) => names.iter().map(String::as_str).collect(),
             None => match self.bond {
-                Some(bond) if !self.is_adopted => self
+                Some(bond) if !self.is_adopted && !self.now.slaves_of(bond).is_empty() => self
                     .now
                     .slaves_of(bond)
                     .iter()
@@ -285,7 +301,27 @@ impl<'a> Planner<'a> {
                 _ => DEFAULT_SLAVES.to_vec(),
             },
         };
-        names.into_iter().map(|name| self.candidate(name)).collect()
+        let mut candidates = Vec::new();
+        for name in names {
+            match self.candidate(name) {
+                Ok(candidate) => candidates.push(candidate),
+                Err(_) if self.wanted.may_miss && self.is_missing(name) => {
+                    let bond = &self.wanted.bond;
+                    self.notes.push(format!(
+                        "{name} is not there yet; it joins {bond} when it appears"
+                    ));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(candidates)
+    }
+
+    /// Whether neither the device nor the one that it would be made on is there.
+    fn is_missing(&self, name: &str) -> bool {
+        let parent = parse_child(name).map(|(parent, _)| parent);
+        self.now.device(name).is_none()
+            && parent.is_none_or(|parent| self.now.device(parent).is_none())
     }
 
     fn candidate(&self, name: &'a str) -> Result<Candidate<'a>> {
@@ -433,25 +469,7 @@ impl<'a> Planner<'a> {
         for candidate in candidates {
             self.set_mode(candidate);
         }
-        let has_slaves = self
-            .bond
-            .is_some_and(|bond| !self.now.slaves_of(bond).is_empty());
-        // The kernel's own driver leaves the bond at the MTU of Ethernet, and sets its slaves to that.
-        let is_in_tree = self.now.driver() == Some(Driver::InTree);
-        if link_type == LinkType::Infiniband
-            && is_in_tree
-            && !has_slaves
-            && self.wanted.mtu.is_none()
-        {
-            let slaves = candidates
-                .iter()
-                .map(|candidate| candidate.name().into())
-                .collect();
-            self.steps.push(Step::TakeMtu {
-                bond: bond.clone(),
-                slaves,
-            });
-        }
+        self.in_tree_mtu(candidates, link_type);
         for candidate in candidates {
             let slave = candidate.name().to_string();
             if let Candidate::There(device) = candidate {
@@ -481,6 +499,34 @@ impl<'a> Planner<'a> {
                 "{bond} has one slave, {slave}, so nothing takes over if its link fails; name two with --slaves"
             ));
         }
+    }
+
+    /// The kernel's own driver leaves a bond over InfiniBand at the MTU of Ethernet, and sets its
+    /// slaves to that. What they can have is only known of interfaces whose link is up: before, they
+    /// claim the most that is possible.
+    fn in_tree_mtu(&mut self, candidates: &[Candidate<'_>], link_type: LinkType) {
+        let has_slaves = self
+            .bond
+            .is_some_and(|bond| !self.now.slaves_of(bond).is_empty());
+        let is_in_tree = self.now.driver() == Some(Driver::InTree);
+        if link_type != LinkType::Infiniband
+            || !is_in_tree
+            || has_slaves
+            || self.wanted.mtu.is_some()
+        {
+            return;
+        }
+        let mut least = u32::MAX;
+        for candidate in candidates {
+            match candidate {
+                Candidate::There(device) if device.up && device.carrier => {
+                    least = least.min(device.mtu);
+                }
+                _ => return,
+            }
+        }
+        let name = self.wanted.bond.clone();
+        self.steps.push(Step::SetMtu { name, mtu: least });
     }
 
     fn set_mode(&mut self, candidate: &Candidate<'_>) {
@@ -562,6 +608,8 @@ pub(crate) enum Done {
     Changed,
     /// The bond was as wanted.
     Nothing,
+    /// None of the slaves is there yet.
+    Waits,
 }
 
 /// Makes the bond, or changes what differs. Returns what was done, and what is odd.
@@ -574,6 +622,7 @@ pub(crate) fn up(
     run(host, &plan.steps).map_err(UpError::Step)?;
     let is_record = |step: &Step| matches!(step, Step::Remember(_));
     let done = match plan.steps.iter().all(is_record) {
+        true if plan.is_waiting => Done::Waits,
         true => Done::Nothing,
         false if plan.is_new => Done::Made,
         false => Done::Changed,
