@@ -20,7 +20,8 @@ const DEFAULT_BITS: u8 = 24;
 /// The longest name of an interface, in bytes.
 const NAME_MAX: usize = 15;
 
-const EXIT_STATUS: &str = "\
+/// What the exit statuses mean.
+pub(crate) const EXIT_STATUS: &str = "\
 Exit status:
   0   done; for a status: every bond is well
   1   for a status: a bond is degraded (a slave is down, or one link is left)
@@ -28,7 +29,8 @@ Exit status:
   3   failed, and nothing has changed unless the message says otherwise
   64  the arguments make no sense";
 
-const EXAMPLES: &str = "\
+/// The uses of the manual of OFED.
+pub(crate) const EXAMPLES: &str = "\
 Examples:
   ib-bond --bond-ip 192.186.10.100 --slaves ib0,ib2
   ib-bond --bond-name bond1 --bond-ip 192.186.10.100/25 --slaves ib0.f1f1,ib1.f1f1

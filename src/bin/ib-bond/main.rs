@@ -28,12 +28,15 @@ mod state;
 mod status;
 mod steps;
 mod stop;
+#[cfg(test)]
+#[path = "../../../tests/ib-bond/mod.rs"]
+mod tests;
 mod up;
 
 use args::{Classic, Cli, Command, Openib, OpenibAction, DEFAULT_BOND};
 use clap::error::ErrorKind;
 use clap::Parser;
-use error::{Error, Result, FAILED, USAGE, WELL};
+use error::{Error, Result, USAGE, WELL};
 use state::Origin;
 use status::{BondReport, Report};
 use std::io::{self, Write};
@@ -190,9 +193,10 @@ fn show(bond: Option<&str>, is_json: bool) -> Result<u8> {
     } else {
         report.text()
     })?;
-    if report.bonds.is_empty() {
-        eprintln!("ib-bond: there is no bond; \"ib-bond --bond-ip IP --slaves A,B\" makes one.");
-        return Ok(FAILED);
+    match report.state {
+        Some(health) => Ok(health.exit_status()),
+        None => Err(Error::failed(
+            "there is no bond; \"ib-bond --bond-ip IP --slaves A,B\" makes one",
+        )),
     }
-    Ok(report.state.exit_status())
 }

@@ -238,6 +238,19 @@ pub(crate) struct Address {
     message: AddressMessage,
 }
 
+#[cfg(test)]
+impl Address {
+    /// An address that somebody has given to a device.
+    pub(crate) fn given(index: u32, net: Net) -> Self {
+        Address {
+            index,
+            net,
+            is_global: true,
+            message: AddressMessage::default(),
+        }
+    }
+}
+
 /// The options of a bond that ib-bond sets; `None` is what the driver thinks best, or what is there.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct BondOptions {
@@ -267,6 +280,24 @@ impl BondOptions {
 pub(crate) struct Saved {
     addresses: Vec<AddressMessage>,
     routes: Vec<RouteMessage>,
+}
+
+#[cfg(test)]
+impl Saved {
+    /// Something that a test finds again by its number.
+    pub(crate) fn numbered(number: u32) -> Self {
+        let mut message = AddressMessage::default();
+        message.header.index = number;
+        Saved {
+            addresses: vec![message],
+            routes: vec![],
+        }
+    }
+
+    /// The number.
+    pub(crate) fn number(&self) -> u32 {
+        self.addresses[0].header.index
+    }
 }
 
 /// A connection to rtnetlink, in the network namespace of this process.

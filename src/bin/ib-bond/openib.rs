@@ -450,7 +450,7 @@ fn make(host: &mut Host, wanted: &Wanted) -> Result<()> {
         {
             notes.push(format!(
                 "{}; {} is made without that",
-                failure.error, wanted.bond
+                failure.reason, wanted.bond
             ));
             let modest = Wanted {
                 is_connected: None,

@@ -5,7 +5,7 @@
 use crate::driver::{Driver, Machine};
 use crate::error::{Error, Result, DEGRADED, DOWN, WELL};
 use crate::netlink::{Address, Device, Link, LinkType, Netlink};
-use crate::state::State;
+use crate::state::{Origin, Record, State};
 use crate::up::list;
 use serde::Serialize;
 use std::fmt::Write;
@@ -51,8 +51,8 @@ impl Health {
 pub(crate) struct Report {
     /// The version of this description.
     pub(crate) schema: u32,
-    /// The worst of all bonds.
-    pub(crate) state: Health,
+    /// The worst of all bonds; null if there is none.
+    pub(crate) state: Option<Health>,
     /// Which drivers there are.
     pub(crate) driver: DriverReport,
     /// The bonds, by name.
@@ -102,7 +102,7 @@ pub(crate) struct BondReport {
     /// The slave that is preferred.
     pub(crate) primary: Option<String>,
     /// Who made it: "command" or "openib" for ib-bond, null for anybody else.
-    pub(crate) made_by: Option<crate::state::Origin>,
+    pub(crate) made_by: Option<Origin>,
     /// Its slaves.
     pub(crate) slaves: Vec<SlaveReport>,
 }
@@ -161,27 +161,46 @@ impl Report {
                 Some(_) => {}
             }
         }
-        let mut bonds: Vec<BondReport> = devices
-            .iter()
-            .filter(|device| name.is_none_or(|name| name == device.name))
-            .filter_map(|device| BondReport::new(device, &devices, &addresses, state))
-            .collect();
-        bonds.sort_by(|a, b| a.name.cmp(&b.name));
         let installed = machine.installed();
+        let mut report = Report::of(&devices, &addresses, |device| state.record_of(device));
+        if let Some(name) = name {
+            report.bonds.retain(|bond| bond.name == name);
+            report.state = report.bonds.iter().map(|bond| bond.state).max();
+        }
         Ok(Report {
-            schema: SCHEMA,
-            state: bonds
-                .iter()
-                .map(|bond| bond.state)
-                .max()
-                .unwrap_or(Health::Down),
             driver: DriverReport {
                 running: machine.running().map(Driver::word),
                 installed: installed.as_ref().map(|installed| installed.driver.word()),
                 file: installed.and_then(|installed| Some(installed.file?.display().to_string())),
             },
-            bonds,
+            ..report
         })
+    }
+
+    /// The bonds among these devices, without a word about drivers.
+    pub(crate) fn of(
+        devices: &[Device],
+        addresses: &[Address],
+        record: impl Fn(&Device) -> Option<Record>,
+    ) -> Self {
+        let mut bonds: Vec<BondReport> = devices
+            .iter()
+            .filter_map(|device| {
+                let origin = record(device).map(|record| record.origin);
+                BondReport::new(device, devices, addresses, origin)
+            })
+            .collect();
+        bonds.sort_by(|a, b| a.name.cmp(&b.name));
+        Report {
+            schema: SCHEMA,
+            state: bonds.iter().map(|bond| bond.state).max(),
+            driver: DriverReport {
+                running: None,
+                installed: None,
+                file: None,
+            },
+            bonds,
+        }
     }
 
     /// For people.
@@ -209,7 +228,7 @@ impl BondReport {
         device: &Device,
         devices: &[Device],
         addresses: &[Address],
-        state: &State,
+        made_by: Option<Origin>,
     ) -> Option<Self> {
         let bond = device.bond.as_ref()?;
         let name_of = |index: Option<u32>| {
@@ -248,7 +267,7 @@ impl BondReport {
             arp_interval_ms: bond.arp_interval,
             active_slave: name_of(bond.active.filter(|_| bond.has_active())),
             primary: name_of(bond.primary),
-            made_by: state.record_of(device).map(|record| record.origin),
+            made_by,
             slaves,
         };
         (report.state, report.reasons) = report.judge();
@@ -413,7 +432,7 @@ fn idle_reasons(bond: &str) -> Vec<(String, String)> {
     parse_idle_reasons(&fs::read_to_string(format!("/proc/net/bonding/{bond}")).unwrap_or_default())
 }
 
-fn parse_idle_reasons(text: &str) -> Vec<(String, String)> {
+pub(crate) fn parse_idle_reasons(text: &str) -> Vec<(String, String)> {
     let mut slave = "";
     let mut found = Vec::new();
     for line in text.lines() {

@@ -359,6 +359,8 @@ fn device(system: &mut dyn System, name: &str) -> Outcome<Device> {
 pub(crate) struct Failure {
     /// The step that failed.
     pub(crate) step: Step,
+    /// Why, without a word about what has changed.
+    pub(crate) reason: String,
     /// What to tell a person.
     pub(crate) error: Error,
 }
@@ -382,7 +384,8 @@ pub(crate) fn run(system: &mut dyn System, steps: &[Step]) -> std::result::Resul
                 };
                 return Err(Failure {
                     step: step.clone(),
-                    error: Error::failed(sentence + &end),
+                    error: Error::failed(format!("{sentence}{end}")),
+                    reason: sentence,
                 });
             }
         }

@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Host tests of the command ib-bond: what needs no kernel.
+
+mod args;
+mod driver;
+mod openib;
+mod plans;
+mod status;
+mod world;
