@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """The guest's initramfs: busybox, the modules that mount a 9p root, and the files of this run."""
 
+import lzma
 import os
 import stat
 
@@ -55,8 +56,8 @@ def write(target, tree, modules, init, run_files):
             out.write(entry("init", stat.S_IFREG | 0o755, file.read()))
         order = []
         for path in module_files(modules):
-            order.append(os.path.basename(path))
-            with open(os.path.join(modules, path), "rb") as file:
+            order.append(os.path.basename(path).removesuffix(".xz"))
+            with (lzma.open if path.endswith(".xz") else open)(os.path.join(modules, path), "rb") as file:
                 out.write(entry("modules/" + order[-1], stat.S_IFREG | 0o644, file.read()))
         out.write(entry("modules/order", stat.S_IFREG | 0o644, "".join(f"{name}\n" for name in order).encode()))
         for name, data in run_files.items():

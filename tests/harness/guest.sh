@@ -196,6 +196,17 @@ test_wrong_usage_is_one_sentence() {
 	guest 2 --kernel other -- true
 	guest 2 --params mode=1 -- true
 	grep -q -- '--params needs a module' "$DIR/err"
+	guest 2 --root "$DIR" -- true
+	grep -q -- "--root $DIR has no /sbin/init" "$DIR/err"
+	guest 2 --root "$DIR" --kernel uml -- true
+	grep -q -- '--root brings its own kernel' "$DIR/err"
+}
+
+test_a_system_without_a_kernel_cannot_start() {
+	mkdir "$DIR/sbin"
+	: >"$DIR/sbin/init"
+	guest 69 --root "$DIR" -- true
+	grep -q "$DIR has no /vmlinuz" "$DIR/err"
 }
 
 ktap_main "$@"
