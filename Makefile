@@ -12,7 +12,7 @@ ALSO_BEFORE ?=
 ALSO_UNTIL ?=
 B ?=
 
-.PHONY: help all install check test test-reference test-debug test-list fuzz bench demo demo-ethernet fmt fmt-check clippy sparse doc \
+.PHONY: help all install deb check test test-reference test-debug test-list fuzz bench demo demo-ethernet fmt fmt-check clippy sparse doc \
 	setup update debug-kernel kcsan-kernel uml-kernel guest guest-module clean
 
 all: ## build bonding.ko for the running or the distribution's kernel (KDIR=tree: for another prepared kernel tree; KERNEL=debug: for the debug kernel)
@@ -23,6 +23,9 @@ help: ## show the targets
 
 install: ## install bonding.ko for the running kernel (KDIR=tree: for that tree's kernel)
 	@scripts/install $(if $(KDIR),--kdir '$(KDIR)')
+
+deb: ## build the Debian packages, into build/deb (KERNEL_SERIES in the environment: with the modules for that series)
+	@scripts/deb
 
 check: ## what a change has to pass first: the sources, and all tests with checkers in User-Mode Linux
 	@tests/run --check
