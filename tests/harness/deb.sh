@@ -68,7 +68,7 @@ layer() {
 			chroot "$root" sh -e /tmp/script
 	' sh "$PWD/$LAYERS/root" "$below" "$PWD/$LAYERS/$name.new" "$MACHINE" "$tree" >"$SAID" 2>&1 || fail "$(tail -n 60 "$SAID")"
 	mv "$LAYERS/$name.new" "$LAYERS/$name"
-	cp "$SAID" "$LAYERS/$name/said"
+	tr -d '\r' <"$SAID" >"$LAYERS/$name/said"
 }
 
 # on_machine LAYER COMMAND...: looks at the machine; what the command writes is gone afterwards.
