@@ -2,6 +2,7 @@
 
 //! The arguments: those of the OFED manual to the letter, and what is refused.
 
+use super::cases::cases;
 use crate::args::{interface_name, parse_child, Cli, Command, Net, OpenibAction, Slaves};
 use clap::{CommandFactory, Parser};
 use proptest::prelude::*;
@@ -199,6 +200,8 @@ fn names_of_child_interfaces() {
 }
 
 proptest! {
+    #![proptest_config(cases(2000))]
+
     #[test]
     fn no_argument_makes_the_parser_panic(text in "\\PC*") {
         let _ = text.parse::<Net>();

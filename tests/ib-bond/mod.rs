@@ -3,6 +3,8 @@
 //! Host tests of the command ib-bond: what needs no kernel.
 
 mod args;
+#[path = "../policy/cases.rs"]
+mod cases;
 mod driver;
 mod openib;
 mod plans;

@@ -2,6 +2,7 @@
 
 //! openib.conf: what is read from it, and what it means.
 
+use super::cases::cases;
 use crate::openib::{parse, Settings};
 use proptest::prelude::*;
 
@@ -54,6 +55,8 @@ fn what_is_no_plain_assignment_is_passed_over_and_said() {
     refused("1A=b", "it is no assignment");
     refused("A+=b", "it is no assignment");
     refused("=b", "it is no assignment");
+    refused("A=b;;", "it is no assignment");
+    refused(";A=b", "it is no assignment");
     refused("A=b reboot", "it is no assignment");
     refused("A=\"b", "a quote is not closed");
     refused("A='b", "a quote is not closed");
@@ -236,6 +239,8 @@ fn what_is_wrong_is_said_and_the_other_bonds_are_made() {
 }
 
 proptest! {
+    #![proptest_config(cases(1000))]
+
     #[test]
     fn no_file_makes_the_parser_panic(text in "\\PC*(\n\\PC*)*") {
         let _ = settings(&text);

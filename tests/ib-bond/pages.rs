@@ -18,12 +18,14 @@ use std::fs;
 use std::path::Path;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let folder = std::env::args_os().nth(1).ok_or("the folder to write to is missing")?;
+    let folder = std::env::args_os()
+        .nth(1)
+        .ok_or("the folder to write to is missing")?;
     let folder = Path::new(&folder);
     fs::create_dir_all(folder)?;
     fs::write(folder.join("ib-bond.8"), page()?)?;
     let mut command = args::Cli::command();
-    let mut write = |name: &str, text: Vec<u8>| fs::write(folder.join(name), text);
+    let write = |name: &str, text: Vec<u8>| fs::write(folder.join(name), text);
     let mut text = Vec::new();
     generate(shells::Bash, &mut command, "ib-bond", &mut text);
     write("ib-bond.bash", std::mem::take(&mut text))?;
@@ -38,7 +40,10 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn page() -> Result<Vec<u8>, Box<dyn Error>> {
     let mut command = args::Cli::command();
     command.build();
-    let man = Man::new(command.clone()).section("8").manual("System administration").date("");
+    let man = Man::new(command.clone())
+        .section("8")
+        .manual("System administration")
+        .date("");
     let mut page = b".\\\" SPDX-License-Identifier: GPL-2.0\n".to_vec();
     man.render_title(&mut page)?;
     man.render_name_section(&mut page)?;
@@ -57,7 +62,13 @@ fn page() -> Result<Vec<u8>, Box<dyn Error>> {
     ];
     for (title, text, skipped) in notes {
         let text: Vec<&str> = text.lines().skip(skipped).map(str::trim).collect();
-        page.extend(format!(".SH \"{title}\"\n.nf\n{}\n.fi\n", text.join("\n").replace('-', "\\-")).bytes());
+        page.extend(
+            format!(
+                ".SH \"{title}\"\n.nf\n{}\n.fi\n",
+                text.join("\n").replace('-', "\\-")
+            )
+            .bytes(),
+        );
     }
     Ok(page)
 }
@@ -65,14 +76,19 @@ fn page() -> Result<Vec<u8>, Box<dyn Error>> {
 /// A subcommand, and those below it.
 fn section(command: &Command, page: &mut Vec<u8>) -> Result<(), Box<dyn Error>> {
     let man = Man::new(command.clone());
-    let name = command.get_bin_name().unwrap_or(command.get_name()).replace('-', "\\-");
+    let name = command
+        .get_bin_name()
+        .unwrap_or(command.get_name())
+        .replace('-', "\\-");
     page.extend(format!(".SS \"{name}\"\n").bytes());
     let mut body = Vec::new();
     man.render_description_section(&mut body)?;
     man.render_options_section(&mut body)?;
     // It is part of a section here.
     let body = String::from_utf8(body)?;
-    let lines = body.lines().filter(|line| !line.starts_with(".SH ") && !line.starts_with(".ie ") && !line.starts_with(".el "));
+    let lines = body.lines().filter(|line| {
+        !line.starts_with(".SH ") && !line.starts_with(".ie ") && !line.starts_with(".el ")
+    });
     page.extend(lines.flat_map(|line| [line, "\n"]).flat_map(str::bytes));
     for subcommand in command.get_subcommands() {
         section(subcommand, page)?;

@@ -83,7 +83,7 @@ fn parse_line(line: &str) -> std::result::Result<Vec<(String, String)>, String> 
     let mut found = Vec::new();
     let mut rest = line;
     loop {
-        rest = rest.trim_start_matches([' ', '\t', ';']);
+        rest = rest.trim_start_matches([' ', '\t']);
         if rest.is_empty() || rest.starts_with('#') {
             return Ok(found);
         }
@@ -107,7 +107,8 @@ fn parse_line(line: &str) -> std::result::Result<Vec<(String, String)>, String> 
         };
         let (value, after) = parse_value(after)?;
         found.push((name.into(), value));
-        rest = after;
+        rest = after.trim_start_matches([' ', '\t']);
+        rest = rest.strip_prefix(';').unwrap_or(rest);
     }
 }
 

@@ -167,6 +167,7 @@ pub(crate) fn plan(wanted: &Wanted, now: &Snapshot) -> Result<Plan> {
         steps: Vec::new(),
         notes: Vec::new(),
         children: Vec::new(),
+        last: Vec::new(),
     }
     .plan()
 }
@@ -229,6 +230,8 @@ struct Planner<'a> {
     notes: Vec<String>,
     /// The child interfaces that ib-bond has made for the bond.
     children: Vec<String>,
+    /// Steps that cannot be undone without a trace: they come last.
+    last: Vec<Step>,
 }
 
 impl<'a> Planner<'a> {
@@ -279,6 +282,7 @@ impl<'a> Planner<'a> {
         }
         self.address();
         self.remember();
+        self.steps.append(&mut self.last);
         Ok(Plan {
             is_new: self.bond.is_none() || self.is_adopted,
             is_waiting: false,
@@ -454,7 +458,7 @@ impl<'a> Planner<'a> {
             if let (true, Some((_, pkey)), Some(parent)) =
                 (is_own, parse_child(&slave.name), slave.parent)
             {
-                self.steps.push(Step::DeleteChild {
+                self.last.push(Step::DeleteChild {
                     parent: self.now.name_of(parent).into(),
                     name: slave.name.clone(),
                     pkey,
