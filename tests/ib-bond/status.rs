@@ -55,6 +55,15 @@ fn a_bond_is_degraded_while_a_slave_is_down_or_one_link_is_left() {
     let mut one = world();
     one.get("ib1").slave.as_mut().unwrap().link = Link::Down;
     is(&one, Health::Degraded, &["ib1 has no link"]);
+    let mut three = World::new();
+    for name in ["ib0", "ib1", "ib2"] {
+        three = three.with(name, LinkType::Infiniband);
+    }
+    let mut three = three.with_bond("bond0", &["ib0", "ib1", "ib2"], None, true);
+    for name in ["ib0", "ib1", "bond0"] {
+        three.get(name).carrier = true;
+    }
+    is(&three, Health::Degraded, &["ib2 has no link"]);
     let mut waits = world();
     waits.get("ib1").slave.as_mut().unwrap().link = Link::GoingBack;
     is(&waits, Health::Degraded, &["ib1 has no link"]);

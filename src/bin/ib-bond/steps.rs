@@ -367,7 +367,10 @@ pub(crate) struct Failure {
 
 /// Takes the steps in their order. If one fails, undoes what was done, in reverse; the error says what failed and what
 /// the state is.
-pub(crate) fn run(system: &mut dyn System, steps: &[Step]) -> std::result::Result<(), Failure> {
+pub(crate) fn run(
+    system: &mut dyn System,
+    steps: &[Step],
+) -> std::result::Result<(), Box<Failure>> {
     let mut undo: Vec<Vec<Step>> = Vec::new();
     for step in steps {
         match step.apply(system) {
@@ -382,11 +385,11 @@ pub(crate) fn run(system: &mut dyn System, steps: &[Step]) -> std::result::Resul
                         left.join("; ")
                     ),
                 };
-                return Err(Failure {
+                return Err(Box::new(Failure {
                     step: step.clone(),
                     error: Error::failed(format!("{sentence}{end}")),
                     reason: sentence,
-                });
+                }));
             }
         }
     }

@@ -640,7 +640,7 @@ pub(crate) enum UpError {
     /// It cannot work, so nothing was tried.
     Plan(Error),
     /// A step failed.
-    Step(Failure),
+    Step(Box<Failure>),
 }
 
 impl From<UpError> for Error {
