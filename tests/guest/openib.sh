@@ -20,6 +20,7 @@ eval "ipoib_$(declare -f teardown)"
 
 teardown() {
 	pkill -x systemd-udevd
+	pkill -KILL -x systemd
 	rm -f /etc/udev/rules.d/90-ib-bond.rules
 	rm -f $FILE
 	ipoib_teardown
@@ -328,6 +329,52 @@ test_an_adapter_that_is_reset_joins_again_by_itself() {
 	wait_for 30 "b7 to be well" is_well b7
 	peer_answers $PEER4
 	rm /etc/udev/rules.d/70-names.rules
+}
+
+# A systemd of its own, in namespaces: the units that a test starts, and nothing else.
+start_systemd() {
+	printf '[Unit]\nDescription=What a test starts\nRequires=dbus.socket\nDefaultDependencies=no\n' \
+		>/etc/systemd/system/only.target
+	cp /project/packaging/ib-bond-openib.service /etc/systemd/system/
+	mkdir -p /sys/fs/cgroup/systemd
+	bash -c 'echo $$ >/sys/fs/cgroup/systemd/cgroup.procs
+		exec unshare --fork --pid --mount --cgroup --mount-proc bash -c "mount -t cgroup2 cgroup /sys/fs/cgroup
+			exec env container=guest /usr/lib/systemd/systemd --unit=only.target"' &
+	wait_for 60 "systemd" in_systemd systemctl is-system-running
+}
+
+in_systemd() {
+	local pid
+	pid=$(pgrep -x systemd) || return 1
+	nsenter --target "$pid" --mount --pid --cgroup "$@"
+}
+
+test_the_unit() {
+	local first second
+	make_fabric
+	conf
+	start_systemd
+	in_systemd systemctl start ib-bond-openib
+	first=$(index b7) second=$(index b8)
+	edit 's/^b8_IP=.*/b8_IP=192.0.2.66\/26/'
+	in_systemd systemctl restart ib-bond-openib
+	is "$(index b7) $(index b8)" "$first $second" "the numbers of the bonds"
+	ip address show dev b8 | has 'inet 192.0.2.66/26'
+	edit 's/^IPOIB_BONDS=.*/IPOIB_BONDS=b7/'
+	in_systemd systemctl reload ib-bond-openib
+	gone b8
+	edit 's/^b7_IP=.*/b7_IP=nonsense/'
+	fails_with "" in_systemd systemctl restart ib-bond-openib
+	is "$(index b7)" "$first" "the number of b7"
+	in_systemd journalctl -u ib-bond-openib >"$WORK/said"
+	says 'b7 is not made, because b7_IP is wrong: "nonsense" is no IP address'
+	conf
+	in_systemd systemctl restart ib-bond-openib
+	is "$(index b7)" "$first" "the number of b7"
+	exists b8
+	in_systemd systemctl stop ib-bond-openib
+	gone b7
+	gone b8
 }
 
 slaves_of_b7_are() {
