@@ -196,6 +196,23 @@ fn a_child_that_was_made_goes_with_its_place() {
 }
 
 #[test]
+fn new_slaves_join_before_old_ones_leave_unless_their_partitions_differ() {
+    let order = |world: &World, slaves: &[&str]| {
+        let steps = plan(&wanted(slaves), &world.snapshot("bond0"))
+            .unwrap()
+            .steps;
+        let at = |is: fn(&Step) -> bool| steps.iter().position(is).unwrap();
+        at(|step| matches!(step, Step::Enslave { .. }))
+            < at(|step| matches!(step, Step::Release { .. }))
+    };
+    let world = infiniband().with_bond("bond0", &["ib0", "ib1"], None, true);
+    assert!(order(&world, &["ib0", "ib2"]));
+    assert!(order(&world, &["ib2"]));
+    assert!(!order(&world, &["ib2.8001"]));
+    achieve(&mut world.clone(), &wanted(&["ib2.8001"]));
+}
+
+#[test]
 fn a_bond_that_nobody_uses_is_taken_over() {
     let mut world = infiniband().with_bond("bond0", &[], None, false);
     let bond = world.get("bond0");

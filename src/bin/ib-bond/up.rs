@@ -112,12 +112,24 @@ impl Candidate<'_> {
         }
     }
 
+    fn pkey(&self) -> Option<u16> {
+        match self {
+            Candidate::There(device) => pkey(device),
+            Candidate::Child { pkey, .. } => Some(*pkey),
+        }
+    }
+
     fn link_type(&self) -> LinkType {
         match self {
             Candidate::There(device) => device.link_type,
             Candidate::Child { .. } => LinkType::Infiniband,
         }
     }
+}
+
+/// The partition of an IPoIB interface.
+fn pkey(device: &Device) -> Option<u16> {
+    device.ipoib.map(|ipoib| ipoib.pkey)
 }
 
 /// What is to be done, and what to tell a person about it.
@@ -167,7 +179,6 @@ pub(crate) fn plan(wanted: &Wanted, now: &Snapshot) -> Result<Plan> {
         steps: Vec::new(),
         notes: Vec::new(),
         children: Vec::new(),
-        last: Vec::new(),
     }
     .plan()
 }
@@ -230,8 +241,6 @@ struct Planner<'a> {
     notes: Vec<String>,
     /// The child interfaces that ib-bond has made for the bond.
     children: Vec<String>,
-    /// Steps that cannot be undone without a trace: they come last.
-    last: Vec<Step>,
 }
 
 impl<'a> Planner<'a> {
@@ -265,7 +274,14 @@ impl<'a> Planner<'a> {
             }
         }
         self.make_or_configure(link_type);
-        self.release(&candidates);
+        let (release, delete) = self.release(&candidates);
+        // What fails while slaves join leaves the others as they are, and the bond always has a
+        // slave; but slaves of another partition can only join when the old ones have left.
+        let (first, last) = match self.excludes_old_slaves(&candidates) {
+            true => (release, vec![]),
+            false => (vec![], release),
+        };
+        self.steps.extend(first);
         self.enslave(&candidates, link_type);
         if let Some(mtu) = self.wanted.mtu {
             if self.bond.is_none_or(|bond| bond.mtu != mtu) {
@@ -282,7 +298,9 @@ impl<'a> Planner<'a> {
         }
         self.address();
         self.remember();
-        self.steps.append(&mut self.last);
+        self.steps.extend(last);
+        // A child interface that is made again is not quite the same.
+        self.steps.extend(delete);
         Ok(Plan {
             is_new: self.bond.is_none() || self.is_adopted,
             is_waiting: false,
@@ -440,25 +458,38 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// Takes out the slaves that are not wanted any more.
-    fn release(&mut self, candidates: &[Candidate<'_>]) {
-        let Some(bond) = self.bond else { return };
-        for slave in self.now.slaves_of(bond) {
-            if candidates
-                .iter()
-                .any(|candidate| candidate.name() == slave.name)
-            {
+    /// Whether none of the slaves stays, and they are of another partition than the new ones.
+    fn excludes_old_slaves(&self, candidates: &[Candidate<'_>]) -> bool {
+        let old = self
+            .bond
+            .map(|bond| self.now.slaves_of(bond))
+            .unwrap_or_default();
+        let stays = |slave: &&Device| candidates.iter().any(|new| new.name() == slave.name);
+        let differs = |slave: &&Device| candidates.iter().any(|new| new.pkey() != pkey(slave));
+        !old.iter().any(stays) && old.iter().any(differs)
+    }
+
+    /// The steps that take out the slaves that are not wanted any more, and those that delete the
+    /// child interfaces that were made for them.
+    fn release(&mut self, candidates: &[Candidate<'_>]) -> (Vec<Step>, Vec<Step>) {
+        let (mut release, mut delete) = (Vec::new(), Vec::new());
+        let old = self
+            .bond
+            .map(|bond| self.now.slaves_of(bond))
+            .unwrap_or_default();
+        for slave in old {
+            if candidates.iter().any(|new| new.name() == slave.name) {
                 continue;
             }
-            self.steps.push(Step::Release {
+            release.push(Step::Release {
                 slave: slave.name.clone(),
-                bond: bond.name.clone(),
+                bond: self.wanted.bond.clone(),
             });
             let is_own = self.children.contains(&slave.name);
             if let (true, Some((_, pkey)), Some(parent)) =
                 (is_own, parse_child(&slave.name), slave.parent)
             {
-                self.last.push(Step::DeleteChild {
+                delete.push(Step::DeleteChild {
                     parent: self.now.name_of(parent).into(),
                     name: slave.name.clone(),
                     pkey,
@@ -466,6 +497,7 @@ impl<'a> Planner<'a> {
                 self.children.retain(|child| *child != slave.name);
             }
         }
+        (release, delete)
     }
 
     fn enslave(&mut self, candidates: &[Candidate<'_>], link_type: LinkType) {
