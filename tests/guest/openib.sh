@@ -345,7 +345,7 @@ start_systemd() {
 
 in_systemd() {
 	local pid
-	pid=$(pgrep -x systemd) || return 1
+	pid=$(pgrep --oldest --exact systemd) || return 1
 	nsenter --target "$pid" --mount --pid --cgroup "$@"
 }
 
