@@ -5,6 +5,7 @@
 mod args;
 #[path = "../policy/cases.rs"]
 mod cases;
+mod doctor;
 mod driver;
 mod openib;
 mod plans;

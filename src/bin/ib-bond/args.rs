@@ -29,6 +29,14 @@ Exit status:
   3   failed, and nothing has changed unless the message says otherwise
   64  the arguments make no sense";
 
+const DOCTOR_EXIT_STATUS: &str = "\
+Exit status:
+  0   nothing was found
+  1   something will hurt at the next failover
+  2   something is wrong now
+  3   failed, or there is no bond
+  64  the arguments make no sense";
+
 /// The uses of the manual of OFED.
 pub(crate) const EXAMPLES: &str = "\
 Examples:
@@ -105,6 +113,8 @@ pub(crate) struct Classic {
 pub(crate) enum Command {
     /// Show the status of bonds
     Status(Status),
+    /// Say what is wrong with bonds, or will be at the next failover, and what to do
+    Doctor(Doctor),
     /// Make and remove the bonds of openib.conf
     Openib(Openib),
 }
@@ -116,6 +126,18 @@ pub(crate) struct Status {
     #[arg(value_name = "BOND", value_parser = interface_name)]
     pub(crate) bond: Option<String>,
     /// Show the status as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `ib-bond doctor`
+#[derive(Debug, Args)]
+#[command(after_help = DOCTOR_EXIT_STATUS)]
+pub(crate) struct Doctor {
+    /// The bonds to look at; all of them if none is named
+    #[arg(value_name = "BOND", value_parser = interface_name)]
+    pub(crate) bonds: Vec<String>,
+    /// Show the findings as JSON
     #[arg(long)]
     pub(crate) json: bool,
 }

@@ -11,6 +11,7 @@
 //! | `status` | the status of bonds: a model, as text and as JSON |
 //! | `steps` | transactions: steps that know how they are undone |
 //! | `up`, `stop` | making, changing and removing a bond |
+//! | `doctor`, `facts`, `firewall` | what is wrong: judged by one, from what the others have looked at |
 //! | `openib` | the bonds of openib.conf |
 //! | `error` | errors, as sentences, and exit statuses |
 //!
@@ -20,8 +21,11 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod doctor;
 mod driver;
 mod error;
+mod facts;
+mod firewall;
 mod netlink;
 mod openib;
 mod state;
@@ -33,10 +37,11 @@ mod stop;
 mod tests;
 mod up;
 
-use args::{Classic, Cli, Command, Openib, OpenibAction, DEFAULT_BOND};
+use args::{Classic, Cli, Command, Doctor, Openib, OpenibAction, DEFAULT_BOND};
 use clap::error::ErrorKind;
 use clap::Parser;
 use error::{Error, Result, USAGE, WELL};
+use facts::Facts;
 use state::Origin;
 use status::{BondReport, Report};
 use std::io::{self, Write};
@@ -93,6 +98,7 @@ fn run(cli: Cli) -> Result<u8> {
     match cli.command {
         None => classic(cli.classic),
         Some(Command::Status(status)) => show(status.bond.as_deref(), status.json),
+        Some(Command::Doctor(doctor)) => diagnose(&doctor),
         Some(Command::Openib(openib)) => openib_service(&openib),
     }
 }
@@ -185,6 +191,25 @@ fn describe(host: &mut Host, bond: &str, done: Done) -> Result<String> {
     ))
 }
 
+fn diagnose(options: &Doctor) -> Result<u8> {
+    let mut host = Host::open()?;
+    let facts = Facts::collect(&mut host)?;
+    let diagnosis = doctor::diagnose(&facts, &options.bonds)?;
+    print(&if options.json {
+        diagnosis.json()
+    } else {
+        diagnosis.text()
+    })?;
+    match diagnosis.bonds.is_empty() {
+        true => Err(no_bond()),
+        false => Ok(diagnosis.exit_status()),
+    }
+}
+
+fn no_bond() -> Error {
+    Error::failed("there is no bond; \"ib-bond --bond-ip IP --slaves A,B\" makes one")
+}
+
 fn show(bond: Option<&str>, is_json: bool) -> Result<u8> {
     let mut host = Host::open()?;
     let report = Report::collect(&mut host.netlink, &host.machine, &host.state, bond)?;
@@ -195,8 +220,6 @@ fn show(bond: Option<&str>, is_json: bool) -> Result<u8> {
     })?;
     match report.state {
         Some(health) => Ok(health.exit_status()),
-        None => Err(Error::failed(
-            "there is no bond; \"ib-bond --bond-ip IP --slaves A,B\" makes one",
-        )),
+        None => Err(no_bond()),
     }
 }

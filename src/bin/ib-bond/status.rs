@@ -417,12 +417,12 @@ impl SlaveReport {
     }
 
     /// Whether the bond uses its link.
-    fn works(&self) -> bool {
+    pub(crate) fn works(&self) -> bool {
         self.up && self.carrier && matches!(self.link, "up" | "going down")
     }
 
     /// Whether it carries traffic, or would do so after a failover.
-    fn carries(&self) -> bool {
+    pub(crate) fn carries(&self) -> bool {
         self.works() && self.carries_nothing.is_none()
     }
 }
