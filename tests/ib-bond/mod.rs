@@ -9,5 +9,6 @@ mod doctor;
 mod driver;
 mod openib;
 mod plans;
+mod screen;
 mod status;
 mod world;

@@ -8,6 +8,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 /// The bond that is meant if none is named.
 pub(crate) const DEFAULT_BOND: &str = "bond0";
@@ -113,6 +114,8 @@ pub(crate) struct Classic {
 pub(crate) enum Command {
     /// Show the status of bonds
     Status(Status),
+    /// Watch bonds: links, traffic and the last decisions, live
+    Watch(Watch),
     /// Say what is wrong with bonds, or will be at the next failover, and what to do
     Doctor(Doctor),
     /// Make and remove the bonds of openib.conf
@@ -128,6 +131,20 @@ pub(crate) struct Status {
     /// Show the status as JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// `ib-bond watch`
+#[derive(Debug, Args)]
+pub(crate) struct Watch {
+    /// The bonds to watch; all of them if none is named
+    #[arg(value_name = "BOND", value_parser = interface_name)]
+    pub(crate) bonds: Vec<String>,
+    /// How often the counters are read, in seconds, from 0.1 to 3600; a change of a link is shown at once
+    #[arg(long, value_name = "S", value_parser = interval, default_value = "1")]
+    pub(crate) interval: Duration,
+    /// Print one screen after one interval, and end
+    #[arg(long)]
+    pub(crate) once: bool,
 }
 
 /// `ib-bond doctor`
@@ -173,6 +190,20 @@ pub(crate) enum OpenibAction {
         #[arg(value_name = "DEVICE", value_parser = interface_name)]
         device: String,
     },
+}
+
+/// A time between 0.1 and 3600 seconds.
+pub(crate) fn interval(text: &str) -> Result<Duration, String> {
+    text.parse::<f64>()
+        .ok()
+        .filter(|seconds| (0.1..=3600.0).contains(seconds))
+        .map(Duration::from_secs_f64)
+        .ok_or_else(|| {
+            format!(
+                "\"{}\" is no interval: give a number of seconds from 0.1 to 3600",
+                text.escape_debug()
+            )
+        })
 }
 
 /// Checks that the kernel would take this name for an interface.

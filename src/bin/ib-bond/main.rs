@@ -11,6 +11,7 @@
 //! | `status` | the status of bonds: a model, as text and as JSON |
 //! | `steps` | transactions: steps that know how they are undone |
 //! | `up`, `stop` | making, changing and removing a bond |
+//! | `watch`, `screen`, `terminal` | the live screen: the loop, what it shows, and the terminal |
 //! | `doctor`, `facts`, `firewall` | what is wrong: judged by one, from what the others have looked at |
 //! | `openib` | the bonds of openib.conf |
 //! | `error` | errors, as sentences, and exit statuses |
@@ -28,14 +29,17 @@ mod facts;
 mod firewall;
 mod netlink;
 mod openib;
+mod screen;
 mod state;
 mod status;
 mod steps;
 mod stop;
+mod terminal;
 #[cfg(test)]
 #[path = "../../../tests/ib-bond/mod.rs"]
 mod tests;
 mod up;
+mod watch;
 
 use args::{Classic, Cli, Command, Doctor, Openib, OpenibAction, DEFAULT_BOND};
 use clap::error::ErrorKind;
@@ -98,6 +102,7 @@ fn run(cli: Cli) -> Result<u8> {
     match cli.command {
         None => classic(cli.classic),
         Some(Command::Status(status)) => show(status.bond.as_deref(), status.json),
+        Some(Command::Watch(watch)) => watch::watch(&watch),
         Some(Command::Doctor(doctor)) => diagnose(&doctor),
         Some(Command::Openib(openib)) => openib_service(&openib),
     }

@@ -22,11 +22,15 @@ use netlink_sys::{protocols::NETLINK_ROUTE, Socket, SocketAddr};
 use std::fmt;
 use std::io;
 use std::net::IpAddr;
+use std::os::fd::{AsFd, BorrowedFd};
 
+/// The group of news about links.
+const RTNLGRP_LINK: u32 = 1;
 const EPERM: i32 = 1;
 const EIO: i32 = 5;
 const EEXIST: i32 = 17;
 const ENODEV: i32 = 19;
+const ENOBUFS: i32 = 105;
 /// The attribute of an answer that has the kernel's own words.
 const NLMSGERR_ATTR_MSG: u16 = 1;
 /// The length of a netlink header, which an answer repeats before its attributes.
@@ -304,6 +308,37 @@ impl Saved {
 pub(crate) struct Netlink {
     socket: Socket,
     sequence: u32,
+}
+
+/// News of links, of this network namespace: a file that can be waited for.
+pub(crate) struct LinkEvents(Socket);
+
+impl LinkEvents {
+    /// Asks for the news.
+    pub(crate) fn open() -> Result<Self> {
+        let open = || -> io::Result<Socket> {
+            let mut socket = Socket::new(NETLINK_ROUTE)?;
+            socket.bind_auto()?;
+            socket.add_membership(RTNLGRP_LINK)?;
+            socket.set_non_blocking(true)?;
+            Ok(socket)
+        };
+        open().map(LinkEvents).map_err(|error| Refusal::of(&error))
+    }
+
+    /// Forgets the news that have come. News that were too many count as read.
+    pub(crate) fn drain(&self) {
+        while self.0.recv_from_full().map_or_else(
+            |error| error.raw_os_error() == Some(ENOBUFS),
+            |(bytes, _)| !bytes.is_empty(),
+        ) {}
+    }
+}
+
+impl AsFd for LinkEvents {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
 }
 
 impl Netlink {
