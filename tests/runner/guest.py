@@ -14,8 +14,8 @@ from .ktap import Reader
 PROJECT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 LOGS = os.path.join("build", "test-logs")
 # Files that are no tests: others source them.
-LIBRARIES = ("lib.sh", "bond.sh", "ib_bond_command.sh", "ipoib.sh", "ipoib_bond.sh", "lacp_daemons.sh", "lacp_ends.sh", "leaks.sh",
-             "ways.sh")
+LIBRARIES = ("lib.sh", "bond.sh", "configuring.sh", "ib_bond_command.sh", "ipoib.sh", "ipoib_bond.sh", "lacp_daemons.sh",
+             "lacp_ends.sh", "leaks.sh", "ways.sh")
 # A kernel with checkers checks every step it takes.
 SLOWER = {"distro": 1, "uml": 1, "debug": 4, "kcsan": 4}
 REASONS = {70: "the kernel log shows a splat, or the guest died", 124: "time is up",
