@@ -11,4 +11,5 @@ mod openib;
 mod plans;
 mod screen;
 mod status;
+mod switch;
 mod world;

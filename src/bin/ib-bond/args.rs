@@ -3,7 +3,7 @@
 //! The arguments. The man page and the completions are made from this file
 //! (`tests/ib-bond/pages.rs`), so it imports nothing from the rest of the command.
 
-use clap::{ArgGroup, Args, Parser, Subcommand};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
@@ -120,6 +120,14 @@ pub(crate) enum Command {
     Doctor(Doctor),
     /// Make and remove the bonds of openib.conf
     Openib(Openib),
+    /// Change the bonding driver of the running machine, and go back unless that is confirmed
+    ///
+    /// The bonds are taken down, the driver is replaced by the other one, and the bonds are made again: by ifupdown,
+    /// systemd-networkd or NetworkManager those that these have made, by ib-bond the others. If a step fails, or the
+    /// address of --check does not answer, or nobody confirms in time, all of that is done once more with the driver
+    /// that ran before. This goes on without the terminal, so it can be done over the bond itself. The driver that is
+    /// loaded at the next boot stays the same.
+    Switch(Switch),
 }
 
 /// `ib-bond status`
@@ -204,6 +212,60 @@ pub(crate) fn interval(text: &str) -> Result<Duration, String> {
                 text.escape_debug()
             )
         })
+}
+
+/// `ib-bond switch`
+#[derive(Debug, Args)]
+#[command(group = ArgGroup::new("what").required(true).args(["driver", "confirm", "rollback", "status", "role"]))]
+pub(crate) struct Switch {
+    /// The driver to change to
+    #[arg(value_name = "DRIVER")]
+    pub(crate) driver: Option<Choice>,
+    /// The address that has to answer afterwards, to ICMP echoes or to ARP [default: the default gateway, if it is
+    /// reached over a bond]
+    #[arg(long, value_name = "IP", requires = "driver")]
+    pub(crate) check: Option<IpAddr>,
+    /// How long the bonds and the address may take to work, in seconds
+    #[arg(long, value_name = "S", requires = "driver", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub(crate) check_within: u64,
+    /// How long the confirmation may take, in seconds
+    #[arg(long, value_name = "S", requires = "driver", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86400))]
+    pub(crate) confirm_within: u64,
+    /// Change the driver although something that uses a bond will be lost
+    #[arg(long, requires = "driver")]
+    pub(crate) force: bool,
+    /// Keep the new driver
+    #[arg(long)]
+    pub(crate) confirm: bool,
+    /// Go back to the driver that ran before, at once
+    #[arg(long)]
+    pub(crate) rollback: bool,
+    /// Show how far the change is, and what it has said
+    #[arg(long)]
+    pub(crate) status: bool,
+    /// The part of a process of the change itself
+    #[arg(long, hide = true)]
+    pub(crate) role: Option<Role>,
+}
+
+/// The drivers by their names on the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Choice {
+    /// bonding.ko in Rust
+    Rust,
+    /// The kernel's own driver
+    InTree,
+}
+
+/// The processes of a switch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Role {
+    /// Starts the one that switches, and goes back if that dies.
+    Guard,
+    /// Switches.
+    Worker,
+    /// Goes back.
+    Return,
 }
 
 /// Checks that the kernel would take this name for an interface.

@@ -3,6 +3,7 @@
 //! The bonding driver: which one runs, which one is installed, and how to load it.
 
 use crate::error::words;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::fs;
 use std::io::ErrorKind;
@@ -10,7 +11,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// The two drivers that there are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum Driver {
     /// bonding.ko in Rust, of this project.
     Rust,
@@ -116,6 +118,26 @@ impl Machine {
             driver: Driver::InTree,
             file: None,
         })
+    }
+
+    /// The file of a driver for the kernel that runs, whether or not modprobe would load it.
+    pub(crate) fn file_of(&self, driver: Driver) -> Option<PathBuf> {
+        if let Some(installed) = self.installed().filter(|found| found.driver == driver) {
+            return installed.file;
+        }
+        let folder = Path::new("lib/modules").join(self.release());
+        let folders: &[&str] = match driver {
+            Driver::InTree => &["kernel/drivers/net/bonding"],
+            Driver::Rust => &["updates", "updates/dkms", "extra", "weak-updates"],
+        };
+        let files = folders
+            .iter()
+            .flat_map(|name| fs::read_dir(self.root.join(&folder).join(name)))
+            .flatten()
+            .flatten();
+        files
+            .map(|file| file.path())
+            .find(|path| path.to_str().is_some_and(is_bonding))
     }
 
     /// Loads the driver as the kernel would do it, but without a bond. The error is a sentence.

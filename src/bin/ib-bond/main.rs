@@ -14,6 +14,7 @@
 //! | `watch`, `screen`, `terminal` | the live screen: the loop, what it shows, and the terminal |
 //! | `doctor`, `facts`, `firewall` | what is wrong: judged by one, from what the others have looked at |
 //! | `openib` | the bonds of openib.conf |
+//! | `switch` | changing the driver of the running machine |
 //! | `error` | errors, as sentences, and exit statuses |
 //!
 //! `netlink`, `driver`, `state` and `status` only look, and know nothing of the others. `up` first makes a plan of
@@ -34,6 +35,7 @@ mod state;
 mod status;
 mod steps;
 mod stop;
+mod switch;
 mod terminal;
 #[cfg(test)]
 #[path = "../../../tests/ib-bond/mod.rs"]
@@ -105,6 +107,7 @@ fn run(cli: Cli) -> Result<u8> {
         Some(Command::Watch(watch)) => watch::watch(&watch),
         Some(Command::Doctor(doctor)) => diagnose(&doctor),
         Some(Command::Openib(openib)) => openib_service(&openib),
+        Some(Command::Switch(switch)) => switch::switch(&switch),
     }
 }
 

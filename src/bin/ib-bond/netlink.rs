@@ -431,13 +431,13 @@ impl Netlink {
     }
 
     /// A request that changes something.
-    fn change(&mut self, message: RouteNetlinkMessage, flags: u16) -> Result<()> {
+    pub(crate) fn change(&mut self, message: RouteNetlinkMessage, flags: u16) -> Result<()> {
         self.send(message, NLM_F_ACK | flags)?;
         self.receive(|_| true).map(drop)
     }
 
     /// Everything of one kind. A list that changed while it was made is asked for again.
-    fn dump<T>(
+    pub(crate) fn dump<T>(
         &mut self,
         request: RouteNetlinkMessage,
         take: impl Fn(RouteNetlinkMessage) -> Option<T>,

@@ -143,11 +143,19 @@ pub(crate) fn lock() -> Result<Lock> {
 
 /// Whether this process may change the network (`CAP_NET_ADMIN`).
 pub(crate) fn may_change_network() -> bool {
-    const NET_ADMIN: u64 = 1 << 12;
+    has_capability(12)
+}
+
+/// Whether this process may load and unload modules (`CAP_SYS_MODULE`).
+pub(crate) fn may_load_modules() -> bool {
+    has_capability(16)
+}
+
+fn has_capability(number: u32) -> bool {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
     // Where nothing is known, the kernel says it.
     effective.is_none_or(|mask| {
-        u64::from_str_radix(mask.trim(), 16).is_ok_and(|mask| mask & NET_ADMIN != 0)
+        u64::from_str_radix(mask.trim(), 16).is_ok_and(|mask| mask & (1 << number) != 0)
     })
 }
