@@ -223,16 +223,16 @@ pub(crate) struct Switch {
     pub(crate) driver: Option<Choice>,
     /// The address that has to answer afterwards, to ICMP echoes or to ARP [default: the default gateway, if it is
     /// reached over a bond]
-    #[arg(long, value_name = "IP", requires = "driver")]
+    #[arg(long, value_name = "IP", conflicts_with_all = ["confirm", "rollback", "status"])]
     pub(crate) check: Option<IpAddr>,
     /// How long the bonds and the address may take to work, in seconds
-    #[arg(long, value_name = "S", requires = "driver", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    #[arg(long, value_name = "S", conflicts_with_all = ["confirm", "rollback", "status"], default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub(crate) check_within: u64,
     /// How long the confirmation may take, in seconds
-    #[arg(long, value_name = "S", requires = "driver", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86400))]
+    #[arg(long, value_name = "S", conflicts_with_all = ["confirm", "rollback", "status"], default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86400))]
     pub(crate) confirm_within: u64,
     /// Change the driver although something that uses a bond will be lost
-    #[arg(long, requires = "driver")]
+    #[arg(long, conflicts_with_all = ["confirm", "rollback", "status"])]
     pub(crate) force: bool,
     /// Keep the new driver
     #[arg(long)]

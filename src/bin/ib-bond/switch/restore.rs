@@ -4,7 +4,7 @@
 //! if no configurator does it.
 
 use crate::error::words;
-use crate::netlink::{Netlink, Refusal, Result};
+use crate::netlink::{Link, Netlink, Refusal, Result};
 use crate::state::{Record, State};
 use netlink_packet_core::{
     NetlinkHeader, NetlinkMessage, NetlinkPayload, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE,
@@ -749,6 +749,9 @@ fn make_bond(netlink: &mut Netlink, part: &Part, notes: &mut Losses) -> Result<(
     if part.is_up {
         netlink.set_up(name, true)?;
     }
+    let has_primary = bond_options(&before)
+        .iter()
+        .any(|option| matches!(option, InfoBond::Primary(_)));
     for option in bond_options(&before) {
         match option {
             InfoBond::Primary(_) if !bond_options(&now).contains(option) => {
@@ -756,14 +759,23 @@ fn make_bond(netlink: &mut Netlink, part: &Part, notes: &mut Losses) -> Result<(
                     notes.push(format!("{name} has no primary slave any more: {refusal}"));
                 }
             }
-            // The new bond may have good reasons to choose another one.
-            InfoBond::ActivePort(_) => {
+            // A bond prefers the primary slave, and takes none without a link.
+            InfoBond::ActivePort(slave) if !has_primary && is_linked(netlink, *slave)? => {
                 let _ = set_bond_option(netlink, name, option.clone());
             }
             _ => {}
         }
     }
     Ok(())
+}
+
+/// Whether the bond of this slave takes its link for a working one.
+fn is_linked(netlink: &mut Netlink, slave: u32) -> Result<bool> {
+    let devices = netlink.devices()?;
+    let slave = devices.iter().find(|device| device.index == slave);
+    Ok(slave
+        .and_then(|device| device.slave.as_ref())
+        .is_some_and(|slave| slave.link == Link::Up))
 }
 
 /// Whether an option can be set before a bond has slaves.
