@@ -1,36 +1,34 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # guest: --icount
+# parts: 2
 # timeout: 1800
 #
 # "ib-bond switch": the driver is changed under a bond that is in use, and comes back if anything is
 # wrong. Nobody, ifupdown, systemd-networkd or NetworkManager has made the bond.
 
 . "${BASH_SOURCE[0]%/*}/configuring.sh"
-
-COMMAND=${BASH_SOURCE[0]%/*}/../../target/ib-bond/debug/ib-bond
+. "${BASH_SOURCE[0]%/*}/ib_bond_command.sh"
 
 eval "configuring_$(declare -f setup)"
 eval "configuring_$(declare -f teardown)"
 
 setup() {
 	ours_only "is one of the two drivers here"
-	if [[ ! -x /usr/sbin/ib-bond ]]; then
-		[[ -x $COMMAND ]] || fail "ib-bond is not built: scripts/cargo build --bin ib-bond --target-dir target/ib-bond"
-		cp "$COMMAND" /usr/sbin/ib-bond
-	fi
-	rm -rf /run/ib-bond
+	install_ib_bond
+	forget_ib_bond
 	configuring_setup
 }
 
 teardown() {
-	local process
+	local process pid
 	cat /run/ib-bond/switch/log 2>/dev/null
 	# What a case has left of a switch must not go on in the next one.
 	for process in $(processes guard) $(processes worker); do
 		kill -9 "$process"
 	done
 	[[ ! -s $WORK/networkd.pid ]] || kill "$(<"$WORK/networkd.pid")"
+	! pid=$(pgrep -x systemd) || kill -KILL "$pid"
 	rm -f /usr/local/sbin/systemctl /run/modprobe.d/ib-bond-switch.conf
 	configuring_teardown
 }
@@ -57,18 +55,6 @@ runs() {
 	rust) [[ $taint == *O* ]] ;;
 	in-tree) [[ $taint != *O* ]] ;;
 	esac
-}
-
-# exits STATUS COMMAND...: the command ends with this status; what it says is in $WORK/said.
-exits() {
-	local expected=$1 status=0
-	shift
-	"$@" &>"$WORK/said" || status=$?
-	((status == expected)) || fail "\"$*\" ended with $status instead of $expected; it said: $(<"$WORK/said")"
-}
-
-said() {
-	grep -qF -- "$1" "$WORK/said" || fail "not said: $1; but: $(<"$WORK/said")"
 }
 
 phase() {
@@ -132,14 +118,14 @@ by_hand() {
 test_a_bond_that_nobody_has_configured() {
 	by_hand
 	exits 0 ib-bond switch in-tree
-	said "Made again: b7 and b7.5 by ib-bond"
-	said "Has to answer afterwards: $PEER4"
-	said 'Keep it with "ib-bond switch --confirm"'
+	says "Made again: b7 and b7.5 by ib-bond"
+	says "Has to answer afterwards: $PEER4"
+	says 'Keep it with "ib-bond switch --confirm"'
 	runs in-tree
 	as_noted
 	peer_answers
 	exits 0 ib-bond switch --confirm
-	said "At the next boot, bonding.ko in Rust is loaded"
+	says "At the next boot, bonding.ko in Rust is loaded"
 	runs in-tree
 
 	exits 0 ib-bond switch rust
@@ -147,9 +133,9 @@ test_a_bond_that_nobody_has_configured() {
 	runs rust
 	as_noted
 	exits 0 ib-bond switch rust
-	said "runs already"
+	says "runs already"
 	exits 3 ib-bond switch --rollback
-	said 'go back with "ib-bond switch in-tree"'
+	says 'go back with "ib-bond switch in-tree"'
 	[[ ! -e /run/modprobe.d/ib-bond-switch.conf ]]
 }
 
@@ -189,9 +175,10 @@ test_a_bond_in_a_bridge() {
 	peer_answers
 }
 
+# The peer's bridge does not speak LACP: one of the slaves carries the traffic.
 test_an_802_3ad_bond() {
-	over_lacp_switch
-	ip link add b7 type bond mode 802.3ad miimon 50 lacp_rate fast xmit_hash_policy layer3+4
+	over_ethernet
+	ip link add b7 type bond mode 802.3ad miimon 50 lacp_rate fast xmit_hash_policy layer3+4 min_links 1
 	enslave b7 a0 b0
 	ip link set b7 up
 	ip address add $OUR4/24 dev b7
@@ -199,12 +186,8 @@ test_an_802_3ad_bond() {
 	exits 0 ib-bond switch in-tree --check $PEER4
 	exits 0 ib-bond switch --confirm
 	is "$(option b7 mode) $(option b7 lacp_rate) $(option b7 xmit_hash_policy)" "802.3ad 4 fast 1 layer3+4 1"
+	is "$(option b7 min_links)" 1 min_links
 	peer_answers
-}
-
-over_lacp_switch() {
-	cable "${SLAVES[@]}"
-	bond_of_peer "${SLAVES[@]}"
 }
 
 # -- nobody confirms, or something is wrong ------------------------------------------------
@@ -217,35 +200,40 @@ test_nobody_confirms() {
 	runs rust
 	as_noted
 	exits 0 ib-bond switch --status
-	said "nobody has confirmed within 5 s"
+	says "nobody has confirmed within 5 s"
 	exits 3 ib-bond switch --confirm
-	said "the last switch is over"
+	says "the last switch is over"
 }
 
-# The gateway falls silent as soon as the new driver is there, and answers the old one again.
+# The peer falls silent under the new driver.
 test_the_gateway_does_not_answer() {
-	by_hand
-	{
-		while ! runs in-tree; do pause 0.02; done
-		ip -n peer link set br0 down
-		while ! runs rust; do pause 0.02; done
-		ip -n peer link set br0 up
-	} &
+	over_ethernet
+	cat >"$WORK/hook" <<-END
+		#!/bin/bash
+		state=down
+		[[ \$(</sys/module/bonding/taint) != *O* ]] || state=up
+		ip -n peer link set br0 \$state
+	END
+	chmod +x "$WORK/hook"
+	interfaces "bond-slaves ${SLAVES[*]}" "bond-miimon 50" "gateway $PEER4" "post-up $WORK/hook"
+	ifup b7
+	works
 	exits 3 ib-bond switch in-tree --check-within 5
-	said "going back: $PEER4 does not answer after 5 s"
+	says "Has to answer afterwards: $PEER4"
+	says "going back: $PEER4 does not answer after 5 s"
+	says "bonding.ko in Rust runs again"
 	runs rust
-	as_noted
-	wait_for 20 "the peer to answer" ping_peer
+	works
 }
 
 test_rollback_does_not_wait() {
 	by_hand
 	exits 0 ib-bond switch in-tree --confirm-within 3600
 	exits 3 ib-bond switch rust
-	said "a switch goes on already"
+	says "a switch goes on already"
 	runs in-tree
 	exits 0 ib-bond switch --rollback
-	said "bonding.ko in Rust runs again"
+	says "bonding.ko in Rust runs again"
 	runs rust
 	as_noted
 }
@@ -260,8 +248,8 @@ test_the_other_driver_does_not_load() {
 	head -c 4096 "$WORK/good" >"$file"
 	exits 3 ib-bond switch in-tree
 	cp "$WORK/good" "$file"
-	said "going back"
-	said "bonding.ko in Rust runs again"
+	says "going back"
+	says "bonding.ko in Rust runs again"
 	runs rust
 	as_noted
 }
@@ -285,7 +273,7 @@ test_the_worker_is_killed() {
 	runs rust
 	as_noted
 	exits 0 ib-bond switch --status
-	said "has died"
+	says "has died"
 }
 
 test_the_guard_is_killed() {
@@ -304,9 +292,9 @@ test_both_are_killed() {
 	kill -KILL $(processes guard) $(processes worker)
 	wait_for 10 "their end" no_processes
 	exits 3 ib-bond switch rust
-	said "the last switch was interrupted"
+	says "the last switch was interrupted"
 	exits 3 ib-bond switch --confirm
-	said "the switch was interrupted"
+	says "the switch was interrupted"
 	exits 0 ib-bond switch --rollback
 	runs rust
 	as_noted
@@ -332,7 +320,7 @@ refuses() {
 	shift
 	note
 	exits 3 ib-bond switch "$@"
-	said "$text"
+	says "$text"
 	is "$(wc -l <"$WORK/said")" 1 "the number of lines of $(<"$WORK/said")"
 	as_noted
 	runs "${DRIVER-rust}"
@@ -358,10 +346,10 @@ test_refusals() {
 	exits 64 ib-bond switch upstream
 	exits 64 ib-bond switch --confirm --force
 	exits 3 setpriv --bounding-set=-sys_module --inh-caps=-sys_module ib-bond switch in-tree
-	said "root's rights"
+	says "root's rights"
 	unload
 	exits 3 ib-bond switch in-tree
-	said "no bonding driver is loaded"
+	says "no bonding driver is loaded"
 }
 
 # What would be lost is lost if one insists.
@@ -387,7 +375,7 @@ test_a_mode_that_our_driver_does_not_have() {
 # there_and_back CONFIGURATOR: both ways with a confirmation, and once without one.
 there_and_back() {
 	exits 0 ib-bond switch in-tree --check $PEER4
-	said "Made again: b7 by $1"
+	says "Made again: b7 by $1"
 	runs in-tree
 	works
 	exits 0 ib-bond switch --confirm
@@ -487,6 +475,41 @@ test_infiniband() {
 	exits 0 ib-bond switch --confirm
 	works
 	fails_over
+}
+
+# -- under systemd ---------------------------------------------------------------------------------
+
+# A systemd of its own, in namespaces: what a test starts, and nothing else.
+start_systemd() {
+	printf '[Unit]\nDescription=What a test starts\nDefaultDependencies=no\n' >/etc/systemd/system/only.target
+	mkdir -p /sys/fs/cgroup/systemd
+	bash -c 'echo $$ >/sys/fs/cgroup/systemd/cgroup.procs
+		exec unshare --fork --pid --mount --cgroup --mount-proc bash -c "mount -t cgroup2 cgroup /sys/fs/cgroup
+			exec env container=guest /usr/lib/systemd/systemd --unit=only.target"' &
+	wait_for 60 "systemd" in_systemd systemctl is-system-running
+}
+
+in_systemd() {
+	local pid
+	pid=$(pgrep -x systemd) || return 1
+	nsenter --target "$pid" --mount --pid --cgroup "$@"
+}
+
+# The processes are not those of the session, but a service: its end leads back, too.
+test_a_service_of_systemd() {
+	by_hand
+	start_systemd
+	exits 0 in_systemd ib-bond switch in-tree --confirm-within 3600
+	in_systemd systemctl is-active ib-bond-switch.service
+	grep -q ib-bond-switch.service "/proc/$(processes worker)/cgroup"
+	in_systemd systemctl stop ib-bond-switch.service
+	phase back
+	runs rust
+	as_noted
+	exits 0 in_systemd ib-bond switch in-tree
+	exits 0 in_systemd ib-bond switch --confirm
+	runs in-tree
+	as_noted
 }
 
 ktap_main "$@"
