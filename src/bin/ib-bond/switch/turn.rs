@@ -66,8 +66,11 @@ pub(crate) fn forward(site: &mut dyn Site, target: Driver, previous: Driver) -> 
     }
 }
 
+/// A part of the way forward.
+type Step<'a> = &'a dyn Fn(&mut dyn Site) -> Result<(), String>;
+
 fn change(site: &mut dyn Site, target: Driver) -> Result<(), String> {
-    let steps: [&dyn Fn(&mut dyn Site) -> Result<(), String>; 6] = [
+    let steps: [Step<'_>; 6] = [
         &|site| site.take_down(),
         &|site| site.unload(),
         &|site| site.load(target),
