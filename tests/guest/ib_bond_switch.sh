@@ -16,7 +16,6 @@ eval "configuring_$(declare -f teardown)"
 setup() {
 	ours_only "is one of the two drivers here"
 	install_ib_bond
-	forget_ib_bond
 	configuring_setup
 }
 
@@ -31,6 +30,7 @@ teardown() {
 	! pid=$(pgrep -x systemd) || kill -KILL "$pid"
 	rm -f /usr/local/sbin/systemctl /run/modprobe.d/ib-bond-switch.conf
 	configuring_teardown
+	forget_ib_bond
 }
 
 # processes ROLE: the numbers of the processes of a switch in this role.
