@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # needs the module
+# only when asked for: DKMS prepares a kernel's build tree, which takes many minutes
 #
 # The Debian packages, on a machine that has what every Debian 13 has: they are installed, the machine boots,
 # its kernel is upgraded to the next series, it boots, they are removed, it boots. Everything that apt does

@@ -171,6 +171,7 @@ class Harness(Suite):
         self.path = path
         self.needs_build = "# needs the module" in text
         self.of_sources = "# of the sources alone" in text
+        self.reference = "# only when asked for" in text
         self.kernel = kernel
 
     def run(self, report, cases):
