@@ -13,7 +13,7 @@ setup() {
 	DIR=$(mktemp -d)
 	mkdir -p "$DIR/tests/guest" "$DIR/scripts"
 	cp -r "$REAL/tests/run" "$REAL/tests/runner" "$DIR/tests/"
-	printf '#!/bin/sh\nexit 0\n' >"$DIR/scripts/build"
+	printf '#!/bin/sh\nexit 0\n' | tee "$DIR/scripts/build" >"$DIR/scripts/cargo"
 	# The test file itself determines what its guest prints, and how the guest ends.
 	cat >"$DIR/scripts/guest" <<-'END'
 		#!/bin/bash
