@@ -61,6 +61,13 @@ is_well() {
 	ib_is "$1" .state well
 }
 
+# Nothing changes for longer than it takes to look for a duplicate of an IPv6 address.
+are_settled() {
+	everything >"$WORK/before"
+	pause 2.5
+	everything_is_as_before
+}
+
 index() {
 	cat $SYSFS/"$1"/ifindex
 }
@@ -90,7 +97,9 @@ test_a_restart_changes_what_has_changed() {
 	conf
 	openib 0 start
 	first=$(index b7) second=$(index b8)
-	everything >"$WORK/before"
+	wait_for 30 "b7 to be well" is_well b7
+	wait_for 30 "b8 to be well" is_well b8
+	wait_for 30 "the devices to settle" are_settled
 	openib 0 restart
 	says "b7 is up already."
 	says "b8 is up already."
