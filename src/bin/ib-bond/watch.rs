@@ -10,7 +10,6 @@ use crate::screen::{changes, counters, Decisions, Rate, View, DECISIONS};
 use crate::status::Report;
 use crate::steps::Host;
 use crate::terminal::{Terminal, Woken};
-use rustix::time::{clock_gettime, ClockId};
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
@@ -178,10 +177,10 @@ fn events_of(bond: &str) -> Option<String> {
     elsewhere.or_else(|| is_first.then(|| read(bond.into())).flatten())
 }
 
-/// The time since the start of the machine, as the kernel's log has it.
+/// The time since the start of the machine, in seconds, as /proc/uptime has it.
 fn stamp() -> String {
-    let now = clock_gettime(ClockId::Monotonic);
-    format!("[{:5}.{:03}]", now.tv_sec, now.tv_nsec / 1_000_000)
+    let uptime = fs::read_to_string("/proc/uptime").unwrap_or_default();
+    format!("[{:>8}0]", uptime.split(' ').next().unwrap_or_default())
 }
 
 const _: () = assert!(DECISIONS <= REMEMBERED);
