@@ -4,6 +4,9 @@
 
 use core::net::Ipv4Addr;
 
+use super::ether::ETH_P_ARP;
+use super::frame::{Frame, Mac, Tag};
+
 /// An ARP packet, as far as the monitor reads it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Arp {
@@ -52,5 +55,85 @@ impl Arp {
             sender: Ipv4Addr::from(*sender),
             target: Ipv4Addr::from(*target),
         })
+    }
+}
+
+/// An ARP packet for IPv4 over Ethernet, whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EtherArp {
+    /// What the packet is.
+    pub operation: Operation,
+    /// The hardware address of the sender.
+    pub sender_addr: Mac,
+    /// The protocol address of the sender.
+    pub sender: Ipv4Addr,
+    /// The hardware address of the target; in a request, anything.
+    pub target_addr: Mac,
+    /// The protocol address of the target.
+    pub target: Ipv4Addr,
+}
+
+/// What an ARP packet is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// A question.
+    Request,
+    /// An answer.
+    Reply,
+}
+
+impl EtherArp {
+    /// The length of the packet in bytes.
+    pub const LEN: usize = 28;
+
+    /// The offset of the sender's hardware address in the packet.
+    pub const SENDER_ADDR: usize = 8;
+
+    /// Hardware Ethernet, protocol IPv4, the lengths of their addresses, and the first half of the
+    /// operation.
+    const HEADER: [u8; 7] = [0, 1, 8, 0, 6, 4, 0];
+
+    /// Reads a packet (network byte order). `None` for other operations, links and protocols.
+    pub fn parse(packet: &[u8]) -> Option<EtherArp> {
+        let (header, rest) = packet.split_first_chunk::<7>()?;
+        let ([operation], rest) = rest.split_first_chunk::<1>()?;
+        let (sender_addr, rest) = rest.split_first_chunk::<6>()?;
+        let (sender, rest) = rest.split_first_chunk::<4>()?;
+        let (target_addr, rest) = rest.split_first_chunk::<6>()?;
+        let target = rest.first_chunk::<4>()?;
+        let operation = match (*header == Self::HEADER, operation) {
+            (true, 1) => Operation::Request,
+            (true, 2) => Operation::Reply,
+            _ => return None,
+        };
+        Some(EtherArp {
+            operation,
+            sender_addr: *sender_addr,
+            sender: Ipv4Addr::from(*sender),
+            target_addr: *target_addr,
+            target: Ipv4Addr::from(*target),
+        })
+    }
+
+    /// The frame that takes the packet to a station.
+    pub fn frame(&self, to: Mac, tags: impl Iterator<Item = Tag>) -> Frame {
+        let operation: [u8; 1] = match self.operation {
+            Operation::Request => [1],
+            Operation::Reply => [2],
+        };
+        let mut packet = [0; Self::LEN];
+        let bytes = Self::HEADER
+            .iter()
+            .chain(&operation)
+            .copied()
+            .chain(self.sender_addr)
+            .chain(self.sender.octets())
+            .chain(self.target_addr)
+            .chain(self.target.octets());
+        packet
+            .iter_mut()
+            .zip(bytes)
+            .for_each(|(to, from)| *to = from);
+        Frame::new(to, self.sender_addr, tags, ETH_P_ARP).with_payload(&packet)
     }
 }

@@ -2,8 +2,12 @@
 
 //! What follows the addresses of an Ethernet frame: the protocol, and VLAN tags (IEEE 802.1Q, 9.6).
 
+/// IPv4 (RFC 894).
+pub const ETH_P_IP: u16 = 0x0800;
 /// ARP (RFC 826).
 pub const ETH_P_ARP: u16 = 0x0806;
+/// RARP (RFC 903).
+pub const ETH_P_RARP: u16 = 0x8035;
 /// IPv6 (RFC 2464).
 pub const ETH_P_IPV6: u16 = 0x86dd;
 /// The slow protocols (IEEE 802.3, annex 57A).

@@ -4,5 +4,6 @@
 
 pub mod arp;
 pub mod ether;
+pub mod frame;
 pub mod ndisc;
 pub mod slow;
