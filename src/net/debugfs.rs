@@ -21,46 +21,70 @@ use kernel::sync::Arc;
 /// The longest name of a directory, with its NUL, in bytes.
 const MAX_NAME: usize = 64;
 
-/// A directory, which is removed on drop.
+/// An entry of debugfs, which is removed on drop.
 ///
-/// Without debugfs, or without memory, the object never holds a directory; it can be used all the
-/// same.
+/// Without debugfs, or without memory, the object never holds an entry; it can be used all the same.
 ///
 /// # Invariants
 ///
-/// The pointer was returned by `debugfs_create_dir()`, and its directory has not been removed yet.
-pub struct Dir(*mut bindings::dentry);
+/// The pointer was returned by a function of debugfs that creates an entry, and the entry has not
+/// been removed yet.
+struct Entry(*mut bindings::dentry);
 
 // SAFETY: debugfs has locks of its own.
-unsafe impl Send for Dir {}
+unsafe impl Send for Entry {}
 // SAFETY: As above.
-unsafe impl Sync for Dir {}
+unsafe impl Sync for Entry {}
 
-impl Dir {
-    /// Creates a directory at the top of debugfs. Sleeps.
-    pub fn new(name: &CStr) -> Self {
-        // INVARIANT: `debugfs_create_dir()` returns the pointer here.
-        // SAFETY: The name ends with a NUL. The parent may be NULL, which stands for the top of
-        // debugfs.
-        Dir(unsafe { bindings::nh_debugfs_create_dir(name.as_char_ptr(), ptr::null_mut()) })
-    }
-}
-
-impl Drop for Dir {
+impl Drop for Entry {
     fn drop(&mut self) {
-        // SAFETY: By the type invariant. An error pointer stands for no directory, and C ignores
-        // it. A file inside keeps this directory, see `File`.
+        // SAFETY: By the type invariant. An error pointer stands for no entry, and C ignores it. An
+        // entry is removed before the directory that it is in, see `Dir` and `File`.
         unsafe { bindings::nh_debugfs_remove(self.0) };
     }
 }
 
-/// A file that shows a shared value, in a directory of its own. Dropping it removes both, and waits
-/// until nobody reads the file.
+/// A directory, which is removed once nobody has a reference to it.
+pub struct Dir {
+    // In the order in which they are dropped.
+    entry: Entry,
+    _parent: Option<Arc<Dir>>,
+}
+
+impl Dir {
+    /// Creates a directory at the top of debugfs. Sleeps.
+    pub fn new(name: &CStr) -> Self {
+        Self::create(name.as_char_ptr(), None)
+    }
+
+    /// Creates a directory whose name is that of a device, byte for byte, followed by `more`. Sleeps.
+    pub fn within(parent: Arc<Dir>, device: &Name, more: impl fmt::Display) -> Self {
+        let mut name = Buffer::<MAX_NAME>::new();
+        name.push(device.as_bytes());
+        let _ = write!(name, "{more}");
+        Self::create(name.as_ptr(), Some(parent))
+    }
+
+    /// `name` ends with a NUL.
+    fn create(name: *const kernel::ffi::c_char, parent: Option<Arc<Dir>>) -> Self {
+        let above = parent.as_ref().map_or(ptr::null_mut(), |dir| dir.entry.0);
+        // INVARIANT: `debugfs_create_dir()` returns the pointer here.
+        // SAFETY: The name ends with a NUL. The parent may be NULL, which stands for the top of
+        // debugfs; otherwise, it is not removed before this directory, which has a reference to it.
+        let entry = Entry(unsafe { bindings::nh_debugfs_create_dir(name, above) });
+        Dir {
+            entry,
+            _parent: parent,
+        }
+    }
+}
+
+/// A file that shows a shared value. Dropping it removes the file, and waits until nobody reads it.
 pub struct File<T: fmt::Display + Send + Sync + 'static> {
     // In the order in which they are dropped.
-    _dir: Dir,
+    _entry: Entry,
     _content: Pin<KBox<Content<T>>>,
-    _parent: Arc<Dir>,
+    _dir: Arc<Dir>,
 }
 
 /// The content of a file. C only knows its first field.
@@ -71,39 +95,28 @@ struct Content<T> {
 }
 
 impl<T: fmt::Display + Send + Sync + 'static> File<T> {
-    /// Creates the file `name`, which root may read, in a new directory below `parent`. The name of
-    /// the directory is that of a device, byte for byte, followed by `more`. Sleeps.
+    /// Creates the file `name`, which root may read. Sleeps.
     ///
     /// # Errors
     ///
     /// `ENOMEM`. Without debugfs there is no file, which is not an error.
-    pub fn new(
-        parent: Arc<Dir>,
-        device: &Name,
-        more: impl fmt::Display,
-        name: &CStr,
-        value: Arc<T>,
-    ) -> Result<Self> {
-        let mut dir = Buffer::<MAX_NAME>::new();
-        dir.push(device.as_bytes());
-        let _ = write!(dir, "{more}");
+    pub fn new(dir: Arc<Dir>, name: &CStr, value: Arc<T>) -> Result<Self> {
         let shown = bindings::nh_shown {
             show: Some(show::<T>),
         };
         let content = KBox::pin(Content { shown, value }, GFP_KERNEL)?;
-        // INVARIANT: `debugfs_create_dir()` returns the pointer here.
-        // SAFETY: The name ends with a NUL. The parent is not removed before this directory: the
-        // `File` keeps a reference to it.
-        let dir = Dir(unsafe { bindings::nh_debugfs_create_dir(dir.as_ptr(), parent.0) });
         let shown = ptr::from_ref(&*content).cast_mut().cast();
-        // SAFETY: The name ends with a NUL. If `dir` is an error pointer, C creates no file. The
-        // content stays where it is until the directory and the file in it are removed; the removal
-        // waits for the readers of the file.
-        unsafe { bindings::nh_debugfs_create_file(name.as_char_ptr(), dir.0, shown) };
+        // INVARIANT: `debugfs_create_file()` returns the pointer here.
+        // SAFETY: The name ends with a NUL. If `dir` holds an error pointer, C creates no file. The
+        // content stays where it is until the file is removed; the removal waits for the readers of
+        // the file.
+        let entry = Entry(unsafe {
+            bindings::nh_debugfs_create_file(name.as_char_ptr(), dir.entry.0, shown)
+        });
         Ok(File {
-            _dir: dir,
+            _entry: entry,
             _content: content,
-            _parent: parent,
+            _dir: dir,
         })
     }
 }

@@ -217,6 +217,33 @@ impl NetDevice {
         }
     }
 
+    /// Has the device receive what is sent to another address, too (`dev_uc_add()`). Only for
+    /// Ethernet. Takes the address lock.
+    pub fn join_unicast(&self, _rtnl: &Rtnl, addr: &[u8; 6]) -> Result {
+        if self.addr_len() != addr.len() {
+            return Err(EINVAL);
+        }
+        // SAFETY: The device is valid (type invariant), and its addresses are as long as the array.
+        to_result(unsafe { bindings::dev_uc_add(self.as_ptr(), addr.as_ptr()) })
+    }
+
+    /// Undoes one [`Self::join_unicast`] (`dev_uc_del()`).
+    pub fn leave_unicast(&self, _rtnl: &Rtnl, addr: &[u8; 6]) {
+        if self.addr_len() == addr.len() {
+            // SAFETY: As in `join_unicast`. If the device has forgotten the address, that is just as
+            // good.
+            unsafe { bindings::dev_uc_del(self.as_ptr(), addr.as_ptr()) };
+        }
+    }
+
+    /// Returns the hardware address of an Ethernet device, as it is at the moment. Any context.
+    pub fn ether_addr(&self) -> [u8; 6] {
+        // SAFETY: `dev_addr` points to `MAX_ADDR_LEN` bytes as long as the device is allocated
+        // (type invariant). They may change meanwhile, which `shared::read` allows for: the result
+        // is then a mixture of two addresses, as for all readers without RTNL.
+        unsafe { shared::read((*self.as_ptr()).dev_addr) }
+    }
+
     /// Removes all additional unicast and multicast addresses of this device.
     pub fn flush_addrs(&self, _rtnl: &Rtnl) {
         // SAFETY: The device is valid (type invariant).

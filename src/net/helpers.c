@@ -5,6 +5,8 @@
 #include <linux/ethtool.h>
 #include <linux/filter.h>
 #include <linux/igmp.h>
+#include <linux/if_bridge.h>
+#include <linux/if_macvlan.h>
 #include <linux/if_vlan.h>
 #include <linux/inetdevice.h>
 #include <linux/ip.h>
@@ -31,6 +33,7 @@
 #include <net/net_namespace.h>
 #include <net/netns/generic.h>
 #include <net/route.h>
+#include <net/switchdev.h>
 #include <net/tls.h>
 
 #include "helpers.h"
@@ -62,9 +65,9 @@ void nh_debugfs_remove(struct dentry *dentry)
 	debugfs_remove(dentry);
 }
 
-void nh_debugfs_create_file(const char *name, struct dentry *dir, struct nh_shown *shown)
+struct dentry *nh_debugfs_create_file(const char *name, struct dentry *dir, struct nh_shown *shown)
 {
-	debugfs_create_file(name, 0400, dir, shown, &shown_ops);
+	return debugfs_create_file(name, 0400, dir, shown, &shown_ops);
 }
 
 /* netdevice.h */
@@ -204,6 +207,11 @@ void nh_dev_put(struct net_device *dev, netdevice_tracker *tracker)
 bool nh_linkwatch_pending(const struct net_device *dev)
 {
 	return test_bit(__LINK_STATE_LINKWATCH_PENDING, &dev->state);
+}
+
+bool nh_is_macvlan(const struct net_device *dev)
+{
+	return netif_is_macvlan(dev);
 }
 
 void nh_unregister_netdevice(struct net_device *dev)
@@ -419,6 +427,40 @@ void nh_ether_dest(const struct sk_buff *skb, u8 *addr)
 	memcpy(addr, eth_hdr(skb)->h_dest, ETH_ALEN);
 }
 
+void nh_ether_source(const struct sk_buff *skb, u8 *addr)
+{
+	memcpy(addr, eth_hdr(skb)->h_source, ETH_ALEN);
+}
+
+/* For a packet on its way out. */
+bool nh_set_ether_source(struct sk_buff *skb, const u8 *addr)
+{
+	if (skb_cow_head(skb, 0))
+		return false;
+	memcpy(skb_eth_hdr(skb)->h_source, addr, ETH_ALEN);
+	return true;
+}
+
+/* For a packet on its way up. */
+bool nh_set_ether_dest(struct sk_buff *skb, const u8 *addr)
+{
+	if (skb_cow_head(skb, skb->data - skb_mac_header(skb)))
+		return false;
+	memcpy(eth_hdr(skb)->h_dest, addr, ETH_ALEN);
+	return true;
+}
+
+/* For a packet on its way out, which begins with its link-layer header. */
+bool nh_overwrite(struct sk_buff *skb, int at, const void *bytes, int len)
+{
+	return !skb_ensure_writable(skb, at + len) && !skb_store_bits(skb, at, bytes, len);
+}
+
+void nh_accept(struct sk_buff *skb)
+{
+	skb->pkt_type = PACKET_HOST;
+}
+
 bool nh_ether_dest_is_link_local(const struct sk_buff *skb)
 {
 	return is_link_local_ether_addr(eth_hdr(skb)->h_dest);
@@ -437,6 +479,32 @@ void nh_free_counter(u32 __percpu *counter)
 u32 nh_inc_counter(u32 __percpu *counter)
 {
 	return this_cpu_inc_return(*counter);
+}
+
+u64 __percpu *nh_alloc_counters(unsigned int count)
+{
+	return __alloc_percpu(size_mul(count, sizeof(u64)), __alignof__(u64));
+}
+
+void nh_free_counters(u64 __percpu *counters)
+{
+	free_percpu(counters);
+}
+
+void nh_add_to_counter(u64 __percpu *counters, unsigned int place, unsigned int count)
+{
+	this_cpu_add(counters[place], count);
+}
+
+/* A counter that changes meanwhile is read before or after the change. */
+u64 nh_sum_counter(u64 __percpu *counters, unsigned int place)
+{
+	u64 sum = 0;
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		sum += READ_ONCE(*per_cpu_ptr(&counters[place], cpu));
+	return sum;
 }
 
 u32 nh_random_u32(void)
@@ -672,6 +740,21 @@ bool nh_has_addr6(struct net_device *dev, const struct in6_addr *addr)
 	return ipv6_mod_enabled() && ipv6_chk_addr(dev_net(dev), addr, dev, 0);
 }
 
+/* Whether the address belongs to a bridge. RCU. */
+bool nh_is_bridge_addr(struct net *net, __be32 addr)
+{
+	struct net_device *dev = __ip_dev_find(net, addr, false);
+
+	return dev && netif_is_any_bridge_master(dev);
+}
+
+bool nh_is_bridge_addr6(struct net *net, const struct in6_addr *addr)
+{
+	struct net_device *dev = ipv6_mod_enabled() ? ipv6_dev_find(net, addr, NULL) : NULL;
+
+	return dev && netif_is_any_bridge_master(dev);
+}
+
 bool nh_source_addr6(struct net_device *dev, const struct in6_addr *daddr, struct in6_addr *saddr)
 {
 	return ipv6_dev_get_saddr(dev_net(dev), dev, daddr, 0, saddr) == 0;
@@ -802,6 +885,85 @@ int nh_neigh_family(const struct neighbour *neigh)
 struct sk_buff *nh_arp_probe(struct net_device *dev, __be32 target, const u8 *to)
 {
 	return arp_create(ARPOP_REQUEST, ETH_P_ARP, target, dev, 0, to, dev->dev_addr, NULL);
+}
+
+/* net/switchdev.h */
+
+#if IS_ENABLED(CONFIG_NET_SWITCHDEV)
+/* A walk through the stations that a bridge knows behind its ports but @port. */
+struct walk {
+	struct notifier_block stations, vlans;
+	struct net_device *port;
+	nh_station_t call;
+	void *context;
+	bool has_vlans;
+	/* The VLANs of the port, and those that it sends without a tag. */
+	DECLARE_BITMAP(members, VLAN_N_VID);
+	DECLARE_BITMAP(untagged, VLAN_N_VID);
+};
+
+/* The bridge names the VLANs first, if it is aware of VLANs. */
+static int note_vlan(struct notifier_block *nb, unsigned long event, void *ptr)
+{
+	struct walk *walk = container_of(nb, struct walk, vlans);
+	const struct switchdev_notifier_port_obj_info *info = ptr;
+	const struct switchdev_obj_port_vlan *vlan;
+
+	if (event != SWITCHDEV_PORT_OBJ_ADD || info->obj->id != SWITCHDEV_OBJ_ID_PORT_VLAN ||
+	    info->obj->orig_dev != walk->port)
+		return NOTIFY_DONE;
+	vlan = SWITCHDEV_OBJ_PORT_VLAN(info->obj);
+	if (vlan->vid >= VLAN_N_VID)
+		return NOTIFY_DONE;
+	walk->has_vlans = true;
+	__set_bit(vlan->vid, walk->members);
+	__assign_bit(vlan->vid, walk->untagged, vlan->flags & BRIDGE_VLAN_INFO_UNTAGGED);
+	return NOTIFY_DONE;
+}
+
+static int note_station(struct notifier_block *nb, unsigned long event, void *ptr)
+{
+	struct walk *walk = container_of(nb, struct walk, stations);
+	const struct switchdev_notifier_fdb_info *fdb = ptr;
+	bool is_tagged = walk->has_vlans && fdb->vid && !test_bit(fdb->vid, walk->untagged);
+
+	if (event != SWITCHDEV_FDB_ADD_TO_DEVICE || fdb->is_local || fdb->info.dev == walk->port)
+		return NOTIFY_DONE;
+	/* A station in a VLAN that the port does not carry is not reached through it. */
+	if (walk->has_vlans && (!fdb->vid || !test_bit(fdb->vid, walk->members)))
+		return NOTIFY_DONE;
+	walk->call(walk->context, fdb->addr, is_tagged ? ETH_P_8021Q : 0, is_tagged ? fdb->vid : 0);
+	return NOTIFY_DONE;
+}
+#endif
+
+/*
+ * Calls @call, which must not sleep, with each station that a bridge knows behind its ports other
+ * than @port, and with the tag that its frames have on @port. Sleeps.
+ */
+int nh_each_station(struct net_device *port, nh_station_t call, void *context)
+{
+#if IS_ENABLED(CONFIG_NET_SWITCHDEV)
+	struct net_device *bridge = netdev_master_upper_dev_get(port);
+	struct walk *walk;
+	int err;
+
+	if (!bridge || !netif_is_bridge_master(bridge))
+		return -EINVAL;
+	walk = kzalloc(sizeof(*walk), GFP_KERNEL);
+	if (!walk)
+		return -ENOMEM;
+	walk->stations.notifier_call = note_station;
+	walk->vlans.notifier_call = note_vlan;
+	walk->port = port;
+	walk->call = call;
+	walk->context = context;
+	err = switchdev_bridge_port_replay(port, port, walk, &walk->stations, &walk->vlans, NULL);
+	kfree(walk);
+	return err;
+#else
+	return -EOPNOTSUPP;
+#endif
 }
 
 /* net_namespace.h */

@@ -30,7 +30,7 @@ struct nh_shown {
 
 struct dentry *nh_debugfs_create_dir(const char *name, struct dentry *parent);
 void nh_debugfs_remove(struct dentry *dentry);
-void nh_debugfs_create_file(const char *name, struct dentry *dir, struct nh_shown *shown);
+struct dentry *nh_debugfs_create_file(const char *name, struct dentry *dir, struct nh_shown *shown);
 
 /* netdevice.h */
 struct net *nh_dev_net(const struct net_device *dev);
@@ -50,6 +50,7 @@ int nh_sync_addresses(struct net_device *to, struct net_device *from, bool multi
 void nh_dev_hold(struct net_device *dev, netdevice_tracker *tracker);
 void nh_dev_put(struct net_device *dev, netdevice_tracker *tracker);
 bool nh_linkwatch_pending(const struct net_device *dev);
+bool nh_is_macvlan(const struct net_device *dev);
 void nh_unregister_netdevice(struct net_device *dev);
 
 /* net/netdev_lock.h: the instance lock of devices that ask for it */
@@ -87,10 +88,19 @@ bool nh_needs_other_ipsec(struct sk_buff *skb, const struct net_device *dev);
 void nh_consume_skb(struct sk_buff *skb);
 int nh_send_control(struct net_device *dev, const void *frame, unsigned int len);
 void nh_ether_dest(const struct sk_buff *skb, u8 *addr);
+void nh_ether_source(const struct sk_buff *skb, u8 *addr);
+bool nh_set_ether_source(struct sk_buff *skb, const u8 *addr);
+bool nh_set_ether_dest(struct sk_buff *skb, const u8 *addr);
+bool nh_overwrite(struct sk_buff *skb, int at, const void *bytes, int len);
+void nh_accept(struct sk_buff *skb);
 bool nh_ether_dest_is_link_local(const struct sk_buff *skb);
 u32 __percpu *nh_alloc_counter(void);
 void nh_free_counter(u32 __percpu *counter);
 u32 nh_inc_counter(u32 __percpu *counter);
+u64 __percpu *nh_alloc_counters(unsigned int count);
+void nh_free_counters(u64 __percpu *counters);
+void nh_add_to_counter(u64 __percpu *counters, unsigned int place, unsigned int count);
+u64 nh_sum_counter(u64 __percpu *counters, unsigned int place);
 u32 nh_random_u32(void);
 
 /* workqueue.h, spinlock.h, rcupdate.h */
@@ -151,6 +161,8 @@ bool nh_vlan_tag(const struct net_device *dev, u16 *proto, u16 *vid);
 /* inetdevice.h, net/addrconf.h: RCU */
 __be32 nh_confirm_addr(struct net_device *dev, __be32 daddr, __be32 local);
 bool nh_has_addr6(struct net_device *dev, const struct in6_addr *addr);
+bool nh_is_bridge_addr(struct net *net, __be32 addr);
+bool nh_is_bridge_addr6(struct net *net, const struct in6_addr *addr);
 bool nh_source_addr6(struct net_device *dev, const struct in6_addr *daddr, struct in6_addr *saddr);
 
 /* net/arp.h, net/ndisc.h: complete frames, to which VLAN tags can be added */
@@ -161,6 +173,12 @@ struct sk_buff *nh_vlan_insert_tag(struct sk_buff *skb, u16 proto, u16 vid);
 void nh_vlan_put_tag(struct sk_buff *skb, u16 proto, u16 vid);
 int nh_solicited_node_change(struct net_device *dev, const struct in6_addr *addr, const u8 *broadcast,
 			     bool join);
+
+/* net/switchdev.h: RTNL */
+
+/* Where the caller collects what nh_each_station() finds. */
+typedef void (*nh_station_t)(void *context, const u8 *addr, u16 proto, u16 vid);
+int nh_each_station(struct net_device *port, nh_station_t call, void *context);
 
 /* net_namespace.h */
 unsigned int nh_net_number(const struct net *net);

@@ -21,6 +21,7 @@
 pub mod alarm;
 mod bindings;
 pub mod bonding;
+pub mod bridge;
 mod buffer;
 pub mod debugfs;
 pub mod dev_addr;

@@ -167,6 +167,18 @@ impl NetDevice {
         unsafe { bindings::nh_linkwatch_pending(self.as_ptr()) }
     }
 
+    /// Returns whether the device is a port of a bridge (`netif_is_bridge_port()`). Any context.
+    #[inline]
+    pub fn is_bridge_port(&self) -> bool {
+        self.has_priv_flag(bindings::netdev_priv_flags_IFF_BRIDGE_PORT)
+    }
+
+    /// Returns whether this is a macvlan (`netif_is_macvlan()`). Any context.
+    pub fn is_macvlan(&self) -> bool {
+        // SAFETY: The device is valid (type invariant).
+        unsafe { bindings::nh_is_macvlan(self.as_ptr()) }
+    }
+
     /// Returns whether this is a master of any kind (`IFF_MASTER`).
     pub fn is_master(&self) -> bool {
         self.flags() & bindings::net_device_flags_IFF_MASTER != 0

@@ -70,6 +70,42 @@ pub(crate) struct Tag {
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub struct Tags(pub(crate) [Tag; MAX_DEPTH]);
 
+impl Tags {
+    /// Returns the protocol (`ETH_P_8021Q` or `ETH_P_8021AD`) and the VLAN id of each tag, the
+    /// outermost first.
+    pub fn iter(&self) -> impl Iterator<Item = (u16, u16)> + Clone + '_ {
+        let tags = self.0.iter().filter(|tag| tag.proto != 0);
+        tags.map(|tag| (tag.proto, tag.vid))
+    }
+}
+
+/// Calls a function with each device that is stacked on `dev`, directly or not, and with the tags of
+/// the VLANs on the path, that device included. A device to which several paths lead is named for
+/// each.
+pub fn each_upper(dev: &NetDevice, rcu: &Rcu, call: &mut dyn FnMut(&NetDevice, &Tags)) {
+    visit(dev, 0, &mut Tags::default(), rcu, call);
+}
+
+fn visit(
+    dev: &NetDevice,
+    depth: usize,
+    tags: &mut Tags,
+    rcu: &Rcu,
+    call: &mut dyn FnMut(&NetDevice, &Tags),
+) {
+    for upper in Uppers::of(dev, rcu) {
+        let Some(tag) = tags.0.get_mut(depth) else {
+            return;
+        };
+        *tag = vlan_tag(upper);
+        call(upper, tags);
+        visit(upper, depth.saturating_add(1), tags, rcu, call);
+        if let Some(tag) = tags.0.get_mut(depth) {
+            *tag = Tag::default();
+        }
+    }
+}
+
 /// Finds the path from `from` up to `to` through the devices that are stacked on `from`. Returns
 /// the tags of the VLANs on the path, or `None` if there is no path.
 pub fn path(from: &NetDevice, to: &NetDevice, rcu: &Rcu) -> Option<Tags> {
@@ -140,6 +176,11 @@ impl<'a> Iterator for Uppers<'a> {
 }
 
 impl NetDevice {
+    /// Returns whether this is a VLAN on another device (`is_vlan_dev()`). Any context.
+    pub fn is_vlan(&self) -> bool {
+        vlan_tag(self) != Tag::default()
+    }
+
     /// Returns the source address with which the device asks for `to`, if it has one.
     pub fn source_addr(&self, to: Ipv4Addr, _rcu: &Rcu) -> Option<Ipv4Addr> {
         // SAFETY: The device is valid (type invariant), and we are in a read-side section.
@@ -201,6 +242,22 @@ impl NetDevice {
         // SAFETY: We are in a read-side section, and `nested` is what `call` expects.
         unsafe {
             bindings::netdev_walk_all_upper_dev_rcu(self.as_ptr(), Some(call), &mut nested) != 0
+        }
+    }
+}
+
+impl Net {
+    /// Returns whether an address of this host belongs to a bridge.
+    pub fn is_bridge_addr(&self, addr: core::net::IpAddr, _rcu: &Rcu) -> bool {
+        match addr {
+            // SAFETY: The namespace is alive, and we are in a read-side section.
+            core::net::IpAddr::V4(addr) => unsafe {
+                bindings::nh_is_bridge_addr(self.as_ptr(), be32(addr))
+            },
+            // SAFETY: As above; the address is valid during the call.
+            core::net::IpAddr::V6(addr) => unsafe {
+                bindings::nh_is_bridge_addr6(self.as_ptr(), &in6(addr))
+            },
         }
     }
 }

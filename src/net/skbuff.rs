@@ -183,6 +183,28 @@ impl SkBuff {
         unsafe { bindings::nh_needs_other_ipsec(self.0.as_ptr(), dev.as_ptr()) }
     }
 
+    /// Sets the source address of a packet that begins with its Ethernet header. Returns false if
+    /// there is no memory for that; the packet stays as it was. Any context.
+    #[inline]
+    pub fn set_ether_source(&mut self, addr: &[u8; 6]) -> bool {
+        // SAFETY: The packet is valid and ours (type invariant), and C makes its header writable.
+        unsafe { bindings::nh_set_ether_source(self.as_ptr(), addr.as_ptr()) }
+    }
+
+    /// Replaces bytes at an offset from the beginning of the packet. Returns false if the packet is
+    /// too short, or if there is no memory for a copy of what others share. Any context.
+    pub fn overwrite(&mut self, at: usize, bytes: &[u8]) -> bool {
+        let (Ok(at), Ok(len)) = (i32::try_from(at), i32::try_from(bytes.len())) else {
+            return false;
+        };
+        if at.checked_add(len).is_none() {
+            return false;
+        }
+        // SAFETY: The packet is valid and ours (type invariant); C checks its length, and reads `len`
+        // bytes.
+        unsafe { bindings::nh_overwrite(self.as_ptr(), at, bytes.as_ptr().cast(), len) }
+    }
+
     /// Hands the packet to the queueing discipline of `dev`, a device below ours.
     ///
     /// Must be called with bottom halves off, as in `ndo_start_xmit`. Returns the `NET_XMIT_*`
@@ -240,6 +262,35 @@ impl NetDevice {
 pub struct View<'a>(NonNull<bindings::sk_buff>, PhantomData<&'a SkBuff>);
 
 impl<'a> View<'a> {
+    /// Returns the length of the packet in bytes, with its link-layer header.
+    #[inline(always)]
+    pub fn len(self) -> u32 {
+        // SAFETY: The packet is valid (type invariant).
+        unsafe { self.0.as_ref().len }
+    }
+
+    /// Copies the beginning of the packet from an offset on, as much as fits. Returns the part of
+    /// the buffer that was filled.
+    pub fn copy(self, at: usize, buf: &mut [u8]) -> &[u8] {
+        let rest = (self.len() as usize).saturating_sub(at);
+        let len = rest.min(buf.len());
+        let buf = buf.get_mut(..len).unwrap_or_default();
+        let Ok(at) = i32::try_from(at) else {
+            return &[];
+        };
+        // SAFETY: The packet is valid (type invariant), and the buffer has as many bytes as C is
+        // asked for.
+        let err = unsafe {
+            let to = buf.as_mut_ptr().cast();
+            bindings::skb_copy_bits(self.0.as_ptr(), at, to, buf.len() as i32)
+        };
+        if err == 0 {
+            buf
+        } else {
+            &[]
+        }
+    }
+
     /// Returns the network-layer protocol, `ETH_P_*`, in host byte order.
     #[inline(always)]
     pub fn protocol(self) -> u16 {
@@ -420,7 +471,50 @@ impl<'a> Received<'a> {
         )
     }
 
+    /// Returns whether the frame is for another host, by its link-layer address
+    /// (`PACKET_OTHERHOST`).
+    pub fn is_for_others(&self) -> bool {
+        self.kind() == bindings::PACKET_OTHERHOST
+    }
+
+    /// Returns whether the frame is for the address of the device that has received it
+    /// (`PACKET_HOST`).
+    #[inline(always)]
+    pub fn is_for_host(&self) -> bool {
+        self.kind() == bindings::PACKET_HOST
+    }
+
+    /// Has the frame count as one for this host.
+    pub fn accept(&self) {
+        // SAFETY: The packet is valid and not shared (type invariant).
+        unsafe { bindings::nh_accept(self.0.as_ptr()) };
+    }
+
+    /// Returns the hardware address that the frame was sent from. Only for Ethernet.
+    pub fn ether_source(&self) -> [u8; 6] {
+        let mut addr = [0; 6];
+        // SAFETY: As in `ether_dest`.
+        unsafe { bindings::nh_ether_source(self.0.as_ptr(), addr.as_mut_ptr()) };
+        addr
+    }
+
+    /// Changes the hardware address that the frame was sent to. Only for Ethernet. Returns false if
+    /// there is no memory for that.
+    pub fn set_ether_dest(&self, addr: &[u8; 6]) -> bool {
+        // SAFETY: The packet is valid, is not shared and has a link-layer header (type invariant);
+        // C makes that header writable.
+        unsafe { bindings::nh_set_ether_dest(self.0.as_ptr(), addr.as_ptr()) }
+    }
+
+    /// Returns the VLAN id of the frame; 0 for none.
+    pub fn vid(&self) -> u16 {
+        const VID: u16 = 0x0fff;
+        // INVARIANT: The packet is valid for all of `'a`.
+        View(self.0, PhantomData::<&SkBuff>).vlan_tag() & VID
+    }
+
     /// `PACKET_*`
+    #[inline(always)]
     fn kind(&self) -> u32 {
         // SAFETY: The packet is valid (type invariant).
         let kind = unsafe {
@@ -477,9 +571,7 @@ impl<'a> Received<'a> {
     /// Returns whether the frame belongs to a VLAN. A tag with the VLAN id 0 carries only a
     /// priority.
     pub fn has_vlan(&self) -> bool {
-        const VID: u16 = 0x0fff;
-        // INVARIANT: The packet is valid for all of `'a`.
-        View(self.0, PhantomData::<&SkBuff>).vlan_tag() & VID != 0
+        self.vid() != 0
     }
 
     /// Returns whether the frame is for one of the link-local groups 01-80-C2-00-00-0X of

@@ -51,7 +51,7 @@ use core::marker::PhantomData;
 use core::mem::MaybeUninit;
 use core::ops::{Deref, DerefMut};
 use core::ptr::{self, NonNull};
-use core::sync::atomic::{fence, AtomicUsize, Ordering};
+use core::sync::atomic::{fence, AtomicPtr, AtomicUsize, Ordering};
 use kernel::error::{code::ENOMEM, Result};
 use kernel::prelude::*;
 use kernel::str::CStrExt;
@@ -413,6 +413,73 @@ impl Drop for PerCpuCounter {
     fn drop(&mut self) {
         // SAFETY: `new` has allocated the counters, and nobody uses them any more.
         unsafe { bindings::nh_free_counter(self.0.as_ptr()) };
+    }
+}
+
+/// Counters per CPU, a number of them in a row, which need no memory before they are
+/// [allocated](Self::allocate).
+///
+/// # Invariants
+///
+/// The pointer is NULL, or was returned by `nh_alloc_counters()` for `count` counters.
+pub struct PerCpuCounters {
+    counters: AtomicPtr<u64>,
+    count: usize,
+}
+
+impl PerCpuCounters {
+    /// Makes `count` counters, all zero.
+    pub const fn new(count: usize) -> Self {
+        // INVARIANT: The pointer is NULL.
+        Self {
+            counters: AtomicPtr::new(ptr::null_mut()),
+            count,
+        }
+    }
+
+    /// Allocates the memory of the counters, unless that was done before. May sleep.
+    pub fn allocate(&self, _rtnl: &Rtnl) -> Result {
+        if !self.counters.load(Ordering::Relaxed).is_null() {
+            return Ok(());
+        }
+        // SAFETY: This only allocates.
+        let counters = unsafe { bindings::nh_alloc_counters(self.count as u32) };
+        if counters.is_null() {
+            return Err(ENOMEM);
+        }
+        // INVARIANT: The pointer was just returned for as many counters. RTNL is held, so nobody
+        // else stores one.
+        self.counters.store(counters, Ordering::Release);
+        Ok(())
+    }
+
+    /// Adds to a counter, which wraps. Does nothing if there is no such counter, or no memory yet.
+    /// Any context.
+    #[inline(always)]
+    pub fn add(&self, place: usize, count: u32) {
+        let counters = self.counters.load(Ordering::Acquire);
+        if place < self.count && !counters.is_null() {
+            // SAFETY: There are more counters than `place` (type invariant).
+            unsafe { bindings::nh_add_to_counter(counters, place as u32, count) };
+        }
+    }
+
+    /// Returns the sum over all CPUs. Any context.
+    pub fn sum(&self, place: usize) -> u64 {
+        let counters = self.counters.load(Ordering::Acquire);
+        if place >= self.count || counters.is_null() {
+            return 0;
+        }
+        // SAFETY: As in `add`.
+        unsafe { bindings::nh_sum_counter(counters, place as u32) }
+    }
+}
+
+impl Drop for PerCpuCounters {
+    fn drop(&mut self) {
+        // SAFETY: `nh_alloc_counters` has returned the pointer, or it is NULL, which C ignores.
+        // Nobody uses the counters any more.
+        unsafe { bindings::nh_free_counters(*self.counters.get_mut()) };
     }
 }
 
