@@ -4,8 +4,8 @@
 
 use super::master::{Bond, BondDev, SlaveDev};
 use super::message::{bond_err, slave_err};
-use super::notify;
 use super::slave::{Before, Departure, Key};
+use super::{clients, learning, notify};
 use kernel::prelude::*;
 use net::dev_addr::AddrAssign;
 use net::errno::{eaddrnotavail, eopnotsupp};
@@ -15,6 +15,7 @@ use net::netdevice::{NetDevice, ARPHRD_ETHER};
 use net::notifier::Announce;
 use net::rtnl::{Rtnl, RtnlOnly};
 use policy::address::{self, Act, AtEnslave, AtRelease, Claim, Holder, HwAddr, Plan, Step, Who};
+use policy::mode::Addresses;
 use policy::Config;
 
 /// Returns the hardware address of a device.
@@ -62,6 +63,24 @@ pub(super) fn at_enslave(
     address::at_enslave(config, addr, bond_addr, holders(bond, rtnl))
 }
 
+/// Returns what becomes of the address of a device that joins, once the device is open.
+pub(super) fn once_open(
+    bond: &BondDev,
+    config: &Config,
+    addr: HwAddr,
+    bond_addr: HwAddr,
+    rtnl: &Rtnl,
+) -> Option<AtEnslave> {
+    address::once_open(config, addr, bond_addr, holders(bond, rtnl))
+}
+
+/// Changes the address that a device shows and sends from, without its driver: the hardware receives
+/// for the same addresses as before.
+pub(super) fn show_addr(slave_dev: &NetDevice, addr: &HwAddr, rtnl: &Rtnl) {
+    slave_dev.assign_addr(rtnl, addr.as_bytes());
+    let _ = slave_dev.announce(rtnl, Announce::CHANGE_ADDR);
+}
+
 /// A random Ethernet address: unicast and locally administered (`eth_random_addr()`).
 fn random_addr() -> HwAddr {
     let [a, b, c, d] = net::sync::random_u32().to_ne_bytes();
@@ -80,12 +99,27 @@ pub(super) fn set_addr(bond: &BondDev, addr: &[u8], rtnl: &RtnlOnly) -> Result {
         );
         return Err(eopnotsupp());
     }
-    if !address::sets_slaves(&bond.data().config(rtnl)) {
+    let config = bond.data().config(rtnl);
+    let has_own_addrs = match config.mode.row().addresses {
+        Addresses::Own => true,
+        Addresses::ByOption | Addresses::Shared => false,
+    };
+    if !has_own_addrs && !address::sets_slaves(&config) {
         return Ok(());
     }
     if !is_valid_ether(addr) {
         return Err(eaddrnotavail());
     }
+    if has_own_addrs {
+        return set_own_addr(bond, addr, &config, rtnl);
+    }
+    set_all(bond, addr, rtnl)?;
+    bond.assign_addr(rtnl, addr);
+    Ok(())
+}
+
+/// Sets the address of all slaves, or of none.
+fn set_all(bond: &BondDev, addr: &[u8], rtnl: &RtnlOnly) -> Result {
     // A slave may have been given an address other than the bond's.
     let set = |slave: &SlaveDev| {
         let before = &slave.data().before;
@@ -101,8 +135,43 @@ pub(super) fn set_addr(bond: &BondDev, addr: &[u8], rtnl: &RtnlOnly) -> Result {
     };
     let undo =
         |slave: &SlaveDev| restore(bond, slave.dev(), &slave.data().before.get(rtnl).addr, rtnl);
-    bond.all_or_none(rtnl, set, undo)?;
+    bond.all_or_none(rtnl, set, undo)
+}
+
+/// Sets the address of a bond whose slaves have addresses of their own: the active slave gets it.
+fn set_own_addr(bond: &BondDev, addr: &[u8], config: &Config, rtnl: &RtnlOnly) -> Result {
+    let to = HwAddr::new(addr).unwrap_or(HwAddr::EMPTY);
+    let active = bond.slot(rtnl, Slot::Active);
+    let changing = &bond.data().get_ref().changing_addrs;
+    changing.during(rtnl, || -> Result {
+        if config.mode.has_clients() {
+            let fresh = fresh(bond, rtnl);
+            let active = active.map(|slave| holder(slave, rtnl));
+            let plan = address::at_set(active, to, holders(bond, rtnl), fresh);
+            return match carry_out(bond, &plan, &Held::none(rtnl)) {
+                true => Ok(()),
+                false => Err(EBUSY),
+            };
+        }
+        // The hardware of all slaves receives for the bond, so all have to take the address. Then
+        // those that are not active show their own ones again.
+        let before = active.map(|slave| addr_of(slave.dev(), rtnl));
+        set_all(bond, addr, rtnl)?;
+        for slave in bond.lowers(rtnl) {
+            if active.map(Key) == Some(Key(slave)) {
+                continue;
+            }
+            let own = match slave.data().before.get(rtnl).addr {
+                own if own == to => before.unwrap_or(own),
+                own => own,
+            };
+            set(bond, slave, Act::Part, &own, rtnl);
+        }
+        Ok(())
+    })?;
     bond.assign_addr(rtnl, addr);
+    learning::restart(bond, rtnl);
+    clients::refresh(bond, rtnl);
     Ok(())
 }
 
@@ -193,7 +262,8 @@ fn part(bond: &BondDev, config: &Config, rtnl: &RtnlOnly) {
 
 /// Whether the bond gives up its address if that is the own address of a slave that leaves.
 pub(super) fn claim(bond: &BondDev, why: Departure, slave_dev: &NetDevice, rtnl: &Rtnl) -> Claim {
-    let disappears = why == Departure::Unregistered && !slave_dev.is_registered(rtnl);
+    let disappears = why == Departure::Unregistered && !slave_dev.is_registered(rtnl)
+        || address::keeps_address(&bond.data().config(rtnl));
     match why {
         Departure::BondGoes => Claim::Ends,
         _ if disappears || bond.addr_assign(rtnl) == AddrAssign::Set => Claim::Kept,
@@ -287,6 +357,10 @@ fn set(bond: &BondDev, slave: &SlaveDev, act: Act, to: &HwAddr, rtnl: &RtnlOnly)
         Ok(()) => return true,
         Err(err) => err,
     };
+    if may_show(bond, act) {
+        show_addr(slave_dev, to, rtnl);
+        return true;
+    }
     let say = |what: &str| say(bond, slave_dev, err, what);
     match act {
         Act::Take => {
@@ -306,6 +380,20 @@ fn set(bond: &BondDev, slave: &SlaveDev, act: Act, to: &HwAddr, rtnl: &RtnlOnly)
         Act::Restore | Act::Undo | Act::Follow => say_restore(bond, slave_dev, err, to),
     }
     false
+}
+
+/// Whether it is enough that a slave shows an address: in balance-tlb mode, where the hardware of all
+/// slaves was told the address of the bond before they were opened.
+fn may_show(bond: &BondDev, act: Act) -> bool {
+    let config = Bond::mode(bond);
+    let may = match config.row().addresses {
+        Addresses::Own => !config.has_clients(),
+        Addresses::ByOption | Addresses::Shared => false,
+    };
+    may && match act {
+        Act::GiveUp | Act::Take | Act::Swap | Act::Part | Act::StepAside | Act::Vacate => true,
+        Act::Follow | Act::Restore | Act::Renounce | Act::Undo => false,
+    }
 }
 
 fn say(bond: &BondDev, slave: &NetDevice, err: Error, what: &str) {

@@ -3,9 +3,10 @@
 //! The choice of a slave by a number: a hash, or the number of a turn. For every packet: no lock,
 //! no allocation, no shared cache line written.
 
-use super::links::link_state;
+use super::links::can_send;
 use super::master::{BondDev, SlaveDev};
 use super::slave::Key;
+use super::{balance, clients};
 use kernel::error::Result;
 use net::rcu::Rcu;
 use net::rtnl::Rtnl;
@@ -54,15 +55,20 @@ pub(super) fn by_hash_now<'a>(bond: &'a BondDev, hash: u32, rcu: &'a Rcu) -> Opt
 /// slave that is about to leave.
 pub(super) fn update(bond: &BondDev, leaving: Option<&SlaveDev>, rtnl: &Rtnl) {
     let config = bond.data().config(rtnl);
-    if !config.mode.uses_number() {
+    if !config.uses_number() {
         return;
     }
     let is_able = |slave: &SlaveDev| can_send(slave) && leaving.map(Key) != Some(Key(slave));
     let sharers = || bond.lowers(rtnl).filter(|slave| slave.data().has_share());
     let members = || Members::of(sharers().map(is_able));
-    let is_resilient = match config.mode.row().sender {
+    let is_resilient = match config.sender() {
         Sender::Hash => config.resilient_hash && members().is_some(),
-        Sender::Turn | Sender::Active | Sender::All | Sender::Load => false,
+        // The load picks among the places; a slave that leaves has given up its share.
+        Sender::Load => {
+            bond.set_choices(sharers, rtnl);
+            return balance::members_changed(bond, rtnl);
+        }
+        Sender::Turn | Sender::Active | Sender::All => false,
     };
     if !is_resilient {
         let able = || bond.lowers(rtnl).filter(|slave| is_able(slave));
@@ -85,7 +91,12 @@ pub(super) fn reserve(bond: &BondDev, rtnl: &Rtnl) -> Result {
     match bond.data().config(rtnl).mode.row().sender {
         Sender::Hash => bond.reserve_choices(resilient::places(slaves).max(slaves), rtnl),
         Sender::Turn => bond.reserve_choices(slaves, rtnl),
-        Sender::Active | Sender::All | Sender::Load => Ok(()),
+        Sender::Load => {
+            bond.reserve_choices(resilient::places(slaves).max(slaves), rtnl)?;
+            balance::reserve(bond, rtnl)?;
+            clients::reserve(bond, rtnl)
+        }
+        Sender::Active | Sender::All => Ok(()),
     }
 }
 
@@ -96,9 +107,4 @@ pub(super) fn after<'a>(bond: &'a BondDev, turn: u32, rcu: &'a Rcu) -> Option<&'
     let slot = transmit::slot(turn, bond.lower_count())?;
     let slaves = bond.lowers_rcu(rcu).map(|slave| (slave, can_send(slave)));
     transmit::take_turn(slaves, slot)
-}
-
-/// Whether a slave can be chosen. Any context.
-pub(super) fn can_send(slave: &SlaveDev) -> bool {
-    transmit::can_send(slave.dev().has_link(), link_state(slave), slave.is_backup())
 }

@@ -9,7 +9,7 @@ use super::message::{bond_err, bond_warn, slave_warn};
 use super::ports::{read_carriers, Slaves};
 use super::release::release;
 use super::slave::Key;
-use super::{choose, engine, features, lacp, monitor, notify, probe, xdp};
+use super::{choose, engine, features, lacp, learning, monitor, notify, probe, xdp};
 use kernel::error::Error;
 use net::master::device::Slot;
 use net::netdev_lock::Held;
@@ -215,6 +215,9 @@ fn commit(
     }
     if effects.choice {
         choose::update(bond, None, rtnl);
+    }
+    if effects.learning {
+        learning::restart(bond, rtnl);
     }
     Ok(())
 }

@@ -6,7 +6,9 @@ use super::enslave::enslave;
 use super::master::{Bond, BondDev, SlaveDev};
 use super::release::{self, release};
 use super::slave::Slave;
-use super::{address, ethtool, features, ipsec, lists, modes, monitor, mtu, stats, work, xdp};
+use super::{
+    address, clients, ethtool, features, ipsec, lists, modes, monitor, mtu, stats, work, xdp,
+};
 use core::ffi::CStr;
 use core::pin::Pin;
 use kernel::prelude::*;
@@ -114,6 +116,7 @@ impl Master for Bond {
     }
 
     fn del_vlan(bond: &BondDev, vlan: Vlan, rtnl: &Rtnl) {
+        clients::vlan_gone(bond, vlan.id);
         bond.lowers(rtnl)
             .for_each(|slave| slave.dev().del_vlan(rtnl, vlan));
     }

@@ -15,16 +15,17 @@ use super::message::{bond_info, slave_info};
 use super::ports::Slaves;
 use super::slave::Key;
 use super::wake::Task;
-use super::{address, choose, ipsec, lacp, link_type, lists, notify, paths, probe};
+use super::{address, choose, clients, ipsec, lacp, learning};
+use super::{link_type, lists, notify, paths, probe, stations};
 use net::master::device::Slot;
 use net::netdev_lock::Held;
 use net::notifier::Announce;
 use net::rtnl::{Rtnl, RtnlOnly};
 use net::sync::{now_ms, ratelimit};
+use policy::address::moves_slaves;
 use policy::history::{What, Why};
 use policy::link::{Role, TransitionMessage};
-use policy::mode::{Active, Carrier, NotifyPeers, Protocol};
-use policy::options::FailOverMac;
+use policy::mode::{Active, Addresses, Carrier, NotifyPeers, Protocol};
 use policy::receive::SlaveFlags;
 use policy::{Config, Event, Millis, Outcome, Port, Transition};
 
@@ -82,6 +83,8 @@ fn carry_out(bond: &BondDev, outcome: &Outcome<Key<'_>>, held: &Held<'_>) {
     choose::update(bond, None, rtnl);
     if outcome.links_changed || outcome.active_changed {
         paths::renew(bond);
+        clients::refresh(bond, rtnl);
+        learning::restart(bond, rtnl);
     }
 }
 
@@ -255,7 +258,7 @@ pub(super) fn settle(bond: &BondDev, held: &Held<'_>) {
     }
     let config = bond.data().config(rtnl);
     let (old, new) = (bond.settled(rtnl), bond.slot(rtnl, Slot::Active));
-    let follows = config.fail_over_mac == FailOverMac::Follow;
+    let follows = moves_slaves(&config);
     match held.rtnl_only() {
         Some(rtnl) => {
             if let Some(old) = old {
@@ -286,14 +289,26 @@ pub(super) fn settle(bond: &BondDev, held: &Held<'_>) {
     if let Some(new) = new {
         link_type::partition_seen(bond, new.dev(), true, rtnl);
     }
-    match config.mode.row().notify_peers {
-        NotifyPeers::OnFailover if new.is_some() => {
+    if new.is_none() {
+        return;
+    }
+    match config.mode.row().addresses {
+        Addresses::ByOption => address::fail_over(bond, new, held),
+        Addresses::Own => {
             address::fail_over(bond, new, held);
+            learning::restart(bond, rtnl);
+            clients::refresh(bond, rtnl);
+        }
+        Addresses::Shared => {}
+    }
+    match config.mode.row().notify_peers {
+        NotifyPeers::OnFailover => {
             let _ = bond.announce(rtnl, Announce::BONDING_FAILOVER);
             notify::step(bond, rtnl);
         }
-        NotifyPeers::OnFailover | NotifyPeers::Never => {}
+        NotifyPeers::Never => {}
     }
+    stations::moved(bond, rtnl);
 }
 
 /// Gives up the active slave without choosing another.

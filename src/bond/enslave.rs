@@ -2,13 +2,14 @@
 
 //! How a device becomes a slave. If anything fails, the bond and the device are left as they were.
 
-use super::address::{addr_of, at_enslave, fresh, restore};
+use super::address::{addr_of, at_enslave, fresh, once_open, restore, show_addr};
 use super::links::{carrier, read_link_settings, role};
 use super::listeners::{is_told_later, tell};
 use super::master::{Bond, BondDev, SlaveDev};
 use super::message::{slave_err, slave_info, slave_warn};
 use super::slave::{Key, Slave};
-use super::{choose, engine, features, lacp, link_type, lists, mtu, probe, xdp};
+use super::{choose, clients, engine, features, lacp, learning};
+use super::{link_type, lists, mtu, probe, xdp};
 use core::ffi::CStr;
 use core::fmt;
 use kernel::prelude::*;
@@ -81,6 +82,9 @@ pub(crate) fn enslave(
     joining
         .open(extack)
         .inspect_err(|err| refusal.failed(*err, "Opening slave failed"))?;
+    if let Some(at) = once_open(bond, &config, own_addr, bond_addr, rtnl) {
+        joining.give_own_addr(at, own_addr, &refusal, extack)?;
+    }
     joining
         .add_vlans()
         .inspect_err(|err| refusal.failed(*err, "Couldn't add bond vlan ids"))?;
@@ -179,6 +183,8 @@ fn join(bond: &BondDev, slave: &SlaveDev, config: &Config, rtnl: &RtnlOnly) {
     engine::handle(bond, Event::Enslaved { key: Key(slave) }, &held);
     lacp::join(bond, slave, rtnl);
     engine::aggregate(bond, &held);
+    learning::restart(bond, rtnl);
+    clients::refresh(bond, rtnl);
     // If that made the slave the active one, the listeners are told anyway.
     if !is_told_later(slave, rtnl) {
         tell(bond, slave, &held);
@@ -285,6 +291,44 @@ impl<'a> Joining<'a> {
             .inspect_err(|_| slave_dev.set_no_addrconf(rtnl, before))?;
         self.opened = Some(before);
         Ok(())
+    }
+
+    /// Gives the device, which has the address of the bond, an address of its own again. In
+    /// balance-alb mode the device has to take it, since it has to take others at failovers; in
+    /// balance-tlb mode it sends from the address, even if its hardware receives for the bond.
+    fn give_own_addr(
+        &mut self,
+        at: AtEnslave,
+        own: HwAddr,
+        refusal: &Refusal<'_>,
+        extack: Option<&ExtAck>,
+    ) -> Result {
+        let (bond, slave_dev, rtnl) = (self.bond, self.slave_dev, self.rtnl);
+        let addr = match at {
+            AtEnslave::Keep => return Ok(()),
+            AtEnslave::SetTo(addr) => addr,
+            AtEnslave::Random => {
+                let addr = fresh(bond, rtnl);
+                slave_warn!(
+                    bond,
+                    slave_dev,
+                    "its hardware address {own} is in use by the bond; giving it {addr}"
+                );
+                addr
+            }
+        };
+        let Err(err) = slave_dev.set_addr(rtnl, addr.as_bytes(), extack) else {
+            return Ok(());
+        };
+        if !Bond::mode(bond).has_clients() {
+            show_addr(slave_dev, &addr, rtnl);
+            return Ok(());
+        }
+        refusal.log(err, "setting the address of the open device");
+        Err(refusal.because(
+            eopnotsupp(),
+            c"balance-alb needs devices that can change their address while they are open; use balance-tlb",
+        ))
     }
 
     fn add_vlans(&mut self) -> Result {

@@ -7,7 +7,7 @@ use super::master::{Bond, BondDev, SlaveDev};
 use super::message::{bond_info, NameOf};
 use super::slave::Key;
 use super::wake::Task;
-use super::{address, choose, engine, features, lacp, link_type};
+use super::{address, choose, clients, engine, features, lacp, link_type};
 use super::{mtu, notify, probe, release, xdp};
 use kernel::error::Result;
 use net::master::device::Dev;
@@ -71,9 +71,15 @@ fn slave_event(bond: &BondDev, slave: &SlaveDev, event: notifier::Event, held: &
             .into_iter()
             .for_each(|rtnl| release::release_unregistered(bond, slave, rtnl)),
         Up | Change | Down => link_event(bond, slave, event, held),
-        ChangeName => renamed(bond, slave, held),
+        ChangeName => {
+            clients::rename(bond, rtnl);
+            renamed(bond, slave, held);
+        }
         FeatChange => features::update(bond, rtnl),
-        ChangeAddr => address::slave_changed(bond, slave, rtnl),
+        ChangeAddr => {
+            address::slave_changed(bond, slave, rtnl);
+            clients::refresh(bond, rtnl);
+        }
         ChangeMtu => match held.rtnl_only() {
             Some(rtnl) => mtu::follow(bond, rtnl),
             None => Bond::wake(bond, Task::Mtu),

@@ -13,6 +13,7 @@ use net::skbuff::Received;
 use net::sync::{now_us, tick};
 use policy::arp::{heard_from, Micros, Monitor, Traffic, Watch};
 use policy::options::{ArpTargets, ArpValidate, NsTargets, MAX_TARGETS};
+use policy::wire::ether::{ETH_P_ARP, ETH_P_IPV6};
 use policy::wire::ndisc::Discovery;
 use policy::{Config, Link};
 
@@ -136,12 +137,47 @@ impl Watched {
 
     /// Whether they are those of LACP, and not for the monitor.
     pub(super) fn is_lacp(self) -> bool {
-        self.get(false) == Watch::SlowProtocols
+        self.clients().is_none() && self.get(false) == Watch::SlowProtocols
+    }
+
+    /// Which packets tell of clients, if it is not the monitor that looks at packets.
+    #[inline(always)]
+    pub(super) fn clients(self) -> Option<OfClients> {
+        let bits = self.0.get() & (OF_CLIENTS | WITH_IPV6);
+        (bits != 0).then_some(OfClients {
+            with_ipv6: bits & WITH_IPV6 != 0,
+        })
+    }
+}
+
+/// Which packets tell of the clients of a balance-alb bond.
+#[derive(Clone, Copy)]
+pub(super) struct OfClients {
+    /// Whether neighbour discovery does, too.
+    pub(super) with_ipv6: bool,
+}
+
+impl OfClients {
+    /// Whether a packet of this protocol (`ETH_P_*`) may tell of one; `next_header` as for
+    /// [`Watch::wants`].
+    #[inline(always)]
+    pub(super) fn wants(self, protocol: u16, next_header: impl FnOnce() -> Option<u8>) -> bool {
+        match protocol {
+            ETH_P_ARP => true,
+            ETH_P_IPV6 if self.with_ipv6 => {
+                matches!(next_header(), None | Some(Discovery::ICMPV6))
+            }
+            _ => false,
+        }
     }
 }
 
 /// Whether any packets are looked at.
 const WATCHES: u8 = 1 << 4;
+
+/// Whether packets that tell of clients are looked at, and whether IPv6 does.
+const OF_CLIENTS: u8 = 1 << 5;
+const WITH_IPV6: u8 = 1 << 6;
 
 /// Stands for no tick; only one tick in many million years has this value.
 const NO_TICK: usize = usize::MAX;
@@ -195,6 +231,12 @@ impl Heard {
             WATCHES | sending as u8 | (hearing as u8) << 2
         });
         self.watch.store(bits, Relaxed);
+    }
+
+    /// Has the packets looked at that tell of clients.
+    pub(super) fn watch_clients(&self, of: OfClients) {
+        let with_ipv6 = if of.with_ipv6 { WITH_IPV6 } else { 0 };
+        self.watch.store(WATCHES | OF_CLIENTS | with_ipv6, Relaxed);
     }
 
     /// What is heard at this time or later is news: it is noted, and the work is told once.

@@ -14,6 +14,7 @@ use net::netdevice::LinkSettings;
 use net::rtnl::Rtnl;
 use policy::mode::Protocol;
 use policy::receive::SlaveFlags;
+use policy::transmit;
 use policy::{Config, Duplex, LinkState, Port};
 
 /// Replaces what the policy knows about a slave, and publishes its link state.
@@ -40,6 +41,11 @@ pub(super) fn link_state(slave: &SlaveDev) -> LinkState {
 /// Whether a slave has carrier, and its link counts as up. Any context.
 pub(super) fn is_up(slave: &SlaveDev) -> bool {
     slave.dev().has_link() && link_state(slave) == LinkState::Up
+}
+
+/// Whether a slave can be chosen. Any context.
+pub(super) fn can_send(slave: &SlaveDev) -> bool {
+    transmit::can_send(slave.dev().has_link(), link_state(slave), slave.is_backup())
 }
 
 /// Reads the carrier of a device that is, or becomes, a slave. May send link events of the device.

@@ -2,9 +2,12 @@
 
 //! A bond: what its owners keep, each in one field.
 
+use super::balance::Balancer;
+use super::clients::ClientTable;
 use super::heard::Prober;
 use super::history::History;
 use super::options::{defaults, Options};
+use super::stations::{Announced, Stations};
 use super::wake::{Task, Wake};
 use kernel::prelude::*;
 use kernel::sync::Arc;
@@ -66,9 +69,17 @@ pub(crate) struct Bond {
     pub(crate) options: Options,
     /// What is still to be done.
     pub(super) wake: Wake,
-    /// What has been decided lately, and the file that shows it.
+    /// What has been decided lately.
     pub(crate) history: Arc<History>,
-    pub(crate) events_file: RtnlCell<Option<File<History>>>,
+    /// The clients, in balance-alb mode.
+    pub(crate) clients: Arc<ClientTable>,
+    /// The files that show the history and the clients.
+    pub(crate) debug_files: RtnlCell<Option<(File<History>, File<ClientTable>)>>,
+    /// The load, in balance-tlb and balance-alb mode.
+    #[pin]
+    pub(super) balancer: Balancer,
+    /// The stations that are still to be announced.
+    pub(super) stations: Stations,
     /// Whether the primary becomes active as soon as it is up, whatever `primary_reselect` says.
     pub(super) force_primary: RtnlCell<bool>,
     /// Counts the packets that left in turn.
@@ -109,7 +120,10 @@ impl Bond {
                 options <- Options::new(defaults()),
                 wake: Wake::new(),
                 history: History::new()?,
-                events_file: RtnlCell::new(None),
+                clients: ClientTable::new()?,
+                debug_files: RtnlCell::new(None),
+                balancer <- Balancer::new(),
+                stations: RtnlCell::new(Announced::Nothing),
                 force_primary: RtnlCell::new(false),
                 turn: PerCpuCounter::new()?,
                 counted <- new_nested_lock!(Stats::default(), "Bond::counted"),

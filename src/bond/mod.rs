@@ -20,6 +20,9 @@
 //! | which packets do slaves receive for the bond? | `lists.rs` |
 //! | how do the neighbours learn of a failover? | `notify.rs` |
 //! | what does LACP hear, and what follows? | `lacp.rs` |
+//! | which slave has how much to send? | `balance.rs` |
+//! | which slave do clients send to? | `clients.rs` |
+//! | how do switches learn where addresses are? | `learning.rs`, `stations.rs` |
 //! | what follows when the machine stops? | `shutdown.rs` |
 //! | how do other drivers learn of it? | `listeners.rs` |
 //! | what asks for InfiniBand paths before a failover? | `paths.rs` |
@@ -31,7 +34,9 @@
 //! | how does a message name the slave? | `message.rs` |
 
 mod address;
+mod balance;
 mod choose;
+mod clients;
 pub(crate) mod configure;
 mod driver;
 mod engine;
@@ -43,6 +48,7 @@ mod heard;
 mod history;
 mod ipsec;
 pub(crate) mod lacp;
+mod learning;
 mod link_type;
 mod links;
 mod listeners;
@@ -60,12 +66,14 @@ mod probe;
 mod release;
 mod shutdown;
 mod slave;
+mod stations;
 mod stats;
 mod wake;
 mod work;
 mod xdp;
 
 pub(crate) use address::copy_addr;
+pub(crate) use clients::ClientTable;
 pub(crate) use enslave::enslave;
 pub(crate) use events::Events;
 pub(crate) use history::History;

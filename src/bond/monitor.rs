@@ -9,6 +9,7 @@
 use super::links::set_roles;
 use super::master::{Bond, BondDev};
 use super::wake::Task;
+use super::{balance, clients, learning, stations};
 use super::{engine, lacp, lists, notify, paths, probe};
 use net::netdev_lock::Held;
 use net::rcu::Rcu;
@@ -21,6 +22,7 @@ pub(super) fn open(bond: &BondDev, rtnl: &RtnlOnly) {
     admit_all(bond, rtnl);
     restart(bond, rtnl);
     lacp::refresh(bond, rtnl);
+    learning::restart(bond, rtnl);
 }
 
 /// While the bond is down, nobody looks at what its slaves receive.
@@ -53,6 +55,10 @@ pub(super) fn stop(bond: &BondDev, rtnl: &RtnlOnly) {
     lists::forget(bond, rtnl);
     paths::cancel(bond);
     notify::cancel(bond, rtnl);
+    balance::stop(bond);
+    learning::stop(bond);
+    clients::stop(bond, rtnl);
+    stations::stop(bond, rtnl);
     admit_all(bond, rtnl);
     engine::settle(bond, &Held::none(rtnl));
     if lists::all_have_addrs(bond) {

@@ -11,6 +11,7 @@ use net::rtnl::Rtnl;
 use net::sync::{Latch, RtnlLock, TICK_US};
 use policy::arp::Micros;
 use policy::hash::HashPolicy;
+use policy::mode::Sender;
 use policy::Config;
 
 static DEFAULTS: SetOnce<Config> = SetOnce::new();
@@ -49,6 +50,8 @@ struct Traffic {
     packets_per_slave: AtomicU16,
     hash_policy: AtomicU8,
     resilient_hash: AtomicBool,
+    goes_by_load: AtomicBool,
+    rlb_ipv6: AtomicBool,
 }
 
 impl Options {
@@ -58,6 +61,8 @@ impl Options {
             packets_per_slave: AtomicU16::new(config.packets_per_slave),
             hash_policy: AtomicU8::new(hash_policy(&config)),
             resilient_hash: AtomicBool::new(config.resilient_hash),
+            goes_by_load: AtomicBool::new(config.sender() == Sender::Load),
+            rlb_ipv6: AtomicBool::new(config.rlb_ipv6),
         };
         pin_init!(Self {
             traffic,
@@ -88,12 +93,16 @@ impl Options {
             packets_per_slave,
             hash_policy,
             resilient_hash,
+            goes_by_load,
+            rlb_ipv6,
         } = &self.traffic;
         link_events.store(config.link_events, Ordering::Relaxed);
         packets_per_slave.store(config.packets_per_slave, Ordering::Relaxed);
         let number = self::hash_policy(&config);
         hash_policy.store(number, Ordering::Relaxed);
         resilient_hash.store(config.resilient_hash, Ordering::Relaxed);
+        goes_by_load.store(config.sender() == Sender::Load, Ordering::Relaxed);
+        rlb_ipv6.store(config.rlb_ipv6, Ordering::Relaxed);
         self.reads_carrier
             .store(config.reads_carrier(), Ordering::Relaxed);
         self.resolution
@@ -131,6 +140,17 @@ impl Options {
     /// `resilient_hash`. Any context.
     pub(super) fn resilient_hash(&self) -> bool {
         self.traffic.resilient_hash.load(Ordering::Relaxed)
+    }
+
+    /// Whether the load picks the slave of a packet. Any context.
+    #[inline(always)]
+    pub(super) fn goes_by_load(&self) -> bool {
+        self.traffic.goes_by_load.load(Ordering::Relaxed)
+    }
+
+    /// `rlb_ipv6`. Any context.
+    pub(super) fn rlb_ipv6(&self) -> bool {
+        self.traffic.rlb_ipv6.load(Ordering::Relaxed)
     }
 
     /// `broadcast_neighbor`. Any context.

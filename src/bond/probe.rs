@@ -6,7 +6,7 @@
 //! receive is noted in softirqs, and good news has the work run once in a round of probes, no
 //! matter who sends what.
 
-use super::heard::{Groups, Rules, Scope, Watched};
+use super::heard::{Groups, OfClients, Rules, Scope, Watched};
 use super::master::{Bond, BondDev, SlaveDev};
 use super::message::bond_warn;
 use super::slave::{only_hears, Key};
@@ -118,6 +118,11 @@ fn admit_after(bond: &BondDev, slave: &SlaveDev, was: &NsTargets, rtnl: &Rtnl) {
     };
     let heard = &slave.data().heard;
     heard.set_watch(watch(false).zip(watch(may_hear)));
+    if config.mode.has_clients() && bond.is_running() {
+        heard.watch_clients(OfClients {
+            with_ipv6: config.rlb_ipv6,
+        });
+    }
     // Another kind of packets may count now.
     heard.expect(0);
     let listens = config.arp_validate != ArpValidate::NONE && only_hears(slave);

@@ -6,7 +6,7 @@ use super::links::set_role;
 use super::master::{BondDev, SlaveDev};
 use super::message::{bond_info, slave_err, slave_info, slave_warn};
 use super::slave::{Departure, Key};
-use super::{address, choose, engine, features, lacp};
+use super::{address, choose, clients, engine, features, lacp};
 use super::{link_type, lists, mtu, probe, stats, xdp};
 use kernel::prelude::*;
 use net::netdev_features::Features;
@@ -83,6 +83,7 @@ fn leave(bond: &BondDev, slave: &SlaveDev, why: Departure, rtnl: &RtnlOnly) {
         engine::settle(bond, &held);
     }
     choose::update(bond, Some(slave), rtnl);
+    clients::leave(bond, slave, rtnl);
     probe::dismiss(slave, rtnl);
     stats::keep(bond, slave);
     xdp::leave(bond, slave_dev, rtnl);

@@ -4,7 +4,7 @@
 
 use super::heard::Heard;
 use super::master::{Bond, SlaveDev};
-use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU16, AtomicU8, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU16, AtomicU32, AtomicU8, Ordering};
 use kernel::new_spinlock;
 use kernel::prelude::*;
 use kernel::sync::SpinLock;
@@ -13,10 +13,12 @@ use net::rtnl::{Rtnl, RtnlCell};
 use net::sync::{BhLock, RtnlLock};
 use net::{new_bh_lock, new_rtnl_lock};
 use policy::address::HwAddr;
+use policy::balance::SlaveId;
 use policy::lacp::{self, PortFacts, Report};
 use policy::mode::Probes;
 use policy::statistics::Counters;
-use policy::{Duplex, Port};
+use policy::wire::frame::Mac;
+use policy::{Duplex, Millis, Port};
 
 /// Why a slave leaves.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -50,6 +52,14 @@ pub(super) struct Reported {
     pub(super) is_backup: bool,
 }
 
+/// The address of a slave without link, for which another slave receives.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Adopted {
+    pub(super) by: SlaveId,
+    pub(super) addr: Mac,
+    pub(super) until: Millis,
+}
+
 /// The data of one slave.
 ///
 /// What other kernel code reads (link, backup, inactive) is kept in the slave's [`SlaveDev`].
@@ -71,6 +81,8 @@ pub(crate) struct Slave {
     pub(super) original_mtu: u32,
     /// The port's `prio`, for the transmit path: softirqs must not take the lock of `port`.
     prio: AtomicI32,
+    /// The speed of the link in Mbit/s, 0 if it is not known; likewise.
+    speed: AtomicU32,
     /// What a poll finds if nothing is new.
     known: AtomicU8,
     queue_id: AtomicU16,
@@ -95,6 +107,8 @@ pub(crate) struct Slave {
     pub(super) before: RtnlCell<Before>,
     /// What listeners still have to be told; see `listeners.rs`.
     pub(super) owed: RtnlCell<u8>,
+    /// Which slave receives for this one while it has no link; see `clients.rs`.
+    pub(super) adopted: RtnlCell<Option<Adopted>>,
 }
 
 impl Slave {
@@ -123,6 +137,7 @@ impl Slave {
             takes_addr: RtnlCell::new(false),
             original_mtu,
             prio: AtomicI32::new(0),
+            speed: AtomicU32::new(0),
             known: AtomicU8::new(known),
             queue_id: AtomicU16::new(0),
             heard: Heard::new(),
@@ -139,6 +154,7 @@ impl Slave {
             lacks_lists: RtnlCell::new(false),
             before: RtnlCell::new(before),
             owed: RtnlCell::new(0),
+            adopted: RtnlCell::new(None),
         })
     }
 
@@ -158,6 +174,8 @@ impl Slave {
     pub(super) fn publish(&self, port: Port, rtnl: &Rtnl) {
         self.port.set(rtnl, port);
         self.prio.store(port.prio, Ordering::Relaxed);
+        let speed = port.speed.unwrap_or(0);
+        self.speed.store(speed, Ordering::Relaxed);
         self.known.store(known(&port), Ordering::Relaxed);
     }
 
@@ -176,6 +194,14 @@ impl Slave {
     /// Returns the slave's `prio`. Any context.
     pub(super) fn prio(&self) -> i32 {
         self.prio.load(Ordering::Relaxed)
+    }
+
+    /// Returns the speed of the slave's link in Mbit/s, if it is known. Any context.
+    pub(super) fn speed(&self) -> Option<u32> {
+        match self.speed.load(Ordering::Relaxed) {
+            0 => None,
+            speed => Some(speed),
+        }
     }
 
     /// Returns the address that the device had before it joined.
@@ -254,3 +280,8 @@ impl PartialEq for Key<'_> {
 }
 
 impl Eq for Key<'_> {}
+
+/// Names a slave where references cannot be kept. Any context.
+pub(super) fn id(slave: &SlaveDev) -> SlaveId {
+    SlaveId(slave.dev().ifindex().unsigned_abs())
+}

@@ -43,10 +43,20 @@ pub(super) enum Task {
     Aggregate,
     /// Ask the drivers of slaves for speed and duplex mode again.
     Speed,
+    /// Look at what the slaves have sent.
+    Balance,
+    /// Send learning frames.
+    Learn,
+    /// Tell clients which slave to send to.
+    Clients,
+    /// Have the active slave receive for those without link.
+    Adopt,
+    /// Announce the stations behind bridges.
+    Stations,
 }
 
 impl Task {
-    const ALL: [Task; 13] = [
+    const ALL: [Task; 18] = [
         Task::Settle,
         Task::Mtu,
         Task::Lists,
@@ -60,10 +70,15 @@ impl Task {
         Task::Lacp,
         Task::Aggregate,
         Task::Speed,
+        Task::Balance,
+        Task::Learn,
+        Task::Clients,
+        Task::Adopt,
+        Task::Stations,
     ];
 
     /// The tasks that need RTNL.
-    pub(super) const UNDER_RTNL: [Task; 9] = [
+    pub(super) const UNDER_RTNL: [Task; 11] = [
         Task::Settle,
         Task::Mtu,
         Task::Lists,
@@ -73,6 +88,8 @@ impl Task {
         Task::Listeners,
         Task::Aggregate,
         Task::Speed,
+        Task::Adopt,
+        Task::Stations,
     ];
 }
 
@@ -100,6 +117,11 @@ pub(super) struct Wake {
     lacp: Due,
     aggregate: Due,
     speed: Due,
+    balance: Due,
+    learn: Due,
+    clients: Due,
+    adopt: Due,
+    stations: Due,
 }
 
 impl Wake {
@@ -118,6 +140,11 @@ impl Wake {
             lacp: Due::never(),
             aggregate: Due::never(),
             speed: Due::never(),
+            balance: Due::never(),
+            learn: Due::never(),
+            clients: Due::never(),
+            adopt: Due::never(),
+            stations: Due::never(),
         }
     }
 
@@ -136,6 +163,11 @@ impl Wake {
             Task::Lacp => &self.lacp,
             Task::Aggregate => &self.aggregate,
             Task::Speed => &self.speed,
+            Task::Balance => &self.balance,
+            Task::Learn => &self.learn,
+            Task::Clients => &self.clients,
+            Task::Adopt => &self.adopt,
+            Task::Stations => &self.stations,
         };
         time
     }

@@ -9,6 +9,7 @@ use super::listeners::tell_rest;
 use super::master::{BondDev, SlaveDev};
 use super::ports::read_carriers;
 use super::wake::{self, Task};
+use super::{balance, clients, learning, stations};
 use super::{engine, lacp, lists, mtu, notify, paths, probe};
 use net::netdev_lock::Held;
 use net::rtnl::{self, RtnlOnly};
@@ -30,6 +31,15 @@ pub(super) fn work(bond: &BondDev) {
     }
     if wake.take(Task::Lacp, now) {
         lacp::run(bond);
+    }
+    if wake.take(Task::Balance, now) {
+        balance::look(bond);
+    }
+    if wake.take(Task::Learn, now) {
+        learning::round(bond);
+    }
+    if wake.take(Task::Clients, now) {
+        clients::run(bond);
     }
     let is_probed = bond.data().options.copy().is_probed();
     let needs_rtnl = wake.any_due(&Task::UNDER_RTNL, now) || is_probed && finds_news(bond);
@@ -86,6 +96,12 @@ fn do_due(bond: &BondDev, rtnl: &RtnlOnly) {
             read_carriers(bond, rtnl);
             engine::handle(bond, Event::Tick, held);
         }
+    }
+    if is_due(Task::Adopt) {
+        clients::adopt(bond, rtnl);
+    }
+    if is_due(Task::Stations) && bond.is_running() {
+        stations::announce(bond, rtnl);
     }
     if is_due(Task::Notify) && bond.is_running() {
         notify::step(bond, rtnl);

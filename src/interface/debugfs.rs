@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `/sys/kernel/debug/bonding/BOND/events`: what a bond has decided lately, and why.
+//! `/sys/kernel/debug/bonding/BOND/events`: what a bond has decided lately, and why; and
+//! `rlb_hash_table` there: which slave each client of a balance-alb bond sends to.
 //!
 //! There is one debugfs for all network namespaces: the name of a bond outside the initial
 //! namespace is followed by the number of that namespace, as `lsns` shows it.
 
-use crate::bond::{BondDev, History};
+use crate::bond::{BondDev, ClientTable, History};
 use kernel::prelude::*;
 use kernel::sync::Arc;
 use net::debugfs::{Dir, File};
@@ -49,30 +50,34 @@ impl Listener for DebugFiles {
         };
         match event {
             Event::Register | Event::ChangeName => {
-                drop(bond.data().events_file.replace(rtnl, None));
-                // A bond works without its file.
-                if let Ok(file) = make(bond, rtnl) {
-                    drop(bond.data().events_file.replace(rtnl, file));
+                drop(bond.data().debug_files.replace(rtnl, None));
+                // A bond works without its files.
+                if let Ok(files) = make(bond, rtnl) {
+                    drop(bond.data().debug_files.replace(rtnl, files));
                 }
             }
-            Event::Unregister => drop(bond.data().events_file.replace(rtnl, None)),
+            Event::Unregister => drop(bond.data().debug_files.replace(rtnl, None)),
             _ => {}
         }
         Ok(())
     }
 }
 
-fn make(bond: &BondDev, rtnl: &Rtnl) -> Result<Option<File<History>>> {
+fn make(bond: &BondDev, rtnl: &Rtnl) -> Result<Option<(File<History>, File<ClientTable>)>> {
     let Some(dir) = DIR.replace(rtnl, None) else {
         return Ok(None);
     };
     DIR.replace(rtnl, Some(dir.clone()));
-    let (name, history) = (bond.name(), bond.data().history.clone());
-    let file = if core::ptr::eq(bond.net(), Net::init()) {
-        File::new(dir, &name, "", c"events", history)?
+    let name = bond.name();
+    let dir = if core::ptr::eq(bond.net(), Net::init()) {
+        Dir::within(dir, &name, "")
     } else {
         let namespace = bond.net().number();
-        File::new(dir, &name, format_args!("@{namespace}"), c"events", history)?
+        Dir::within(dir, &name, format_args!("@{namespace}"))
     };
-    Ok(Some(file))
+    let dir = Arc::new(dir, GFP_KERNEL)?;
+    let data = bond.data();
+    let clients = File::new(dir.clone(), c"rlb_hash_table", data.clients.clone())?;
+    let events = File::new(dir, c"events", data.history.clone())?;
+    Ok(Some((events, clients)))
 }

@@ -74,6 +74,8 @@ param!(static PACKETS_PER_SLAVE: Int, PacketsPerSlave);
 param!(static LP_INTERVAL: Uint, LpInterval);
 param!(static LINK_EVENTS: Charp, LinkEvents);
 param!(static RESILIENT_HASH: Charp, ResilientHash);
+param!(static RLB_IPV6: Charp, RlbIpv6);
+param!(static ANNOUNCE_STATIONS: Charp, AnnounceStations);
 
 /// Reads the parameters, and says in the log what is wrong with them.
 pub(crate) fn read() -> Result<Config> {
@@ -109,6 +111,8 @@ pub(crate) fn read() -> Result<Config> {
         lp_interval: LP_INTERVAL.get(),
         link_events: LINK_EVENTS.get(),
         resilient_hash: RESILIENT_HASH.get(),
+        rlb_ipv6: RLB_IPV6.get(),
+        announce_stations: ANNOUNCE_STATIONS.get(),
     };
     Config::from_module_params(&raw, &mut |warning| match warning.severity() {
         Severity::Warning => pr_warn!("{}\n", Text(warning)),

@@ -83,7 +83,7 @@ fn show_bond(bond: &BondDev, seq: &mut Seq<'_>, rcu: &Rcu) -> Result {
     }
     seq.write_str("\n")?;
 
-    if config.mode.row().sender == Sender::Hash {
+    if config.sender() == Sender::Hash {
         let hash_policy = config.text(OptionId::XmitHashPolicy).unwrap_or_default();
         let number = config.xmit_hash_policy as u8;
         writeln!(seq, "Transmit Hash Policy: {hash_policy} ({number})")?;

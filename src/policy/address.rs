@@ -119,10 +119,38 @@ pub fn at_enslave<K>(
     slaves: impl Iterator<Item = Holder<K>> + Clone,
 ) -> AtEnslave {
     let is_first = slaves.clone().next().is_none();
-    match follows(config) {
-        FailOverMac::None => AtEnslave::SetTo(bond),
-        FailOverMac::Follow if !is_first && !is_free(slave, bond, slaves) => AtEnslave::Random,
-        FailOverMac::Active | FailOverMac::Follow => AtEnslave::Keep,
+    match config.mode.row().addresses {
+        Addresses::Shared | Addresses::Own => AtEnslave::SetTo(bond),
+        Addresses::ByOption => match config.fail_over_mac {
+            FailOverMac::None => AtEnslave::SetTo(bond),
+            FailOverMac::Follow if !is_first && !is_free(slave, bond, slaves) => AtEnslave::Random,
+            FailOverMac::Active | FailOverMac::Follow => AtEnslave::Keep,
+        },
+    }
+}
+
+/// What becomes of the address of a slave that joins, and that has the bond's address, once its
+/// device is open; where each slave has its own address, that is the one that it had before, unless
+/// somebody else has that one. `None` where the slave keeps the bond's address.
+///
+/// The hardware of a slave that cannot change its address while it is open, which balance-tlb
+/// allows, then receives for the bond all the same: it was told so while it was closed.
+pub fn once_open<K>(
+    config: &Config,
+    slave: HwAddr,
+    bond: HwAddr,
+    slaves: impl Iterator<Item = Holder<K>> + Clone,
+) -> Option<AtEnslave> {
+    match config.mode.row().addresses {
+        Addresses::Shared | Addresses::ByOption => None,
+        Addresses::Own => {
+            let is_first = slaves.clone().next().is_none();
+            Some(if is_first || is_free(slave, bond, slaves) {
+                AtEnslave::SetTo(slave)
+            } else {
+                AtEnslave::Random
+            })
+        }
     }
 }
 
@@ -328,6 +356,30 @@ pub fn at_failover<K: Copy + Eq>(
     }
 }
 
+/// What follows when the user gives the bond the address `to`, where each slave has its own: the
+/// active slave takes it, and a slave that has it gets the address that the active one had. If the
+/// active slave refuses, nothing changes.
+pub fn at_set<K: Copy + Eq>(
+    active: Option<Holder<K>>,
+    to: HwAddr,
+    mut slaves: impl Iterator<Item = Holder<K>>,
+    fresh: HwAddr,
+) -> Plan<K> {
+    let Some(active) = active.filter(|it| it.addr != to) else {
+        return Plan::NOTHING;
+    };
+    let take = Step::new(Who::Slave(active.key), Act::Take, to, IfRefused::Undo);
+    match slaves.find(|slave| slave.addr == to) {
+        None => Plan::of([Some(take), None, None, None]),
+        Some(holder) => {
+            let who = Who::Slave(holder.key);
+            let give_up = Step::new(who, Act::GiveUp, fresh, IfRefused::Stop).undone_to(to);
+            let swap = Step::new(who, Act::Swap, active.addr, IfRefused::GoOn);
+            Plan::of([Some(give_up), Some(take), Some(swap), None])
+        }
+    }
+}
+
 /// The new address for a slave that shares its address with another slave although each has to have
 /// its own, which happens if somebody sets the address by hand. `None` if the slave shares its
 /// address with no other slave, or if the others are to give way: of the slaves that share an
@@ -479,10 +531,25 @@ pub fn sets_slaves(config: &Config) -> bool {
     follows(config) == FailOverMac::None
 }
 
-/// The policy in force.
+/// Whether a failover sets the addresses of slaves.
+pub fn moves_slaves(config: &Config) -> bool {
+    follows(config) == FailOverMac::Follow
+}
+
+/// Whether the bond keeps its address even if that is the own address of a slave that leaves: the
+/// neighbours of a bond whose slaves have addresses of their own know the bond by that one.
+pub const fn keeps_address(config: &Config) -> bool {
+    match config.mode.row().addresses {
+        Addresses::Own => true,
+        Addresses::ByOption | Addresses::Shared => false,
+    }
+}
+
+/// The policy in force. Where each slave has its own address, the active one has the bond's.
 fn follows(config: &Config) -> FailOverMac {
     match config.mode.row().addresses {
         Addresses::ByOption => config.fail_over_mac,
-        Addresses::Shared | Addresses::Own => FailOverMac::None,
+        Addresses::Own => FailOverMac::Follow,
+        Addresses::Shared => FailOverMac::None,
     }
 }

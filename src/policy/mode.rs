@@ -199,15 +199,6 @@ pub enum Speed {
     Slowest,
 }
 
-/// Whether this version of the driver has the mode.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Built {
-    /// It does.
-    Yes,
-    /// It does not: the mode can be named, and is refused.
-    No,
-}
-
 /// What a mode is.
 #[derive(Clone, Copy, Debug)]
 pub struct Row {
@@ -247,8 +238,6 @@ pub struct Row {
     pub lag: Lag,
     /// See [`Speed`].
     pub speed: Speed,
-    /// See [`Built`].
-    pub built: Built,
 }
 
 const ROUND_ROBIN: Row = Row {
@@ -270,7 +259,6 @@ const ROUND_ROBIN: Row = Row {
     infiniband: Infiniband::Refused,
     lag: Lag::RoundRobin,
     speed: Speed::Sum,
-    built: Built::Yes,
 };
 
 const ACTIVE_BACKUP: Row = Row {
@@ -292,7 +280,6 @@ const ACTIVE_BACKUP: Row = Row {
     infiniband: Infiniband::Allowed,
     lag: Lag::ActiveBackup,
     speed: Speed::Sum,
-    built: Built::Yes,
 };
 
 const XOR: Row = Row {
@@ -314,7 +301,6 @@ const XOR: Row = Row {
     infiniband: Infiniband::Refused,
     lag: Lag::Hash,
     speed: Speed::Sum,
-    built: Built::Yes,
 };
 
 const BROADCAST: Row = Row {
@@ -336,7 +322,6 @@ const BROADCAST: Row = Row {
     infiniband: Infiniband::Refused,
     lag: Lag::Broadcast,
     speed: Speed::Slowest,
-    built: Built::Yes,
 };
 
 const IEEE_802_3AD: Row = Row {
@@ -358,7 +343,6 @@ const IEEE_802_3AD: Row = Row {
     infiniband: Infiniband::Refused,
     lag: Lag::Hash,
     speed: Speed::Sum,
-    built: Built::Yes,
 };
 
 const TLB: Row = Row {
@@ -380,7 +364,6 @@ const TLB: Row = Row {
     infiniband: Infiniband::Refused,
     lag: Lag::Unknown,
     speed: Speed::Sum,
-    built: Built::No,
 };
 
 const ALB: Row = Row {
@@ -471,16 +454,8 @@ impl Mode {
         matches!(self.row().active, Active::One)
     }
 
-    /// Whether this version of the driver has the mode: [`Built::Yes`].
-    pub const fn is_built(self) -> bool {
-        matches!(self.row().built, Built::Yes)
-    }
-
-    /// Whether a number picks the slave among those that can send: a hash, or the number of a turn.
-    pub const fn uses_number(self) -> bool {
-        match self.row().sender {
-            Sender::Turn | Sender::Hash => true,
-            Sender::Active | Sender::All | Sender::Load => false,
-        }
+    /// Whether neighbours send to one of the slaves each: [`Idle::HearsUnicast`].
+    pub const fn has_clients(self) -> bool {
+        matches!(self.row().idle, Idle::HearsUnicast)
     }
 }

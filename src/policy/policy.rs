@@ -29,6 +29,8 @@
 
 pub mod address;
 pub mod arp;
+pub mod balance;
+pub mod clients;
 pub mod errno;
 pub mod group;
 pub mod hash;

@@ -5,8 +5,11 @@
 
 mod address;
 mod arp;
+mod balance;
 mod cases;
+mod clients;
 mod documentation;
+mod frames;
 mod group;
 mod hash;
 mod history;

@@ -28,13 +28,6 @@ of the value that is in force already, which is always accepted and changes noth
 in the kernel log, and in the answer of `ip`.
 ";
 
-const NOT_BUILT: &str = "
-## Not in this version
-
-These are known by name, and can be read. The default is accepted, since tools spell it out; another value is
-refused with `EACCES`, as by the kernel's own driver in the modes that this version has.
-";
-
 /// The whole page.
 pub(crate) fn options() -> String {
     let mut page = String::from(HEAD);
@@ -43,20 +36,12 @@ pub(crate) fn options() -> String {
         (Scope::Slave, "Of a slave"),
         (Scope::Module, "Of the module"),
     ] {
-        let options = OPTIONS
-            .iter()
-            .filter(|desc| desc.built && desc.scope == scope);
+        let options = OPTIONS.iter().filter(|desc| desc.scope == scope);
         write!(page, "\n## {title}\n\n{}", table(options)).unwrap();
-        for desc in OPTIONS
-            .iter()
-            .filter(|desc| desc.built && desc.scope == scope)
-        {
+        for desc in OPTIONS.iter().filter(|desc| desc.scope == scope) {
             write!(page, "\n### {}\n\n{}\n", desc.name, wrap(desc.help)).unwrap();
         }
     }
-    page.push_str(NOT_BUILT);
-    page.push('\n');
-    page.push_str(&table(OPTIONS.iter().filter(|desc| !desc.built)));
     page
 }
 
@@ -81,11 +66,8 @@ fn table<'a>(options: impl Iterator<Item = &'a OptionDesc>) -> String {
 fn values(desc: &OptionDesc) -> String {
     match desc.values {
         Values::Choice(names) => {
-            let built = |number| {
-                desc.name != "mode" || Mode::from_number(number).is_some_and(Mode::is_built)
-            };
-            let names = names.iter().filter(|it| built(it.number));
             let names: Vec<_> = names
+                .iter()
                 .map(|it| format!("`{}` ({})", it.text, it.number))
                 .collect();
             names.join(", ")
@@ -129,7 +111,7 @@ fn conditions(desc: &OptionDesc) -> String {
     let mut conditions = Vec::new();
     let modes: Vec<_> = Mode::ALL
         .into_iter()
-        .filter(|&mode| !desc.unsupported.contains(mode) && (mode.is_built() || !desc.built))
+        .filter(|&mode| !desc.unsupported.contains(mode))
         .map(Mode::name)
         .collect();
     if Mode::ALL

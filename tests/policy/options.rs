@@ -205,14 +205,14 @@ fn options_are_set_and_read_back() {
 }
 
 #[test]
-fn every_built_number_can_be_changed_and_reads_back() {
-    for desc in OPTIONS.iter().filter(|desc| desc.built) {
+fn every_number_can_be_changed_and_reads_back() {
+    for desc in OPTIONS.iter() {
         if desc.id.desc().scope != policy::options::Scope::Bond {
             continue;
         }
         let mode = Mode::ALL
             .into_iter()
-            .find(|&it| it.is_built() && !desc.unsupported.contains(it));
+            .find(|&it| !desc.unsupported.contains(it));
         let config = config(mode.expect(desc.name), &[(OptionId::Miimon, 1)]);
         let Some(default) = config.number(desc.id) else {
             continue;
@@ -384,12 +384,24 @@ fn what_the_bond_is_like_comes_before_what_was_written() {
 }
 
 #[test]
-fn what_is_not_built_can_only_be_left_at_its_default() {
-    let config = active_backup();
-    assert_eq!(
-        refused(config, OptionId::Mode, "balance-alb", IDLE).errno(),
-        95
-    );
+fn what_only_one_mode_has_goes_with_that_mode() {
+    let alb = Config::default().with_mode(Mode::Alb);
+    let tlb = Config::default().with_mode(Mode::Tlb);
+    // As in the in-tree driver, choosing balance-alb sets it.
+    let off = written(tlb, OptionId::TlbDynamicLb, "0");
+    assert!(!off.tlb_dynamic_lb && off.with_mode(Mode::Alb).tlb_dynamic_lb);
+    assert!(!off.with_mode(Mode::Xor).tlb_dynamic_lb);
+    let busy = refused(tlb, OptionId::TlbDynamicLb, "0", UP);
+    assert_eq!(busy.errno(), 16);
+
+    let on = written(alb, OptionId::RlbIpv6, "on");
+    assert!(on.rlb_ipv6 && !on.with_mode(Mode::Tlb).rlb_ipv6);
+    assert_eq!(refused(tlb, OptionId::RlbIpv6, "on", IDLE).errno(), 13);
+    assert_eq!(refused(alb, OptionId::RlbIpv6, "on", UP).errno(), 16);
+
+    let on = written(active_backup(), OptionId::AnnounceStations, "on");
+    assert!(on.with_mode(Mode::Alb).announce_stations);
+    assert!(!on.with_mode(Mode::Xor).announce_stations);
 }
 
 #[test]
@@ -474,11 +486,6 @@ fn a_refusal_names_the_option_the_reason_and_the_way_out() {
         say(ab, OptionId::Miimon, "-5", UP),
         "option miimon: invalid value (-5); allowed values 0 - 2147483647"
     );
-    assert_eq!(
-        say(rr, OptionId::Mode, "balance-tlb", IDLE),
-        "option mode: balance-tlb is not supported by this version of the driver; use balance-rr, \
-         active-backup, balance-xor, broadcast or 802.3ad"
-    );
     let ad = Config::default().with_mode(Mode::Ieee8023ad);
     assert_eq!(
         say(ad, OptionId::AdActorSystem, "01:80:c2:00:00:02", UP),
@@ -533,8 +540,6 @@ fn netlink_gets_the_messages_of_the_in_tree_driver() {
         Reason::NoMonitor,
         Reason::NoCommand,
         Reason::LoadOnly,
-        Reason::NotBuilt,
-        Reason::ModeNotBuilt(Mode::Alb),
     ];
     for reason in all {
         let error = OptionError {

@@ -209,20 +209,25 @@ fn defaults_may_be_spelt_out() {
 }
 
 #[test]
-fn a_mode_that_is_not_built_refuses_the_load() {
-    let error = refused(RawParams {
-        mode: Some(b"balance-tlb"),
+fn what_the_mode_does_not_have_is_dropped_with_a_notice() {
+    let raw = |mode| RawParams {
+        mode: Some(mode),
+        miimon: 100,
+        xmit_hash_policy: Some(b"layer3+4"),
+        rlb_ipv6: Some(b"on"),
+        announce_stations: Some(b"1"),
         ..RawParams::default()
-    });
+    };
+    let (tlb, said) = warned(raw(b"balance-tlb"));
+    assert!(!tlb.rlb_ipv6 && tlb.announce_stations);
+    assert_eq!(tlb.xmit_hash_policy, HashPolicy::Layer34);
     assert_eq!(
-        (error, error.errno()),
-        (ParamError::ModeNotBuilt(Mode::Tlb), 95)
+        said,
+        ["rlb_ipv6 param is irrelevant in mode transmit load balancing"]
     );
-    assert_eq!(
-        error.to_string(),
-        "Error: bonding mode balance-tlb is not supported by this version of the driver; use \
-         balance-rr, active-backup, balance-xor, broadcast or 802.3ad"
-    );
+    let (alb, said) = warned(raw(b"balance-alb"));
+    assert!(alb.rlb_ipv6 && alb.tlb_dynamic_lb);
+    assert_eq!(said, [""; 0]);
 }
 
 #[test]

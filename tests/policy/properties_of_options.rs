@@ -85,7 +85,7 @@ fn value() -> impl Strategy<Value = Value> {
 }
 
 fn mode() -> impl Strategy<Value = Mode> {
-    let modes: Vec<_> = Mode::ALL.into_iter().filter(|it| it.is_built()).collect();
+    let modes: Vec<_> = Mode::ALL.into_iter().collect();
     proptest::sample::select(modes)
 }
 
@@ -242,16 +242,10 @@ proptest! {
     }
 
     #[test]
-    fn only_the_default_of_what_is_not_built_is_taken(
-        config in some_config(), desc in option(), value in value(), state in state(),
-    ) {
-        if !desc.built {
-            if let Ok((after, _)) = config.apply(desc.id, value, state) {
-                prop_assert_eq!(after, config);
-                prop_assert_eq!(Some(value), in_force(&config, desc));
-            }
-        }
-        prop_assert!(config.mode.is_built());
+    fn what_only_some_modes_have_is_on_in_those_modes_only(config in some_config()) {
+        let has = |id: OptionId| !id.desc().unsupported.contains(config.mode);
+        prop_assert!(!config.rlb_ipv6 || has(OptionId::RlbIpv6));
+        prop_assert!(!config.announce_stations || has(OptionId::AnnounceStations));
     }
 
     #[test]
@@ -272,8 +266,9 @@ proptest! {
         let rules = |it: &Config| (it.arp_validate, it.arp_all_targets, it.arp_missed_max);
         let probes = |it: &Config| (it.mode, it.arp_interval, lists(it), rules(it));
         prop_assert!(effects.probes || probes(&config) == probes(&after), "{}", desc.name);
-        let is_resilient = |it: &Config| it.resilient_hash;
-        prop_assert!(effects.choice || is_resilient(&config) == is_resilient(&after), "{}", desc.name);
+        let choice = |it: &Config| (it.resilient_hash, it.tlb_dynamic_lb);
+        let is_same = choice(&config) == choice(&after) || effects.mode;
+        prop_assert!(effects.choice || is_same, "{}", desc.name);
     }
 
     #[test]
@@ -347,12 +342,12 @@ proptest! {
     #[test]
     fn any_parameters_load_or_are_refused_with_a_sentence(
         numbers in proptest::array::uniform12(prop_oneof![any::<i32>(), -1..400]),
-        texts in proptest::array::uniform10(proptest::option::of(text())),
+        texts in proptest::array::uniform12(proptest::option::of(text())),
         lp_interval: u32,
         targets in proptest::collection::vec(target_text(), 0..17),
     ) {
         let targets: Vec<&[u8]> = targets.iter().map(Vec::as_slice).collect();
-        let [mode, primary, reselect, fom, events, resilient, hash, lacp, select, validate] =
+        let [mode, primary, reselect, fom, events, resilient, hash, lacp, select, validate, rlb, stations] =
             &texts;
         let raw = RawParams {
             max_bonds: numbers[0],
@@ -380,11 +375,13 @@ proptest! {
             lp_interval,
             link_events: events.as_deref().filter(|_| numbers[6] % 4 == 3),
             resilient_hash: resilient.as_deref().filter(|_| numbers[6] % 4 == 3),
+            rlb_ipv6: rlb.as_deref().filter(|_| numbers[6] % 4 == 2),
+            announce_stations: stations.as_deref().filter(|_| numbers[6] % 4 == 1),
         };
         let mut said = Vec::new();
         match Config::from_module_params(&raw, &mut |warning| said.push(warning.to_string())) {
             Ok(config) => {
-                prop_assert!(config.mode.is_built() && config.tx_queues > 0);
+                prop_assert!(config.tx_queues > 0);
                 prop_assert!(u64::from(config.miimon) <= i32::MAX as u64);
                 prop_assert!(config.miimon == 0 || config.arp_interval == 0);
                 prop_assert!(config.arp_interval == 0 || !config.arp_targets.is_empty());

@@ -309,7 +309,7 @@ proptest! {
                 }
             }
         }
-        prop_assert!(now.mode.is_built());
+        prop_assert!(now.miimon == 0 || now.arp_interval == 0);
     }
 
     // -- frames ----------------------------------------------------------------------------------

@@ -9,7 +9,6 @@ use crate::bond::master::{Bond, BondDev, SlaveDev};
 use net::master::device::Slot;
 use net::rcu::Rcu;
 use net::skbuff::SkBuff;
-use policy::mode::Sender;
 use policy::transmit::{self, StandIn};
 
 /// Sends a packet.
@@ -41,7 +40,7 @@ pub(super) fn pick<'a>(bond: &'a BondDev, rcu: &'a Rcu) -> Option<&'a SlaveDev> 
 /// Whether this slave, a backup, sends in place of an active slave without carrier.
 pub(super) fn stands_in(slave: &SlaveDev, rcu: &Rcu) -> bool {
     let bond = slave.master();
-    Bond::mode(bond).row().sender == Sender::Active
+    Bond::mode(bond).uses_primary()
         && bond
             .slot_rcu(rcu, Slot::Active)
             .is_some_and(|active| !active.dev().has_link())

@@ -5,7 +5,7 @@
 
 use super::broadcast;
 use super::xor::{xmit_any, xmit_or};
-use crate::bond::choose::can_send;
+use crate::bond::links::can_send;
 use crate::bond::master::BondDev;
 use net::rcu::Rcu;
 use net::skbuff::{SkBuff, View};

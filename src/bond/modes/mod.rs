@@ -1,18 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! What the modes do with packets: one file for each mode. No lock, no allocation, no shared cache
-//! line written.
+//! line written; except for the first packet of a flow in balance-tlb and balance-alb, and for ARP
+//! and neighbour discovery in balance-alb.
 //!
 //! Each mode's file has `xmit`, which sends a packet, and `pick`, which returns the slave that it
 //! would leave through.
 
 mod active_backup;
+mod alb;
 mod broadcast;
 mod ieee8023ad;
 mod output;
 pub(super) mod packet;
 pub(super) mod receive;
 mod round_robin;
+mod tlb;
 mod xor;
 
 use super::links::is_up;
@@ -21,7 +24,7 @@ use net::rcu::Rcu;
 use net::shared::Bytes;
 use net::skbuff::SkBuff;
 use net::sock::Socket;
-use output::{drop_packet, elsewhere, Links};
+use output::{elsewhere, Links};
 use packet::{Anything, Frame, Outgoing, Subject};
 use policy::hash::HashPolicy;
 use policy::mode::{QueueOverride, Sender, Tls, Xdp};
@@ -47,8 +50,8 @@ fn xmit(bond: &BondDev, skb: SkBuff, rcu: &Rcu) -> i32 {
         Mode::Broadcast => broadcast::xmit(bond, skb, rcu),
         Mode::RoundRobin => round_robin::xmit(bond, skb, rcu),
         Mode::Ieee8023ad => ieee8023ad::xmit(bond, skb, rcu),
-        // Not built: no bond has these modes.
-        Mode::Tlb | Mode::Alb => drop_packet(bond, skb),
+        Mode::Tlb => tlb::xmit(bond, skb, rcu),
+        Mode::Alb => alb::xmit(bond, skb, rcu),
     }
 }
 
@@ -67,7 +70,7 @@ fn pick<'a>(bond: &'a BondDev, subject: &impl Subject, links: Links, rcu: &'a Rc
         Mode::Xor | Mode::Ieee8023ad => xor::pick_of(bond, subject, links, rcu),
         Mode::Broadcast => return Pick::All,
         Mode::RoundRobin => round_robin::pick(bond, subject, rcu),
-        Mode::Tlb | Mode::Alb => None,
+        Mode::Tlb | Mode::Alb => tlb::pick(bond, subject, rcu),
     };
     one.map_or(Pick::None, Pick::One)
 }
@@ -98,10 +101,14 @@ pub(super) fn next_slave_of<'a>(
     previous: Option<&SlaveDev>,
     rcu: &'a Rcu,
 ) -> Option<&'a SlaveDev> {
-    match (
-        pick(bond, &Outgoing(bond, skb.view()), Links::Working, rcu),
-        previous,
-    ) {
+    let picked = match Bond::mode(bond).row().sender {
+        // Other slaves send from addresses of their own.
+        Sender::Load => pick(bond, &Anything, Links::Working, rcu),
+        Sender::Turn | Sender::Active | Sender::Hash | Sender::All => {
+            pick(bond, &Outgoing(bond, skb.view()), Links::Working, rcu)
+        }
+    };
+    match (picked, previous) {
         (Pick::One(slave), None) => Some(slave),
         (Pick::One(_), Some(_)) | (Pick::None, _) => None,
         (Pick::All, previous) => {

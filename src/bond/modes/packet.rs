@@ -3,7 +3,7 @@
 //! What a slave is chosen for: a packet of the stack, a frame of an XDP program, a socket, or any
 //! packet at all.
 
-use crate::bond::master::BondDev;
+use crate::bond::master::{Bond, BondDev};
 use net::flow::dissect_frame;
 use net::shared::Bytes;
 use net::skbuff::View;
@@ -17,6 +17,11 @@ pub(in crate::bond) trait Subject {
 
     /// Whether it is IGMP, which leaves through one slave only.
     fn is_igmp(&self) -> bool;
+
+    /// The number of the flow that it belongs to, where flows are balanced by their load.
+    fn flow(&self) -> Option<u32> {
+        None
+    }
 }
 
 /// Any packet at all: of use where all packets leave through one slave.
@@ -110,6 +115,13 @@ impl Subject for Outgoing<'_> {
     #[inline(always)]
     fn is_igmp(&self) -> bool {
         self.1.is_igmp()
+    }
+
+    fn flow(&self) -> Option<u32> {
+        match Bond::mode(self.0).has_clients() {
+            true => super::alb::flow(self.0, self.1),
+            false => super::tlb::flow(self.0, self.1),
+        }
     }
 }
 

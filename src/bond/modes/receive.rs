@@ -3,6 +3,7 @@
 //! What becomes of a packet that a slave has received.
 
 use super::active_backup::stands_in;
+use crate::bond::clients;
 use crate::bond::lacp;
 use crate::bond::master::{Bond, SlaveDev};
 use crate::bond::probe;
@@ -11,6 +12,7 @@ use net::netdevice::ARPHRD_ETHER;
 use net::rcu::Rcu;
 use net::skbuff::Received;
 use policy::receive::{classify, Receive};
+use policy::wire::ndisc::Discovery;
 
 /// Whether a packet is for the bond, and neither the ARP monitor nor LACP need look at it. For every
 /// packet.
@@ -19,7 +21,17 @@ pub(in crate::bond) fn takes(slave: &SlaveDev, packet: Received<'_>) -> bool {
     let heard = &slave.data().heard;
     match heard.watched() {
         None => !slave.is_inactive(),
-        Some(watched) => slave.is_plain() && heard.ignores(watched, packet),
+        Some(watched) => match watched.clients() {
+            // Each slave hears what is sent to its address.
+            Some(clients) => {
+                packet.is_for_host()
+                    && !clients.wants(packet.protocol(), || {
+                        packet.byte_in_place(Discovery::NEXT_HEADER)
+                    })
+                    && !slave.master().is_bridge_port()
+            }
+            None => slave.is_plain() && heard.ignores(watched, packet),
+        },
     }
 }
 
@@ -27,6 +39,10 @@ pub(in crate::bond) fn takes(slave: &SlaveDev, packet: Received<'_>) -> bool {
 /// for LACP and for news to the ARP monitor.
 pub(in crate::bond) fn receive(slave: &SlaveDev, packet: Received<'_>, rcu: &Rcu) -> Rx {
     match slave.data().heard.watched() {
+        Some(watched) if watched.clients().is_some() => {
+            clients::hear(slave, packet, rcu);
+            clients::take(slave, packet, rcu);
+        }
         Some(watched) if watched.is_lacp() => {
             if lacp::receive(slave, packet, rcu) {
                 return Rx::Consumed;

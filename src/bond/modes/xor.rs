@@ -4,7 +4,8 @@
 
 use super::output::{transmit_or_drop, Links};
 use super::packet::{Outgoing, Subject};
-use crate::bond::choose::{by_hash, by_hash_now, can_send};
+use crate::bond::choose::{by_hash, by_hash_now};
+use crate::bond::links::can_send;
 use crate::bond::master::{BondDev, SlaveDev};
 use net::rcu::Rcu;
 use net::skbuff::SkBuff;

@@ -39,6 +39,8 @@ pub struct Effects {
     pub carrier: bool,
     /// Work out again which slave each value of a hash picks.
     pub choice: bool,
+    /// How often learning frames are sent has changed.
+    pub learning: bool,
     /// Work out the flags of the slaves again ([`crate::receive::SlaveFlags`]).
     pub slave_flags: bool,
     /// The mode was set: drop the work that is left from the previous mode.
@@ -130,9 +132,7 @@ impl Config {
     /// Sets an option. Returns the new configuration, and what there is to do.
     ///
     /// The value that the option already has ([`Config::has`]) is always accepted, and has no
-    /// effects: programs that configure a bond spell out even what they do not want to change. The
-    /// default of an option that the mode, or this version, does not have is accepted in the same
-    /// way.
+    /// effects: programs that configure a bond spell out even what they do not want to change.
     ///
     /// # Errors
     ///
@@ -202,12 +202,16 @@ impl Config {
             (Probes::Refused, miimon) => (miimon, 0),
             (Probes::ByActive | Probes::ByEach, miimon) => (miimon, self.arp_interval),
         };
+        let has_clients = mode.has_clients();
         Config {
             mode,
             miimon,
             arp_interval,
             arp_validate: ArpValidate::NONE,
             broadcast_neighbor: false,
+            tlb_dynamic_lb: self.tlb_dynamic_lb || has_clients,
+            rlb_ipv6: self.rlb_ipv6 && has_clients,
+            announce_stations: self.announce_stations && mode.uses_primary(),
             ..self
         }
     }
@@ -274,9 +278,6 @@ impl Config {
         match id {
             OptionId::Mode => {
                 let mode = Mode::from_number(number).ok_or(invalid)?;
-                if !mode.is_built() {
-                    return Err(Reason::ModeNotBuilt(mode));
-                }
                 self = self.with_mode(mode);
                 effects.mode = true;
                 effects.probes = true;
@@ -371,9 +372,27 @@ impl Config {
             }
             OptionId::CoupledControl => self.coupled_control = number == 1,
             OptionId::BroadcastNeighbor => self.broadcast_neighbor = number == 1,
-            OptionId::LpInterval => self.lp_interval = small,
-            _ if number == desc.default => {}
-            _ => return Err(Reason::NotBuilt),
+            OptionId::LpInterval => {
+                self.lp_interval = small;
+                effects.learning = true;
+            }
+            OptionId::TlbDynamicLb => {
+                self.tlb_dynamic_lb = number == 1;
+                effects.choice = true;
+            }
+            OptionId::RlbIpv6 => self.rlb_ipv6 = number == 1,
+            OptionId::AnnounceStations => self.announce_stations = number == 1,
+            OptionId::Slaves
+            | OptionId::ActiveSlave
+            | OptionId::Primary
+            | OptionId::Prio
+            | OptionId::QueueId
+            | OptionId::ArpIpTarget
+            | OptionId::NsIp6Target
+            | OptionId::AdActorSystem
+            | OptionId::ActorPortPrio
+            | OptionId::MaxBonds
+            | OptionId::TxQueues => return Err(Reason::WrongKind),
         }
         Ok((self, effects))
     }

@@ -8,7 +8,7 @@ use super::{ArpTargets, NsTargets, OptionId, Show, Value, Values};
 use crate::hash::HashPolicy;
 use crate::lacp::{AdSelect, Settings};
 use crate::link::{Delays, LinkState, Millis};
-use crate::mode::{Carrier, Mode, Xdp};
+use crate::mode::{Carrier, Mode, Sender, Xdp};
 use crate::name::IfName;
 use crate::select::Reselect;
 use crate::wire::slow::SystemId;
@@ -150,8 +150,14 @@ pub struct Config {
     pub coupled_control: bool,
     /// `broadcast_neighbor`.
     pub broadcast_neighbor: bool,
-    /// `lp_interval` in seconds, kept for the modes that use it.
+    /// `lp_interval` in seconds.
     pub lp_interval: u32,
+    /// `tlb_dynamic_lb`.
+    pub tlb_dynamic_lb: bool,
+    /// `rlb_ipv6`.
+    pub rlb_ipv6: bool,
+    /// `announce_stations`.
+    pub announce_stations: bool,
     /// `max_bonds`, of the module.
     pub max_bonds: u32,
     /// `tx_queues`, of the module.
@@ -194,6 +200,9 @@ impl Default for Config {
             coupled_control: true,
             broadcast_neighbor: false,
             lp_interval: 1,
+            tlb_dynamic_lb: true,
+            rlb_ipv6: false,
+            announce_stations: false,
             max_bonds: 1,
             tx_queues: 16,
         }
@@ -208,6 +217,23 @@ impl Config {
             Xdp::Native => true,
             Xdp::ButVlan => !matches!(self.xmit_hash_policy, HashPolicy::VlanSrcMac),
             Xdp::Refused => false,
+        }
+    }
+
+    /// Which slave a packet leaves through, with these options.
+    pub const fn sender(&self) -> Sender {
+        match self.mode.row().sender {
+            Sender::Load if !self.tlb_dynamic_lb => Sender::Hash,
+            sender => sender,
+        }
+    }
+
+    /// Whether a number picks the slave among those in a table: a hash, the number of a turn, or the
+    /// place of a flow.
+    pub const fn uses_number(&self) -> bool {
+        match self.sender() {
+            Sender::Turn | Sender::Hash | Sender::Load => true,
+            Sender::Active | Sender::All => false,
         }
     }
 
@@ -281,9 +307,8 @@ impl Config {
         self.arp_interval > 0
     }
 
-    /// The value of an option as a number, in the unit of the table; for an option that this
-    /// version does not have, its default. `None` where the value is not a number of the bond:
-    /// names, lists, and options of a slave.
+    /// The value of an option as a number, in the unit of the table. `None` where the value is not a
+    /// number of the bond: names, lists, and options of a slave.
     pub fn number(&self, id: OptionId) -> Option<u64> {
         let number = match id {
             OptionId::Mode => u64::from(self.mode.number()),
@@ -317,7 +342,9 @@ impl Config {
             OptionId::AdUserPortKey => u64::from(self.ad_user_port_key),
             OptionId::CoupledControl => u64::from(self.coupled_control),
             OptionId::BroadcastNeighbor => u64::from(self.broadcast_neighbor),
-            OptionId::TlbDynamicLb => id.desc().default,
+            OptionId::TlbDynamicLb => u64::from(self.tlb_dynamic_lb),
+            OptionId::RlbIpv6 => u64::from(self.rlb_ipv6),
+            OptionId::AnnounceStations => u64::from(self.announce_stations),
             OptionId::Slaves
             | OptionId::ActiveSlave
             | OptionId::Primary

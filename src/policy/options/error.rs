@@ -110,10 +110,6 @@ pub enum Reason {
     InvalidQueue(Excerpt),
     /// The option is fixed when the module is loaded.
     LoadOnly,
-    /// This version of the driver does not have the mode.
-    ModeNotBuilt(Mode),
-    /// This version of the driver does not have the option, or only its default.
-    NotBuilt,
 }
 
 /// An option that was not set, and why.
@@ -147,7 +143,7 @@ impl OptionError {
             | Reason::InvalidQueue(_)
             | Reason::LoadOnly => errno::EPERM,
             Reason::NoInterface(_) => errno::ENODEV,
-            Reason::HasXdp | Reason::ModeNotBuilt(_) | Reason::NotBuilt => errno::EOPNOTSUPP,
+            Reason::HasXdp => errno::EOPNOTSUPP,
         }
     }
 
@@ -190,10 +186,6 @@ impl OptionError {
             Reason::WithMiimon => "ARP monitoring cannot be used with MII monitoring",
             Reason::InvalidQueue(_) => "the bond has no such queue, or another slave has it",
             Reason::LoadOnly => "option can be set only when the module is loaded",
-            Reason::ModeNotBuilt(_) => {
-                "no balance-tlb or balance-alb in this version; use another mode"
-            }
-            Reason::NotBuilt => "option not supported by this version; leave it at its default",
         }
     }
 }
@@ -216,12 +208,7 @@ impl fmt::Display for OptionError {
                         .filter(|&it| !desc.unsupported.contains(it))
                 };
                 f.write_str("it needs mode ")?;
-                write_list(f, fitting().map(Mode::name))?;
-                if fitting().any(Mode::is_built) {
-                    Ok(())
-                } else {
-                    f.write_str(", which this version does not support")
-                }
+                write_list(f, fitting().map(Mode::name))
             }
             Reason::HasSlaves => write!(
                 f,
@@ -314,31 +301,6 @@ impl fmt::Display for OptionError {
                 "option {name}: unable to set in a running driver; give it as a parameter when \
                  the module is loaded"
             ),
-            Reason::ModeNotBuilt(mode) => {
-                write!(
-                    f,
-                    "option {name}: {} is not supported by this version of the driver; use ",
-                    mode.name()
-                )?;
-                write_list(
-                    f,
-                    Mode::ALL
-                        .into_iter()
-                        .filter(|it| it.is_built())
-                        .map(Mode::name),
-                )
-            }
-            Reason::NotBuilt => {
-                write!(
-                    f,
-                    "option {name}: not supported by this version of the driver; leave it "
-                )?;
-                match (desc.values, desc.text_of(desc.default)) {
-                    (_, Some(text)) => write!(f, "at {text}"),
-                    (Values::Range { .. }, None) => write!(f, "at {}", desc.default),
-                    _ => f.write_str("unset"),
-                }
-            }
         }
     }
 }

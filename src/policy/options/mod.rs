@@ -12,7 +12,6 @@ mod error;
 mod params;
 mod table;
 mod targets;
-mod unbuilt;
 mod value;
 mod warning;
 
@@ -74,6 +73,8 @@ pub enum OptionId {
     CoupledControl,
     BroadcastNeighbor,
     TlbDynamicLb,
+    RlbIpv6,
+    AnnounceStations,
 }
 
 impl OptionId {
@@ -124,9 +125,6 @@ pub struct OptionDesc {
     pub proc_label: Option<&'static str>,
     /// What it is for, in a sentence or two.
     pub help: &'static str,
-    /// Whether this version of the driver has the option. An option that it does not have can be
-    /// read, and can be set to its default.
-    pub built: bool,
     /// Whether the word `default` stands for the default.
     pub takes_default: bool,
 }

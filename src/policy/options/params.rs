@@ -46,6 +46,8 @@ pub struct RawParams<'a> {
     pub lp_interval: u32,
     pub link_events: Option<&'a [u8]>,
     pub resilient_hash: Option<&'a [u8]>,
+    pub rlb_ipv6: Option<&'a [u8]>,
+    pub announce_stations: Option<&'a [u8]>,
 }
 
 impl Default for RawParams<'_> {
@@ -76,6 +78,8 @@ impl Default for RawParams<'_> {
             lp_interval: 1,
             link_events: None,
             resilient_hash: None,
+            rlb_ipv6: None,
+            announce_stations: None,
         }
     }
 }
@@ -86,8 +90,7 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// [`ParamError`]: `EINVAL` for what the in-tree driver refuses too, `EOPNOTSUPP` for what this
-    /// version does not have.
+    /// [`ParamError`]: `EINVAL`, for what the in-tree driver refuses too.
     pub fn from_module_params(
         raw: &RawParams<'_>,
         warn: &mut dyn FnMut(Warning),
@@ -96,9 +99,6 @@ impl Config {
             Some(number) => Mode::from_number(number).unwrap_or_default(),
             None => Mode::default(),
         };
-        if !mode.is_built() {
-            return Err(ParamError::ModeNotBuilt(mode));
-        }
         let use_carrier = match raw.use_carrier {
             0 => false,
             1 => true,
@@ -126,6 +126,17 @@ impl Config {
         if let Some(number) = text(OptionId::ResilientHash, raw.resilient_hash)? {
             config.resilient_hash = number != 0;
         }
+        let mut own = |option: OptionId, given| {
+            let number = text(option, given)?;
+            let is_on = number == Some(1);
+            if is_on && option.desc().unsupported.contains(mode) {
+                warn(Warning::Irrelevant { option, mode });
+                return Ok(false);
+            }
+            Ok(is_on)
+        };
+        config.rlb_ipv6 = own(OptionId::RlbIpv6, raw.rlb_ipv6)?;
+        config.announce_stations = own(OptionId::AnnounceStations, raw.announce_stations)?;
         match mode.row().probes {
             Probes::Refused if config.miimon == 0 => {
                 let miimon = DEFAULT_MIIMON;
@@ -245,7 +256,10 @@ impl Config {
     ) -> Result<(), ParamError> {
         let mode = self.mode;
         let mut irrelevant = |option| warn(Warning::Irrelevant { option, mode });
-        let uses_hash = mode.row().sender == Sender::Hash;
+        let uses_hash = match mode.row().sender {
+            Sender::Hash | Sender::Load => true,
+            Sender::Turn | Sender::Active | Sender::All => false,
+        };
         if !uses_hash && raw.xmit_hash_policy.is_some() {
             irrelevant(OptionId::XmitHashPolicy);
         } else if let Some(number) = text(OptionId::XmitHashPolicy, raw.xmit_hash_policy)? {

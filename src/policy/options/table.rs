@@ -2,12 +2,11 @@
 
 //! The table of options: the options that this version has, and the helpers to write the table.
 
-use super::unbuilt::UNBUILT_OPTIONS;
 use super::{
     modes, Modes, Named, Netlink, NetlinkKind, OptionDesc, OptionId, Param, ParamKind, Scope, Show,
     Sysfs, Values,
 };
-use crate::mode::{Active, Mode, Probes, Protocol, Sender};
+use crate::mode::{Active, Idle, Mode, Probes, Protocol, Sender};
 
 pub(super) const INT_MAX: u64 = i32::MAX as u64;
 
@@ -57,6 +56,12 @@ const NO_TURN: Modes = modes!(sender: Sender::Active | Sender::Hash | Sender::Al
 /// The modes without LACP.
 const NO_LACP: Modes = modes!(protocol: Protocol::None);
 
+/// The modes that do not balance the load.
+const NO_LOAD: Modes = modes!(sender: Sender::Turn | Sender::Active | Sender::Hash | Sender::All);
+
+/// The modes without clients that send to one of the slaves each.
+const NO_CLIENTS: Modes = modes!(idle: Idle::InUse | Idle::Backup | Idle::Inactive);
+
 /// The modes without the ARP monitor.
 const NO_PROBES: Modes = modes!(probes: Probes::Refused);
 
@@ -92,11 +97,11 @@ pub(super) const OPTION: OptionDesc = OptionDesc {
     param: None,
     proc_label: None,
     help: "",
-    built: true,
     takes_default: true,
 };
 
-const BUILT_OPTIONS: [OptionDesc; 41] = [
+/// Every option, in the order of [`OptionId`].
+pub static OPTIONS: [OptionDesc; 44] = in_order([
     OptionDesc {
         id: OptionId::Mode,
         name: "mode",
@@ -114,7 +119,7 @@ const BUILT_OPTIONS: [OptionDesc; 41] = [
                keeps the others ready; balance-rr sends through all of them in turn; balance-xor \
                has a hash of the packet pick one (xmit_hash_policy); broadcast sends through all of \
                them at once; 802.3ad does as balance-xor with those slaves that LACP has agreed on \
-               with the switch. This version does not have balance-tlb and balance-alb.",
+               with the switch. balance-tlb: what leaves is spread by load, what arrives is received by one slave. balance-alb: likewise, and each neighbour sends to one of the slaves.",
         ..OPTION
     },
     OptionDesc {
@@ -595,8 +600,8 @@ const BUILT_OPTIONS: [OptionDesc; 41] = [
             "The number of seconds between instances where the bonding driver sends learning \
              packets to each slaves peer switch. The default is 1.",
         ),
-        help: "How often balance-tlb and balance-alb send learning packets to the switches. It is \
-               kept for these modes, which this version does not have.",
+        help: "How often balance-tlb and balance-alb send learning packets, from which switches learn \
+               where the addresses of the bond and of its slaves are. Other modes keep the value.",
         ..OPTION
     },
     OptionDesc {
@@ -760,27 +765,65 @@ const BUILT_OPTIONS: [OptionDesc; 41] = [
                change of the mode sets it back to off.",
         ..OPTION
     },
-];
-
-/// Every option, in the order of [`OptionId`].
-pub static OPTIONS: [OptionDesc; COUNT_OF_OPTIONS] = all_options();
-
-const COUNT_OF_OPTIONS: usize = BUILT_OPTIONS.len() + UNBUILT_OPTIONS.len();
+    OptionDesc {
+        id: OptionId::TlbDynamicLb,
+        name: "tlb_dynamic_lb",
+        values: Values::Choice(OFF_ON),
+        default: 1,
+        unsupported: NO_LOAD,
+        if_down: true,
+        netlink: netlink(27, NetlinkKind::U8),
+        sysfs: sysfs(Show::Number),
+        help: "Whether balance-tlb and balance-alb choose the slave of a packet that leaves by the load \
+               of the slaves, and move flows when the load becomes uneven (on), or by \
+               xmit_hash_policy alone (off). Choosing balance-alb sets it to on.",
+        ..OPTION
+    },
+    OptionDesc {
+        id: OptionId::RlbIpv6,
+        name: "rlb_ipv6",
+        values: Values::Choice(OFF_ON),
+        unsupported: NO_CLIENTS,
+        if_down: true,
+        sysfs: sysfs(Show::NameNumber),
+        param: param(
+            ParamKind::Charp,
+            "Have IPv6 neighbours send to one of the slaves each in balance-alb mode; 0 for off \
+             (default, as the in-tree driver), 1 for on",
+        ),
+        help: "Whether balance-alb tells each IPv6 neighbour the address of one of the slaves in \
+               neighbour discovery, as it does IPv4 neighbours in ARP. off: all IPv6 neighbours send \
+               to the active slave, as with the in-tree driver.",
+        ..OPTION
+    },
+    OptionDesc {
+        id: OptionId::AnnounceStations,
+        name: "announce_stations",
+        values: Values::Choice(OFF_ON),
+        unsupported: NO_ACTIVE,
+        sysfs: sysfs(Show::NameNumber),
+        param: param(
+            ParamKind::Charp,
+            "Tell the switches after a failover where the stations behind a bridge or a macvlan on \
+             the bond are; 0 for off (default, as the in-tree driver), 1 for on",
+        ),
+        help: "Whether a RARP request from the address of each station that a bridge on the bond knows \
+               behind its other ports, and from that of each macvlan on the bond, leaves through the \
+               new active slave after a failover, in the VLAN of the station: switches then send \
+               there what is for virtual machines and containers that are silent. On a bridge with \
+               many stations, these are as many frames.",
+        ..OPTION
+    },
+]);
 
 // Runs at compile time, where a panic is a compile error.
 #[allow(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
-const fn all_options() -> [OptionDesc; COUNT_OF_OPTIONS] {
-    let mut all = [OPTION; COUNT_OF_OPTIONS];
+const fn in_order<const N: usize>(options: [OptionDesc; N]) -> [OptionDesc; N] {
     let mut place = 0;
-    while place < COUNT_OF_OPTIONS {
-        all[place] = if place < BUILT_OPTIONS.len() {
-            BUILT_OPTIONS[place]
-        } else {
-            UNBUILT_OPTIONS[place - BUILT_OPTIONS.len()]
-        };
+    while place < N {
         // `OptionId::desc` relies on the order.
-        assert!(all[place].id as usize == place);
+        assert!(options[place].id as usize == place);
         place += 1;
     }
-    all
+    options
 }

@@ -287,17 +287,12 @@ pub enum ParamError {
     UseCarrier(i32),
     /// `arp_validate` without `arp_interval`.
     ArpValidateAlone,
-    /// This version does not have the mode.
-    ModeNotBuilt(Mode),
 }
 
 impl ParamError {
     /// The error number, positive.
     pub const fn errno(&self) -> i32 {
-        match self {
-            ParamError::ModeNotBuilt(_) => errno::EOPNOTSUPP,
-            _ => errno::EINVAL,
-        }
+        errno::EINVAL
     }
 }
 
@@ -326,12 +321,6 @@ impl fmt::Display for ParamError {
             ParamError::ArpValidateAlone => f.write_str(
                 "Error: arp_validate requires arp_interval; set it and arp_ip_target, or leave it \
                  out",
-            ),
-            ParamError::ModeNotBuilt(mode) => write!(
-                f,
-                "Error: bonding mode {} is not supported by this version of the driver; use \
-                 balance-rr, active-backup, balance-xor, broadcast or 802.3ad",
-                mode.name()
             ),
         }
     }

@@ -48,8 +48,6 @@ use std::time::{Duration, Instant};
 const STEP: Duration = Duration::from_millis(100);
 /// How long the processes of a switch may take to start.
 const START: Duration = Duration::from_secs(20);
-/// The modes that the driver in Rust does not have.
-const NOT_IN_RUST: [u8; 2] = [5, 6];
 
 /// Does what the arguments ask for.
 pub(crate) fn switch(options: &Switch) -> Result<u8> {
@@ -142,17 +140,6 @@ fn plan(host: &mut Host, options: &Switch, target: Driver, previous: Driver) -> 
         return Err(nothing_changed(format!(
             "the bonding driver cannot be unloaded: {users}"
         )));
-    }
-    if target == Driver::Rust {
-        let modes = restore::Links::get(&mut host.netlink)
-            .map_err(unknown)?
-            .modes();
-        if let Some((bond, _)) = modes.iter().find(|(_, mode)| NOT_IN_RUST.contains(mode)) {
-            return Err(nothing_changed(format!(
-                "{bond} is in the mode balance-tlb or balance-alb, which {target} does not have; set it to another mode \
-                 first"
-            )));
-        }
     }
     let (mut parts, mut losses) =
         restore::remember(&mut host.netlink, &host.state).map_err(unknown)?;

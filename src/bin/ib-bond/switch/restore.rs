@@ -26,7 +26,12 @@ use std::path::Path;
 const EEXIST: i32 = 17;
 const EINVAL: i32 = 22;
 /// The options of the driver in Rust that netlink does not have.
-const OWN_OPTIONS: [&str; 2] = ["link_events", "resilient_hash"];
+const OWN_OPTIONS: [&str; 4] = [
+    "link_events",
+    "resilient_hash",
+    "rlb_ipv6",
+    "announce_stations",
+];
 
 /// A netlink message, in hexadecimal digits.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -300,22 +305,6 @@ impl Links {
                 .is_some_and(|parent| self.goes(parent)),
             _ => false,
         }
-    }
-
-    /// The modes of the bonds.
-    pub(crate) fn modes(&self) -> Vec<(String, u8)> {
-        let bonds = self
-            .0
-            .iter()
-            .filter(|link| kind_of(link) == Some(&InfoKind::Bond));
-        bonds
-            .filter_map(|link| {
-                bond_options(link).iter().find_map(|option| match option {
-                    InfoBond::Mode(mode) => Some((name_of(link).to_string(), (*mode).into())),
-                    _ => None,
-                })
-            })
-            .collect()
     }
 }
 

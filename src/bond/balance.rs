@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The load of the slaves, in balance-tlb and balance-alb mode: which slave each flow leaves through
+//! is decided by `policy::balance`.
+//!
+//! A packet finds its slave without a lock: one word for each bucket says which place in the table
+//! of choices its slave has. Only the first packet of a flow takes the lock, to have the bucket get
+//! a slave. What is sent is counted per CPU. While there is traffic, the counters are looked at each
+//! second; a bond without traffic has no timer.
+
+use super::links::can_send;
+use super::master::{Bond, BondDev, SlaveDev};
+use super::slave::id;
+use super::wake::Task;
+use core::sync::atomic::{AtomicU16, Ordering};
+use kernel::prelude::*;
+use net::master::device::Slot;
+use net::new_bh_lock;
+use net::rcu::{self, Rcu};
+use net::rtnl::Rtnl;
+use net::sync::{now_ms, BhLock, PerCpuCounters};
+use policy::balance::{Bucket, Member, SlaveId, Table, BUCKETS, COUNTERS, LOOK};
+use policy::Millis;
+
+/// What is kept of the load.
+#[pin_data]
+pub(super) struct Balancer {
+    /// For each bucket, one more than the place of its slave in the table of choices; 0 if its next
+    /// packet has to ask.
+    places: [AtomicU16; BUCKETS],
+    /// What was sent, in bytes.
+    sent: PerCpuCounters,
+    #[pin]
+    state: BhLock<State>,
+}
+
+struct State {
+    /// Empty until the first slave joins in one of these modes.
+    buckets: KVec<Bucket>,
+    uneven: u8,
+    /// When the counters were looked at last.
+    looked: Millis,
+    /// Whether another look is to come.
+    looks: bool,
+}
+
+impl State {
+    fn table(&mut self) -> Table<'_> {
+        Table {
+            buckets: &mut self.buckets,
+            uneven: &mut self.uneven,
+        }
+    }
+}
+
+impl Balancer {
+    pub(super) fn new() -> impl PinInit<Self> {
+        pin_init!(Self {
+            places: [const { AtomicU16::new(0) }; BUCKETS],
+            sent: PerCpuCounters::new(COUNTERS),
+            state <- new_bh_lock!(
+                State { buckets: KVec::new(), uneven: 0, looked: 0, looks: false },
+                "Bond::balancer"
+            ),
+        })
+    }
+
+    /// Counts a packet of this length, in bytes. Bottom halves off.
+    #[inline(always)]
+    pub(super) fn count(&self, bucket: usize, len: u32) {
+        self.sent.add(bucket, len);
+    }
+
+    fn place(&self, bucket: usize) -> Option<&AtomicU16> {
+        self.places.get(bucket)
+    }
+
+    /// Has packets find the slaves that the table says. The lock is held.
+    fn publish(&self, table: &Table<'_>, sharers: impl Iterator<Item = SlaveId> + Clone) {
+        for (bucket, place) in (0..BUCKETS).zip(self.places.iter()) {
+            let slave = table.slave(bucket);
+            let at = slave.and_then(|slave| position(sharers.clone(), slave));
+            place.store(at.unwrap_or(0), Ordering::Relaxed);
+        }
+    }
+}
+
+/// One more than the place of a slave.
+fn position(sharers: impl Iterator<Item = SlaveId>, slave: SlaveId) -> Option<u16> {
+    let mut places = (1..=u16::MAX).zip(sharers);
+    places.find(|(_, it)| *it == slave).map(|(place, _)| place)
+}
+
+/// Makes room for what is kept of the load. May sleep.
+pub(super) fn reserve(bond: &BondDev, rtnl: &Rtnl) -> Result {
+    let balancer = &bond.data().get_ref().balancer;
+    balancer.sent.allocate(rtnl)?;
+    if balancer.state.with(|state| !state.buckets.is_empty()) {
+        return Ok(());
+    }
+    let mut buckets = KVec::with_capacity(COUNTERS, GFP_KERNEL)?;
+    for _ in 0..COUNTERS {
+        buckets
+            .push_within_capacity(Bucket::EMPTY)
+            .map_err(|_| ENOMEM)?;
+    }
+    balancer.state.with(|state| state.buckets = buckets);
+    Ok(())
+}
+
+/// The slaves that have a share of the flows, in the order of the table of choices.
+fn sharers<'a>(bond: &'a BondDev, rcu: &'a Rcu) -> impl Iterator<Item = &'a SlaveDev> + Clone {
+    bond.lowers_rcu(rcu)
+        .filter(|slave| slave.data().has_share())
+}
+
+fn members<'a>(bond: &'a BondDev, rcu: &'a Rcu) -> impl Iterator<Item = Member> + Clone + 'a {
+    let active = bond.slot_rcu(rcu, Slot::Active).map(id);
+    sharers(bond, rcu).map(move |slave| Member {
+        id: id(slave),
+        speed: slave.data().speed(),
+        can_send: can_send(slave),
+        is_active: Some(id(slave)) == active,
+    })
+}
+
+/// The slave through which the packets of a bucket leave. For every packet.
+#[inline(always)]
+pub(super) fn choose<'a>(bond: &'a BondDev, bucket: u8, rcu: &'a Rcu) -> Option<&'a SlaveDev> {
+    let balancer = &bond.data().get_ref().balancer;
+    let place = balancer.place(bucket.into())?.load(Ordering::Relaxed);
+    if place != 0 {
+        match bond.choose(u32::from(place).wrapping_sub(1), rcu) {
+            Some(slave) if slave.dev().has_link() => return Some(slave),
+            _ => {}
+        }
+    }
+    ask(bond, bucket, rcu)
+}
+
+/// Has a bucket get a slave: its flow is new, or its slave has just lost its link.
+#[cold]
+#[inline(never)]
+fn ask<'a>(bond: &'a BondDev, bucket: u8, rcu: &'a Rcu) -> Option<&'a SlaveDev> {
+    let balancer = &bond.data().get_ref().balancer;
+    let bucket = usize::from(bucket);
+    let now = now_ms();
+    let (chosen, begins) = balancer.state.with(|state| {
+        let mut table = state.table();
+        let has_slave =
+            |slave: &SlaveId| members(bond, rcu).any(|it| it.id == *slave && it.can_send);
+        let chosen = match table.slave(bucket).filter(has_slave) {
+            Some(slave) => Some(slave),
+            None => table.place(bucket, members(bond, rcu)),
+        };
+        let at = chosen.and_then(|slave| position(sharers(bond, rcu).map(id), slave));
+        if let Some(place) = balancer.place(bucket) {
+            place.store(at.unwrap_or(0), Ordering::Relaxed);
+        }
+        let begins = chosen.is_some() && !state.looks;
+        if begins {
+            (state.looks, state.looked) = (true, now);
+        }
+        (chosen, begins)
+    });
+    if begins {
+        Bond::wake_at_ms(bond, Task::Balance, Some(now.saturating_add(LOOK)));
+    }
+    sharers(bond, rcu).find(|slave| Some(id(slave)) == chosen)
+}
+
+/// Slaves have come, gone, or got another link. The table of choices is up to date.
+pub(super) fn members_changed(bond: &BondDev, _rtnl: &Rtnl) {
+    let rcu = rcu::read_lock();
+    let balancer = &bond.data().get_ref().balancer;
+    balancer.state.with(|state| {
+        let mut table = state.table();
+        table.members_changed(members(bond, &rcu));
+        balancer.publish(&table, sharers(bond, &rcu).map(id));
+    });
+}
+
+/// Looks at the counters, and evens out the load. Process context, without RTNL.
+pub(super) fn look(bond: &BondDev) {
+    let rcu = rcu::read_lock();
+    let balancer = &bond.data().get_ref().balancer;
+    let now = now_ms();
+    let goes_on = balancer.state.with(|state| {
+        let elapsed = now.saturating_sub(state.looked).max(1);
+        state.looked = now;
+        let mut table = state.table();
+        let count = |bucket| balancer.sent.sum(bucket);
+        let looked = table.look(count, elapsed, members(bond, &rcu));
+        balancer.publish(&table, sharers(bond, &rcu).map(id));
+        state.looks = !looked.is_idle;
+        state.looks
+    });
+    if goes_on {
+        Bond::wake_at_ms(bond, Task::Balance, Some(now.saturating_add(LOOK)));
+    }
+}
+
+/// The bond goes down.
+pub(super) fn stop(bond: &BondDev) {
+    let balancer = &bond.data().get_ref().balancer;
+    balancer.state.with(|state| {
+        state.looks = false;
+        for bucket in &mut state.buckets {
+            *bucket = Bucket::EMPTY;
+        }
+        for place in &balancer.places {
+            place.store(0, Ordering::Relaxed);
+        }
+    });
+    Bond::wake_at_ms(bond, Task::Balance, None);
+}
