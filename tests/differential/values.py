@@ -43,8 +43,7 @@ SYSFS = {
     "xmit_hash_policy": (["layer2", "0", "layer3+4", "layer2+3", "encap2+3", "encap3+4", "vlan+srcmac", "1", "2", "3",
                           "4", "5"], ["6", "layer4"]),
     "lp_interval": (["1", "2", "60", "2147483647"], ["0", "2147483648"]),
-    # Options of 802.3ad and of the modes that are not built: the other modes refuse them, or accept
-    # their current values.
+    # Options that some modes have: the other modes refuse them, or accept their current values.
     "lacp_rate": (["slow", "fast", "0", "1"], ["2"]),
     "lacp_active": (["on", "off", "0", "1"], ["2"]),
     "ad_select": (["stable", "bandwidth", "count", "actor_port_prio", "0", "1", "2", "3"], ["4", "fancy"]),

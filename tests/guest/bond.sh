@@ -25,7 +25,7 @@ ours_only() {
 
 # is_own_option FILE: an option that the in-tree driver does not have.
 is_own_option() {
-	[[ ${1##*/} == @(link_events|resilient_hash) ]]
+	[[ ${1##*/} == @(link_events|resilient_hash|rlb_ipv6|announce_stations) ]]
 }
 
 # -- programs ------------------------------------------------------------------

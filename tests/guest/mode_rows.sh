@@ -116,15 +116,4 @@ transcript_alb() {
 
 transcripts_are_tests
 
-# Modes that this version does not have.
-test_tlb() {
-	! ours || skip "balance-tlb is not built"
-	same_as_reference tlb
-}
-
-test_alb() {
-	! ours || skip "balance-alb is not built"
-	same_as_reference alb
-}
-
 reference_main "$@"

@@ -334,27 +334,6 @@ transcript_link_json_of_broadcast() {
 
 transcripts_are_tests
 
-# not_built MESSAGE-REGEX COMMAND...: refused with EOPNOTSUPP and a message.
-not_built() {
-	local message=$1
-	shift
-	kmsg_mark
-	refused "Operation not supported" "$@"
-	kmsg_has "$message" || fail "the kernel log does not say '$message'"
-}
-
-test_modes_that_are_not_built_are_refused() {
-	local mode
-	ours_only "has all modes"
-	for mode in balance-tlb balance-alb; do
-		not_built "option mode: .*$mode" set_option b7 mode $mode
-		refused "use another mode" ip link set b7 type bond mode $mode
-		refused "use another mode" ip link add b8 type bond mode $mode
-	done
-	unmoved
-}
-
-# Options of modes that are not built are refused as in other modes of the in-tree driver.
 test_options_of_other_modes_are_refused() {
 	ip link set b7 type bond mode active-backup
 	fails_with "Permission denied" set_option b7 lacp_rate fast
@@ -519,9 +498,29 @@ is_switch() {
 }
 
 test_options_of_our_own() {
-	ours_only "has no link_events and no resilient_hash"
+	ours_only "has no options of this kind"
 	is_switch link_events
 	is_switch resilient_hash
+}
+
+# Those that are off unless they are turned on, and that some modes do not have.
+test_options_of_our_own_in_some_modes() {
+	ours_only "has no rlb_ipv6 and no announce_stations"
+	ip link set b7 type bond mode balance-rr
+	refused "Permission denied" set_option b7 rlb_ipv6 on
+	refused "Permission denied" set_option b7 announce_stations on
+	unmoved
+	ip link set b7 type bond mode balance-alb
+	set_option b7 rlb_ipv6 on
+	set_option b7 announce_stations 1
+	is "$(option b7 rlb_ipv6)" "on 1"
+	is "$(option b7 announce_stations)" "on 1"
+	# A mode that does not have an option sets it back.
+	ip link set b7 type bond mode active-backup
+	is "$(option b7 rlb_ipv6)" "off 0"
+	is "$(option b7 announce_stations)" "on 1"
+	ip link set b7 type bond mode balance-xor
+	is "$(option b7 announce_stations)" "off 0"
 }
 
 reference_main "$@"

@@ -243,26 +243,24 @@ test_defaults_may_be_spelt_out() {
 	unload
 }
 
-test_modes_that_are_not_built_refuse_the_load() {
-	local mode
-	ours_only "has all modes"
-	for mode in balance-tlb balance-alb 6; do
-		unload
-		kmsg_mark
-		fails_with "Operation not supported" modprobe bonding mode=$mode
-		kmsg_has 'mode.*not supported' || fail "the kernel log does not say that $mode is not built"
-		! loaded || fail "the module is loaded with mode=$mode"
-	done
-}
-
 test_parameters_of_our_own() {
 	local name
-	ours_only "has no link_events and no resilient_hash"
+	ours_only "has no parameters of this kind"
 	for name in link_events resilient_hash; do
 		load
 		is "$(option bond0 $name)" "on 1"
 		load $name=0
 		is "$(option bond0 $name)" "off 0"
+	done
+	for name in rlb_ipv6 announce_stations; do
+		load mode=balance-alb miimon=100
+		is "$(option bond0 $name)" "off 0"
+		load mode=balance-alb miimon=100 $name=1
+		is "$(option bond0 $name)" "on 1"
+		kmsg_mark
+		load mode=balance-rr $name=on
+		is "$(option bond0 $name)" "off 0"
+		kmsg_has "$name param is irrelevant in mode load balancing" || fail "the log does not say that $name is dropped"
 	done
 }
 
