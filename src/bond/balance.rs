@@ -8,88 +8,18 @@
 //! a slave. What is sent is counted per CPU. While there is traffic, the counters are looked at each
 //! second; a bond without traffic has no timer.
 
+use super::balancer::position;
 use super::links::can_send;
 use super::master::{Bond, BondDev, SlaveDev};
 use super::slave::id;
 use super::wake::Task;
-use core::sync::atomic::{AtomicU16, Ordering};
+use core::sync::atomic::Ordering;
 use kernel::prelude::*;
 use net::master::device::Slot;
-use net::new_bh_lock;
 use net::rcu::{self, Rcu};
 use net::rtnl::Rtnl;
-use net::sync::{now_ms, BhLock, PerCpuCounters};
-use policy::balance::{Bucket, Member, SlaveId, Table, BUCKETS, COUNTERS, LOOK};
-use policy::Millis;
-
-/// What is kept of the load.
-#[pin_data]
-pub(super) struct Balancer {
-    /// For each bucket, one more than the place of its slave in the table of choices; 0 if its next
-    /// packet has to ask.
-    places: [AtomicU16; BUCKETS],
-    /// What was sent, in bytes.
-    sent: PerCpuCounters,
-    #[pin]
-    state: BhLock<State>,
-}
-
-struct State {
-    /// Empty until the first slave joins in one of these modes.
-    buckets: KVec<Bucket>,
-    uneven: u8,
-    /// When the counters were looked at last.
-    looked: Millis,
-    /// Whether another look is to come.
-    looks: bool,
-}
-
-impl State {
-    fn table(&mut self) -> Table<'_> {
-        Table {
-            buckets: &mut self.buckets,
-            uneven: &mut self.uneven,
-        }
-    }
-}
-
-impl Balancer {
-    pub(super) fn new() -> impl PinInit<Self> {
-        pin_init!(Self {
-            places: [const { AtomicU16::new(0) }; BUCKETS],
-            sent: PerCpuCounters::new(COUNTERS),
-            state <- new_bh_lock!(
-                State { buckets: KVec::new(), uneven: 0, looked: 0, looks: false },
-                "Bond::balancer"
-            ),
-        })
-    }
-
-    /// Counts a packet of this length, in bytes. Bottom halves off.
-    #[inline(always)]
-    pub(super) fn count(&self, bucket: usize, len: u32) {
-        self.sent.add(bucket, len);
-    }
-
-    fn place(&self, bucket: usize) -> Option<&AtomicU16> {
-        self.places.get(bucket)
-    }
-
-    /// Has packets find the slaves that the table says. The lock is held.
-    fn publish(&self, table: &Table<'_>, sharers: impl Iterator<Item = SlaveId> + Clone) {
-        for (bucket, place) in (0..BUCKETS).zip(self.places.iter()) {
-            let slave = table.slave(bucket);
-            let at = slave.and_then(|slave| position(sharers.clone(), slave));
-            place.store(at.unwrap_or(0), Ordering::Relaxed);
-        }
-    }
-}
-
-/// One more than the place of a slave.
-fn position(sharers: impl Iterator<Item = SlaveId>, slave: SlaveId) -> Option<u16> {
-    let mut places = (1..=u16::MAX).zip(sharers);
-    places.find(|(_, it)| *it == slave).map(|(place, _)| place)
-}
+use net::sync::now_ms;
+use policy::balance::{Bucket, Member, SlaveId, COUNTERS, LOOK};
 
 /// Makes room for what is kept of the load. May sleep.
 pub(super) fn reserve(bond: &BondDev, rtnl: &Rtnl) -> Result {

@@ -7,110 +7,41 @@
 //! While a slave has no link, the active slave receives for its address, until all clients had time
 //! to learn another one.
 
+use super::client_table::ClientTable;
 use super::learning;
 use super::links::can_send;
 use super::master::{Bond, BondDev, SlaveDev};
 use super::slave::{id, Adopted};
 use super::wake::Task;
-use core::fmt;
 use core::net::{IpAddr, Ipv6Addr};
 use kernel::prelude::*;
-use kernel::sync::Arc;
 use net::master::device::Slot;
-use net::netdevice::Name;
-use net::new_bh_lock;
 use net::rcu::{self, Rcu};
 use net::rtnl::{Rtnl, RtnlOnly};
 use net::skbuff::{Received, SkBuff};
-use net::sync::{now_ms, BhLock};
-use policy::balance::SlaveId;
+use net::sync::now_ms;
 use policy::clients::{Client, Clients, Heard, Member, Notice, Pair, CLIENTS};
-use policy::name::Printable;
 use policy::wire::arp::{EtherArp, Operation};
 use policy::wire::ether::{ETH_P_8021Q, ETH_P_ARP, ETH_P_IPV6};
 use policy::wire::frame::{is_group, Mac, Tag};
 use policy::wire::ndisc::Neighbour;
 use policy::Millis;
 
-/// The clients of a bond, for the bond and for the file that shows them.
-#[pin_data]
-pub(crate) struct ClientTable {
-    #[pin]
-    state: BhLock<State>,
-}
-
-struct State {
-    /// Empty until the first slave joins in balance-alb mode.
-    clients: KVVec<Client>,
-    /// The names of the slaves, for the file.
-    names: KVec<(SlaveId, Name)>,
-}
-
-impl ClientTable {
-    /// Makes an empty table. May sleep.
-    pub(super) fn new() -> Result<Arc<Self>> {
-        Arc::pin_init(
-            pin_init!(Self {
-                state <- new_bh_lock!(
-                    State { clients: KVVec::new(), names: KVec::new() },
-                    "Bond::clients"
-                ),
-            }),
-            GFP_KERNEL,
-        )
-    }
-
-    /// Runs a function with the clients, and has those told that have to be.
-    fn with<R>(&self, bond: &BondDev, run: impl FnOnce(&mut Clients<'_>) -> R) -> R {
-        // Under the lock, so that two callers record both in the same order.
-        let (res, due) = self.state.with(|state| {
-            let mut clients = Clients(&mut state.clients);
-            let res = run(&mut clients);
-            let due = bond.data().wake.set_ms(Task::Clients, clients.due());
-            (res, due)
-        });
-        bond.run_work_at(due);
-        res
-    }
-}
-
-impl fmt::Display for ClientTable {
-    /// Writes a line for each client, as the in-tree driver does. Process context.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let count = self.state.with(|state| state.clients.len());
-        if count == 0 {
-            return Ok(());
-        }
-        writeln!(f, "SourceIP        DestinationIP   Destination MAC   DEV")?;
-        for place in 0..count {
-            // The lock is not held while the text is made.
-            let found = self.state.with(|state| {
-                let known = Clients(&mut state.clients).known_at(place)?;
-                let mut names = state.names.iter();
-                let name = names.find(|(slave, _)| Some(*slave) == known.slave);
-                Some((known, name.map(|(_, name)| *name)))
-            });
-            let Some((known, name)) = found else {
-                continue;
-            };
-            let addr = known.addr.unwrap_or_default();
-            let [a, b, c, d, e, g] = addr;
-            write!(
-                f,
-                "{:<15} {:<15} {a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{g:02x} ",
-                known.pair.ours, known.pair.theirs
-            )?;
-            match name {
-                Some(name) => writeln!(f, "{}", Printable(name.as_bytes()))?,
-                None => writeln!(f, "(none)")?,
-            }
-        }
-        Ok(())
-    }
-}
-
 fn table(bond: &BondDev) -> &ClientTable {
     &bond.data().get_ref().clients
+}
+
+/// Runs a function with the clients, and has those told that have to be.
+fn with<R>(bond: &BondDev, run: impl FnOnce(&mut Clients<'_>) -> R) -> R {
+    // Under the lock, so that two callers record both in the same order.
+    let (res, due) = table(bond).state.with(|state| {
+        let mut clients = Clients(&mut state.clients);
+        let res = run(&mut clients);
+        let due = bond.data().wake.set_ms(Task::Clients, clients.due());
+        (res, due)
+    });
+    bond.run_work_at(due);
+    res
 }
 
 /// Whether the neighbours of a bond send to one of its slaves each. Any context.
@@ -260,7 +191,7 @@ pub(super) fn route<'a>(bond: &'a BondDev, skb: &mut SkBuff, rcu: &'a Rcu) -> Ro
     let (ours, theirs) = (message.ours, message.theirs);
     if !message.is_for_one || ours == theirs {
         let asked = message.asks.then_some(theirs);
-        table(bond).with(bond, |clients| {
+        with(bond, |clients| {
             clients.broadcasts((ours, vid), message.addr, asked, members(bond, rcu), now);
         });
         return Route::Active;
@@ -268,7 +199,7 @@ pub(super) fn route<'a>(bond: &'a BondDev, skb: &mut SkBuff, rcu: &'a Rcu) -> Ro
     let pair = Pair { ours, theirs, vid };
     let addr = (!is_group(&to)).then_some(to);
     let fallback = active_member(bond, rcu);
-    let (member, forgotten) = table(bond).with(bond, |clients| {
+    let (member, forgotten) = with(bond, |clients| {
         clients.tells(&pair, addr, (members(bond, rcu), fallback), now)
     });
     if let Some(notice) = forgotten {
@@ -319,7 +250,7 @@ pub(super) fn run(bond: &BondDev) {
     for _ in 0..BURST {
         let now = now_ms();
         let next = |clients: &mut Clients<'_>| clients.next_notice(members(bond, &rcu), now);
-        let Some(notice) = table(bond).with(bond, next) else {
+        let Some(notice) = with(bond, next) else {
             return;
         };
         send(bond, &notice, &rcu);
@@ -370,7 +301,7 @@ pub(super) fn hear(slave: &SlaveDev, packet: Received<'_>, rcu: &Rcu) {
     }
     let pair = Pair { ours, theirs, vid };
     let heard = Heard { addr, answers };
-    table(bond).with(bond, |clients| {
+    with(bond, |clients| {
         if clients.serves(theirs) {
             clients.is_not_ours(theirs, vid);
         }
@@ -399,7 +330,7 @@ pub(super) fn refresh(bond: &BondDev, rtnl: &Rtnl) {
     }
     rename(bond, rtnl);
     let rcu = rcu::read_lock();
-    table(bond).with(bond, |clients| {
+    with(bond, |clients| {
         clients.members_changed(members(bond, &rcu), now_ms());
     });
     drop(rcu);
@@ -428,7 +359,7 @@ pub(super) fn rename(bond: &BondDev, rtnl: &Rtnl) {
 /// A VLAN of the bond is gone.
 pub(super) fn vlan_gone(bond: &BondDev, vid: u16) {
     if has_clients(bond) {
-        table(bond).with(bond, |clients| clients.vlan_gone(vid));
+        with(bond, |clients| clients.vlan_gone(vid));
     }
 }
 

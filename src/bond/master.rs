@@ -2,12 +2,11 @@
 
 //! A bond: what its owners keep, each in one field.
 
-use super::balance::Balancer;
-use super::clients::ClientTable;
+use super::balancer::Balancer;
+use super::client_table::ClientTable;
 use super::heard::Prober;
 use super::history::History;
 use super::options::{defaults, Options};
-use super::stations::{Announced, Stations};
 use super::wake::{Task, Wake};
 use kernel::prelude::*;
 use kernel::sync::Arc;
@@ -16,6 +15,7 @@ use net::master::device::Dev;
 use net::master::device::Lower;
 use net::master::device::Slot;
 use net::netdevice::Stats;
+use net::route::Tags;
 use net::rtnl::{Rtnl, RtnlCell, Underway};
 use net::sync::{BhLock, NestedLock, PerCpuCounter};
 use net::{new_bh_lock, new_nested_lock};
@@ -24,6 +24,7 @@ use policy::lacp::{Counters, Shortage, System};
 use policy::notify::Announcements;
 use policy::paths::Lookups;
 use policy::retry::Retry;
+use policy::wire::frame::Mac;
 use policy::{Config, Millis, Mode};
 
 /// A bond's device.
@@ -60,6 +61,25 @@ impl Lacp {
     }
 }
 
+/// Which stations are still to be announced; see `stations.rs`.
+pub(super) enum Announced {
+    /// Nothing.
+    Nothing,
+    /// All stations; they are not known yet.
+    All,
+    /// These, but for as many at the beginning.
+    Rest(KVec<Known>, usize),
+}
+
+/// A station, and the tags that its frames have on the bond.
+#[derive(Clone, Copy)]
+pub(super) struct Known {
+    pub(super) addr: Mac,
+    pub(super) path: Tags,
+    /// The tag within those of the path.
+    pub(super) inner: (u16, u16),
+}
+
 /// A bond.
 ///
 /// What other kernel code reads (mode, active and primary slave) is kept in the bond's [`BondDev`].
@@ -79,7 +99,7 @@ pub(crate) struct Bond {
     #[pin]
     pub(super) balancer: Balancer,
     /// The stations that are still to be announced.
-    pub(super) stations: Stations,
+    pub(super) stations: RtnlCell<Announced>,
     /// Whether the primary becomes active as soon as it is up, whatever `primary_reselect` says.
     pub(super) force_primary: RtnlCell<bool>,
     /// Counts the packets that left in turn.

@@ -35,7 +35,9 @@
 
 mod address;
 mod balance;
+mod balancer;
 mod choose;
+mod client_table;
 mod clients;
 pub(crate) mod configure;
 mod driver;
@@ -73,7 +75,7 @@ mod work;
 mod xdp;
 
 pub(crate) use address::copy_addr;
-pub(crate) use clients::ClientTable;
+pub(crate) use client_table::ClientTable;
 pub(crate) use enslave::enslave;
 pub(crate) use events::Events;
 pub(crate) use history::History;

@@ -6,7 +6,7 @@
 //! forget it.
 
 use super::learning::tags;
-use super::master::{Bond, BondDev};
+use super::master::{Announced, Bond, BondDev, Known};
 use super::message::bond_warn;
 use super::wake::Task;
 use kernel::prelude::*;
@@ -14,9 +14,9 @@ use net::bridge::{each_station, Station};
 use net::master::device::Slot;
 use net::rcu;
 use net::route::{each_upper, Tags};
-use net::rtnl::{Rtnl, RtnlCell, RtnlOnly};
+use net::rtnl::{Rtnl, RtnlOnly};
 use net::sync::{now_ms, ratelimit};
-use policy::wire::frame::{Frame, Mac, Tag};
+use policy::wire::frame::{Frame, Tag};
 use policy::Millis;
 
 /// The most stations of one failover: more than a switch learns.
@@ -29,27 +29,6 @@ const PORTS: usize = 256;
 /// holds more.
 const BURST: usize = 64;
 const GAP: Millis = 1;
-
-/// What is still to be announced.
-pub(super) enum Announced {
-    /// Nothing.
-    Nothing,
-    /// All stations; they are not known yet.
-    All,
-    /// These, but for as many at the beginning.
-    Rest(KVec<Known>, usize),
-}
-
-/// A station, and the tags that its frames have on the bond.
-#[derive(Clone, Copy)]
-pub(super) struct Known {
-    addr: Mac,
-    path: Tags,
-    /// The tag within those of the path.
-    inner: (u16, u16),
-}
-
-pub(super) type Stations = RtnlCell<Announced>;
 
 /// Another slave is active now: all stations are to be announced, if the user wants that.
 pub(super) fn moved(bond: &BondDev, rtnl: &Rtnl) {

@@ -70,7 +70,14 @@ fn pick<'a>(bond: &'a BondDev, subject: &impl Subject, links: Links, rcu: &'a Rc
         Mode::Xor | Mode::Ieee8023ad => xor::pick_of(bond, subject, links, rcu),
         Mode::Broadcast => return Pick::All,
         Mode::RoundRobin => round_robin::pick(bond, subject, rcu),
-        Mode::Tlb | Mode::Alb => tlb::pick(bond, subject, rcu),
+        Mode::Tlb => {
+            let flow = subject.packet().and_then(|it| tlb::flow(bond, it));
+            tlb::pick(bond, flow, rcu)
+        }
+        Mode::Alb => {
+            let flow = subject.packet().and_then(|it| alb::flow(bond, it));
+            tlb::pick(bond, flow, rcu)
+        }
     };
     one.map_or(Pick::None, Pick::One)
 }

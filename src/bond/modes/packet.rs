@@ -3,7 +3,7 @@
 //! What a slave is chosen for: a packet of the stack, a frame of an XDP program, a socket, or any
 //! packet at all.
 
-use crate::bond::master::{Bond, BondDev};
+use crate::bond::master::BondDev;
 use net::flow::dissect_frame;
 use net::shared::Bytes;
 use net::skbuff::View;
@@ -18,8 +18,8 @@ pub(in crate::bond) trait Subject {
     /// Whether it is IGMP, which leaves through one slave only.
     fn is_igmp(&self) -> bool;
 
-    /// The number of the flow that it belongs to, where flows are balanced by their load.
-    fn flow(&self) -> Option<u32> {
+    /// The packet of the stack, if it is one.
+    fn packet(&self) -> Option<View<'_>> {
         None
     }
 }
@@ -117,11 +117,8 @@ impl Subject for Outgoing<'_> {
         self.1.is_igmp()
     }
 
-    fn flow(&self) -> Option<u32> {
-        match Bond::mode(self.0).has_clients() {
-            true => super::alb::flow(self.0, self.1),
-            false => super::tlb::flow(self.0, self.1),
-        }
+    fn packet(&self) -> Option<View<'_>> {
+        Some(self.1)
     }
 }
 

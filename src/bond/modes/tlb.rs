@@ -8,7 +8,8 @@
 use super::active_backup;
 use super::output::{drop_packet, transmit_or_drop};
 use super::packet::{Outgoing, Subject};
-use crate::bond::balance::{self, Balancer};
+use crate::bond::balance;
+use crate::bond::balancer::Balancer;
 use crate::bond::choose::by_hash;
 use crate::bond::master::{BondDev, SlaveDev};
 use net::master::device::Slot;
@@ -92,13 +93,10 @@ pub(super) fn unbalanced(bond: &BondDev, skb: SkBuff, rcu: &Rcu) -> i32 {
     transmit_or_drop(bond, skb, slave)
 }
 
-/// The slave that a packet would leave through.
-pub(super) fn pick<'a>(
-    bond: &'a BondDev,
-    subject: &impl Subject,
-    rcu: &'a Rcu,
-) -> Option<&'a SlaveDev> {
-    match subject.flow() {
+/// The slave that a packet would leave through; `flow` is the number of its flow, if it belongs to
+/// one.
+pub(super) fn pick<'a>(bond: &'a BondDev, flow: Option<u32>, rcu: &'a Rcu) -> Option<&'a SlaveDev> {
+    match flow {
         Some(number) if bond.data().options.goes_by_load() => {
             balance::choose(bond, number as u8, rcu)
         }

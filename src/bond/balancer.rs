@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What a bond keeps of the load of its slaves. `balance.rs` fills and reads it.
+
+use core::sync::atomic::{AtomicU16, Ordering};
+use kernel::prelude::*;
+use net::new_bh_lock;
+use net::sync::{BhLock, PerCpuCounters};
+use policy::balance::{Bucket, SlaveId, Table, BUCKETS, COUNTERS};
+use policy::Millis;
+
+/// What is kept of the load.
+#[pin_data]
+pub(super) struct Balancer {
+    /// For each bucket, one more than the place of its slave in the table of choices; 0 if its next
+    /// packet has to ask.
+    pub(super) places: [AtomicU16; BUCKETS],
+    /// What was sent, in bytes.
+    pub(super) sent: PerCpuCounters,
+    #[pin]
+    pub(super) state: BhLock<State>,
+}
+
+pub(super) struct State {
+    /// Empty until the first slave joins in one of these modes.
+    pub(super) buckets: KVec<Bucket>,
+    uneven: u8,
+    /// When the counters were looked at last.
+    pub(super) looked: Millis,
+    /// Whether another look is to come.
+    pub(super) looks: bool,
+}
+
+impl State {
+    pub(super) fn table(&mut self) -> Table<'_> {
+        Table {
+            buckets: &mut self.buckets,
+            uneven: &mut self.uneven,
+        }
+    }
+}
+
+impl Balancer {
+    pub(super) fn new() -> impl PinInit<Self> {
+        pin_init!(Self {
+            places: [const { AtomicU16::new(0) }; BUCKETS],
+            sent: PerCpuCounters::new(COUNTERS),
+            state <- new_bh_lock!(
+                State { buckets: KVec::new(), uneven: 0, looked: 0, looks: false },
+                "Bond::balancer"
+            ),
+        })
+    }
+
+    /// Counts a packet of this length, in bytes. Bottom halves off.
+    #[inline(always)]
+    pub(super) fn count(&self, bucket: usize, len: u32) {
+        self.sent.add(bucket, len);
+    }
+
+    pub(super) fn place(&self, bucket: usize) -> Option<&AtomicU16> {
+        self.places.get(bucket)
+    }
+
+    /// Has packets find the slaves that the table says. The lock is held.
+    pub(super) fn publish(
+        &self,
+        table: &Table<'_>,
+        sharers: impl Iterator<Item = SlaveId> + Clone,
+    ) {
+        for (bucket, place) in (0..BUCKETS).zip(self.places.iter()) {
+            let slave = table.slave(bucket);
+            let at = slave.and_then(|slave| position(sharers.clone(), slave));
+            place.store(at.unwrap_or(0), Ordering::Relaxed);
+        }
+    }
+}
+
+/// One more than the place of a slave.
+pub(super) fn position(sharers: impl Iterator<Item = SlaveId>, slave: SlaveId) -> Option<u16> {
+    let mut places = (1..=u16::MAX).zip(sharers);
+    places.find(|(_, it)| *it == slave).map(|(place, _)| place)
+}
