@@ -29,7 +29,7 @@ use net::sync::now_ms;
 use policy::address::{self, Admission, AtEnslave, HwAddr};
 use policy::hash::HashPolicy;
 use policy::history::What;
-use policy::mode::{Infiniband, Lag};
+use policy::mode::{Infiniband, Lag, Protocol};
 use policy::options::FailOverMac;
 use policy::receive::SlaveFlags;
 use policy::{Config, Event, Link, LinkState, Port};
@@ -503,6 +503,13 @@ fn check(
             eopnotsupp(),
             c"Only active-backup mode is supported for infiniband slaves",
         ));
+    }
+    let needs_ethernet = match config.mode.row().protocol {
+        Protocol::Lacp => true,
+        Protocol::None => false,
+    };
+    if needs_ethernet && slave_dev.link_type() != ARPHRD_ETHER {
+        return Err(refusal.because(EINVAL, c"8023AD mode requires Ethernet devices"));
     }
     let becomes_like_it = is_first && !bond.is_same_link(slave_dev, rtnl);
     if !becomes_like_it && bond.addr_len() != slave_dev.addr_len() {

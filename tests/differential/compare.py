@@ -16,11 +16,12 @@ class Rule:
         self.why = " ".join(fields.pop("why", "").split())
         self.operation = re.compile(" ".join(fields.pop("operation", "").split()))
         self.said = re.compile(fields.pop("said", ""))
+        self.scene = fields.pop("scene", "")
         self.stop = fields.pop("then", "") == "stop"
         self.lines = [line.strip() for line in fields.pop("difference", "").splitlines() if line.strip()]
         if fields or not self.why or not self.lines or any(line[0] not in "-+" for line in self.lines):
             raise SystemExit(f"{where}: [{name}] wants \"why\" and \"difference\", whose lines begin with - or +, and "
-                             "may have \"operation\", \"said\" and \"then = stop\"; nothing else.")
+                             "may have \"scene\", \"operation\", \"said\" and \"then = stop\"; nothing else.")
         # A later line can refer to the groups of an earlier one.
         self.pattern = re.compile("\n".join(re.escape(line[0]) + line[1:] for line in self.lines))
         self.used = 0
@@ -108,12 +109,13 @@ class Comparison:
         self.rules = rules
         self.compared = self.left_out = self.wanted = 0
 
-    def explain(self, operation, intree, lines):
+    def explain(self, scene, operation, intree, lines):
         """The differing lines that no rule explains, and whether the states differ from here on."""
         text = json.dumps(operation)
         stop = False
         for rule in self.rules:
-            if not rule.operation.search(text) or not any(map(rule.said.search, intree)):
+            if rule.scene not in ("", scene) or not rule.operation.search(text) or \
+                    not any(map(rule.said.search, intree)):
                 continue
             while lines:
                 places = rule.find(lines)
@@ -137,7 +139,7 @@ class Comparison:
                                   one or [], other or [])
             self.compared += 1
             if one != other:
-                left, stop = self.explain(operation, one, differing(one, other))
+                left, stop = self.explain(script[0][1], operation, one, differing(one, other))
                 if left:
                     return Difference(number, place, left, one, other)
                 if stop:

@@ -433,6 +433,23 @@ class Lacp(Scene):
         episode.add("agree")
 
 
+class Balance(Links):
+    """balance-tlb and balance-alb, over links whose speed is known: without it, the in-tree driver takes no link up."""
+    name = "balance"
+    devices = ["a0", "a1", "a2"]
+
+    def begin(self, episode):
+        episode.load("max_bonds=0")
+        episode.bonds = ["b0"]
+        options = [[1, "u8", episode.rng.choice([5, 6])]]
+        if episode.chance(30):
+            options.append([27, "u8", episode.rng.choice([0, 1])])
+        episode.add("add", "b0", "0200000000b0" if episode.chance(50) else "", options)
+        for _ in range(2):
+            episode.enslave()
+        episode.add("flag", "b0", "up", True)
+
+
 class Devices(Scene):
     name = "devices"
     weights = {"enslave": 14, "release": 3, "mtu": 9, "address": 9, "rename": 6, "rename_bond": 3, "move": 6,
@@ -463,7 +480,7 @@ class Parameters(Scene):
 
 
 Episode.reload = Parameters.reload
-SCENES = [Options, Members, Links, Events, Devices, Parameters, Lacp]
+SCENES = [Options, Members, Links, Events, Devices, Parameters, Lacp, Balance]
 
 
 def script(seed, operations, scenes=None):

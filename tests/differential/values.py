@@ -12,7 +12,8 @@ BAD_ADDRESSES = ["192.0.2", "192.0.2.256", "0.0.0.0", "255.255.255.255", "192.0.
 
 # Option of sysfs: good values, and bad ones of its own. DEVICE stands for a name.
 SYSFS = {
-    "mode": (["balance-rr", "active-backup", "balance-xor", "broadcast", "802.3ad", "0", "1", "2", "3", "4"],
+    "mode": (["balance-rr", "active-backup", "balance-xor", "broadcast", "802.3ad", "balance-tlb", "balance-alb",
+              "0", "1", "2", "3", "4", "5", "6"],
              ["7", "802.3AD", "Active-Backup", "active-backup 1", "rr"]),
     "miimon": (["0", "20", "50", "100", "100", "100"], ["2147483648", "-100", "50ms"]),
     "updelay": (["0", "50", "100", "120", "200"], ["2147483648"]),
@@ -61,7 +62,7 @@ SYSFS = {
 
 # Number of a netlink attribute: kind, good values, bad values.
 NETLINK = {
-    "mode": (1, "u8", [0, 1, 1, 2, 3, 4], [7, 255]),
+    "mode": (1, "u8", [0, 1, 1, 2, 3, 4, 5, 6], [7, 255]),
     "active_slave": (2, "index", ["DEVICE", "DEVICE", ""], ["BOND", "lo"]),
     "miimon": (3, "u32", [0, 20, 50, 100, 100, 100], [1 << 31, (1 << 32) - 1]),
     "updelay": (4, "u32", [0, 50, 100, 120, 200], [1 << 31]),
@@ -111,7 +112,8 @@ LACP = ["ad_select", "ad_lacp_rate", "ad_lacp_active", "lacp_strict", "min_links
 
 # Words of "ip link ... type bond", with its own spelling.
 IP = {
-    "mode": ["balance-rr", "active-backup", "balance-xor", "broadcast", "802.3ad", "0", "fancy"],
+    "mode": ["balance-rr", "active-backup", "balance-xor", "broadcast", "802.3ad", "balance-tlb", "balance-alb", "0",
+             "fancy"],
     "miimon": ["0", "100", "x"],
     "updelay": ["100", "150", "0"],
     "downdelay": ["100", "0"],
@@ -145,7 +147,8 @@ IP = {
 PARAMETERS = {
     "max_bonds": ["0", "1", "2", "-1", "2147483648", "x"],
     "tx_queues": ["1", "2", "16", "255", "0", "256", "-1"],
-    "mode": ["0", "1", "2", "3", "4", "balance-rr", "active-backup", "balance-xor", "broadcast", "802.3ad", "7", "rr", ""],
+    "mode": ["0", "1", "2", "3", "4", "5", "6", "balance-rr", "active-backup", "balance-xor", "broadcast", "802.3ad",
+             "balance-tlb", "balance-alb", "7", "rr", ""],
     "miimon": ["0", "100", "-1", "x", "2147483648"],
     "updelay": ["0", "100", "150", "-1"],
     "downdelay": ["0", "100", "150", "-1"],

@@ -391,7 +391,7 @@ class Options(Scene):
                Scene.write_slave: 2, Scene.write_parameter: 1, Scene.read: 5, Scene.flag: 4, Scene.receive: 2}
 
     def begin(self):
-        mode = self.rng.choice([0, 1, 1, 1, 2, 3, 4, 4])
+        mode = self.rng.choice([0, 1, 1, 1, 2, 3, 4, 4, 5, 6, 6])
         self.bond("f0", nl.attribute(1, bytes([mode])))
         self.bond("f1", nl.attribute(1, b"\1"), nl.attribute(3, struct.pack("=I", 100)))
         self.up("f1", False)
@@ -414,7 +414,7 @@ class Members(Scene):
             self.add("load", hexed(self.broken(line) if self.chance(30) else line))
             self.add("world")
         for bond in BONDS:
-            self.bond(bond, nl.attribute(1, bytes([self.rng.choice([0, 1, 1, 2, 3, 4])])))
+            self.bond(bond, nl.attribute(1, bytes([self.rng.choice([0, 1, 1, 2, 3, 4, 5, 6])])))
 
 
 class Requests(Scene):

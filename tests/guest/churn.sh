@@ -76,7 +76,8 @@ did() {
 # -- the writers ----------------------------------------------------------------------------------
 
 # Good values, and some that are never valid, or not at this moment.
-OPTIONS=(mode:0 mode:1 mode:2 mode:3 mode:4 mode:4 lacp_rate:0 lacp_rate:1 lacp_active:0 lacp_active:1
+OPTIONS=(mode:0 mode:1 mode:2 mode:3 mode:4 mode:4 mode:5 mode:6 tlb_dynamic_lb:0 tlb_dynamic_lb:1
+	rlb_ipv6:1 rlb_ipv6:0 announce_stations:1 announce_stations:0 lacp_rate:0 lacp_rate:1 lacp_active:0 lacp_active:1
 	ad_actor_sys_prio:7 ad_actor_system:02:00:00:00:00:77 ad_user_port_key:5 ad_select:2 miimon:0 miimon:1 miimon:100 updelay:100 downdelay:100 updelay:0
 	primary:v0 primary:n0 primary: primary_reselect:0 primary_reselect:2 fail_over_mac:0 fail_over_mac:1
 	fail_over_mac:2 active_slave:v1 active_slave:n1 active_slave: num_grat_arp:0 num_grat_arp:9
@@ -99,7 +100,7 @@ writer_sysfs() {
 		any "${OPTIONS[@]}" && option=$ANY && any "${BONDS[@]}"
 		echo "${option#*:}" >$SYSFS/$ANY/bonding/${option%%:*}
 	done
-	skim $SYSFS/$ANY/bonding/* $SYSFS/*/bonding_slave/* /proc/net/bonding/* /sys/kernel/debug/bonding/*/events
+	skim $SYSFS/$ANY/bonding/* $SYSFS/*/bonding_slave/* /proc/net/bonding/* /sys/kernel/debug/bonding/*/*
 }
 
 # batch FUNCTION: some commands of ip in one process. ip looks up a name only once per process, so
@@ -116,7 +117,7 @@ change_options() {
 	local bond
 	any "${BONDS[@]}"
 	bond=$ANY
-	any "mode 1" "mode 0" "mode 2" "mode 4" "mode 4" "miimon 5" "miimon 0 arp_interval 20 arp_ip_target 192.0.2.2" "arp_interval 0 miimon 100" \
+	any "mode 1" "mode 0" "mode 2" "mode 4" "mode 4" "mode 5" "mode 6" "mode 6" "lp_interval 1" "miimon 5" "miimon 0 arp_interval 20 arp_ip_target 192.0.2.2" "arp_interval 0 miimon 100" \
 		"primary v1" "active_slave n0" "min_links 1" "fail_over_mac 0" "num_grat_arp 5" "updelay 10 downdelay 10"
 	echo "link set $bond type bond $ANY"
 	any "${SLAVES[@]}"
@@ -147,6 +148,12 @@ writer_namespaces() {
 		return
 	}
 	ip -n $name -force -batch - <<-END
+		link add b3 type bond mode balance-alb
+		link add br3 type bridge
+		link set b3 master br3
+		link add u0 type veth peer name u1
+		link set b3 up
+		link set u0 master b3
 		link add b1 type bond mode active-backup miimon 10
 		link add w0 type veth peer name w1
 		link set b1 up
@@ -182,7 +189,8 @@ writer_bonds() {
 }
 
 make_bonds() {
-	echo "link add c1 type bond mode balance-xor miimon 10"
+	any balance-xor balance-tlb balance-alb
+	echo "link add c1 type bond mode $ANY miimon 10"
 	echo "link set c1 up"
 	any "${SLAVES[@]}"
 	echo "link set $ANY down"
@@ -218,7 +226,7 @@ change_links() {
 writer_module() {
 	pause 1.$((RANDOM % 10))
 	rmmod bonding && did module
-	modprobe bonding max_bonds=$((RANDOM % 2)) mode=$((RANDOM % 4)) miimon=$((RANDOM % 100))
+	modprobe bonding max_bonds=$((RANDOM % 2)) mode=$((RANDOM % 7)) miimon=$((RANDOM % 100))
 	make_what_is_missing
 }
 

@@ -197,6 +197,25 @@ test_veth_lacp() {
 	enslave_and_release veth 802.3ad mode 802.3ad ad_actor_system 02:00:00:00:00:ad
 }
 
+# What belongs to the modes is allocated when the first slave joins. veth slaves have a speed.
+test_veth_tlb() {
+	enslave_and_release veth balance-tlb mode balance-tlb
+}
+
+test_veth_alb() {
+	enslave_and_release veth balance-alb mode balance-alb
+}
+
+# The stations behind the bond are announced, or a warning says that they are not.
+test_failover_with_stations() {
+	bond_of veth mode active-backup miimon 100
+	set_option b7 announce_stations on
+	ip link add link b7 name mv0 address 02:00:00:00:05:01 type macvlan mode bridge
+	ip link set mv0 up
+	try "failover with a macvlan" write $BONDING/active_slave b0 , write $BONDING/active_slave a0
+	all_done
+}
+
 test_netdevsim_active_backup() {
 	enslave_and_release netdevsim active-backup mode active-backup miimon 100
 }

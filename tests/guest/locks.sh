@@ -9,7 +9,7 @@
 
 . "${BASH_SOURCE[0]%/*}/bond.sh"
 
-LOCKS=(Bond::config Bond::counted Bond::lacp Bond::lookups History::ring Poller::work Slave::counted
+LOCKS=(Bond::balancer Bond::clients Bond::config Bond::counted Bond::lacp Bond::lookups History::ring Poller::work Slave::counted
 	Slave::lacp Slave::port States::moving States::nodes Master::work)
 
 setup() {
@@ -32,11 +32,17 @@ setup() {
 	ip link add lacpp0 type dummy
 	ip link set lacpp0 master lacp
 	ip link set lacp up
+	ip link add alb type bond mode balance-alb
+	ip link add albp0 type dummy
+	ip link set albp0 master alb
+	ip link set alb up
 }
 
 teardown() {
 	ip link delete lacp
 	ip link delete lacpp0
+	ip link delete alb
+	ip link delete albp0
 	ip link delete upper
 	ip link delete lower1
 	ip link delete lower2
