@@ -13,7 +13,7 @@ use super::links::can_send;
 use super::master::{Bond, BondDev, SlaveDev};
 use super::slave::{id, Adopted};
 use super::wake::Task;
-use core::net::{IpAddr, Ipv6Addr};
+use core::net::IpAddr;
 use kernel::prelude::*;
 use net::master::device::Slot;
 use net::rcu::{self, Rcu};
@@ -183,6 +183,10 @@ pub(super) fn route<'a>(bond: &'a BondDev, skb: &mut SkBuff, rcu: &'a Rcu) -> Ro
     let Some(message) = message.filter(|it| !it.ours.is_unspecified()) else {
         return Route::Active;
     };
+    // A client is told in the VLAN that it is in, by its id alone.
+    if view.has_service_tag() {
+        return Route::Active;
+    }
     // What others send through the bond, by way of a bridge, says nothing about the bond.
     if !is_own(bond, message.addr, rcu) || bond.net().is_bridge_addr(message.ours, rcu) {
         return Route::Active;
@@ -292,7 +296,7 @@ pub(super) fn hear(slave: &SlaveDev, packet: Received<'_>, rcu: &Rcu) {
     let Some(((ours, theirs), addr, answers)) = found else {
         return;
     };
-    if theirs.is_unspecified() || theirs == IpAddr::V6(Ipv6Addr::UNSPECIFIED) || is_group(&addr) {
+    if packet.has_service_tag() || theirs.is_unspecified() || is_group(&addr) {
         return;
     }
     // A frame of ours that has come back.

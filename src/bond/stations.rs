@@ -12,6 +12,7 @@ use super::wake::Task;
 use kernel::prelude::*;
 use net::bridge::{each_station, Station};
 use net::master::device::Slot;
+use net::netdevice::NetDevice;
 use net::rcu;
 use net::route::{each_upper, Tags};
 use net::rtnl::{Rtnl, RtnlOnly};
@@ -122,10 +123,12 @@ fn visit(bond: &BondDev, rtnl: &RtnlOnly, call: &mut dyn FnMut(Known)) -> Result
         }
     });
     drop(rcu);
+    let bond_dev: &NetDevice = bond;
     let mut asked = Ok(());
     for (ifindex, path) in &ports {
-        let Some(port) = bond.net().device_by_index(rtnl, *ifindex) else {
-            // In another namespace.
+        // A device in another namespace is not found, though one here may have the same index.
+        let is_above = |port: &&NetDevice| *port == bond_dev || bond.has_upper(rtnl, port);
+        let Some(port) = bond.net().device_by_index(rtnl, *ifindex).filter(is_above) else {
             continue;
         };
         let res = each_station(port, rtnl, |Station { addr, tag }| {

@@ -310,6 +310,17 @@ impl<'a> View<'a> {
         }
     }
 
+    /// Returns whether the VLAN tag that is stored beside the packet is that of a service provider
+    /// (`ETH_P_8021AD`).
+    pub fn has_service_tag(self) -> bool {
+        // SAFETY: As in `vlan_tag`.
+        let proto = unsafe {
+            let head = self.0.as_ref().__bindgen_anon_4.__bindgen_anon_1.as_ref();
+            head.__bindgen_anon_2.__bindgen_anon_1.vlan_proto
+        };
+        self.vlan_tag() != 0 && u16::from_be(proto) == bindings::ETH_P_8021AD as u16
+    }
+
     /// Returns the hash of the packet's flow, if the stack has computed one over addresses and
     /// ports.
     #[inline(always)]
@@ -504,6 +515,12 @@ impl<'a> Received<'a> {
         // SAFETY: The packet is valid, is not shared and has a link-layer header (type invariant);
         // C makes that header writable.
         unsafe { bindings::nh_set_ether_dest(self.0.as_ptr(), addr.as_ptr()) }
+    }
+
+    /// Returns whether the frame belongs to a VLAN of a service provider (`ETH_P_8021AD`).
+    pub fn has_service_tag(self) -> bool {
+        // INVARIANT: The packet is valid for all of `'a`.
+        View(self.0, PhantomData::<&SkBuff>).has_service_tag()
     }
 
     /// Returns the VLAN id of the frame; 0 for none.

@@ -561,7 +561,9 @@ impl Judge<'_> {
     fn announcements(&mut self) {
         let (bond, facts, name) = (self.bond, self.facts, &self.bond.name);
         let is_told = facts.bonds.get(name).and_then(|facts| facts.announcements);
-        if is_told == Some(0) && bond.active_slave.is_some() {
+        // Bonds that balance the load never announce: their slaves take over addresses.
+        let announces = bond.mode == "active-backup";
+        if is_told == Some(0) && announces && bond.active_slave.is_some() {
             let problem = format!(
                 "{name} announces no failover (num_grat_arp is 0), so others go on sending to the lost link"
             );

@@ -523,8 +523,9 @@ pub static OPTIONS: [OptionDesc; 44] = in_order([
              (default), 1 for layer 3+4, 2 for layer 2+3, 3 for encap layer 2+3, 4 for encap \
              layer 3+4, 5 for vlan+srcmac",
         ),
-        help: "What picks the slave of a packet in balance-xor and 802.3ad mode. layer2: the hardware addresses \
-               and the protocol; layer2+3: these and the IP addresses; layer3+4: the IP addresses \
+        help: "What picks the slave of a packet in balance-xor and 802.3ad mode, and the flow that a packet \
+               belongs to in balance-tlb and, with tlb_dynamic_lb off, in balance-alb mode. layer2: the \
+               hardware addresses and the protocol; layer2+3: these and the IP addresses; layer3+4: the IP addresses \
                and the ports, or the identifier of an ICMP message; encap2+3, encap3+4: likewise, \
                of the innermost packet of a tunnel; vlan+srcmac: the VLAN and the source's \
                hardware address. The same packet takes the same slave as with the in-tree driver.",
