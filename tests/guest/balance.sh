@@ -119,12 +119,16 @@ addresses_move() {
 	wait_for 5 "b0 to have the address of the bond" has_own_addresses
 	is "$(hwaddr b7)" "$before" "the address of the bond"
 	ping_peer >/dev/null || fail "no answer through b0"
-	ip link set b7 address 02:00:00:00:00:77
-	has_own_addresses || fail "b0 has not taken the new address: $(hwaddr b0)"
-	ping_peer >/dev/null || fail "no answer with another address"
+	# The in-tree driver gives all slaves of a balance-tlb bond the same address then.
+	if ours || [[ $1 == balance-alb ]]; then
+		before=02:00:00:00:00:77
+		ip link set b7 address $before
+		has_own_addresses || fail "b0 has not taken the new address: $(hwaddr b0)"
+		ping_peer >/dev/null || fail "no answer with another address"
+	fi
 	ip link set b0 nomaster
 	wait_for 5 "a0 to take over" active b7 a0
-	is "$(hwaddr a0)" 02:00:00:00:00:77 "the address of the slave that is left"
+	is "$(hwaddr a0)" $before "the address of the slave that is left"
 	is "$(hwaddr b0)" "$(link_address b0)" "the address of the slave that has left"
 	ip link set a0 nomaster
 	is "$(hwaddr a0)" "$(link_address a0)" "the address of the last slave"
@@ -140,6 +144,7 @@ test_addresses_of_alb() {
 
 # The slave that joins has the address of the bond already.
 test_addresses_that_collide() {
+	ours_only "refuses such a device with EFAULT"
 	make_links veth c0
 	make_bond b7 mode balance-alb miimon 100
 	enslave b7 a0
@@ -187,6 +192,7 @@ datagrams() {
 }
 
 test_tlb_sends_through_all_slaves() {
+	ours_only "leaves all flows on one slave for the first ten seconds"
 	balanced balance-tlb xmit_hash_policy layer3+4
 	used tx_packets datagrams 60
 	((a_used >= 20 && b_used >= 20)) || fail "the flows are not spread"
@@ -208,6 +214,7 @@ test_tlb_without_load_goes_by_the_hash() {
 }
 
 test_alb_sends_through_all_slaves() {
+	ours_only "leaves all flows on one slave for the first ten seconds"
 	balanced balance-alb
 	make_clients
 	all_ping $OUR4
@@ -422,6 +429,11 @@ seen_behind() {
 	in_peer bridge -j fdb show br br0 | jq -r --arg mac $STATION '.[] | select(.mac == $mac) | .ifname' | has "^$1\$"
 }
 
+# bond_seen_behind PORT: the switch has learned the bond there, from its gratuitous ARP.
+bond_seen_behind() {
+	in_peer bridge -j fdb show br br0 | jq -r --arg mac "$(hwaddr b7)" '.[] | select(.mac == $mac) | .ifname' | has "^$1\$"
+}
+
 # bridge_tells: the kernel has switchdev, by which bridges tell what they know.
 bridge_tells() {
 	grep -q ' switchdev_bridge_port_replay$' /proc/kallsyms
@@ -442,9 +454,7 @@ test_a_silent_station_is_reached_after_a_failover() {
 	# Without the option, the switch does not learn.
 	set_option b7 announce_stations off
 	ip link set b7 type bond active_slave a0
-	capture peer a0p "ether proto 0x8035"
-	sleep 0.2
-	capture_stop
+	wait_for 5 "the switch to see the bond behind a0" bond_seen_behind a0p
 	seen_behind b0p || fail "the switch has learned without a frame"
 }
 
