@@ -896,13 +896,12 @@ struct walk {
 	struct net_device *port;
 	nh_station_t call;
 	void *context;
-	bool has_vlans;
 	/* The VLANs of the port, and those that it sends without a tag. */
 	DECLARE_BITMAP(members, VLAN_N_VID);
 	DECLARE_BITMAP(untagged, VLAN_N_VID);
 };
 
-/* The bridge names the VLANs first, if it is aware of VLANs. */
+/* The bridge names the VLANs of its ports first. */
 static int note_vlan(struct notifier_block *nb, unsigned long event, void *ptr)
 {
 	struct walk *walk = container_of(nb, struct walk, vlans);
@@ -915,7 +914,6 @@ static int note_vlan(struct notifier_block *nb, unsigned long event, void *ptr)
 	vlan = SWITCHDEV_OBJ_PORT_VLAN(info->obj);
 	if (vlan->vid >= VLAN_N_VID)
 		return NOTIFY_DONE;
-	walk->has_vlans = true;
 	__set_bit(vlan->vid, walk->members);
 	__assign_bit(vlan->vid, walk->untagged, vlan->flags & BRIDGE_VLAN_INFO_UNTAGGED);
 	return NOTIFY_DONE;
@@ -925,13 +923,17 @@ static int note_station(struct notifier_block *nb, unsigned long event, void *pt
 {
 	struct walk *walk = container_of(nb, struct walk, stations);
 	const struct switchdev_notifier_fdb_info *fdb = ptr;
-	bool is_tagged = walk->has_vlans && fdb->vid && !test_bit(fdb->vid, walk->untagged);
+	bool is_tagged;
 
 	if (event != SWITCHDEV_FDB_ADD_TO_DEVICE || fdb->is_local || fdb->info.dev == walk->port)
 		return NOTIFY_DONE;
-	/* A station in a VLAN that the port does not carry is not reached through it. */
-	if (walk->has_vlans && (!fdb->vid || !test_bit(fdb->vid, walk->members)))
+	/*
+	 * A station in a VLAN that the port does not carry is not reached through it. Where the
+	 * bridge does not filter VLANs, stations are in none.
+	 */
+	if (fdb->vid >= VLAN_N_VID || (fdb->vid && !test_bit(fdb->vid, walk->members)))
 		return NOTIFY_DONE;
+	is_tagged = fdb->vid && !test_bit(fdb->vid, walk->untagged);
 	walk->call(walk->context, fdb->addr, is_tagged ? ETH_P_8021Q : 0, is_tagged ? fdb->vid : 0);
 	return NOTIFY_DONE;
 }

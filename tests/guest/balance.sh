@@ -417,6 +417,7 @@ make_station() {
 	ip link set br1 up
 	ip link set b7 master br1
 	ip netns add station
+	ip netns exec station sysctl -qw net.ipv6.conf.default.disable_ipv6=1
 	ip link add st0 type veth peer name eth0 address $STATION netns station
 	ip link set st0 master br1 up
 	ip -n station link set eth0 up
@@ -456,6 +457,24 @@ test_a_silent_station_is_reached_after_a_failover() {
 	ip link set b7 type bond active_slave a0
 	wait_for 5 "the switch to see the bond behind a0" bond_seen_behind a0p
 	seen_behind b0p || fail "the switch has learned without a frame"
+}
+
+# One packet a millisecond to a station that only receives.
+test_a_silent_station_loses_nothing() {
+	ours_only "leaves it cut off until it sends something"
+	bridge_tells || skip "this kernel has no switchdev"
+	make_bond b7 mode active-backup miimon 100
+	enslave b7 a0 b0
+	ready
+	make_station
+	set_option b7 announce_stations on
+	stream_run "ip netns exec station" "ip netns exec peer" 192.0.2.9
+	ip link set b7 type bond active_slave b0
+	stream_more 200
+	ip link set b7 type bond active_slave a0
+	stream_more 200
+	stream_stop
+	((lost == 0)) || fail "$lost packets lost"
 }
 
 test_a_silent_station_in_a_vlan() {
