@@ -235,4 +235,66 @@ test_networkmanager_with_a_switch() {
 	nmcli connection delete b7 "${SLAVES[@]}"
 }
 
+# -- a bond that balances ------------------------------------------------------------------------
+
+# balances MODE: the bond is there, and each slave has an address of its own.
+balances() {
+	wait_for 30 "the address of b7" has_ipv4
+	is "$(option b7 mode)" "$1"
+	is "$(option b7 miimon)" 50 miimon
+	[[ $(hwaddr "${SLAVES[0]}") != "$(hwaddr "${SLAVES[1]}")" ]] || fail "both slaves have the same address"
+	peer_answers
+}
+
+test_ifupdown_that_balances() {
+	local MODE=balance-alb
+	over_ethernet
+	interfaces "bond-miimon 50" "bond-slaves ${SLAVES[*]}"
+	ifup b7
+	balances "balance-alb 6"
+	fails_over
+	ifdown b7
+	is_taken_down
+}
+
+test_networkd_that_balances() {
+	over_ethernet
+	make_system
+	networkd_files <<-END
+		[NetDev]
+		Name=b7
+		Kind=bond
+		[Bond]
+		Mode=balance-tlb
+		MIIMonitorSec=50ms
+	END
+	daemon networkd /usr/lib/systemd/systemd-networkd
+	balances "balance-tlb 5"
+	fails_over
+	rm /run/systemd/network/*
+	networkctl reload
+	networkctl delete b7
+	is_taken_down
+}
+
+test_networkmanager_that_balances() {
+	local slave
+	over_ethernet
+	make_system
+	daemon manager NetworkManager --no-daemon
+	wait_for 60 "NetworkManager to answer" nmcli general status
+	nmcli connection add type bond con-name b7 ifname b7 bond.options "mode=balance-alb,miimon=50,lp_interval=3" \
+		ipv4.method manual ipv4.addresses $OUR4/24 ipv6.method disabled
+	for slave in "${SLAVES[@]}"; do
+		nmcli connection add type ethernet con-name "$slave" ifname "$slave" controller b7 port-type bond
+		nmcli connection up "$slave"
+	done
+	balances "balance-alb 6"
+	is "$(option b7 lp_interval)" 3 lp_interval
+	fails_over
+	nmcli connection down b7
+	is_taken_down
+	nmcli connection delete b7 "${SLAVES[@]}"
+}
+
 ktap_main "$@"
