@@ -89,6 +89,7 @@ fn ask<'a>(bond: &'a BondDev, bucket: u8, rcu: &'a Rcu) -> Option<&'a SlaveDev> 
         }
         let begins = chosen.is_some() && !state.looks;
         if begins {
+            state.table().resume(|bucket| balancer.sent.sum(bucket));
             (state.looks, state.looked) = (true, now);
         }
         (chosen, begins)
@@ -135,9 +136,7 @@ pub(super) fn stop(bond: &BondDev) {
     let balancer = &bond.data().get_ref().balancer;
     balancer.state.with(|state| {
         state.looks = false;
-        for bucket in &mut state.buckets {
-            *bucket = Bucket::EMPTY;
-        }
+        state.table().reset(|bucket| balancer.sent.sum(bucket));
         for place in &balancer.places {
             place.store(0, Ordering::Relaxed);
         }

@@ -37,7 +37,7 @@ const REST_LOOKS: u8 = 10;
 /// The most buckets in use that one look moves.
 pub const MOVES: u32 = 8;
 
-/// A move has to lower the load of the busier slave by this part of it, at least.
+/// Two loads differ noticeably if they differ by this part of the higher one, at least.
 const WORTH: u128 = 16;
 
 /// A slave that uses no more than this part of its speed is not relieved: nobody would notice, but
@@ -151,8 +151,8 @@ impl Load {
         self.against(other) < other.against(self)
     }
 
-    /// Whether it is lower than the other one by the part of it that makes a move worthwhile.
-    fn is_worth(self, other: Load) -> bool {
+    /// Whether it is noticeably less than the other one.
+    fn is_much_less_than(self, other: Load) -> bool {
         self.against(other).saturating_mul(WORTH)
             < other.against(self).saturating_mul(WORTH.saturating_sub(1))
     }
@@ -222,7 +222,7 @@ impl Table<'_> {
         let same = self
             .loads(members)
             .find(|(member, _)| Some(member.id) == before)
-            .filter(|(_, same)| !load.with(rate).is_worth(same.with(rate)));
+            .filter(|(_, same)| !load.with(rate).is_much_less_than(same.with(rate)));
         let id = same.map_or(best.id, |(member, _)| member.id);
         let place = self.buckets.get_mut(bucket)?;
         *place = Bucket {
@@ -280,6 +280,25 @@ impl Table<'_> {
         Looked {
             moved,
             is_idle: self.flows().all(|(_, it)| it.idle >= IDLE_LOOKS),
+        }
+    }
+
+    /// Begins afresh, with what each counter has counted so far.
+    pub fn reset(&mut self, count: impl Fn(usize) -> u64) {
+        for (place, bucket) in (0..COUNTERS).zip(self.buckets.iter_mut()) {
+            *bucket = Bucket {
+                seen: count(place),
+                ..Bucket::EMPTY
+            };
+        }
+        *self.uneven = 0;
+    }
+
+    /// Looks begin again, after a time without flows: what has left through the active slave
+    /// meanwhile does not count.
+    pub fn resume(&mut self, count: impl Fn(usize) -> u64) {
+        if let Some(bucket) = self.buckets.get_mut(UNBALANCED) {
+            (bucket.seen, bucket.rate) = (count(UNBALANCED), 0);
         }
     }
 
@@ -357,8 +376,9 @@ impl Table<'_> {
         moved
     }
 
-    /// The bucket that relieves the busiest slave best, and the slave that has the most room, if a
-    /// move is worthwhile.
+    /// The bucket that relieves the busiest slave best, and the slave that has the most room, if
+    /// their loads differ noticeably and a move makes the higher one lower. One of many flows need
+    /// not gain much: others follow.
     fn best_move<M>(&self, members: M) -> Option<(usize, SlaveId)>
     where
         M: Iterator<Item = Member> + Clone,
@@ -366,7 +386,7 @@ impl Table<'_> {
         let is_known = members.clone().any(|it| it.can_send && it.speed.is_some());
         let (busy, high) = most(self.loads(members.clone()))?;
         let (free, low) = least(self.loads(members), 0)?;
-        if busy.id == free.id || high.is_low(is_known) {
+        if busy.id == free.id || high.is_low(is_known) || !low.is_much_less_than(high) {
             return None;
         }
         // The higher of the two loads after the move.
@@ -389,7 +409,7 @@ impl Table<'_> {
             }
         })?;
         after(bucket.rate)
-            .is_worth(high)
+            .is_less_than(high)
             .then_some((place, free.id))
     }
 }

@@ -74,10 +74,31 @@ pub struct Known {
     pub slave: Option<SlaveId>,
     /// The address of ours that the client was told last, if any.
     told: Option<Mac>,
-    /// When it is told the next time, and how many times are left.
-    notice: Option<(Millis, u8)>,
+    /// What is still to be said.
+    notice: Option<Pending>,
     /// When it was last used.
     used: Millis,
+}
+
+/// A notice that a client has not answered yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Pending {
+    /// The address of ours that it tells.
+    addr: Mac,
+    /// When it is sent the next time.
+    due: Millis,
+    /// How many times it is sent from now on.
+    left: u8,
+}
+
+impl Pending {
+    const fn new(addr: Mac, due: Millis) -> Pending {
+        Pending {
+            addr,
+            due,
+            left: NOTICES,
+        }
+    }
 }
 
 /// What a client is to be told: the caller sends it a question for [`Pair::theirs`] through this
@@ -230,11 +251,16 @@ impl Clients<'_> {
                 continue;
             }
             client.told = Some(addr);
+            if client.addr.is_none() {
+                continue;
+            }
             let slave = client.slave;
             let member = members.clone().find(|it| Some(it.id) == slave);
-            if client.addr.is_some() && member.is_some_and(|it| it.addr != addr) {
-                client.notice = Some((after, NOTICES));
-            }
+            // One that is on its way is not put off: broadcasts may follow each other closely.
+            let soon = client.notice.filter(|it| it.due <= after);
+            client.notice = member
+                .filter(|it| it.addr != addr)
+                .map(|it| soon.unwrap_or(Pending::new(it.addr, after)));
         }
     }
 
@@ -257,7 +283,7 @@ impl Clients<'_> {
             client.told = Some(member.addr);
             client.notice = None;
         } else if is_new && client.told != Some(member.addr) {
-            client.notice = Some((now, NOTICES));
+            client.notice = Some(Pending::new(member.addr, now));
         }
     }
 
@@ -291,43 +317,45 @@ impl Clients<'_> {
         M: Iterator<Item = Member> + Clone,
     {
         let mut moved = self.follow_addrs(members.clone());
-        for place in 0..self.0.len() {
-            let able = |id| members.clone().any(|it| Some(it.id) == id && it.can_send);
-            let Some(client) = self.0.get(place).and_then(|it| it.0) else {
-                continue;
-            };
-            if !able(client.slave) {
-                let slave = self.fewest(members.clone()).map(|it| it.id);
-                self.assign(place, slave);
+        let mut shares = Shares::of(self.known(), members.clone());
+        for client in self.known_mut() {
+            let slave = client.slave;
+            let able = |it: &Member| Some(it.id) == slave && it.can_send;
+            if !members.clone().any(|it| able(&it)) {
+                client.slave = shares.fewest(members.clone()).map(|it| it.id);
+                shares.give(members.clone(), client.slave);
                 moved = moved.saturating_add(1);
             }
         }
-        // Each round makes the shares more even, so there are at most as many as clients.
+        // Each move makes the shares more even, so there are at most as many as clients.
         for _ in 0..self.0.len() {
-            let Some((place, slave)) = self.best_move(members.clone()) else {
+            let Some((from, to)) = shares.uneven(members.clone()) else {
                 break;
             };
-            self.assign(place, Some(slave));
+            let mut its = self.known_mut().filter(|it| it.slave == Some(from.id));
+            let Some(client) = its.next() else {
+                break;
+            };
+            client.slave = Some(to.id);
+            shares.take(members.clone(), from.id);
+            shares.give(members.clone(), Some(to.id));
             moved = moved.saturating_add(1);
         }
         for client in self.known_mut() {
             let slave = client.slave;
             let member = members.clone().find(|it| Some(it.id) == slave);
-            let is_told = member.is_none_or(|it| client.told == Some(it.addr));
-            client.notice = match client.notice {
-                _ if is_told || client.addr.is_none() => None,
-                Some(notice) => Some(notice),
-                None => Some((now, NOTICES)),
+            let Some(member) = member.filter(|_| client.addr.is_some()) else {
+                client.notice = None;
+                continue;
+            };
+            // One that was sent, but not answered, goes on.
+            let same = client.notice.filter(|it| it.addr == member.addr);
+            client.notice = match same {
+                None if client.told != Some(member.addr) => Some(Pending::new(member.addr, now)),
+                same => same,
             };
         }
         moved
-    }
-
-    fn assign(&mut self, place: usize, slave: Option<SlaveId>) {
-        if let Some(client) = self.0.get_mut(place).and_then(|it| it.0.as_mut()) {
-            client.slave = slave;
-            client.notice = None;
-        }
     }
 
     /// A client that has lost its slave, while another slave has taken over the address that the
@@ -360,22 +388,30 @@ impl Clients<'_> {
         M: Iterator<Item = Member> + Clone,
     {
         for client in self.known_mut() {
-            let Some((due, left)) = client.notice.filter(|(due, _)| *due <= now) else {
+            let Some(notice) = client.notice.filter(|it| it.due <= now) else {
                 continue;
             };
             let slave = client.slave;
-            let member = members
-                .clone()
-                .find(|it| Some(it.id) == slave && it.can_send);
-            client.notice = None;
+            let member = members.clone().find(|it| Some(it.id) == slave);
             let (Some(member), Some(addr)) = (member, client.addr) else {
+                client.notice = None;
                 continue;
             };
-            let done = NOTICES.saturating_sub(left);
+            if !member.can_send {
+                // Its link may be back soon; otherwise the client gets another slave.
+                let due = now.saturating_add(GAP);
+                client.notice = Some(Pending { due, ..notice });
+                continue;
+            }
+            let done = NOTICES.saturating_sub(notice.left);
             let gap = (0..done).fold(GAP, |gap, _| gap.saturating_mul(3));
-            client.notice = match left.saturating_sub(1) {
+            client.notice = match notice.left.saturating_sub(1) {
                 0 => None,
-                left => Some((due.max(now).saturating_add(gap), left)),
+                left => Some(Pending {
+                    addr: member.addr,
+                    due: now.saturating_add(gap),
+                    left,
+                }),
             };
             client.told = Some(member.addr);
             return Some(Notice {
@@ -389,28 +425,8 @@ impl Clients<'_> {
 
     /// When [`Self::next_notice`] has to be called, if at all.
     pub fn due(&self) -> Option<Millis> {
-        let dues = self.known().filter_map(|it| it.notice.map(|(due, _)| due));
+        let dues = self.known().filter_map(|it| it.notice.map(|it| it.due));
         dues.min()
-    }
-
-    fn count(&self, id: SlaveId) -> u64 {
-        let its = self.known().filter(|it| it.slave == Some(id));
-        its.fold(0, |count, _| count.saturating_add(1))
-    }
-
-    /// The slaves that can send, the number of clients that each has, and its speed. A speed that is
-    /// not known counts as the lowest one that is.
-    fn shares<'s, M>(&'s self, members: M) -> impl Iterator<Item = (Member, u64, u64)> + 's
-    where
-        M: Iterator<Item = Member> + Clone + 's,
-    {
-        let able = members.filter(|it| it.can_send);
-        let known = able.clone().filter_map(|it| it.speed).min();
-        let unknown = known.unwrap_or(1);
-        able.map(move |it| {
-            let speed = it.speed.unwrap_or(unknown).max(1);
-            (it, self.count(it.id), speed.into())
-        })
     }
 
     /// The slave that has the fewest clients for its speed, once it has one more; the first of
@@ -419,40 +435,99 @@ impl Clients<'_> {
     where
         M: Iterator<Item = Member> + Clone,
     {
-        let best = self.shares(members).reduce(|best, next| {
-            if is_less(more(next), more(best)) {
-                next
-            } else {
-                best
-            }
-        });
-        best.map(|(member, ..)| member)
+        Shares::of(self.known(), members.clone()).fewest(members)
     }
+}
 
-    /// A client, and the slave that it should move to, if one slave has more than its share.
-    fn best_move<M>(&self, members: M) -> Option<(usize, SlaveId)>
+/// The most slaves among which clients are shared; further ones get none.
+const MOST: usize = 64;
+
+/// How many clients each slave has, in the order of the slaves.
+struct Shares([u64; MOST]);
+
+impl Shares {
+    fn of<'a, M>(clients: impl Iterator<Item = &'a Known>, members: M) -> Shares
     where
         M: Iterator<Item = Member> + Clone,
     {
-        let to = self.fewest(members.clone())?;
-        let after = self
-            .shares(members.clone())
-            .find(|(it, ..)| it.id == to.id)
-            .map(more)?;
-        let share = |(_, count, speed): (Member, u64, u64)| (count, speed);
-        let from = self.shares(members).reduce(|most, next| {
-            if is_less(share(most), share(next)) {
-                next
-            } else {
-                most
-            }
-        })?;
-        if !is_less(after, share(from)) {
-            return None;
+        let mut shares = Shares([0; MOST]);
+        for client in clients {
+            shares.give(members.clone(), client.slave);
         }
-        let is_its = |it: &Client| it.0.is_some_and(|it| it.slave == Some(from.0.id));
-        let place = (0..self.0.len()).find(|place| self.0.get(*place).is_some_and(is_its))?;
-        Some((place, to.id))
+        shares
+    }
+
+    /// A slave has one client more.
+    fn give(&mut self, members: impl Iterator<Item = Member>, id: Option<SlaveId>) {
+        for (count, member) in self.0.iter_mut().zip(members) {
+            if Some(member.id) == id {
+                *count = count.saturating_add(1);
+                return;
+            }
+        }
+    }
+
+    /// A slave has one client less.
+    fn take(&mut self, members: impl Iterator<Item = Member>, id: SlaveId) {
+        for (count, member) in self.0.iter_mut().zip(members) {
+            if member.id == id {
+                *count = count.saturating_sub(1);
+                return;
+            }
+        }
+    }
+
+    /// The slaves that can send, the number of clients that each has, and its speed. A speed that is
+    /// not known counts as the lowest one that is.
+    fn able<'s, M>(&'s self, members: M) -> impl Iterator<Item = (Member, u64, u64)> + 's
+    where
+        M: Iterator<Item = Member> + Clone + 's,
+    {
+        let known = members.clone().filter(|it| it.can_send);
+        let unknown = known.filter_map(|it| it.speed).min().unwrap_or(1);
+        let all = members.zip(self.0.iter());
+        let able = all.filter(|(it, _)| it.can_send);
+        able.map(move |(it, count)| {
+            let speed = it.speed.unwrap_or(unknown).max(1);
+            (it, *count, speed.into())
+        })
+    }
+
+    /// See [`Clients::fewest`].
+    fn fewest<M>(&self, members: M) -> Option<Member>
+    where
+        M: Iterator<Item = Member> + Clone,
+    {
+        self.least(members).map(|(member, ..)| member)
+    }
+
+    fn least<M>(&self, members: M) -> Option<(Member, u64, u64)>
+    where
+        M: Iterator<Item = Member> + Clone,
+    {
+        let mut best: Option<(Member, u64, u64)> = None;
+        for next in self.able(members) {
+            if best.is_none_or(|best| is_less(more(next), more(best))) {
+                best = Some(next);
+            }
+        }
+        best
+    }
+
+    /// A slave that has more than its share, and the one that has room for a client, if any.
+    fn uneven<M>(&self, members: M) -> Option<(Member, Member)>
+    where
+        M: Iterator<Item = Member> + Clone,
+    {
+        let share = |(_, count, speed): (Member, u64, u64)| (count, speed);
+        let to = self.least(members.clone())?;
+        let mut from = to;
+        for next in self.able(members) {
+            if is_less(share(from), share(next)) {
+                from = next;
+            }
+        }
+        is_less(more(to), share(from)).then_some((from.0, to.0))
     }
 }
 

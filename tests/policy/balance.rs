@@ -180,6 +180,47 @@ fn a_lost_slave_loses_its_flows_at_once_and_no_others_move() {
     );
 }
 
+/// No single flow of many makes a difference, but a slave that is back gets its share.
+#[test]
+fn a_slave_that_is_back_gets_its_share_of_many_flows() {
+    let mut sim = Sim::new(&[Some(1000), Some(1000)]);
+    let flows: Vec<_> = (0..BUCKETS).map(|bucket| (bucket, 2 * MBIT)).collect();
+    sim.second(&flows);
+    for can_send in [false, true] {
+        sim.members[1].can_send = can_send;
+        let members = sim.members.clone();
+        sim.table().members_changed(members.into_iter());
+        sim.second(&flows);
+    }
+    let moved: u32 = (0..40).map(|_| sim.second(&flows)).sum();
+    let back = flows
+        .iter()
+        .filter(|(it, _)| sim.slave(*it) == Some(2))
+        .count();
+    assert!(
+        (120..=128).contains(&back) && moved as usize == back,
+        "{back} of {moved}"
+    );
+}
+
+#[test]
+fn what_was_sent_before_does_not_count() {
+    let mut sim = Sim::new(&[Some(1000), Some(1000)]);
+    sim.second(&[(1, 100 * MBIT), (UNBALANCED, 100 * MBIT)]);
+    let counts = sim.counts.clone();
+    sim.table().reset(|at| counts[at]);
+    for _ in 0..2 {
+        sim.second(&[]);
+    }
+    // The active slave is as good as the other one.
+    assert_eq!(sim.send(9, 100), Some(SlaveId(1)));
+    sim.counts[UNBALANCED] += 1000 * MBIT;
+    let counts = sim.counts.clone();
+    sim.table().resume(|at| counts[at]);
+    sim.second(&[(9, 100)]);
+    assert_eq!(sim.slave(9), Some(1));
+}
+
 #[test]
 fn without_a_slave_that_can_send_there_is_none() {
     let mut sim = Sim::new(&[]);
@@ -281,7 +322,7 @@ proptest! {
             prop_assert!(now <= MOVES);
             moved += now;
         }
-        prop_assert!(moved as usize <= 2 * flows.len(), "{moved} moves of {} flows", flows.len());
+        prop_assert!(moved as usize <= flows.len(), "{moved} moves of {} flows", flows.len());
         let late: u32 = (0..20).map(|_| sim.second(&flows)).sum();
         prop_assert_eq!(late, 0, "the moves do not end");
 
@@ -298,9 +339,10 @@ proptest! {
                 let rate = rate as f64;
                 let from = loads[busiest] - rate / speed(busiest);
                 let to = loads[freest] + rate / speed(freest);
-                // What one move has to gain at least, and what smoothing may hide.
-                let worth = loads[busiest] * (15.0 / 16.0 - 0.01);
-                prop_assert!(from.max(to) >= worth, "{rate} from {loads:?}");
+                // Smoothing may hide a hundredth.
+                let is_even = loads[freest] >= loads[busiest] * (15.0 / 16.0 - 0.01);
+                let gains = from.max(to) < loads[busiest] * 0.99;
+                prop_assert!(is_even || !gains, "{rate} from {loads:?}");
             }
         }
     }

@@ -255,6 +255,43 @@ fn a_client_that_does_not_answer_is_told_again_but_not_for_ever() {
     assert_eq!(times, [0, 100, 400, 1300]);
 }
 
+/// What happens to slaves meanwhile is no reason to stop.
+#[test]
+fn a_notice_that_is_lost_is_sent_again_whatever_changes() {
+    let mut sim = Sim::new(&[None, None, None]);
+    for number in 0..9 {
+        sim.answer(number);
+    }
+    sim.members[2].can_send = false;
+    sim.changed();
+    // All are lost.
+    let believes = sim.believes.clone();
+    assert_eq!(sim.notices(false).len(), 3);
+    sim.believes = believes;
+    sim.changed();
+    sim.now += 100;
+    assert_eq!(sim.notices(true).len(), 3);
+    sim.check();
+    sim.now += 10_000;
+    assert_eq!(sim.notices(true), []);
+}
+
+#[test]
+fn broadcasts_that_follow_each_other_do_not_put_off_the_correction() {
+    let mut sim = Sim::new(&[None, None]);
+    sim.answer(1);
+    let second = sim.answer(2).unwrap();
+    assert_ne!(second.addr, sim.bond);
+    let mut told = 0;
+    for _ in 0..50 {
+        let bond = sim.bond;
+        sim.with(|clients, members, now| clients.broadcasts((OURS, 0), bond, None, members, now));
+        sim.now += 19;
+        told += sim.notices(true).len();
+    }
+    assert!((20..=50).contains(&told), "{told}");
+}
+
 #[test]
 fn a_broadcast_is_corrected_for_all_clients_of_that_address() {
     let mut sim = Sim::new(&[None, None]);
