@@ -7,6 +7,8 @@
 # sends, in which the driver chooses a queue; xmit, the driver's transmit function alone; or rx.
 # MODE ends with ":arp" if the ARP monitor is on, and with ":validate" if only answers count. In
 # 802.3ad mode the lower devices have a speed, and a partner that answers (modules/port.c; inject).
+# In balance-tlb and balance-alb mode, two clients get the packets in turn, one through the active
+# slave and one through another.
 
 . "${BASH_SOURCE[0]%/*}/common.sh"
 
@@ -16,6 +18,10 @@ ROUNDS=4
 RX_COUNT=400
 RX_ROUNDS=20
 VLAN_ID=5
+# The balancing modes of the in-tree driver spread flows 10 seconds after they began.
+SPREAD=12
+# Only these modes, if not empty.
+MODES=${MODES-}
 
 modules_of_bench floor port
 modprobe pktgen
@@ -104,9 +110,11 @@ send() {
 	pktgen kpktgend_0 rem_device_all
 	pktgen kpktgend_0 "add_device $1"
 	for command in "count $COUNT" "clone_skb 0" "delay 0" "pkt_size $bytes" "xmit_mode ${xmit_mode[$direction]}" \
-		"dst_mac 02:00:00:00:ee:01" "dst 198.18.0.2" "src_min 198.18.0.1" "src_max 198.18.0.1"; do
+		"dst_mac 02:00:00:00:ee:01" "dst_mac_count $clients" "dst_min 198.18.0.2" "dst_max 198.18.0.$((1 + clients))" \
+		"src_min 198.18.0.1" "src_max 198.18.0.1"; do
 		pktgen "$1" "$command"
 	done
+	[[ $1 != b7* || $clients == 1 ]] || spread
 	for ((round = 0; round < ROUNDS; round++)); do
 		pktgen pgctrl start
 		line=$(grep '^Result: OK' "/proc/net/pktgen/$1") || fail "pktgen on $1: $(tail -n 1 "/proc/net/pktgen/$1")"
@@ -115,6 +123,29 @@ send() {
 	done
 	pktgen kpktgend_0 rem_device_all
 	cost=$(per_packet "$best")
+}
+
+# spread: sends until the clients' packets leave through different slaves.
+spread() {
+	local before first second
+	for _ in {1..8}; do
+		pktgen pgctrl start
+		pause $SPREAD
+		before=($(sent_by_lowers))
+		pktgen pgctrl start
+		first=${lowers%% *}
+		second=($(sent_by_lowers))
+		echo "sent by $first and the others: ${before[*]}, then ${second[*]}"
+		((second[0] - before[0] != COUNT / 2)) || return 0
+	done
+	fail "the packets of two clients do not leave through two slaves"
+}
+
+sent_by_lowers() {
+	local lower
+	for lower in $lowers; do
+		echo "$(<"$SYSFS/$lower/statistics/tx_packets")"
+	done
 }
 
 per_packet() {
@@ -147,6 +178,7 @@ measure() {
 # rows MODE...: prints rows for the current direction, bytes, vlan and slaves.
 rows() {
 	local mode row floor floor_cost plain
+	[[ $# -gt 0 ]] || return 0
 	lowers=$(names "$slaves")
 	for lower in $lowers; do
 		ip link set "$lower" up
@@ -185,10 +217,22 @@ OTHER="balance-xor:layer2+3 balance-xor:encap2+3 balance-xor:encap3+4 balance-xo
 RECEIVE="active-backup active-backup:arp active-backup:validate balance-rr balance-rr:validate balance-xor:layer2 broadcast"
 SLAVES="2 8" SIZES="60 1500" VLANS=("" yes)
 LACP="802.3ad:layer2 802.3ad:layer3+4"
+BALANCED="balance-tlb:layer2 balance-tlb:layer3+4 balance-alb" BALANCED_RECEIVE="balance-tlb balance-alb"
 if [[ -n $QUICK ]]; then
 	LACP="802.3ad:layer3+4"
 	MAIN="active-backup balance-xor:layer3+4" OTHER="" RECEIVE="active-backup active-backup:arp active-backup:validate"
+	BALANCED="balance-tlb:layer3+4 balance-alb" BALANCED_RECEIVE=balance-alb
 	SLAVES=2 SIZES=60 VLANS=("")
+fi
+RECEIVE="$RECEIVE $LACP $BALANCED_RECEIVE"
+if [[ -n $MODES ]]; then
+	for list in MAIN OTHER RECEIVE LACP BALANCED; do
+		chosen=
+		for mode in ${!list}; do
+			[[ " $MODES " != *" ${mode%%:*} "* ]] || chosen+="$mode "
+		done
+		printf -v $list %s "$chosen"
+	done
 fi
 
 transmit() {
@@ -206,6 +250,10 @@ transmit() {
 				device=d rows $MAIN
 				# shellcheck disable=SC2086
 				device=port rows $LACP
+				# With more slaves, neither client need leave through the active one.
+				[[ $slaves == 2 ]] || continue
+				# shellcheck disable=SC2086
+				device=d clients=2 rows $BALANCED
 			done
 		done
 	done
@@ -221,6 +269,8 @@ transmit() {
 	rows $MAIN $OTHER
 	# shellcheck disable=SC2086
 	device=port rows $LACP
+	# shellcheck disable=SC2086
+	device=d clients=2 rows $BALANCED
 }
 
 receive() {
@@ -233,7 +283,7 @@ receive() {
 			for vlan in "${VLANS[@]}"; do
 				progress "receiving, $bytes bytes, $slaves slaves${vlan:+, VLAN}"
 				# shellcheck disable=SC2086
-				rows $RECEIVE $LACP
+				rows $RECEIVE
 			done
 		done
 	done
@@ -295,6 +345,7 @@ ipoib_rows() {
 	vib_unload
 }
 
+clients=1
 transmit
 receive
-[[ -n $QUICK ]] || ipoib_rows
+[[ -n $QUICK || -n $MODES ]] || ipoib_rows
