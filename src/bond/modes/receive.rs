@@ -11,6 +11,7 @@ use net::master::device::Rx;
 use net::netdevice::ARPHRD_ETHER;
 use net::rcu::Rcu;
 use net::skbuff::Received;
+use policy::arp::Watch;
 use policy::receive::{classify, Receive};
 use policy::wire::ndisc::Discovery;
 
@@ -21,6 +22,9 @@ pub(in crate::bond) fn takes(slave: &SlaveDev, packet: Received<'_>) -> bool {
     let heard = &slave.data().heard;
     match heard.watched() {
         None => !slave.is_inactive(),
+        Some(watched) if watched.get(false) == Watch::Answers => {
+            slave.is_plain() && heard.ignores_for(Watch::Answers, packet)
+        }
         Some(watched) => match watched.clients() {
             // Each slave hears what is sent to its address.
             Some(clients) => {
