@@ -58,14 +58,11 @@ fn members<'a>(bond: &'a BondDev, rcu: &'a Rcu) -> impl Iterator<Item = Member> 
 #[inline(always)]
 pub(super) fn choose<'a>(bond: &'a BondDev, bucket: u8, rcu: &'a Rcu) -> Option<&'a SlaveDev> {
     let balancer = &bond.data().get_ref().balancer;
-    let place = balancer.place(bucket.into())?.load(Ordering::Relaxed);
-    if place != 0 {
-        match bond.choose(u32::from(place).wrapping_sub(1), rcu) {
-            Some(slave) if slave.dev().has_link() => return Some(slave),
-            _ => {}
-        }
+    let number = balancer.number(bucket);
+    match number.and_then(|number| bond.choose(number, rcu)) {
+        Some(slave) if slave.dev().has_link() => Some(slave),
+        _ => ask(bond, bucket, rcu),
     }
-    ask(bond, bucket, rcu)
 }
 
 /// Has a bucket get a slave: its flow is new, or its slave has just lost its link.

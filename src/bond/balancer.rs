@@ -16,7 +16,7 @@ pub(super) struct Balancer {
     /// packet has to ask.
     pub(super) places: [AtomicU16; BUCKETS],
     /// What was sent, in bytes.
-    pub(super) sent: PerCpuCounters,
+    pub(super) sent: PerCpuCounters<COUNTERS>,
     #[pin]
     pub(super) state: BhLock<State>,
 }
@@ -44,7 +44,7 @@ impl Balancer {
     pub(super) fn new() -> impl PinInit<Self> {
         pin_init!(Self {
             places: [const { AtomicU16::new(0) }; BUCKETS],
-            sent: PerCpuCounters::new(COUNTERS),
+            sent: PerCpuCounters::new(),
             state <- new_bh_lock!(
                 State { buckets: KVec::new(), uneven: 0, looked: 0, looks: false },
                 "Bond::balancer"
@@ -58,6 +58,21 @@ impl Balancer {
         self.sent.add(bucket, len);
     }
 
+    /// What was sent, in bytes, by buckets.
+    #[inline(always)]
+    pub(super) fn sent(&self) -> &PerCpuCounters<COUNTERS> {
+        &self.sent
+    }
+
+    /// The slave of a bucket, as a number for the table of choices; `None` if the next packet has to
+    /// ask, and always if the load does not count.
+    #[inline(always)]
+    pub(super) fn number(&self, bucket: u8) -> Option<u32> {
+        let place = self.place(bucket.into())?.load(Ordering::Relaxed);
+        u32::from(place).checked_sub(1)
+    }
+
+    #[inline(always)]
     pub(super) fn place(&self, bucket: usize) -> Option<&AtomicU16> {
         self.places.get(bucket)
     }

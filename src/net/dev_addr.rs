@@ -237,6 +237,7 @@ impl NetDevice {
     }
 
     /// Returns the hardware address of an Ethernet device, as it is at the moment. Any context.
+    #[inline(always)]
     pub fn ether_addr(&self) -> [u8; 6] {
         // SAFETY: `dev_addr` points to `MAX_ADDR_LEN` bytes as long as the device is allocated
         // (type invariant). They may change meanwhile, which `shared::read` allows for: the result

@@ -432,6 +432,12 @@ void nh_ether_source(const struct sk_buff *skb, u8 *addr)
 	memcpy(addr, eth_hdr(skb)->h_source, ETH_ALEN);
 }
 
+int nh_transmit_counted(struct sk_buff *skb, u64 __percpu *counter)
+{
+	this_cpu_add(*counter, skb->len);
+	return __dev_queue_xmit(skb, NULL);
+}
+
 /* For a packet on its way out. */
 bool nh_set_ether_source(struct sk_buff *skb, const u8 *addr)
 {

@@ -74,6 +74,10 @@ bool nh_has_flow_dissector(const struct net *net);
 
 /* skbuff.h, netdevice.h: packets */
 static const gfp_t NH_GFP_ATOMIC = GFP_ATOMIC;
+/* Where the number of references to the data of a packet is, behind the end of the data. */
+static const u32 NH_DATAREF = offsetof(struct skb_shared_info, dataref);
+static const u32 NH_DATAREF_SHIFT = SKB_DATAREF_SHIFT;
+static const u32 NH_DATAREF_MASK = SKB_DATAREF_MASK;
 void nh_count_tx_drop(struct net_device *dev);
 bool nh_irqs_disabled(void);
 struct net_device *nh_tls_device(const struct sk_buff *skb);
@@ -89,6 +93,7 @@ void nh_consume_skb(struct sk_buff *skb);
 int nh_send_control(struct net_device *dev, const void *frame, unsigned int len);
 void nh_ether_dest(const struct sk_buff *skb, u8 *addr);
 void nh_ether_source(const struct sk_buff *skb, u8 *addr);
+int nh_transmit_counted(struct sk_buff *skb, u64 __percpu *counter);
 bool nh_set_ether_source(struct sk_buff *skb, const u8 *addr);
 bool nh_set_ether_dest(struct sk_buff *skb, const u8 *addr);
 bool nh_overwrite(struct sk_buff *skb, int at, const void *bytes, int len);

@@ -9,9 +9,11 @@ use crate::flow::{self, Dissected};
 use crate::namespace::Net;
 use crate::netdevice::NetDevice;
 use crate::shared::Bytes;
+use crate::sync::PerCpuCounters;
 use core::marker::PhantomData;
 use core::mem::{offset_of, ManuallyDrop};
 use core::ptr::NonNull;
+use core::sync::atomic::{AtomicU32, Ordering};
 
 /// The transmit code for a packet that was dropped (`NET_XMIT_DROP`).
 pub const XMIT_DROP: i32 = bindings::NET_XMIT_DROP as i32;
@@ -191,6 +193,44 @@ impl SkBuff {
         unsafe { bindings::nh_set_ether_source(self.as_ptr(), addr.as_ptr()) }
     }
 
+    /// Whether other packets may use the header, so that it must not be changed
+    /// (`skb_header_cloned()`).
+    #[inline(always)]
+    fn has_shared_header(&self) -> bool {
+        let skb = self.0.as_ptr();
+        // SAFETY: The packet is valid (type invariant). The bit says whether there was ever a clone.
+        if unsafe { bindings::sk_buff::cloned_raw(skb) } == 0 {
+            return false;
+        }
+        // SAFETY: The packet is valid (type invariant). `end` bytes after `head` is the structure that
+        // it shares with its clones (`skb_shinfo()`), where C has the aligned, atomic number at this
+        // offset.
+        let references = unsafe {
+            let shared = (*skb).head.add((*skb).end as usize);
+            let references = shared.add(bindings::NH_DATAREF as usize);
+            AtomicU32::from_ptr(references.cast()).load(Ordering::Relaxed)
+        };
+        // The high half counts those that only use the payload.
+        let payload_only = references >> bindings::NH_DATAREF_SHIFT;
+        (references & bindings::NH_DATAREF_MASK).wrapping_sub(payload_only) != 1
+    }
+
+    /// Like [`Self::set_ether_source`], but only if the header is in the linear part and belongs to
+    /// this packet alone, which needs no call. For every packet.
+    #[inline(always)]
+    pub fn set_own_ether_source(&mut self, addr: &[u8; 6]) -> bool {
+        const SOURCE: usize = 6;
+        let skb = self.0.as_ptr();
+        if self.has_shared_header() || self.view().linear().len() < SOURCE.wrapping_add(addr.len())
+        {
+            return false;
+        }
+        // SAFETY: The linear part, which begins at `data`, has the 6 bytes behind the first 6. No other
+        // packet uses them, as `skb_cow_head()` demands, and we have the only reference to this one.
+        unsafe { (*skb).data.add(SOURCE).cast::<[u8; 6]>().write(*addr) };
+        true
+    }
+
     /// Replaces bytes at an offset from the beginning of the packet. Returns false if the packet is
     /// too short, or if there is no memory for a copy of what others share. Any context.
     pub fn overwrite(&mut self, at: usize, bytes: &[u8]) -> bool {
@@ -211,6 +251,32 @@ impl SkBuff {
     /// code.
     #[inline(always)]
     pub fn transmit_through(self, dev: &NetDevice) -> i32 {
+        let skb = self.addressed_to(dev);
+        // SAFETY: The packet is valid and ours, and is given away.
+        unsafe { bindings::__dev_queue_xmit(skb, core::ptr::null_mut()) }
+    }
+
+    /// Like [`Self::transmit_through`]; adds the length of the packet, in bytes, to one of the
+    /// counters, if it is there.
+    #[inline(always)]
+    pub fn transmit_counted<const N: usize>(
+        self,
+        dev: &NetDevice,
+        counters: &PerCpuCounters<N>,
+        place: usize,
+    ) -> i32 {
+        let Some(counter) = counters.counter(place) else {
+            return self.transmit_through(dev);
+        };
+        let skb = self.addressed_to(dev);
+        // SAFETY: The packet is valid and ours, and is given away. The counter is there as long as
+        // `counters` is borrowed; C no longer uses it once it hands the packet over.
+        unsafe { bindings::nh_transmit_counted(skb, counter) }
+    }
+
+    /// Returns the packet, which now is one for `dev`, a device below ours.
+    #[inline(always)]
+    fn addressed_to(self, dev: &NetDevice) -> *mut bindings::sk_buff {
         let skb = self.into_raw();
         // SAFETY: The packet is valid and ours; the device stays allocated during the call, as we
         // have a reference to it. `cb` belongs to us until the packet is handed over. The master's
@@ -220,8 +286,8 @@ impl SkBuff {
         unsafe {
             *dev_of(skb) = dev.as_ptr();
             (*skb).queue_mapping = *lower_queue_mapping(skb);
-            bindings::__dev_queue_xmit(skb, core::ptr::null_mut())
         }
+        skb
     }
 
     /// Counts a packet that no longer exists as dropped by `dev` (`tx_dropped`). Any context.
@@ -358,6 +424,13 @@ impl<'a> View<'a> {
     #[inline(always)]
     pub fn in_one_piece<const N: usize>(self, at: usize) -> Option<[u8; N]> {
         self.linear().get(at)
+    }
+
+    /// Like [`Self::in_one_piece`], for bytes at an offset from a header that begins at `from`: quicker
+    /// where that is the only look at the header.
+    #[inline(always)]
+    pub fn in_one_piece_from<const N: usize>(self, from: usize, at: usize) -> Option<[u8; N]> {
+        self.linear().skip(from)?.get(at)
     }
 
     /// Copies `N` bytes at an offset from the beginning of the packet. Returns `None` if the packet

@@ -421,35 +421,30 @@ impl Drop for PerCpuCounter {
 ///
 /// # Invariants
 ///
-/// The pointer is NULL, or was returned by `nh_alloc_counters()` for `count` counters.
-pub struct PerCpuCounters {
-    counters: AtomicPtr<u64>,
-    count: usize,
-}
+/// The pointer is NULL, or was returned by `nh_alloc_counters()` for `N` counters.
+pub struct PerCpuCounters<const N: usize>(AtomicPtr<u64>);
 
-impl PerCpuCounters {
-    /// Makes `count` counters, all zero.
-    pub const fn new(count: usize) -> Self {
+impl<const N: usize> PerCpuCounters<N> {
+    /// Makes `N` counters, all zero.
+    #[allow(clippy::new_without_default)]
+    pub const fn new() -> Self {
         // INVARIANT: The pointer is NULL.
-        Self {
-            counters: AtomicPtr::new(ptr::null_mut()),
-            count,
-        }
+        Self(AtomicPtr::new(ptr::null_mut()))
     }
 
     /// Allocates the memory of the counters, unless that was done before. May sleep.
     pub fn allocate(&self, _rtnl: &Rtnl) -> Result {
-        if !self.counters.load(Ordering::Relaxed).is_null() {
+        if !self.0.load(Ordering::Relaxed).is_null() {
             return Ok(());
         }
         // SAFETY: This only allocates.
-        let counters = unsafe { bindings::nh_alloc_counters(self.count as u32) };
+        let counters = unsafe { bindings::nh_alloc_counters(N as u32) };
         if counters.is_null() {
             return Err(ENOMEM);
         }
         // INVARIANT: The pointer was just returned for as many counters. RTNL is held, so nobody
         // else stores one.
-        self.counters.store(counters, Ordering::Release);
+        self.0.store(counters, Ordering::Release);
         Ok(())
     }
 
@@ -457,17 +452,25 @@ impl PerCpuCounters {
     /// Any context.
     #[inline(always)]
     pub fn add(&self, place: usize, count: u32) {
-        let counters = self.counters.load(Ordering::Acquire);
-        if place < self.count && !counters.is_null() {
+        let counters = self.0.load(Ordering::Acquire);
+        if place < N && !counters.is_null() {
             // SAFETY: There are more counters than `place` (type invariant).
             unsafe { bindings::nh_add_to_counter(counters, place as u32, count) };
         }
     }
 
+    /// Returns a counter for C functions, which may add to it as long as `self` is borrowed. `None` if
+    /// there is no such counter, or no memory yet.
+    #[inline(always)]
+    pub(crate) fn counter(&self, place: usize) -> Option<*mut u64> {
+        let counters = self.0.load(Ordering::Acquire);
+        (place < N && !counters.is_null()).then(|| counters.wrapping_add(place))
+    }
+
     /// Returns the sum over all CPUs. Any context.
     pub fn sum(&self, place: usize) -> u64 {
-        let counters = self.counters.load(Ordering::Acquire);
-        if place >= self.count || counters.is_null() {
+        let counters = self.0.load(Ordering::Acquire);
+        if place >= N || counters.is_null() {
             return 0;
         }
         // SAFETY: As in `add`.
@@ -475,11 +478,11 @@ impl PerCpuCounters {
     }
 }
 
-impl Drop for PerCpuCounters {
+impl<const N: usize> Drop for PerCpuCounters<N> {
     fn drop(&mut self) {
         // SAFETY: `nh_alloc_counters` has returned the pointer, or it is NULL, which C ignores.
         // Nobody uses the counters any more.
-        unsafe { bindings::nh_free_counters(*self.counters.get_mut()) };
+        unsafe { bindings::nh_free_counters(*self.0.get_mut()) };
     }
 }
 

@@ -8,6 +8,7 @@
 use crate::rcu::Rcu;
 use crate::rtnl::Rtnl;
 use crate::sync::synchronize_net;
+use core::num::NonZeroU32;
 use core::ptr;
 use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 use kernel::error::Result;
@@ -203,14 +204,14 @@ impl<L> Choices<L> {
         _rcu: &'a Rcu,
     ) -> Option<&'a L> {
         // First the length: see the type invariant.
-        let len = self.used().len();
+        let len = NonZeroU32::new(self.used().len())?;
         // SAFETY: A table is freed a grace period after it was replaced, or together with the
         // master.
         let table = unsafe { self.table.load(Ordering::Acquire).as_ref() }?;
-        if !allows(len) {
+        if !allows(len.get()) {
             return None;
         }
-        let place = number.checked_rem(len)?;
+        let place = number % len;
         // SAFETY: The remainder is less than `len`, which is at most the number of places (type
         // invariant).
         let lower = unsafe { table.places.get_unchecked(place as usize) }.load(Ordering::Acquire);
