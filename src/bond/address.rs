@@ -146,12 +146,12 @@ fn set_own_addr(bond: &BondDev, addr: &[u8], config: &Config, rtnl: &RtnlOnly) -
     changing.during(rtnl, || -> Result {
         if config.mode.has_clients() {
             let fresh = fresh(bond, rtnl);
-            let active = active.map(|slave| holder(slave, rtnl));
-            let plan = address::at_set(active, to, holders(bond, rtnl), fresh);
-            return match carry_out(bond, &plan, &Held::none(rtnl)) {
-                true => Ok(()),
-                false => Err(EBUSY),
-            };
+            let taker = active.map(|slave| holder(slave, rtnl));
+            let plan = address::at_set(taker, to, holders(bond, rtnl), fresh);
+            carry_out(bond, &plan, &Held::none(rtnl));
+            // What another slave has refused is no reason for the bond to keep its address.
+            let has_taken = active.is_none_or(|slave| addr_of(slave.dev(), rtnl) == to);
+            return has_taken.then_some(()).ok_or(EBUSY);
         }
         // The hardware of all slaves receives for the bond, so all have to take the address. Then
         // those that are not active show their own ones again.
@@ -200,7 +200,22 @@ pub(super) fn steal_addr(bond: &BondDev, from: &NetDevice, rtnl: &Rtnl) -> Resul
     bond.steal_addr(rtnl, addr.as_bytes())
 }
 
-/// Restores an address that the device had before; logs an error if that fails.
+/// Restores an address that the device had before it joined; logs an error if that fails.
+///
+/// In balance-tlb mode the hardware may have the address of the bond, while the device shows its own.
+/// The core would find that there is nothing to do, so the device shows first what the hardware has.
+pub(super) fn restore_own(bond: &BondDev, slave_dev: &NetDevice, addr: &HwAddr, rtnl: &RtnlOnly) {
+    show_hardware(bond, slave_dev, rtnl);
+    restore(bond, slave_dev, addr, rtnl);
+}
+
+fn show_hardware(bond: &BondDev, slave_dev: &NetDevice, rtnl: &Rtnl) {
+    if may_show(bond, Act::Part) && slave_dev.addr_len() == bond.addr_len() {
+        slave_dev.assign_addr(rtnl, &bond.addr(rtnl));
+    }
+}
+
+/// Restores an address that the device had a moment ago; logs an error if that fails.
 pub(super) fn restore(bond: &BondDev, slave_dev: &NetDevice, addr: &HwAddr, rtnl: &RtnlOnly) {
     if let Err(err) = slave_dev.set_addr(rtnl, addr.as_bytes(), None) {
         say_restore(bond, slave_dev, err, addr);
@@ -302,6 +317,8 @@ pub(super) fn release(bond: &BondDev, plan: &Plan<Key<'_>>, rtnl: &RtnlOnly) {
     if addr_of(bond, rtnl) != before {
         tell(bond, rtnl);
     }
+    learning::restart(bond, rtnl);
+    clients::refresh(bond, rtnl);
 }
 
 /// Has the bond take an address that its active slave was given, where the two addresses are meant
@@ -351,6 +368,9 @@ fn carry_out(bond: &BondDev, plan: &Plan<Key<'_>>, held: &Held<'_>) -> bool {
 /// Sets the address of a slave; logs an error if that is refused.
 fn set(bond: &BondDev, slave: &SlaveDev, act: Act, to: &HwAddr, rtnl: &RtnlOnly) -> bool {
     let slave_dev = slave.dev();
+    if matches!(act, Act::Restore) {
+        show_hardware(bond, slave_dev, rtnl);
+    }
     let err = match slave_dev.set_addr(rtnl, to.as_bytes(), None) {
         // Some devices, another bond for example, accept the request but do not carry it out.
         Ok(()) if addr_of(slave_dev, rtnl) != *to => eopnotsupp(),

@@ -313,13 +313,22 @@ pub(super) fn hear(slave: &SlaveDev, packet: Received<'_>, rcu: &Rcu) {
     });
 }
 
-/// Makes a frame that was sent to the address of another slave one for this host: that slave has no
-/// link, and this one receives for it; and a frame for a bridge on the bond one for the address of
+/// Makes a frame that was sent to the address of a slave without link one for this host, if this slave
+/// is in use; and a frame for a bridge on the bond one for the address of
 /// the bond, which is the only one that the bridge knows. Softirq.
-pub(super) fn take(slave: &SlaveDev, packet: Received<'_>, rcu: &Rcu) {
+pub(super) fn take(
+    slave: &SlaveDev,
+    packet: Received<'_>,
+    is_in_use: impl FnOnce() -> bool,
+    rcu: &Rcu,
+) {
     let bond = slave.master();
-    if packet.is_for_others() && is_own(bond, packet.ether_dest(), rcu) {
-        packet.accept();
+    if packet.is_for_others() && is_in_use() {
+        let to = packet.ether_dest();
+        let is_its = |lost: &SlaveDev| !can_send(lost) && lost.dev().ether_addr() == to;
+        if bond.lowers_rcu(rcu).any(is_its) {
+            packet.accept();
+        }
     }
     if packet.is_for_host() && bond.is_bridge_port() {
         // Without memory, the bridge sends the frame to all its ports.

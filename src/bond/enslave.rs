@@ -2,7 +2,7 @@
 
 //! How a device becomes a slave. If anything fails, the bond and the device are left as they were.
 
-use super::address::{addr_of, at_enslave, fresh, once_open, restore, show_addr};
+use super::address::{addr_of, at_enslave, fresh, once_open, restore_own, show_addr};
 use super::links::{carrier, read_link_settings, role};
 use super::listeners::{is_told_later, tell};
 use super::master::{Bond, BondDev, SlaveDev};
@@ -29,7 +29,7 @@ use net::sync::now_ms;
 use policy::address::{self, Admission, AtEnslave, HwAddr};
 use policy::hash::HashPolicy;
 use policy::history::What;
-use policy::mode::{Infiniband, Lag, Protocol};
+use policy::mode::{Infiniband, Lag, Protocol, Sender};
 use policy::options::FailOverMac;
 use policy::receive::SlaveFlags;
 use policy::{Config, Event, Link, LinkState, Port};
@@ -158,6 +158,9 @@ pub(crate) fn enslave(
 fn join(bond: &BondDev, slave: &SlaveDev, config: &Config, rtnl: &RtnlOnly) {
     let slave_dev = slave.dev();
     read_link_settings(slave, &slave_dev.ask(rtnl), rtnl);
+    if config.mode.row().sender == Sender::Load {
+        slave.data().set_has_share(true);
+    }
     slave.data().heard.start();
     probe::admit(bond, slave, rtnl);
 
@@ -359,8 +362,11 @@ impl<'a> Joining<'a> {
         let (bond, slave_dev, rtnl) = (self.bond, self.slave_dev, self.rtnl);
         let prepare = |slave: &SlaveDev| {
             slave.set_role(role);
-            // LACP gives a share to a slave that carries data.
-            slave.data().set_has_share(!lacp::runs(bond));
+            // LACP gives a share to a slave that carries data; where the load counts, a slave has one
+            // once nothing can fail any more.
+            let sender = Bond::mode(bond).row().sender;
+            let has_share = !lacp::runs(bond) && sender != Sender::Load;
+            slave.data().set_has_share(has_share);
         };
         let slave = SlaveDev::link_up(bond, slave_dev, data, lag, prepare, extack, rtnl)?;
         self.slave = Some(slave);
@@ -403,7 +409,7 @@ impl Drop for Joining<'_> {
             slave_dev.set_no_addrconf(rtnl, no_addrconf);
         }
         if let Some((addr, assign)) = &self.addr {
-            restore(bond, slave_dev, addr, rtnl);
+            restore_own(bond, slave_dev, addr, rtnl);
             slave_dev.set_addr_assign(rtnl, *assign);
         }
         if let Some(mtu) = self.mtu {

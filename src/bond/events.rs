@@ -78,7 +78,10 @@ fn slave_event(bond: &BondDev, slave: &SlaveDev, event: notifier::Event, held: &
         FeatChange => features::update(bond, rtnl),
         ChangeAddr => {
             address::slave_changed(bond, slave, rtnl);
-            clients::refresh(bond, rtnl);
+            // Clients are not told an address that a slave has for a moment only.
+            if !bond.data().changing_addrs.is(rtnl) {
+                clients::refresh(bond, rtnl);
+            }
         }
         ChangeMtu => match held.rtnl_only() {
             Some(rtnl) => mtu::follow(bond, rtnl),

@@ -68,7 +68,7 @@ pub(super) enum Announced {
     /// All stations; they are not known yet.
     All,
     /// These, but for as many at the beginning.
-    Rest(KVec<Known>, usize),
+    Rest(KVVec<Known>, usize),
 }
 
 /// A station, and the tags that its frames have on the bond.

@@ -73,13 +73,13 @@ pub(super) fn announce(bond: &BondDev, rtnl: &RtnlOnly) {
 }
 
 /// Finds all stations. What there is no memory for is left out. May sleep.
-fn find(bond: &BondDev, rtnl: &RtnlOnly) -> KVec<Known> {
+fn find(bond: &BondDev, rtnl: &RtnlOnly) -> KVVec<Known> {
     // What bridges know changes without RTNL, so there is room for a few more than were counted.
     let mut count = 64usize;
     let asked = visit(bond, rtnl, &mut |_| count = count.saturating_add(1));
-    let room = KVec::with_capacity(count.min(MOST), GFP_KERNEL);
+    let room = KVVec::with_capacity(count.min(MOST), GFP_KERNEL);
     let has_room = room.is_ok() && count <= MOST;
-    let mut found = room.unwrap_or(KVec::new());
+    let mut found = room.unwrap_or(KVVec::new());
     let _ = visit(bond, rtnl, &mut |known| {
         let _ = found.push_within_capacity(known);
     });

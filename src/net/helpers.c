@@ -441,7 +441,7 @@ int nh_transmit_counted(struct sk_buff *skb, u64 __percpu *counter)
 /* For a packet on its way out. */
 bool nh_set_ether_source(struct sk_buff *skb, const u8 *addr)
 {
-	if (skb_cow_head(skb, 0))
+	if (!pskb_may_pull(skb, ETH_HLEN) || skb_cow_head(skb, 0))
 		return false;
 	memcpy(skb_eth_hdr(skb)->h_source, addr, ETH_ALEN);
 	return true;

@@ -35,6 +35,8 @@ struct dentry *nh_debugfs_create_file(const char *name, struct dentry *dir, stru
 /* netdevice.h */
 struct net *nh_dev_net(const struct net_device *dev);
 void nh_dev_net_set(struct net_device *dev, struct net *net);
+/* Where the private flags are: a bit-field has no offset, but the group that begins with it has. */
+static const u32 NH_PRIV_FLAGS = offsetof(struct net_device, priv_flags_fast);
 u32 nh_priv_flags(const struct net_device *dev);
 void nh_change_priv_flags(struct net_device *dev, u32 set, u32 clear);
 void nh_setup_software_device(struct net_device *dev, const struct device_type *type);

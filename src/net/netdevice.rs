@@ -12,6 +12,7 @@ use crate::rcu::Rcu;
 use crate::rtnl::{Rtnl, RtnlOnly};
 use core::ffi::c_void;
 use core::marker::PhantomData;
+use core::mem::offset_of;
 use core::ptr;
 use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 use kernel::error::{to_result, Result};
@@ -170,8 +171,11 @@ impl NetDevice {
     /// Returns whether the device is a port of a bridge (`netif_is_bridge_port()`). Any context.
     #[inline(always)]
     pub fn is_bridge_port(&self) -> bool {
-        // The private flags are the first 32 bits of the group, a whole word. For every packet that a
-        // balance-alb bond receives, so without a call.
+        // The private flags are the first 32 bits of the group, a whole word. This may be called for
+        // every packet, so it makes no call.
+        const _: () = assert!(
+            offset_of!(bindings::net_device, __bindgen_anon_1) == bindings::NH_PRIV_FLAGS as usize
+        );
         // SAFETY: The device is valid (type invariant); this only takes the address of the field.
         let flags = unsafe { &raw const (*self.as_ptr()).__bindgen_anon_1 };
         self.read_u32(flags.cast()) & bindings::netdev_priv_flags_IFF_BRIDGE_PORT != 0

@@ -348,7 +348,13 @@ pub fn at_failover<K: Copy + Eq>(
                 let part = Step::new(holder, Act::Part, fresh, IfRefused::GoOn);
                 return Plan::of([Some(part), Some(take), None, None]);
             }
-            let give_up = Step::new(holder, Act::GiveUp, fresh, IfRefused::Undo);
+            // Where the bond keeps its address, a dead device that refuses to give the address up is
+            // no reason to leave the bond without it.
+            let if_refused = match keeps_address(config) {
+                true => IfRefused::GoOn,
+                false => IfRefused::Undo,
+            };
+            let give_up = Step::new(holder, Act::GiveUp, fresh, if_refused);
             let swap = Step::new(holder, Act::Swap, new.addr, IfRefused::GoOn);
             let give_up = Some(give_up.undone_to(bond));
             Plan::of([give_up, Some(take), Some(swap), None]).or_else(follow)

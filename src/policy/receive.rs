@@ -23,12 +23,12 @@ pub enum Receive {
 /// The bond receives what arrives on a slave that is not `inactive`. What arrives on the other
 /// slaves is usually a duplicate, and reaches only those who listen on that slave itself; but
 /// link-local frames (LLDP and the like) are about the link, so the slave receives them as usual.
-/// Where slaves hear unicast ([`Idle::HearsUnicast`]), the bond receives unicast frames on all of
-/// them.
+/// Where slaves hear unicast ([`Idle::HearsUnicast`]), the bond receives on all of them what is for
+/// their addresses (`is_for_host`).
 #[inline]
-pub const fn classify(idle: Idle, inactive: bool, unicast: bool, link_local: bool) -> Receive {
+pub const fn classify(idle: Idle, inactive: bool, is_for_host: bool, link_local: bool) -> Receive {
     let hears = match idle {
-        Idle::HearsUnicast => unicast,
+        Idle::HearsUnicast => is_for_host,
         Idle::InUse | Idle::Backup | Idle::Inactive => false,
     };
     if !inactive || hears {

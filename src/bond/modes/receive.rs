@@ -4,6 +4,7 @@
 
 use super::active_backup::stands_in;
 use crate::bond::clients;
+use crate::bond::heard::Watched;
 use crate::bond::lacp;
 use crate::bond::master::{Bond, SlaveDev};
 use crate::bond::probe;
@@ -43,10 +44,7 @@ pub(in crate::bond) fn takes(slave: &SlaveDev, packet: Received<'_>) -> bool {
 /// for LACP and for news to the ARP monitor.
 pub(in crate::bond) fn receive(slave: &SlaveDev, packet: Received<'_>, rcu: &Rcu) -> Rx {
     match slave.data().heard.watched() {
-        Some(watched) if watched.clients().is_some() => {
-            clients::hear(slave, packet, rcu);
-            clients::take(slave, packet, rcu);
-        }
+        Some(watched) if watched.clients().is_some() => of_clients(slave, watched, packet, rcu),
         Some(watched) if watched.is_lacp() => {
             if lacp::receive(slave, packet, rcu) {
                 return Rx::Consumed;
@@ -62,6 +60,20 @@ pub(in crate::bond) fn receive(slave: &SlaveDev, packet: Received<'_>, rcu: &Rcu
     }
 }
 
+/// Looks at a packet that may tell of a client, or be for the address of a slave without link.
+fn of_clients(slave: &SlaveDev, watched: Watched, packet: Received<'_>, rcu: &Rcu) {
+    // The active slave hears broadcasts as well.
+    let is_copy = slave.is_inactive() && !packet.is_unicast();
+    let next_header = || packet.byte_in_place(Discovery::NEXT_HEADER);
+    if let Some(clients) = watched.clients().filter(|_| !is_copy) {
+        if clients.wants(packet.protocol(), next_header) {
+            clients::hear(slave, packet, rcu);
+        }
+    }
+    let is_in_use = || !slave.is_inactive() || stands_in(slave, rcu);
+    clients::take(slave, packet, is_in_use, rcu);
+}
+
 fn on_inactive(slave: &SlaveDev, packet: Received<'_>, rcu: &Rcu) -> Rx {
     // A slave that sends for an active one without carrier also receives the answers, until the
     // failover or the end of `downdelay`. There are no duplicates: the active slave receives
@@ -69,7 +81,8 @@ fn on_inactive(slave: &SlaveDev, packet: Received<'_>, rcu: &Rcu) -> Rx {
     let inactive = !stands_in(slave, rcu);
     let link_local = slave.dev().link_type() == ARPHRD_ETHER && packet.is_link_local();
     let idle = Bond::mode(slave.master()).row().idle;
-    match classify(idle, inactive, packet.is_unicast(), link_local) {
+    // What is for others is flooded: the active slave has it, too.
+    match classify(idle, inactive, packet.is_for_host(), link_local) {
         Receive::Deliver => Rx::Another,
         Receive::Exact => Rx::Exact,
         Receive::Pass => Rx::Pass,
