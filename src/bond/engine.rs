@@ -224,6 +224,12 @@ fn switch(
     bond.data().history.note(bond, new.map(SlaveDev::dev), what);
     probe::give_all_time(bond, rtnl);
 
+    if let Some(new) = new {
+        new.data().set_lingers(false);
+        if let Some(old) = old {
+            stations::linger(bond, old, rtnl);
+        }
+    }
     // The new one first: it has traffic already, and must not drop what it receives.
     for (slave, is_active) in [(new, true), (old, false)] {
         if let Some(slave) = slave {

@@ -67,6 +67,8 @@ pub(super) enum Announced {
     Nothing,
     /// All stations; they are not known yet.
     All,
+    /// None any more, but switches take a moment to learn.
+    Learned,
     /// These, but for as many at the beginning.
     Rest(KVVec<Known>, usize),
 }

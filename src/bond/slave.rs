@@ -101,6 +101,8 @@ pub(crate) struct Slave {
     actor_port_prio: AtomicU16,
     /// See [`Self::has_share`].
     has_share: AtomicBool,
+    /// See [`Self::lingers`].
+    lingers: AtomicBool,
     /// Whether the slave could not be given the address lists of the bond, and the user was told.
     pub(super) lacks_lists: RtnlCell<bool>,
     /// What the slave had when a request to all slaves began, in case one of them refuses.
@@ -151,6 +153,7 @@ impl Slave {
             told_backup: RtnlCell::new(true),
             actor_port_prio: AtomicU16::new(ACTOR_PORT_PRIO),
             has_share: AtomicBool::new(true),
+            lingers: AtomicBool::new(false),
             lacks_lists: RtnlCell::new(false),
             before: RtnlCell::new(before),
             owed: RtnlCell::new(0),
@@ -234,6 +237,16 @@ impl Slave {
         let before = self.has_share();
         self.has_share.store(has_share, Ordering::Relaxed);
         before != has_share
+    }
+
+    /// Whether the slave, which was the active one, still receives what switches send to one station
+    /// until they have learned that the station is reached through another slave. Any context.
+    pub(super) fn lingers(&self) -> bool {
+        self.lingers.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_lingers(&self, lingers: bool) {
+        self.lingers.store(lingers, Ordering::Relaxed);
     }
 
     pub(super) fn set_queue_id(&self, queue: u16) {

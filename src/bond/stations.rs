@@ -6,7 +6,7 @@
 //! forget it.
 
 use super::learning::tags;
-use super::master::{Announced, Bond, BondDev, Known};
+use super::master::{Announced, Bond, BondDev, Known, SlaveDev};
 use super::message::bond_warn;
 use super::wake::Task;
 use kernel::prelude::*;
@@ -26,6 +26,9 @@ const MOST: usize = 65_536;
 /// How many devices on the bond may be ports of bridges.
 const PORTS: usize = 256;
 
+/// How long the slave that was active before still receives for stations once all are announced, in ms.
+const LINGER: Millis = 20;
+
 /// How many frames are sent at a time, and how soon the next ones follow, in ms: a queue of a slave
 /// holds more.
 const BURST: usize = 64;
@@ -39,8 +42,20 @@ pub(super) fn moved(bond: &BondDev, rtnl: &Rtnl) {
     }
 }
 
+/// Another slave is about to be active in place of this one, which still receives what is for stations.
+pub(super) fn linger(bond: &BondDev, old: &SlaveDev, rtnl: &Rtnl) {
+    let lingers = bond.data().config(rtnl).announce_stations && old.dev().has_link();
+    old.data().set_lingers(lingers);
+}
+
+fn end_lingering(bond: &BondDev, rtnl: &Rtnl) {
+    bond.lowers(rtnl)
+        .for_each(|slave| slave.data().set_lingers(false));
+}
+
 /// The bond goes down.
 pub(super) fn stop(bond: &BondDev, rtnl: &Rtnl) {
+    end_lingering(bond, rtnl);
     drop(bond.data().stations.replace(rtnl, Announced::Nothing));
     Bond::wake_at_ms(bond, Task::Stations, None);
 }
@@ -50,11 +65,12 @@ pub(super) fn announce(bond: &BondDev, rtnl: &RtnlOnly) {
     let stations = &bond.data().get_ref().stations;
     let (known, done) = match stations.replace(rtnl, Announced::Nothing) {
         Announced::Nothing => return,
+        Announced::Learned => return end_lingering(bond, rtnl),
         Announced::All => (find(bond, rtnl), 0),
         Announced::Rest(known, done) => (known, done),
     };
     let Some(active) = bond.slot(rtnl, Slot::Active) else {
-        return;
+        return end_lingering(bond, rtnl);
     };
     let rest = known.get(done..).unwrap_or_default();
     for known in rest.iter().take(BURST) {
@@ -64,12 +80,14 @@ pub(super) fn announce(bond: &BondDev, rtnl: &RtnlOnly) {
         let frame = Frame::announcement(known.addr, Iterator::chain(path, inner));
         active.dev().send_control(frame.as_bytes());
     }
-    if rest.len() > BURST {
-        let done = done.saturating_add(BURST);
-        drop(stations.replace(rtnl, Announced::Rest(known, done)));
-        let due = now_ms().saturating_add(GAP);
-        Bond::wake_at_ms(bond, Task::Stations, Some(due));
-    }
+    let (next, gap) = if rest.len() > BURST {
+        (Announced::Rest(known, done.saturating_add(BURST)), GAP)
+    } else {
+        (Announced::Learned, LINGER)
+    };
+    drop(stations.replace(rtnl, next));
+    let due = now_ms().saturating_add(gap);
+    Bond::wake_at_ms(bond, Task::Stations, Some(due));
 }
 
 /// Finds all stations. What there is no memory for is left out. May sleep.

@@ -75,6 +75,10 @@ fn of_clients(slave: &SlaveDev, watched: Watched, packet: Received<'_>, rcu: &Rc
 }
 
 fn on_inactive(slave: &SlaveDev, packet: Received<'_>, rcu: &Rcu) -> Rx {
+    // What is for all arrives on the active slave, too, and may be our own.
+    if slave.data().lingers() && packet.is_unicast() {
+        return Rx::Another;
+    }
     // A slave that sends for an active one without carrier also receives the answers, until the
     // failover or the end of `downdelay`. There are no duplicates: the active slave receives
     // nothing.
