@@ -330,7 +330,7 @@ pub struct View<'a>(NonNull<bindings::sk_buff>, PhantomData<&'a SkBuff>);
 impl<'a> View<'a> {
     /// Returns the length of the packet in bytes, with its link-layer header.
     #[inline(always)]
-    pub fn len(self) -> u32 {
+    pub fn length(self) -> u32 {
         // SAFETY: The packet is valid (type invariant).
         unsafe { self.0.as_ref().len }
     }
@@ -338,7 +338,7 @@ impl<'a> View<'a> {
     /// Copies the beginning of the packet from an offset on, as much as fits. Returns the part of
     /// the buffer that was filled.
     pub fn copy(self, at: usize, buf: &mut [u8]) -> &[u8] {
-        let rest = (self.len() as usize).saturating_sub(at);
+        let rest = (self.length() as usize).saturating_sub(at);
         let len = rest.min(buf.len());
         let buf = buf.get_mut(..len).unwrap_or_default();
         let Ok(at) = i32::try_from(at) else {

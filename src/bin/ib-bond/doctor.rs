@@ -562,7 +562,7 @@ impl Judge<'_> {
         let (bond, facts, name) = (self.bond, self.facts, &self.bond.name);
         let is_told = facts.bonds.get(name).and_then(|facts| facts.announcements);
         // Bonds that balance the load never announce: their slaves take over addresses.
-        let announces = bond.mode == "active-backup";
+        let announces = !bond.mode.starts_with("balance");
         if is_told == Some(0) && announces && bond.active_slave.is_some() {
             let problem = format!(
                 "{name} announces no failover (num_grat_arp is 0), so others go on sending to the lost link"

@@ -188,7 +188,7 @@ fn is_active(bond: &BondDev, slave: &SlaveDev, rcu: &Rcu) -> bool {
 #[inline(never)]
 pub(super) fn balanced(bond: &BondDev, skb: SkBuff, number: u32, rcu: &Rcu) -> i32 {
     let slave = if bond.data().options.goes_by_load() {
-        balancer(bond).count((number as u8).into(), skb.view().len());
+        balancer(bond).count((number as u8).into(), skb.view().length());
         balance::choose(bond, number as u8, rcu)
     } else {
         by_hash(bond, number, rcu)
@@ -212,7 +212,7 @@ pub(super) fn send_as(bond: &BondDev, mut skb: SkBuff, slave: &SlaveDev, rcu: &R
 /// Sends a packet that belongs to no flow.
 #[inline(never)]
 pub(super) fn unbalanced(bond: &BondDev, skb: SkBuff, rcu: &Rcu) -> i32 {
-    balancer(bond).count(UNBALANCED, skb.view().len());
+    balancer(bond).count(UNBALANCED, skb.view().length());
     let slave = active_backup::pick(bond, rcu);
     transmit_or_drop(bond, skb, slave)
 }
