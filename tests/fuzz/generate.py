@@ -429,7 +429,7 @@ class Requests(Scene):
 
 
 class Receive(Scene):
-    """Received frames, all of which the ARP monitor looks at."""
+    """Received frames, all of which the ARP monitor looks at, or balance-alb, for what they tell of clients."""
 
     weights = {Scene.receive: 70, Scene.carrier: 6, Scene.write_option: 6, Scene.good_option: 4, Scene.pause: 6, Scene.read: 3,
                Scene.segments: 3}
@@ -442,7 +442,11 @@ class Receive(Scene):
                   nl.attribute(9, struct.pack("=I", 3 if self.chance(80) else 6)))
         self.enslave("f0", "a0", "b0")
         self.address("f0")
-        self.bond("f1", nl.attribute(1, bytes([self.rng.choice([0, 1, 2, 3])])), nl.attribute(7, interval), targets)
+        mode = self.rng.choice([0, 1, 2, 3, 6, 6])
+        if mode == 6:
+            self.bond("f1", nl.attribute(1, bytes([mode])), nl.attribute(3, struct.pack("=I", 100)))
+        else:
+            self.bond("f1", nl.attribute(1, bytes([mode])), nl.attribute(7, interval), targets)
         self.enslave("f1", "c0", "d0")
 
     def write_option(self):

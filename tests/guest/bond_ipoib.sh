@@ -395,7 +395,7 @@ test_only_active_backup() {
 	local mode
 	load max_bonds=0
 	make_fabric
-	for mode in balance-rr balance-xor broadcast; do
+	for mode in balance-rr balance-xor broadcast balance-tlb balance-alb; do
 		ip link add b7 type bond mode $mode miimon 100
 		refused "Only active-backup" ip link set a0 master b7
 		refused "not supported" put +a0 $SYSFS/b7/bonding/slaves
