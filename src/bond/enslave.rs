@@ -320,10 +320,17 @@ impl<'a> Joining<'a> {
                 addr
             }
         };
-        let Err(err) = slave_dev.set_addr(rtnl, addr.as_bytes(), extack) else {
+        let has_clients = Bond::mode(bond).has_clients();
+        // A device that has the address already is not asked, so another one shows whether it can.
+        let tried = match has_clients && addr_of(slave_dev, rtnl) == addr {
+            true => slave_dev.set_addr(rtnl, fresh(bond, rtnl).as_bytes(), extack),
+            false => Ok(()),
+        };
+        let set = || slave_dev.set_addr(rtnl, addr.as_bytes(), extack);
+        let Err(err) = tried.and_then(|()| set()) else {
             return Ok(());
         };
-        if !Bond::mode(bond).has_clients() {
+        if !has_clients {
             show_addr(slave_dev, &addr, rtnl);
             return Ok(());
         }
