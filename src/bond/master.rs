@@ -24,7 +24,7 @@ use policy::lacp::{Counters, Shortage, System};
 use policy::notify::Announcements;
 use policy::paths::Lookups;
 use policy::retry::Retry;
-use policy::wire::frame::Mac;
+use policy::wire::frame::{Mac, Tag};
 use policy::{Config, Millis, Mode};
 
 /// A bond's device.
@@ -79,7 +79,7 @@ pub(super) struct Known {
     pub(super) addr: Mac,
     pub(super) path: Tags,
     /// The tag within those of the path.
-    pub(super) inner: (u16, u16),
+    pub(super) inner: Option<Tag>,
 }
 
 /// A bond.

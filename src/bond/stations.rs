@@ -74,10 +74,8 @@ pub(super) fn announce(bond: &BondDev, rtnl: &RtnlOnly) {
     };
     let rest = known.get(done..).unwrap_or_default();
     for known in rest.iter().take(BURST) {
-        let (proto, vid) = known.inner;
-        let inner = (proto != 0).then_some(Tag { proto, vid });
         let path = tags(&known.path);
-        let frame = Frame::announcement(known.addr, Iterator::chain(path, inner));
+        let frame = Frame::announcement(known.addr, Iterator::chain(path, known.inner));
         active.dev().send_control(frame.as_bytes());
     }
     let (next, gap) = if rest.len() > BURST {
@@ -136,7 +134,7 @@ fn visit(bond: &BondDev, rtnl: &RtnlOnly, call: &mut dyn FnMut(Known)) -> Result
             call(Known {
                 addr: upper.ether_addr(),
                 path: *path,
-                inner: (0, 0),
+                inner: None,
             });
         }
     });
@@ -153,7 +151,7 @@ fn visit(bond: &BondDev, rtnl: &RtnlOnly, call: &mut dyn FnMut(Known)) -> Result
             call(Known {
                 addr,
                 path: *path,
-                inner: tag,
+                inner: tag.map(|(proto, vid)| Tag { proto, vid }),
             });
         });
         asked = asked.and(res);

@@ -15,9 +15,8 @@ use kernel::error::{to_result, Result};
 pub struct Station {
     /// Its hardware address.
     pub addr: [u8; 6],
-    /// The protocol (`ETH_P_8021Q`) and the id of the VLAN tag that its frames have on the port; 0
-    /// for none.
-    pub tag: (u16, u16),
+    /// The protocol (`ETH_P_8021Q`) and the id of the VLAN tag that its frames have on the port.
+    pub tag: Option<(u16, u16)>,
 }
 
 /// Calls a function, which must not sleep, with each station that a bridge knows behind ports other
@@ -41,7 +40,7 @@ pub fn each_station<F: FnMut(Station)>(port: &NetDevice, _rtnl: &RtnlOnly, mut c
         unsafe {
             let station = Station {
                 addr: addr.cast::<[u8; 6]>().read(),
-                tag: (proto, vid),
+                tag: (proto != 0).then_some((proto, vid)),
             };
             (*context.cast::<F>())(station);
         }
