@@ -8,12 +8,10 @@
 //! a slave. What is sent is counted per CPU. While there is traffic, the counters are looked at each
 //! second; a bond without traffic has no timer.
 
-use super::balancer::position;
 use super::links::can_send;
 use super::master::{Bond, BondDev, SlaveDev};
 use super::slave::id;
 use super::wake::Task;
-use core::sync::atomic::Ordering;
 use kernel::prelude::*;
 use net::master::device::Slot;
 use net::rcu::{self, Rcu};
@@ -80,10 +78,7 @@ fn ask<'a>(bond: &'a BondDev, bucket: u8, rcu: &'a Rcu) -> Option<&'a SlaveDev> 
             Some(slave) => Some(slave),
             None => table.place(bucket, members(bond, rcu)),
         };
-        let at = chosen.and_then(|slave| position(sharers(bond, rcu).map(id), slave));
-        if let Some(place) = balancer.place(bucket) {
-            place.store(at.unwrap_or(0), Ordering::Relaxed);
-        }
+        balancer.assign(bucket, chosen, sharers(bond, rcu).map(id));
         let begins = chosen.is_some() && !state.looks;
         if begins {
             state.table().resume(|bucket| balancer.sent.sum(bucket));
@@ -133,10 +128,9 @@ pub(super) fn stop(bond: &BondDev) {
     let balancer = &bond.data().get_ref().balancer;
     balancer.state.with(|state| {
         state.looks = false;
-        state.table().reset(|bucket| balancer.sent.sum(bucket));
-        for place in &balancer.places {
-            place.store(0, Ordering::Relaxed);
-        }
+        let mut table = state.table();
+        table.reset(|bucket| balancer.sent.sum(bucket));
+        balancer.publish(&table, core::iter::empty());
     });
     Bond::wake_at_ms(bond, Task::Balance, None);
 }

@@ -14,7 +14,7 @@ use policy::Millis;
 pub(super) struct Balancer {
     /// For each bucket, one more than the place of its slave in the table of choices; 0 if its next
     /// packet has to ask.
-    pub(super) places: [AtomicU16; BUCKETS],
+    places: [AtomicU16; BUCKETS],
     /// What was sent, in bytes.
     pub(super) sent: PerCpuCounters<COUNTERS>,
     #[pin]
@@ -73,8 +73,23 @@ impl Balancer {
     }
 
     #[inline(always)]
-    pub(super) fn place(&self, bucket: usize) -> Option<&AtomicU16> {
+    fn place(&self, bucket: usize) -> Option<&AtomicU16> {
         self.places.get(bucket)
+    }
+
+    /// Has the packets of a bucket find a slave, by its place among those that have a share; without
+    /// one, the next packet asks. The lock is held.
+    pub(super) fn assign(
+        &self,
+        bucket: usize,
+        slave: Option<SlaveId>,
+        sharers: impl Iterator<Item = SlaveId>,
+    ) {
+        let mut places = (1..=u16::MAX).zip(sharers);
+        let found = slave.and_then(|slave| places.find(|(_, it)| *it == slave));
+        if let Some(place) = self.place(bucket) {
+            place.store(found.map_or(0, |(place, _)| place), Ordering::Relaxed);
+        }
     }
 
     /// Has packets find the slaves that the table says. The lock is held.
@@ -83,16 +98,8 @@ impl Balancer {
         table: &Table<'_>,
         sharers: impl Iterator<Item = SlaveId> + Clone,
     ) {
-        for (bucket, place) in (0..BUCKETS).zip(self.places.iter()) {
-            let slave = table.slave(bucket);
-            let at = slave.and_then(|slave| position(sharers.clone(), slave));
-            place.store(at.unwrap_or(0), Ordering::Relaxed);
+        for bucket in 0..BUCKETS {
+            self.assign(bucket, table.slave(bucket), sharers.clone());
         }
     }
-}
-
-/// One more than the place of a slave.
-pub(super) fn position(sharers: impl Iterator<Item = SlaveId>, slave: SlaveId) -> Option<u16> {
-    let mut places = (1..=u16::MAX).zip(sharers);
-    places.find(|(_, it)| *it == slave).map(|(place, _)| place)
 }
