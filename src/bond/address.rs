@@ -15,7 +15,6 @@ use net::netdevice::{NetDevice, ARPHRD_ETHER};
 use net::notifier::Announce;
 use net::rtnl::{Rtnl, RtnlOnly};
 use policy::address::{self, Act, AtEnslave, AtRelease, Claim, Holder, HwAddr, Plan, Step, Who};
-use policy::mode::Addresses;
 use policy::Config;
 
 /// Returns the hardware address of a device.
@@ -100,10 +99,7 @@ pub(super) fn set_addr(bond: &BondDev, addr: &[u8], rtnl: &RtnlOnly) -> Result {
         return Err(eopnotsupp());
     }
     let config = bond.data().config(rtnl);
-    let has_own_addrs = match config.mode.row().addresses {
-        Addresses::Own => true,
-        Addresses::ByOption | Addresses::Shared => false,
-    };
+    let has_own_addrs = config.mode.has_own_addresses();
     if !has_own_addrs && !address::sets_slaves(&config) {
         return Ok(());
     }
@@ -405,11 +401,8 @@ fn set(bond: &BondDev, slave: &SlaveDev, act: Act, to: &HwAddr, rtnl: &RtnlOnly)
 /// Whether it is enough that a slave shows an address: in balance-tlb mode, where the hardware of all
 /// slaves was told the address of the bond before they were opened.
 fn may_show(bond: &BondDev, act: Act) -> bool {
-    let config = Bond::mode(bond);
-    let may = match config.row().addresses {
-        Addresses::Own => !config.has_clients(),
-        Addresses::ByOption | Addresses::Shared => false,
-    };
+    let mode = Bond::mode(bond);
+    let may = mode.has_own_addresses() && !mode.has_clients();
     may && match act {
         Act::GiveUp | Act::Take | Act::Swap | Act::Part | Act::StepAside | Act::Vacate => true,
         Act::Follow | Act::Restore | Act::Renounce | Act::Undo => false,

@@ -12,21 +12,12 @@ use net::rcu::{self, Rcu};
 use net::route::{each_upper, Tags};
 use net::rtnl::Rtnl;
 use net::sync::now_ms;
-use policy::mode::Addresses;
 use policy::wire::frame::{Frame, Mac, Tag};
-
-/// Whether the slaves of a bond have addresses of their own.
-fn has_own_addrs(bond: &BondDev) -> bool {
-    match Bond::mode(bond).row().addresses {
-        Addresses::Own => true,
-        Addresses::ByOption | Addresses::Shared => false,
-    }
-}
 
 /// Sends learning frames at once, and then every `lp_interval`. May be called at any time under
 /// RTNL.
 pub(super) fn restart(bond: &BondDev, _rtnl: &Rtnl) {
-    if has_own_addrs(bond) && bond.is_running() {
+    if Bond::mode(bond).has_own_addresses() && bond.is_running() {
         Bond::wake(bond, Task::Learn);
     }
 }
@@ -38,7 +29,7 @@ pub(super) fn stop(bond: &BondDev) {
 
 /// Sends learning frames, and has it done again. Process context, without RTNL.
 pub(super) fn round(bond: &BondDev) {
-    if !has_own_addrs(bond) {
+    if !Bond::mode(bond).has_own_addresses() {
         return;
     }
     let rcu = rcu::read_lock();

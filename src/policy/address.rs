@@ -545,10 +545,7 @@ pub fn moves_slaves(config: &Config) -> bool {
 /// Whether the bond keeps its address even if that is the own address of a slave that leaves: the
 /// neighbours of a bond whose slaves have addresses of their own know the bond by that one.
 pub const fn keeps_address(config: &Config) -> bool {
-    match config.mode.row().addresses {
-        Addresses::Own => true,
-        Addresses::ByOption | Addresses::Shared => false,
-    }
+    config.mode.has_own_addresses()
 }
 
 /// The policy in force. Where each slave has its own address, the active one has the bond's.

@@ -454,6 +454,14 @@ impl Mode {
         matches!(self.row().active, Active::One)
     }
 
+    /// Whether each slave has an address of its own: [`Addresses::Own`].
+    pub const fn has_own_addresses(self) -> bool {
+        match self.row().addresses {
+            Addresses::Own => true,
+            Addresses::ByOption | Addresses::Shared => false,
+        }
+    }
+
     /// Whether neighbours send to one of the slaves each: [`Idle::HearsUnicast`].
     pub const fn has_clients(self) -> bool {
         matches!(self.row().idle, Idle::HearsUnicast)
