@@ -399,3 +399,16 @@ fn two_links_over_a_bad_channel() {
         good: Mutex::default(),
     });
 }
+
+#[test]
+fn two_links_of_bonds_with_different_rates() {
+    explore(Runs {
+        bonds: pairs(|it| !is_same_rate(it) && it.iter().all(|it| it.is_active && !it.is_coupled)),
+        links: 2,
+        faults: faults(1),
+        is_all: true,
+        is_fresh: false,
+        patience: LONG_TIMEOUT,
+        good: Mutex::default(),
+    });
+}
