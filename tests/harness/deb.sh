@@ -100,21 +100,9 @@ boot() {
 
 # -- the cases, in order -----------------------------------------------------------------
 
-test_make_deb() {
-	make deb &>"$SAID" || fail "$(tail -n 40 "$SAID")"
-	local package
-	for package in bonding-rs-dkms ib-bond "bonding-rs-modules-$NEW"; do
-		compgen -G "build/deb/${package}*.deb" >/dev/null || fail "there is no package $package"
-	done
-}
-
-test_lintian_has_nothing_to_say() {
-	scripts/env/in-tree sh -c 'lintian --allow-root --fail-on error,warning build/deb/*.deb' &>"$SAID" || fail "$(<"$SAID")"
-	lacks '^[EW]:' "$SAID"
-}
-
 # What a person has written before: a bond for each of three programs, of two cards each.
 test_a_machine_with_bonds() {
+	make deb &>"$SAID" || fail "$(tail -n 40 "$SAID")"
 	rm -rf "$LAYERS"
 	layer configured none <<-'END'
 		mkdir -p /etc/systemd/network /etc/network/interfaces.d /etc/NetworkManager/system-connections /etc/NetworkManager/conf.d
@@ -238,64 +226,6 @@ test_modules_without_dkms() {
 		dpkg -P "bonding-rs-modules-$release"
 		modinfo -k "$release" -n bonding | grep '/kernel/drivers/net/bonding/bonding.ko'
 	END
-}
-
-# -- kernels that cannot be served ---------------------------------------------------------
-
-# kernel RELEASE CONFIG-LINE...: an installed kernel with headers, on a machine of its own.
-kernel() {
-	local folder=$KTAP_DIR/root/lib/modules/$1/build
-	mkdir -p "$folder"
-	printf '%s\n' "${@:2}" >"$folder/.config"
-}
-
-# installed PACKAGE VERSION: as dpkg knows it.
-installed() {
-	mkdir -p "$KTAP_DIR/root/var/lib/dpkg"
-	printf 'Package: %s\nStatus: install ok installed\nVersion: %s\nArchitecture: all\nMaintainer: x\nDescription: x\n\n' "$@" \
-		>>"$KTAP_DIR/root/var/lib/dpkg/status"
-}
-
-# says STATUS TEXT RELEASE: the answer, which is one line (status 1) or nothing (0).
-says() {
-	local status=0
-	cp packaging/dkms/unsupported "$KTAP_DIR/"
-	echo "9.3 9.2" >"$KTAP_DIR/supported-series"
-	BONDING_RS_ROOT=$KTAP_DIR/root "$KTAP_DIR/unsupported" "$3" >"$SAID" 2>&1 || status=$?
-	((status == $1)) || fail "exit status $status: $(<"$SAID")"
-	[[ $(<"$SAID") == *"$2"* && $(wc -l <"$SAID") == "$1" ]] || fail "it said: $(<"$SAID")"
-}
-
-test_what_cannot_be_built_is_skipped_with_a_reason() {
-	local rustc
-	rustc=$(PATH=/usr/sbin:/usr/bin:/sbin:/bin rustc --version 2>/dev/null) || rustc="no rustc"
-	rm -rf "$KTAP_DIR/root"
-	mkdir -p "$KTAP_DIR/root/usr/src" "$KTAP_DIR/root/var/lib/dpkg"
-	: >"$KTAP_DIR/root/var/lib/dpkg/status"
-	says 1 "its series is not supported; supported are 9.3 9.2" 6.12.1-amd64
-	says 1 "its series is not supported" 19.3.1-amd64
-	says 1 "its series is not supported" 9.30-amd64
-	says 1 "its headers are missing; install linux-headers-9.2.1-amd64." 9.2.1-amd64
-	kernel 9.2.1-amd64 "# CONFIG_RUST is not set"
-	says 1 "it is built without CONFIG_RUST." 9.2.1-amd64
-	kernel 9.2.1-amd64 CONFIG_RUST=y 'CONFIG_RUSTC_VERSION_TEXT="rustc 0.1"'
-	says 1 "it was built by \"rustc 0.1\" and $rustc is installed; install that version" 9.2.1-amd64
-	kernel 9.2.1-amd64 CONFIG_RUST=y "CONFIG_RUSTC_VERSION_TEXT=\"$rustc\""
-	installed linux-headers-9.2.1-amd64 9.2.1-1
-	says 1 "the source of its version 9.2.1-1 is needed and none is installed; install linux-source-9.2=9.2.1-1" 9.2.1-amd64
-	installed linux-source-9.2 9.2.1-2
-	says 1 "9.2.1-1 is needed and 9.2.1-2 is installed" 9.2.1-amd64
-	: >"$KTAP_DIR/root/var/lib/dpkg/status"
-	installed linux-headers-9.2.1-amd64 9.2.1-1
-	installed linux-source-9.2 9.2.1-1
-	says 1 "/usr/src/linux-source-9.2.tar.xz is missing; reinstall linux-source-9.2." 9.2.1-amd64
-	: >"$KTAP_DIR/root/usr/src/linux-source-9.2.tar.xz"
-	says 0 "" 9.2.1-amd64
-	# With a tree that is prepared, its source is no business of ours.
-	: >"$KTAP_DIR/root/var/lib/dpkg/status"
-	mkdir -p "$KTAP_DIR/root/etc/dkms"
-	echo 'MAKE[0]="packaging/dkms/build $kernelver --tree /x"' >"$KTAP_DIR/root/etc/dkms/bonding-rs.conf"
-	says 0 "" 9.2.1-amd64
 }
 
 ktap_main "$@"
