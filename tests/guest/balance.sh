@@ -517,6 +517,25 @@ test_a_silent_station_is_reached_after_a_failover() {
 	seen_behind b0p || fail "the switch has learned without a frame"
 }
 
+# With neither the option nor a word from the station, the switch sends to the old slave until it forgets.
+test_a_silent_station_without_the_option() {
+	local began seconds
+	make_bond b7 mode active-backup miimon 100
+	enslave b7 a0 b0
+	ready
+	make_station
+	# Neither has to ask for the other's address any more, which would make the station speak.
+	ip -n peer neigh replace 192.0.2.9 lladdr $STATION dev br0 nud permanent
+	ip -n station neigh replace "$PEER4" lladdr "$(in_peer cat $SYSFS/br0/address)" dev eth0 nud permanent
+	ip link set b7 type bond active_slave b0
+	wait_for 5 "the switch to see the bond behind b0" bond_seen_behind b0p
+	began=${EPOCHREALTIME/[.,]/}
+	in_peer ping -q -c 1 -i 1 -w 400 192.0.2.9 || fail "it is not reached any more"
+	seconds=$(((${EPOCHREALTIME/[.,]/} - began) / 1000000))
+	echo "cut off for $seconds s"
+	((seconds > 200 && seconds < 330))
+}
+
 # One packet a millisecond to a station that only receives.
 test_a_silent_station_loses_nothing() {
 	ours_only "leaves it cut off until it sends something"
