@@ -72,6 +72,11 @@ test_the_command() {
 	done
 	compgen -G "$files/usr/lib/udev/rules.d/*ib-bond*.rules" >/dev/null || fail "there is no udev rule"
 	find "$files/usr/share/doc/ib-bond" -name 'ifcfg*' | has ifcfg
+	[[ -s $files/usr/share/doc/ib-bond/examples/openib.conf.example ]]
+	# What the manual page refers to is there by that name.
+	for path in $(zcat "$files/usr/share/man/man7/bonding-rs.7.gz" | grep -o '[a-z-]*\.md'); do
+		[[ -s $files/usr/share/doc/ib-bond/$path ]] || fail "bonding-rs(7) refers to $path"
+	done
 	# What the package has is the command of these sources, and it runs on a Debian 13.
 	scripts/env/in-tree "$files/usr/sbin/ib-bond" --version | has "^ib-bond $(sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml | head -n 1)"
 }
