@@ -162,11 +162,31 @@ test_a_half_written_line_does_not_take_a_bond_down() {
 	openib 0 start
 	first=$(index b7)
 	edit 's/^b7_SLAVES=.*/b7_SLAVES="a0,/'
-	openib 0 restart
+	openib 3 restart
 	says "line 8: a quote is not closed, so it is passed over"
-	says "b7 is not made, because b7_SLAVES is missing"
+	says "b7 is not made, because b7_SLAVES is wrong: its line was passed over"
 	is "$(index b7)" "$first"
 	is "$(option b7 slaves)" "a0 b0"
+	# Nor all bonds, if it is the list of them that cannot be read.
+	conf
+	edit 's/^IPOIB_BONDS=.*/IPOIB_BONDS=b7, b8/'
+	openib 3 restart
+	says "it is no assignment (NAME=VALUE, without spaces around \"=\"), so it is passed over"
+	is "$(index b7)" "$first"
+	exists b8
+	edit 's/^IPOIB_BONDS=.*/IPOIB_BONDS=b7/'
+	openib 0 restart
+	is "$(index b7)" "$first"
+	gone b8
+}
+
+# Who reads what it says may go away; the bonds are made all the same.
+test_nobody_listens() {
+	make_fabric
+	conf
+	edit 's/^b8_IP=.*/b8_IP=nonsense/'
+	ib-bond openib start --file $FILE > >(:) 2> >(:) || is $? 3 "the exit status"
+	exists b7
 }
 
 test_odd_files() {

@@ -154,6 +154,35 @@ fn a_bond_without_one_of_the_two_is_not_made() {
 }
 
 #[test]
+fn bonds_are_not_given_up_because_of_a_line_that_cannot_be_read() {
+    for line in [
+        "IPOIB_BONDS=bond0, bond1",
+        "IPOIB_BONDS=\"bond0",
+        "IPOIB_BONDS = bond0",
+        "export X=1 IPOIB_BONDS=$(ls)",
+        "IPOIBBOND_ENABLE=$ENABLE",
+        "IPOIBHA_ENABLE='no",
+    ] {
+        let settings = settings(&format!("{FILE}{line}\n"));
+        assert!(settings.may_list_more && settings.is_wrong, "{line}");
+    }
+    // What follows counts, and what is about something else hurts nobody.
+    for line in [
+        "IPOIB_BONDS=$X\nIPOIB_BONDS=bond0,bond1",
+        "NODE_DESC=$(hostname -s)",
+        "if [ x ]",
+    ] {
+        let settings = settings(&format!("{FILE}{line}\n"));
+        assert!(!settings.may_list_more && !settings.is_wrong, "{line}");
+        assert_eq!(settings.bonds.len(), 2);
+    }
+    let settings = settings(&FILE.replace("bond0_IP=", "bond0_IP=$"));
+    assert!(settings.is_wrong && !settings.may_list_more);
+    assert_eq!(settings.listed, ["bond0", "bond1"]);
+    says(&settings, "bond0_IP is wrong: its line was passed over");
+}
+
+#[test]
 fn nothing_is_made_unless_it_is_enabled() {
     for file in [
         FILE.replace("BOND_ENABLE=yes", "BOND_ENABLE=no"),

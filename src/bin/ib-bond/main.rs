@@ -50,6 +50,7 @@ use error::{Error, Result, USAGE, WELL};
 use facts::Facts;
 use state::Origin;
 use status::{BondReport, Report};
+use std::fmt::Display;
 use std::io::{self, Write};
 use std::process::ExitCode;
 use steps::Host;
@@ -63,14 +64,14 @@ fn main() -> ExitCode {
                 print(&error.render().to_string()).map(|()| WELL)
             }
             ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-                eprint!("{}", error.render());
+                let _ = write!(io::stderr(), "{}", error.render());
                 return ExitCode::from(USAGE);
             }
             _ => Err(Error::usage(in_one_sentence(&error.render().to_string()))),
         },
     };
     ExitCode::from(result.unwrap_or_else(|error| {
-        eprintln!("ib-bond: {error}.");
+        complain(&error);
         error.status
     }))
 }
@@ -98,6 +99,11 @@ fn print(text: &str) -> Result<()> {
         ))),
         _ => Ok(()),
     }
+}
+
+/// Says on standard error what a person should know. That nobody reads it is no failure.
+fn complain(sentence: impl Display) {
+    let _ = writeln!(io::stderr(), "ib-bond: {sentence}.");
 }
 
 fn run(cli: Cli) -> Result<u8> {
@@ -150,7 +156,7 @@ fn classic(options: Classic) -> Result<u8> {
     };
     let (done, notes) = up::up(&mut host, &wanted)?;
     for note in notes {
-        eprintln!("ib-bond: {note}.");
+        complain(&note);
     }
     print(&describe(&mut host, &wanted.bond, done)?)?;
     Ok(WELL)

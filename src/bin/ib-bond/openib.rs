@@ -9,6 +9,7 @@ use crate::state::Origin;
 use crate::steps::{Host, Step};
 use crate::stop;
 use crate::up::{list, up, Done, UpError, Wanted};
+use crate::{complain, print};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -27,6 +28,8 @@ pub(crate) struct Assignments {
     pub(crate) values: BTreeMap<String, String>,
     /// What was passed over, and why, each with its line.
     pub(crate) complaints: Vec<String>,
+    /// The names that lines which were passed over may have meant to set.
+    pub(crate) unread: Vec<String>,
 }
 
 impl Assignments {
@@ -41,6 +44,11 @@ impl Assignments {
     fn is_yes(&self, name: &str) -> bool {
         self.get(name)
             .is_some_and(|value| value.eq_ignore_ascii_case("yes"))
+    }
+
+    /// Whether a line about this name was passed over, so that the value is not known.
+    fn is_unread(&self, name: &str) -> bool {
+        self.unread.iter().any(|unread| unread == name)
     }
 }
 
@@ -60,10 +68,18 @@ pub(crate) fn parse(text: &str) -> Assignments {
             }
         }
         match parse_line(&line) {
-            Ok(assignments) => found.values.extend(assignments),
-            Err(complaint) => found
-                .complaints
-                .push(format!("line {}: {complaint}", number + 1)),
+            Ok(assignments) => {
+                // What comes last counts.
+                let is_set = |name: &String| assignments.iter().any(|(set, _)| set == name);
+                found.unread.retain(|name| !is_set(name));
+                found.values.extend(assignments);
+            }
+            Err(complaint) => {
+                found
+                    .complaints
+                    .push(format!("line {}: {complaint}", number + 1));
+                found.unread.extend(names_in(&line));
+            }
         }
     }
     found
@@ -76,6 +92,16 @@ fn without_cr(line: &str) -> &str {
 fn continues(line: &str) -> bool {
     let backslashes = line.bytes().rev().take_while(|byte| *byte == b'\\').count();
     backslashes % 2 == 1 && !line.trim_start().starts_with('#')
+}
+
+/// All names in front of a "=" in a line.
+fn names_in(line: &str) -> impl Iterator<Item = String> + '_ {
+    let is_part = |char: char| char.is_ascii_alphanumeric() || char == '_';
+    let before = line.split('=').rev().skip(1);
+    before.filter_map(move |text| {
+        let name = text.trim_end().rsplit(|char| !is_part(char)).next()?;
+        (!name.is_empty()).then(|| name.to_string())
+    })
 }
 
 /// The assignments of a line; the whole line counts, or nothing of it.
@@ -158,13 +184,19 @@ pub(crate) struct Settings {
     pub(crate) messages: Vec<String>,
     /// Whether something in the file is wrong.
     pub(crate) is_wrong: bool,
+    /// Whether the file may list other bonds than `listed`: a line about that could not be read.
+    pub(crate) may_list_more: bool,
 }
 
 impl Settings {
     /// What these assignments mean.
     pub(crate) fn new(file: &Assignments) -> Self {
+        let decisive = ["IPOIBBOND_ENABLE", "IPOIBHA_ENABLE", "IPOIB_BONDS"];
+        let may_list_more = decisive.iter().any(|name| file.is_unread(name));
         let mut settings = Settings {
             messages: file.complaints.clone(),
+            is_wrong: may_list_more,
+            may_list_more,
             ..Settings::default()
         };
         let say = &mut settings.messages;
@@ -208,7 +240,7 @@ impl Settings {
                 }
             }
         }
-        if settings.listed.is_empty() {
+        if settings.listed.is_empty() && !may_list_more {
             settings.messages.push("IPOIB_BONDS names no bond".into());
         }
         settings
@@ -245,6 +277,8 @@ fn bond(file: &Assignments, name: &str) -> std::result::Result<(Net, Vec<String>
                 .map_err(|reason| wrong(&slaves, reason))?;
             Ok((address, names.0))
         }
+        _ if file.is_unread(&ip) => Err(wrong(&ip, "its line was passed over".into())),
+        _ if file.is_unread(&slaves) => Err(wrong(&slaves, "its line was passed over".into())),
         (address, names) => {
             let missing = match (address, names) {
                 (None, None) => format!("{ip} and {slaves} are missing"),
@@ -338,8 +372,12 @@ pub(crate) fn restart(host: &mut Host, path: &Path) -> Result<u8> {
     host.state.set_started(true)?;
     let mut status = WELL;
     for bond in own_bonds(host)? {
-        // A bond that the file still lists, but does not describe in full, is left as it is.
-        if !settings.listed.contains(&bond.name) && !remove(host, &bond.name) {
+        // A bond that the file still lists, but does not describe in full, is left as it is; so are all if it is not
+        // known which the file lists.
+        if !settings.may_list_more
+            && !settings.listed.contains(&bond.name)
+            && !remove(host, &bond.name)
+        {
             status = FAILED;
         }
     }
@@ -391,14 +429,19 @@ fn own_bonds(host: &mut Host) -> Result<Vec<Device>> {
     Ok(devices)
 }
 
+/// Says what was done. The bonds matter more than whether anybody reads that.
+fn say(sentence: String) {
+    let _ = print(&(sentence + "\n"));
+}
+
 fn remove(host: &mut Host, bond: &str) -> bool {
     match stop::stop(host, bond) {
         Ok(()) => {
-            println!("{bond} is deleted.");
+            say(format!("{bond} is deleted."));
             true
         }
         Err(error) => {
-            eprintln!("ib-bond: {error}.");
+            complain(&error);
             false
         }
     }
@@ -406,7 +449,7 @@ fn remove(host: &mut Host, bond: &str) -> bool {
 
 fn say_all(path: &Path, settings: &Settings) {
     for message in &settings.messages {
-        eprintln!("ib-bond: {}: {message}.", path.display());
+        complain(format!("{}: {message}", path.display()));
     }
 }
 
@@ -430,7 +473,7 @@ fn make_all(host: &mut Host, settings: Settings) -> Result<u8> {
         }
         if failed.len() == before {
             for error in errors {
-                eprintln!("ib-bond: {error}.");
+                complain(&error);
             }
             status = FAILED;
             return Ok(status);
@@ -464,7 +507,7 @@ fn make(host: &mut Host, wanted: &Wanted) -> Result<()> {
     };
     notes.extend(more);
     for note in notes {
-        eprintln!("ib-bond: {note}.");
+        complain(&note);
     }
     let bond = &wanted.bond;
     match done {
@@ -474,11 +517,11 @@ fn make(host: &mut Host, wanted: &Wanted) -> Result<()> {
                 .map(|net| net.to_string())
                 .unwrap_or_default();
             let slaves = list(wanted.slaves.iter().flatten().map(String::as_str));
-            println!("{bond} is up: {address} over {slaves}.");
+            say(format!("{bond} is up: {address} over {slaves}."));
         }
-        Done::Changed => println!("{bond} is changed."),
-        Done::Nothing => println!("{bond} is up already."),
-        Done::Waits => println!("{bond} waits for its slaves."),
+        Done::Changed => say(format!("{bond} is changed.")),
+        Done::Nothing => say(format!("{bond} is up already.")),
+        Done::Waits => say(format!("{bond} waits for its slaves.")),
     }
     Ok(())
 }
