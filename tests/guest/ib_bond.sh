@@ -135,6 +135,25 @@ test_the_same_command_again_does_nothing() {
 	diff "$WORK/before" "$WORK/after"
 }
 
+# The last address of IPv4 takes all routes with it, when it goes.
+test_routes_stay_when_the_address_changes() {
+	make_b7
+	ip address add 192.0.2.77/24 dev b7
+	ip route add default via $PEER4 proto static
+	ip route add 203.0.113.0/24 via 198.51.100.7 dev b7 onlink
+	ip route show | grep -v '^192' | sort >"$WORK/before"
+	exits 0 ib-bond --bond-name b7 --bond-ip 192.0.2.9/24
+	ip route show | grep -v '^192' | sort | diff "$WORK/before" -
+	is "$(ip -j -4 address show dev b7 | jq -r '[.[0].addr_info[] | .local] | sort | join(" ")')" "192.0.2.77 192.0.2.9"
+	wait_for 5 "the peer" ping_peer
+	# What the new address cannot reach goes.
+	exits 0 ib-bond --bond-name b7 --bond-ip 198.51.100.9/24
+	ip address del 192.0.2.77/24 dev b7
+	exits 0 ib-bond --bond-name b7 --bond-ip 198.51.100.10/24
+	ip route show | lacks '^default'
+	ip route show | has '203.0.113.0/24 via 198.51.100.7'
+}
+
 test_another_command_changes_what_differs() {
 	local index
 	make_b7
@@ -360,6 +379,7 @@ busy_slave() {
 	ip address add 198.51.100.1/24 dev a0
 	ip address add 2001:db8:5::1/64 dev a0 nodad
 	ip route add 203.0.113.0/24 via 198.51.100.2
+	ip route add 203.0.114.0/24 via 10.0.0.9 dev a0 onlink
 	ip -6 route add 2001:db8:9::/48 via 2001:db8:5::2
 	wait_for 5 "no tentative address" settled a0
 }
@@ -378,6 +398,23 @@ test_a_driver_that_was_loaded_is_unloaded_if_a_step_fails() {
 	if loaded; then
 		fail "the driver is still loaded"
 	fi
+}
+
+# The driver came for our bond, but somebody else has used it since.
+test_a_driver_that_others_use_stays() {
+	modprobe asked
+	ip link add e0 type asked_mii
+	make_links veth a0
+	put open $SYSFS/e0/asked/refused
+	unload
+	printf '#!/bin/sh\n/sbin/modprobe "$@" && { [ "$1" != -q ] || ip link add b9 type bond; }\n' >"$WORK/modprobe"
+	chmod +x "$WORK/modprobe"
+	put "$WORK/modprobe" /proc/sys/kernel/modprobe
+	exits 3 ib-bond --bond-name b7 --slaves a0,e0
+	loaded
+	exists b9
+	gone b7
+	ip link del b9
 }
 
 test_a_slave_that_refuses_undoes_everything() {

@@ -145,11 +145,7 @@ fn only_what_differs_is_changed() {
     };
     assert!(matches!(
         steps(&address).as_slice(),
-        [
-            Step::RemoveAddress { .. },
-            Step::AddAddress { .. },
-            Step::Remember(_)
-        ]
+        [Step::ReplaceAddress { .. }, Step::Remember(_)]
     ));
     let mtu = Wanted {
         mtu: Some(9000),

@@ -313,8 +313,9 @@ impl System for Failing<'_> {
         Ok(Saved::numbered(self.saved.len() as u32 - 1))
     }
 
-    fn restore(&mut self, saved: &Saved) -> Outcome<()> {
-        let saved = self.saved[saved.number() as usize].clone();
+    fn restore(&mut self, saved: &Saved, but: Option<Net>) -> Outcome<()> {
+        let mut saved = self.saved[saved.number() as usize].clone();
+        saved.retain(|(_, net)| Some(*net) != but);
         let world = self.change()?;
         world.addresses.retain(|address| !saved.contains(address));
         world.addresses.extend(saved);

@@ -16,7 +16,7 @@ use netlink_packet_route::link::{
     InfoPortData, IpoibMode, LinkAttribute, LinkFlags, LinkInfo, LinkLayerType, LinkMessage,
     MiiStatus, Stats64,
 };
-use netlink_packet_route::route::{RouteAttribute, RouteMessage, RouteProtocol};
+use netlink_packet_route::route::{RouteAttribute, RouteFlags, RouteMessage, RouteProtocol};
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use netlink_sys::{protocols::NETLINK_ROUTE, Socket, SocketAddr};
 use std::fmt;
@@ -28,6 +28,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 const RTNLGRP_LINK: u32 = 1;
 const EPERM: i32 = 1;
 const EIO: i32 = 5;
+const EAGAIN: i32 = 11;
 const EEXIST: i32 = 17;
 const ENODEV: i32 = 19;
 const ENOBUFS: i32 = 105;
@@ -286,6 +287,16 @@ pub(crate) struct Saved {
     routes: Vec<RouteMessage>,
 }
 
+impl Saved {
+    /// The same without this address.
+    pub(crate) fn without(mut self, net: Net) -> Self {
+        self.addresses.retain(|address| {
+            parse_address(address.clone()).is_none_or(|address| address.net != net)
+        });
+        self
+    }
+}
+
 #[cfg(test)]
 impl Saved {
     /// Something that a test finds again by its number.
@@ -407,6 +418,12 @@ impl Netlink {
                 };
                 has_changed |= message.header.flags & NLM_F_DUMP_INTR != 0;
                 match message.payload {
+                    NetlinkPayload::Done(done) if done.code < 0 => {
+                        return Err(Refusal {
+                            errno: -done.code,
+                            said: None,
+                        })
+                    }
                     NetlinkPayload::Done(_) => return Ok(has_changed),
                     NetlinkPayload::Error(error) => match error.code {
                         None => return Ok(has_changed),
@@ -451,10 +468,13 @@ impl Netlink {
                 true
             })?;
             if !has_changed {
-                break;
+                return Ok(found);
             }
         }
-        Ok(found)
+        Err(Refusal {
+            errno: EAGAIN,
+            said: Some("the list changes all the time".into()),
+        })
     }
 
     /// All devices.
@@ -550,26 +570,34 @@ impl Netlink {
         })
     }
 
-    /// Gives a device back what it has lost.
+    /// Gives a device back what it has lost. Tries everything; the error is the first one.
     pub(crate) fn restore(&mut self, saved: &Saved) -> Result<()> {
+        let mut result = Ok(());
         for address in &saved.addresses {
             let request = RouteNetlinkMessage::NewAddress(address.clone());
-            self.change(request, NLM_F_CREATE | NLM_F_REPLACE)?;
+            result = result.and(self.change(request, NLM_F_CREATE | NLM_F_REPLACE));
         }
         for route in &saved.routes {
-            let mut route = route.clone();
-            // What the kernel adds to a list is not part of a request.
-            route
-                .attributes
-                .retain(|attribute| !matches!(attribute, RouteAttribute::CacheInfo(_)));
-            route.header.flags = Default::default();
-            let request = RouteNetlinkMessage::NewRoute(route);
-            match self.change(request, NLM_F_CREATE | NLM_F_EXCL) {
-                Err(refusal) if refusal.errno != EEXIST => return Err(refusal),
-                _ => {}
-            }
+            result = result.and(self.add_route(route.clone()));
         }
-        Ok(())
+        result
+    }
+
+    /// Adds a route as the kernel lists it, unless it is there.
+    pub(crate) fn add_route(&mut self, mut route: RouteMessage) -> Result<()> {
+        // What the kernel adds to a list is not part of a request: it lists a nexthop object as what the object is, too.
+        route.attributes.retain(|attribute| {
+            !matches!(
+                attribute,
+                RouteAttribute::CacheInfo(_) | RouteAttribute::NhId(_)
+            )
+        });
+        route.header.flags &= RouteFlags::Onlink;
+        let request = RouteNetlinkMessage::NewRoute(route);
+        match self.change(request, NLM_F_CREATE | NLM_F_EXCL) {
+            Err(refusal) if refusal.errno != EEXIST => Err(refusal),
+            _ => Ok(()),
+        }
     }
 
     /// Makes a bond.

@@ -7,6 +7,7 @@ use crate::driver::Machine;
 use crate::error::{words, Error, Result};
 use crate::netlink::{BondOptions, Device, Netlink, Refusal, Saved};
 use crate::state::{Record, State};
+use crate::switch::users;
 
 /// What the steps need of a machine.
 pub(crate) trait System {
@@ -28,8 +29,8 @@ pub(crate) trait System {
     fn set_up(&mut self, name: &str, up: bool) -> Outcome<()>;
     /// What a device loses when it is set down.
     fn save(&mut self, name: &str) -> Outcome<Saved>;
-    /// Gives that back.
-    fn restore(&mut self, saved: &Saved) -> Outcome<()>;
+    /// Gives that back, but for one address.
+    fn restore(&mut self, saved: &Saved, but: Option<Net>) -> Outcome<()>;
     /// Gives a device a master, or takes it away.
     fn set_master(&mut self, name: &str, master: Option<&str>) -> Outcome<()>;
     /// Sets the MTU of a device, in bytes.
@@ -109,6 +110,8 @@ pub(crate) enum Step {
     AddAddress { name: String, net: Net },
     /// Take an address away.
     RemoveAddress { name: String, net: Net },
+    /// Give a device another address in the place of one that it has; its other addresses and its routes stay.
+    ReplaceAddress { name: String, before: Net, net: Net },
     /// Record what was made; the number of the bond is filled in.
     Remember(Record),
     /// Forget a bond.
@@ -186,7 +189,7 @@ impl Step {
                 ])
             }
             Step::Restore { saved, .. } => {
-                system.restore(saved)?;
+                system.restore(saved, None)?;
                 Ok(vec![])
             }
             Step::Enslave { slave, bond } => {
@@ -253,6 +256,25 @@ impl Step {
                     saved,
                 }])
             }
+            Step::ReplaceAddress { name, before, net } => {
+                let saved = system.save(name)?;
+                system.remove_address(name, *before)?;
+                let back = Step::Restore {
+                    name: name.clone(),
+                    saved: saved.clone(),
+                };
+                if let Err(reason) = system.add_address(name, *net) {
+                    back.apply(system)?;
+                    return Err(reason);
+                }
+                // With the last address all routes have gone. What cannot be reached from the new address stays gone.
+                let _ = system.restore(&saved, Some(*before));
+                let remove = Step::RemoveAddress {
+                    name: name.clone(),
+                    net: *net,
+                };
+                Ok(vec![remove, back])
+            }
             Step::Remember(record) => {
                 let before = system.record(&record.bond);
                 let index = device(system, &record.bond)?.index;
@@ -307,6 +329,9 @@ impl Step {
             Step::RemoveAddress { name, net } => {
                 format!("the address {net} cannot be taken away from {name}")
             }
+            Step::ReplaceAddress { name, before, net } => {
+                format!("{name} cannot be given the address {net} in the place of {before}")
+            }
             Step::Remember(record) => {
                 format!("what was made for {} cannot be recorded", record.bond)
             }
@@ -321,7 +346,7 @@ impl Step {
                 "choose a smaller MTU, or set the interfaces to connected mode first"
             }
             Step::MakeChild { .. } => "choose another partition, or make the interface by hand",
-            Step::AddAddress { .. } => "choose another address",
+            Step::AddAddress { .. } | Step::ReplaceAddress { .. } => "choose another address",
             Step::SetConnected { .. } => "leave the mode as it is",
             _ => "the kernel log may say more: run \"dmesg\"",
         }
@@ -449,6 +474,11 @@ impl System for Host {
     }
 
     fn unload_driver(&mut self) -> Outcome<()> {
+        // Others may have made bonds since the driver was loaded; unloading it would delete them.
+        let devices = self.netlink.devices()?;
+        if devices.iter().any(|device| device.bond.is_some()) || !users::elsewhere().is_empty() {
+            return Ok(());
+        }
         self.machine.unload().map_err(Reason::Words)
     }
 
@@ -476,8 +506,11 @@ impl System for Host {
         Ok(self.netlink.save(name)?)
     }
 
-    fn restore(&mut self, saved: &Saved) -> Outcome<()> {
-        Ok(self.netlink.restore(saved)?)
+    fn restore(&mut self, saved: &Saved, but: Option<Net>) -> Outcome<()> {
+        Ok(match but {
+            Some(net) => self.netlink.restore(&saved.clone().without(net))?,
+            None => self.netlink.restore(saved)?,
+        })
     }
 
     fn set_master(&mut self, name: &str, master: Option<&str>) -> Outcome<()> {

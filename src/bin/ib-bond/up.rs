@@ -598,14 +598,12 @@ impl<'a> Planner<'a> {
             .record
             .as_ref()
             .and_then(|record| record.address.as_ref()?.parse::<Net>().ok());
-        if let Some(before) = before.filter(|before| *before != net && has(*before)) {
-            self.steps.push(Step::RemoveAddress {
-                name: name.clone(),
-                net: before,
-            });
-        }
-        if !has(net) {
-            self.steps.push(Step::AddAddress { name, net });
+        let before = before.filter(|before| *before != net && has(*before));
+        match (before, has(net)) {
+            (Some(before), false) => self.steps.push(Step::ReplaceAddress { name, before, net }),
+            (Some(net), true) => self.steps.push(Step::RemoveAddress { name, net }),
+            (None, false) => self.steps.push(Step::AddAddress { name, net }),
+            (None, true) => {}
         }
     }
 

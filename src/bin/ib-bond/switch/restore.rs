@@ -23,7 +23,6 @@ use std::fs;
 use std::net::IpAddr;
 use std::path::Path;
 
-const EEXIST: i32 = 17;
 const EINVAL: i32 = 22;
 /// The options of the driver in Rust that netlink does not have.
 const OWN_OPTIONS: [&str; 4] = [
@@ -959,22 +958,12 @@ fn give_route(netlink: &mut Netlink, part: &Part, route: &Kept) -> Result<()> {
         return Ok(());
     };
     let index = index(netlink, &part.name)?;
-    route
-        .attributes
-        .retain(|attribute| !matches!(attribute, RouteAttribute::CacheInfo(_)));
     for attribute in &mut route.attributes {
         if *attribute == RouteAttribute::Oif(part.index) {
             *attribute = RouteAttribute::Oif(index);
         }
     }
-    route.header.flags &= RouteFlags::Onlink;
-    match netlink.change(
-        RouteNetlinkMessage::NewRoute(route),
-        NLM_F_CREATE | NLM_F_EXCL,
-    ) {
-        Err(refusal) if refusal.errno != EEXIST => Err(refusal),
-        _ => Ok(()),
-    }
+    netlink.add_route(route)
 }
 
 /// What is still missing, as a sentence.
