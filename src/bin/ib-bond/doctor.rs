@@ -9,7 +9,7 @@ use crate::driver::Driver;
 use crate::error::{Error, Result, DEGRADED, DOWN, WELL};
 use crate::facts::{Facts, SlaveFacts};
 use crate::firewall::Hook;
-use crate::netlink::Device;
+use crate::netlink::{Device, LinkType};
 use crate::status::{BondReport, SlaveReport};
 use crate::up::list;
 use serde::Serialize;
@@ -688,6 +688,8 @@ impl Judge<'_> {
             .devices
             .iter()
             .filter(|other| other.index != holder.index && other.up && other.master.is_none())
+            // Others, such as lo and tunnels, speak no ARP.
+            .filter(|other| matches!(other.link_type, LinkType::Ethernet | LinkType::Infiniband))
             .filter(|other| {
                 let theirs = self.addresses_of(other.index);
                 own.iter()
