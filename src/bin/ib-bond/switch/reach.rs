@@ -16,10 +16,16 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6};
+use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 /// For how long an answer is awaited.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// For how long: the kernel asks a neighbour that it has known for some time only after 5 s, and then three times, a
+/// second apart.
+const NEIGHBOUR_PATIENCE: Duration = Duration::from_secs(9);
+/// How often the kernel is asked.
+const STEP: Duration = Duration::from_millis(100);
 
 /// How an address answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -151,18 +157,35 @@ pub(crate) fn is_reply(is_ipv4: bool, packet: &[u8], id: [u8; 2]) -> bool {
         .is_some_and(|icmp| icmp.first() == Some(&kind) && icmp.get(4..6) == Some(&id[..]))
 }
 
-/// Whether the kernel knows the hardware address that belongs to this address.
+/// Whether the neighbour has said which hardware address it has. What it has said long ago does not count.
 fn is_neighbour(netlink: &mut Netlink, address: IpAddr) -> bool {
-    let request = RouteNetlinkMessage::GetNeighbour(NeighbourMessage::default());
-    let known = netlink.dump(request, |message| match message {
-        RouteNetlinkMessage::NewNeighbour(entry) => {
-            let is_known = matches!(
-                entry.header.state,
-                NeighbourState::Reachable
+    let end = Instant::now() + NEIGHBOUR_PATIENCE;
+    loop {
+        let states = states(netlink, address);
+        if states.contains(&NeighbourState::Reachable) {
+            return true;
+        }
+        let is_asked = |state: &NeighbourState| {
+            matches!(
+                state,
+                NeighbourState::Incomplete
                     | NeighbourState::Stale
                     | NeighbourState::Delay
                     | NeighbourState::Probe
-            );
+            )
+        };
+        if !states.iter().any(is_asked) || Instant::now() >= end {
+            return false;
+        }
+        sleep(STEP);
+    }
+}
+
+/// What the kernel knows of this address, on each device.
+fn states(netlink: &mut Netlink, address: IpAddr) -> Vec<NeighbourState> {
+    let request = RouteNetlinkMessage::GetNeighbour(NeighbourMessage::default());
+    let known = netlink.dump(request, |message| match message {
+        RouteNetlinkMessage::NewNeighbour(entry) => {
             let of = entry
                 .attributes
                 .iter()
@@ -175,11 +198,11 @@ fn is_neighbour(netlink: &mut Netlink, address: IpAddr) -> bool {
                     }
                     _ => None,
                 });
-            of.filter(|_| is_known)
+            (of == Some(address)).then_some(entry.header.state)
         }
         _ => None,
     });
-    known.is_ok_and(|known| known.contains(&address))
+    known.unwrap_or_default()
 }
 
 /// Whether this address needs a device beside it.
