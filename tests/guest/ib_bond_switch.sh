@@ -517,4 +517,26 @@ test_a_service_of_systemd() {
 	as_noted
 }
 
+service_is_gone() {
+	! in_systemd systemctl is-active ib-bond-switch.service
+}
+
+# A DHCP client, for instance. The service must not take it along when it ends.
+test_what_a_configurator_has_started_stays() {
+	over_ethernet
+	interfaces "bond-slaves ${SLAVES[*]}" "bond-miimon 50" "up setsid sleep 12345 >/dev/null 2>&1 </dev/null &"
+	ifup b7
+	works
+	pkill -fx 'sleep 12345'
+	start_systemd
+	exits 0 in_systemd ib-bond switch in-tree
+	pgrep -fx 'sleep 12345'
+	exits 0 in_systemd ib-bond switch --confirm
+	wait_for 20 "the end of the service" service_is_gone
+	pause 1
+	pgrep -fx 'sleep 12345' || fail "what ifup had started has gone with the service"
+	pkill -fx 'sleep 12345'
+	ifdown b7
+}
+
 ktap_main "$@"

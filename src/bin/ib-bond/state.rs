@@ -5,13 +5,18 @@
 
 use crate::error::{words, Error, Result};
 use crate::netlink::Device;
+use rustix::fs::{flock, FlockOperation};
 use serde::{Deserialize, Serialize};
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 const FOLDER: &str = "/run/ib-bond";
+/// How often a lock is tried.
+const STEP: Duration = Duration::from_millis(100);
 
 /// Who asked for a bond.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -124,21 +129,58 @@ impl State {
 #[derive(Debug)]
 pub(crate) struct Lock(#[allow(dead_code)] File);
 
+/// A file to be locked. Others than root cannot open it: whoever can may lock it, too.
+pub(crate) fn lock_file(path: &Path) -> io::Result<File> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    let mut options = OpenOptions::new();
+    let file = options
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)?;
+    file.set_permissions(Permissions::from_mode(0o600))?;
+    Ok(file)
+}
+
+fn cannot_lock(path: &Path, error: &io::Error) -> Error {
+    let (path, reason) = (path.display(), words(error));
+    Error::failed(format!(
+        "{path} cannot be locked: {reason}; make sure that /run is writable, and try again"
+    ))
+}
+
 /// Waits until no other ib-bond changes anything. The lock ends with the process.
 pub(crate) fn lock() -> Result<Lock> {
     let path = Path::new(FOLDER).join("lock");
     let take = || -> io::Result<File> {
-        fs::create_dir_all(FOLDER)?;
-        let file = File::create(&path)?;
-        rustix::fs::flock(&file, rustix::fs::FlockOperation::LockExclusive)?;
+        let file = lock_file(&path)?;
+        flock(&file, FlockOperation::LockExclusive)?;
         Ok(file)
     };
-    take().map(Lock).map_err(|error| {
-        let (path, reason) = (path.display(), words(&error));
-        Error::failed(format!(
-            "{path} cannot be locked: {reason}; make sure that /run is writable, and try again"
-        ))
-    })
+    take().map(Lock).map_err(|error| cannot_lock(&path, &error))
+}
+
+/// The same, but waits no longer than this.
+pub(crate) fn lock_within(limit: Duration) -> Result<Lock> {
+    let path = Path::new(FOLDER).join("lock");
+    let file = lock_file(&path).map_err(|error| cannot_lock(&path, &error))?;
+    let end = Instant::now() + limit;
+    loop {
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(Lock(file)),
+            Err(rustix::io::Errno::WOULDBLOCK) if Instant::now() < end => sleep(STEP),
+            Err(rustix::io::Errno::WOULDBLOCK) => {
+                return Err(Error::failed(format!(
+                    "another ib-bond has been at work for {} s; end it, and try again",
+                    limit.as_secs()
+                )))
+            }
+            Err(errno) => return Err(cannot_lock(&path, &errno.into())),
+        }
+    }
 }
 
 /// Whether this process may change the network (`CAP_NET_ADMIN`).

@@ -7,6 +7,7 @@ use super::reach::Probe;
 use super::restore::Part;
 use crate::driver::Driver;
 use crate::error::{words, Error, Result};
+use crate::state::lock_file;
 use rustix::fs::{flock, FlockOperation};
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File, OpenOptions};
@@ -182,25 +183,32 @@ pub(crate) fn say(text: &str) {
 #[derive(Debug)]
 pub(crate) struct Presence(#[allow(dead_code, reason = "the lock ends with the file")] File);
 
-fn presence(operation: FlockOperation) -> Result<Option<Presence>> {
-    let open = || -> io::Result<File> {
-        fs::create_dir_all(FOLDER)?;
-        File::create(path("lock"))
-    };
-    let file = open().map_err(|error| cannot("lock", &error))?;
+fn presence(name: &str, operation: FlockOperation) -> Result<Option<Presence>> {
+    let file = lock_file(&path(name)).map_err(|error| cannot(name, &error))?;
     match flock(&file, operation) {
         Ok(()) => Ok(Some(Presence(file))),
         Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
-        Err(errno) => Err(cannot("lock", &errno.into())),
+        Err(errno) => Err(cannot(name, &errno.into())),
     }
 }
 
 /// Says that this process is part of a switch, together with others.
 pub(crate) fn join() -> Result<Option<Presence>> {
-    presence(FlockOperation::LockShared)
+    presence("lock", FlockOperation::LockShared)
 }
 
 /// Says that this process plans a switch; `None` if a switch goes on.
 pub(crate) fn alone() -> Result<Option<Presence>> {
-    presence(FlockOperation::NonBlockingLockExclusive)
+    presence("lock", FlockOperation::NonBlockingLockExclusive)
+}
+
+/// Says that this process is the guard of the switch; `None` if there is one already.
+pub(crate) fn lead() -> Result<Option<Presence>> {
+    presence("guard", FlockOperation::NonBlockingLockExclusive)
+}
+
+/// Forgets a switch that has not begun.
+pub(crate) fn forget() {
+    // Another one is planned in its place, or it is gone back from.
+    let _ = fs::remove_file(path("journal.json"));
 }

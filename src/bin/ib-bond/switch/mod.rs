@@ -24,7 +24,7 @@ pub(crate) mod reach;
 pub(crate) mod restore;
 pub(crate) mod site;
 pub(crate) mod turn;
-mod users;
+pub(crate) mod users;
 
 use crate::args::{Choice, Role, Switch};
 use crate::driver::Driver;
@@ -37,10 +37,11 @@ use crate::up::list;
 use journal::{Journal, Phase, Presence, Wish};
 use reach::Probe;
 use restore::Part;
+use rustix::process::{Pid, Signal};
 use std::fs;
 use std::io;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -110,7 +111,7 @@ fn start(options: &Switch) -> Result<u8> {
     journal.write()?;
     print(&promise(&journal))?;
     drop(alone);
-    detach(Role::Guard)?;
+    detach(Role::Guard).inspect_err(|_| journal::forget())?;
     follow(0)
 }
 
@@ -255,6 +256,12 @@ fn detach(role: Role) -> Result<()> {
     if Path::new("/run/systemd/system").is_dir() && is_first {
         let status = Command::new("systemd-run")
             .args(["--quiet", "--collect", "--unit=ib-bond-switch"])
+            // What configurators have started, such as a DHCP client, stays when the switch is over, and nothing ends
+            // a process that is going back.
+            .args([
+                "--property=KillMode=process",
+                "--property=TimeoutStopSec=infinity",
+            ])
             .args(["--description=Change of the bonding driver", "--"])
             .arg(&program)
             .args(arguments)
@@ -325,11 +332,13 @@ fn wish(wish: Wish) -> Result<u8> {
         || nothing_changed("no switch waits; \"ib-bond switch --status\" shows the last one");
     let mut journal = Journal::read().ok_or_else(none)?;
     let shown = journal::log().len();
-    let is_alive = journal::alone()?.is_none();
+    let alone = journal::alone()?;
+    let is_alive = alone.is_none();
     match (wish, journal.phase) {
         (Wish::Rollback, phase) if !is_alive && (phase == Phase::Stuck || !phase.is_final()) => {
             journal.phase = Phase::GoingBack;
             journal.write()?;
+            drop(alone);
             detach(Role::Return)?;
         }
         (Wish::Confirm, phase) if !phase.is_final() && !is_alive => {
@@ -456,18 +465,17 @@ fn here(host: Host, journal: Journal) -> Result<site::Here> {
 fn guard(role: Role) -> Result<u8> {
     // A leader of a process group cannot leave its session, but a service has no terminal anyway.
     let _ = rustix::process::setsid();
+    let Some(_lead) = journal::lead()? else {
+        return Ok(WELL);
+    };
     let (_presence, journal, host) = join()?;
-    let previous = journal.previous;
+    let (previous, phase) = (journal.previous, journal.phase);
     let mut site = here(host, journal)?;
     let mut reason =
         "the switch before was interrupted, and somebody has asked for that".to_string();
-    if role == Role::Worker {
-        let worker = std::env::current_exe().and_then(|program| {
-            Command::new(program)
-                .args(["switch", "--role", "worker"])
-                .stdin(Stdio::null())
-                .status()
-        });
+    // Somebody may have asked to go back before this process was there.
+    if role == Role::Worker && phase == Phase::Planned {
+        let worker = watch_worker(&site);
         match Journal::read() {
             Some(journal) if journal.phase.is_final() => return Ok(WELL),
             _ => {}
@@ -484,9 +492,31 @@ fn guard(role: Role) -> Result<u8> {
     Ok(WELL)
 }
 
+/// Starts the worker, and waits for its end. The worker hears of a signal, which reaches only the guard of a service.
+fn watch_worker(site: &site::Here) -> io::Result<ExitStatus> {
+    let program = std::env::current_exe()?;
+    let mut worker = Command::new(program)
+        .args(["switch", "--role", "worker"])
+        .stdin(Stdio::null())
+        .spawn()?;
+    loop {
+        if let Some(status) = worker.try_wait()? {
+            return Ok(status);
+        }
+        if site.takes_term() {
+            // Without one, the worker has ended just now.
+            let _ = rustix::process::kill_process(Pid::from_child(&worker), Signal::TERM);
+        }
+        sleep(STEP);
+    }
+}
+
 /// The process that switches.
 fn work() -> Result<u8> {
     let (_presence, journal, host) = join()?;
+    if journal.phase != Phase::Planned {
+        return Err(nothing_changed("the switch has begun already"));
+    }
     let (target, previous) = (journal.target, journal.previous);
     turn::forward(&mut here(host, journal)?, target, previous);
     Ok(WELL)

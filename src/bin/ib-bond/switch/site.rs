@@ -26,6 +26,8 @@ use std::time::{Duration, Instant};
 const BLACKLIST: &str = "/run/modprobe.d/ib-bond-switch.conf";
 /// How often a condition is looked at.
 const STEP: Duration = Duration::from_millis(100);
+/// How long another ib-bond may take: one that stands still must not keep a switch from going back.
+const LOCK: Duration = Duration::from_secs(20);
 /// How often a driver is loaded that somebody else replaces by the other one.
 const TRIES: u32 = 3;
 
@@ -37,6 +39,11 @@ pub(crate) struct Here {
 }
 
 impl Here {
+    /// Whether a signal has asked this process to end, once.
+    pub(crate) fn takes_term(&self) -> bool {
+        self.has_term.swap(false, Ordering::Relaxed)
+    }
+
     /// This machine, with the switch that was planned. Signals no longer end the process.
     pub(crate) fn new(host: Host, journal: Journal) -> io::Result<Self> {
         let has_term = Arc::new(AtomicBool::new(false));
@@ -138,7 +145,7 @@ impl Site for Here {
     }
 
     fn unload(&mut self) -> Result<(), String> {
-        let _lock = state::lock().map_err(|error| error.sentence)?;
+        let _lock = state::lock_within(LOCK).map_err(|error| error.sentence)?;
         if let Some(users) = users::of_driver() {
             return Err(format!("the bonding driver cannot be unloaded: {users}"));
         }
@@ -149,7 +156,7 @@ impl Site for Here {
     }
 
     fn load(&mut self, driver: Driver) -> Result<(), String> {
-        let _lock = state::lock().map_err(|error| error.sentence)?;
+        let _lock = state::lock_within(LOCK).map_err(|error| error.sentence)?;
         let mut result = Ok(());
         for _ in 0..TRIES {
             let is_preferred = self
@@ -203,7 +210,7 @@ impl Site for Here {
     }
 
     fn restore(&mut self) -> Result<(), String> {
-        let _lock = state::lock().map_err(|error| error.sentence)?;
+        let _lock = state::lock_within(LOCK).map_err(|error| error.sentence)?;
         let Host { netlink, state, .. } = &mut self.host;
         for note in restore(netlink, state, &self.journal.parts)? {
             journal::say(&note);
