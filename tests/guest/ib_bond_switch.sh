@@ -421,6 +421,30 @@ test_ifupdown_with_stanzas_of_slaves() {
 	is_taken_down
 }
 
+# ifupdown makes a VLAN on a bond that it does not know.
+test_a_configured_vlan_on_a_bond_made_by_hand() {
+	over_ethernet
+	ip link add b7 type bond mode active-backup miimon 50
+	enslave b7 a0 b0
+	ip link set b7 up
+	ip address add $OUR4/24 dev b7
+	printf '%s\n' 'iface b7.5 inet static' ' address 198.51.100.1/24' ' vlan-raw-device b7' >/etc/network/interfaces.d/v
+	ifup b7.5
+	wait_for 20 "both links" mii_status b0 up
+	peer_answers
+	note
+	exits 0 ib-bond switch in-tree --check $PEER4
+	says "Made again: b7.5 by ifupdown; b7 by ib-bond"
+	as_noted
+	exits 0 ib-bond switch --confirm
+	lacks "going back" /run/ib-bond/switch/log
+	exits 0 ib-bond switch rust --check $PEER4
+	exits 0 ib-bond switch --confirm
+	as_noted
+	ifdown b7.5
+	rm /etc/network/interfaces.d/v
+}
+
 # systemd is not the first process here, so nothing restarts a service: this does.
 make_systemctl() {
 	cat >/usr/local/sbin/systemctl <<-END

@@ -277,7 +277,7 @@ fn only_the_own_reply_counts() {
 mod configurators {
     use super::View;
     use crate::switch::configurators::orders;
-    use crate::switch::restore::Part;
+    use crate::switch::restore::{foundations, Part};
 
     fn parts() -> Vec<Part> {
         vec![
@@ -296,6 +296,23 @@ mod configurators {
         let mut parts = parts();
         assert!(orders(&mut parts, &View::default()).is_empty());
         assert!(parts.iter().all(|part| !part.is_configured));
+    }
+
+    #[test]
+    fn what_configurators_build_on_comes_first() {
+        let first = |configured: &[&str]| {
+            let mut parts = parts();
+            parts.push(Part::named("b7.5.9", &[], Some("b7.5")));
+            for part in &mut parts {
+                part.is_configured = configured.contains(&part.name.as_str());
+            }
+            let names = foundations(&parts).into_iter().map(|part| part.name);
+            names.collect::<Vec<_>>()
+        };
+        assert!(first(&[]).is_empty() && first(&["b7", "b8"]).is_empty());
+        assert_eq!(first(&["b7.5"]), ["b7"]);
+        assert_eq!(first(&["b7.5.9"]), ["b7", "b7.5"]);
+        assert_eq!(first(&["b7", "b7.5.9"]), Vec::<String>::new());
     }
 
     #[test]

@@ -86,7 +86,7 @@ fn start(options: &Switch) -> Result<u8> {
         _ => Driver::Rust,
     };
     let mut host = Host::open()?;
-    let Some(alone) = journal::alone()? else {
+    let Some(alone) = alone()? else {
         return Err(nothing_changed(
             "a switch goes on already; look at it with \"ib-bond switch --status\", and end it with \"ib-bond switch \
              --confirm\" or \"ib-bond switch --rollback\"",
@@ -113,6 +113,19 @@ fn start(options: &Switch) -> Result<u8> {
     drop(alone);
     detach(Role::Guard).inspect_err(|_| journal::forget())?;
     follow(0)
+}
+
+/// The same as [`journal::alone`], but waits for the processes of a switch that is over.
+fn alone() -> Result<Option<Presence>> {
+    let started = Instant::now();
+    loop {
+        let alone = journal::alone()?;
+        let is_over = || Journal::read().is_some_and(|journal| journal.phase.is_final());
+        if alone.is_some() || !is_over() || started.elapsed() >= START {
+            return Ok(alone);
+        }
+        sleep(STEP);
+    }
 }
 
 /// All that is needed to go forward and back, or why the switch would not work.

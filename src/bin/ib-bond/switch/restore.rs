@@ -146,6 +146,35 @@ impl Part {
     }
 }
 
+/// The parts that no configurator makes, but on which one makes others: these have to be there first.
+pub(crate) fn foundations(parts: &[Part]) -> Vec<Part> {
+    let find = |name: &str| parts.iter().find(|part| part.name == name);
+    let below = |part: &Part| part.parent.as_deref().and_then(find);
+    let mut needed: Vec<&str> = Vec::new();
+    for part in parts.iter().filter(|part| part.is_configured) {
+        let mut lower = below(part);
+        // Nothing is made on more devices than there are.
+        for _ in 0..parts.len() {
+            let Some(part) = lower else {
+                break;
+            };
+            needed.push(&part.name);
+            lower = below(part);
+        }
+    }
+    let mut found: Vec<Part> = Vec::new();
+    for part in parts.iter().filter(|part| !part.is_configured) {
+        let stands = match below(part) {
+            Some(lower) => found.iter().any(|part| part.name == lower.name),
+            None => true,
+        };
+        if stands && needed.contains(&part.name.as_str()) {
+            found.push(part.clone());
+        }
+    }
+    found
+}
+
 /// What would be lost, each in words.
 pub(crate) type Losses = Vec<String>;
 

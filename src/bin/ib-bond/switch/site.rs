@@ -5,7 +5,7 @@
 use super::journal::{self, Journal, Phase, Wish};
 use super::programs;
 use super::reach;
-use super::restore::{join_masters, missing, restore, Part};
+use super::restore::{foundations, join_masters, missing, restore, Part};
 use super::turn::{Site, Word};
 use super::users;
 use crate::driver::Driver;
@@ -186,6 +186,12 @@ impl Site for Here {
     }
 
     fn bring_up(&mut self) -> Result<(), String> {
+        let first = foundations(&self.journal.parts);
+        if !first.is_empty() {
+            let _lock = state::lock_within(LOCK).map_err(|error| error.sentence)?;
+            // The same is said once more when everything is restored.
+            let _ = restore(&mut self.host.netlink, &self.host.state, &first);
+        }
         for order in self.journal.orders.clone() {
             let parts: Vec<Part> = self
                 .journal
