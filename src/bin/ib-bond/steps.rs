@@ -507,10 +507,11 @@ impl System for Host {
     }
 
     fn restore(&mut self, saved: &Saved, but: Option<Net>) -> Outcome<()> {
-        Ok(match but {
-            Some(net) => self.netlink.restore(&saved.clone().without(net))?,
-            None => self.netlink.restore(saved)?,
-        })
+        let wanted = match but {
+            Some(net) => saved.clone().without(net),
+            None => saved.clone(),
+        };
+        Ok(self.netlink.restore(&wanted)?)
     }
 
     fn set_master(&mut self, name: &str, master: Option<&str>) -> Outcome<()> {
