@@ -138,6 +138,8 @@ test_what_fails_leaves_no_trace() {
 		ib-bond --bond-name b7 --bond-ip $OUR4 --slaves a0.8001,b0.8001
 	umount /run/ib-bond/net-*
 	ib-bond --bond-name b7 --slaves a0,b0
+	wait_for 20 "b7 to be well" is_well b7
+	wait_for 10 "no tentative address" settled
 	changes_nothing 3 "b7 is a bond of InfiniBand interfaces, and d0 is Ethernet" ib-bond --bond-name b7 --slaves d0
 }
 
