@@ -20,10 +20,11 @@ package() {
 	echo "$found"
 }
 
-# The package with the modules, whose name has the kernel's.
-modules() {
-	basename "$(compgen -G "build/deb/bonding-rs-modules-*.deb")" | cut -d _ -f 1
-}
+# The package with the modules, whose name has the kernel's. There may be one for another series, too.
+modules() (
+	. scripts/env/common.sh
+	echo "bonding-rs-modules-$(cat "$(kernel_folder distro)/kdir/include/config/kernel.release")"
+)
 
 # unpack NAME: what is in the package, in a folder that programs in the build environment see, too.
 unpack() {

@@ -145,8 +145,12 @@ pub(crate) fn lock_file(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-fn cannot_lock(path: &Path, error: &io::Error) -> Error {
-    let (path, reason) = (path.display(), words(error));
+fn lock_path() -> PathBuf {
+    Path::new(FOLDER).join("lock")
+}
+
+fn cannot_lock(error: &io::Error) -> Error {
+    let (path, reason) = (lock_path().display().to_string(), words(error));
     Error::failed(format!(
         "{path} cannot be locked: {reason}; make sure that /run is writable, and try again"
     ))
@@ -154,19 +158,14 @@ fn cannot_lock(path: &Path, error: &io::Error) -> Error {
 
 /// Waits until no other ib-bond changes anything. The lock ends with the process.
 pub(crate) fn lock() -> Result<Lock> {
-    let path = Path::new(FOLDER).join("lock");
-    let take = || -> io::Result<File> {
-        let file = lock_file(&path)?;
-        flock(&file, FlockOperation::LockExclusive)?;
-        Ok(file)
-    };
-    take().map(Lock).map_err(|error| cannot_lock(&path, &error))
+    let file = lock_file(&lock_path()).map_err(|error| cannot_lock(&error))?;
+    flock(&file, FlockOperation::LockExclusive).map_err(|errno| cannot_lock(&errno.into()))?;
+    Ok(Lock(file))
 }
 
 /// The same, but waits no longer than this.
 pub(crate) fn lock_within(limit: Duration) -> Result<Lock> {
-    let path = Path::new(FOLDER).join("lock");
-    let file = lock_file(&path).map_err(|error| cannot_lock(&path, &error))?;
+    let file = lock_file(&lock_path()).map_err(|error| cannot_lock(&error))?;
     let end = Instant::now() + limit;
     loop {
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
@@ -178,7 +177,7 @@ pub(crate) fn lock_within(limit: Duration) -> Result<Lock> {
                     limit.as_secs()
                 )))
             }
-            Err(errno) => return Err(cannot_lock(&path, &errno.into())),
+            Err(errno) => return Err(cannot_lock(&errno.into())),
         }
     }
 }

@@ -345,7 +345,7 @@ fn wish(wish: Wish) -> Result<u8> {
         || nothing_changed("no switch waits; \"ib-bond switch --status\" shows the last one");
     let mut journal = Journal::read().ok_or_else(none)?;
     let shown = journal::log().len();
-    let alone = journal::alone()?;
+    let alone = alone()?;
     let is_alive = alone.is_none();
     match (wish, journal.phase) {
         (Wish::Rollback, phase) if !is_alive && (phase == Phase::Stuck || !phase.is_final()) => {

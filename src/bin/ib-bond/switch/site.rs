@@ -39,11 +39,6 @@ pub(crate) struct Here {
 }
 
 impl Here {
-    /// Whether a signal has asked this process to end, once.
-    pub(crate) fn takes_term(&self) -> bool {
-        self.has_term.swap(false, Ordering::Relaxed)
-    }
-
     /// This machine, with the switch that was planned. Signals no longer end the process.
     pub(crate) fn new(host: Host, journal: Journal) -> io::Result<Self> {
         let has_term = Arc::new(AtomicBool::new(false));
@@ -56,6 +51,11 @@ impl Here {
             journal,
             has_term,
         })
+    }
+
+    /// Whether a signal has asked this process to end, once.
+    pub(crate) fn takes_term(&self) -> bool {
+        self.has_term.swap(false, Ordering::Relaxed)
     }
 
     fn parts_of_configurators(&self) -> Vec<Part> {
