@@ -84,6 +84,22 @@ fn value() -> impl Strategy<Value = Value> {
     ]
 }
 
+/// An option, and often a value that the option has a name for.
+fn setting() -> impl Strategy<Value = (&'static OptionDesc, Value)> {
+    option().prop_flat_map(|desc| {
+        let named: Vec<_> = match desc.values {
+            Values::Choice(names) => names.iter().map(|it| Value::Number(it.number)).collect(),
+            _ => Vec::new(),
+        };
+        let value = if named.is_empty() {
+            value().boxed()
+        } else {
+            prop_oneof![value(), proptest::sample::select(named)].boxed()
+        };
+        (Just(desc), value)
+    })
+}
+
 fn mode() -> impl Strategy<Value = Mode> {
     let modes: Vec<_> = Mode::ALL.into_iter().collect();
     proptest::sample::select(modes)
@@ -109,7 +125,7 @@ fn any_order() -> impl Strategy<Value = Vec<&'static OptionDesc>> {
 
 /// A bond that has had some options set.
 fn some_config() -> impl Strategy<Value = Config> {
-    let writes = proptest::collection::vec((option(), value()), 0..20);
+    let writes = proptest::collection::vec(setting(), 0..20);
     (mode(), writes).prop_map(|(mode, writes)| {
         writes
             .into_iter()
@@ -123,14 +139,22 @@ fn some_config() -> impl Strategy<Value = Config> {
 
 /// Whether setting one option may change what another one reads.
 fn is_tied(set: OptionId, read: OptionId) -> bool {
-    use OptionId::{ArpInterval, ArpValidate, Downdelay, Miimon, Mode, NumGratArp, NumUnsolNa};
-    use OptionId::{PeerNotifDelay, Updelay};
-    // Each monitor switches the other off.
+    use OptionId::{AnnounceStations, ArpInterval, ArpValidate, BroadcastNeighbor, Downdelay};
+    use OptionId::{Miimon, Mode, NumGratArp, NumUnsolNa, PeerNotifDelay, RlbIpv6};
+    use OptionId::{TlbDynamicLb, Updelay};
+    // Each monitor switches the other off, and some modes need a certain one.
     let is_monitor = |id| matches!(id, Miimon | ArpInterval);
+    let chooses_monitor = is_monitor(set) || set == Mode;
+    // Only some modes have these.
+    let is_of_mode = matches!(
+        read,
+        BroadcastNeighbor | TlbDynamicLb | RlbIpv6 | AnnounceStations
+    );
     set == read
-        || (is_monitor(set) && is_monitor(read))
-        || (is_monitor(set) && matches!(read, Updelay | Downdelay | PeerNotifDelay))
+        || (chooses_monitor && is_monitor(read))
+        || (chooses_monitor && matches!(read, Updelay | Downdelay | PeerNotifDelay))
         || (matches!(set, Miimon | Mode) && read == ArpValidate)
+        || (set == Mode && is_of_mode)
         || matches!(
             (set, read),
             (NumGratArp, NumUnsolNa) | (NumUnsolNa, NumGratArp)
@@ -162,7 +186,7 @@ proptest! {
 
     #[test]
     fn setting_an_option_changes_that_option_alone(
-        config in some_config(), desc in option(), value in value(), state in state(),
+        config in some_config(), (desc, value) in setting(), state in state(),
     ) {
         let before = config;
         let Ok((after, effects)) = config.apply(desc.id, value, state) else {
@@ -183,7 +207,7 @@ proptest! {
 
     #[test]
     fn what_may_not_be_set_now_is_refused(
-        config in some_config(), desc in option(), value in value(), state in state(),
+        config in some_config(), (desc, value) in setting(), state in state(),
     ) {
         let must = desc.unsupported.contains(config.mode)
             || (desc.no_slaves && state.has_slaves)
@@ -255,13 +279,15 @@ proptest! {
 
     #[test]
     fn whoever_watches_the_links_hears_of_a_change(
-        config in some_config(), desc in option(), value in value(), state in state(),
+        config in some_config(), (desc, value) in setting(), state in state(),
     ) {
         let Ok((after, effects)) = config.apply(desc.id, value, state) else {
             return Ok(());
         };
         let monitor = |it: &Config| (it.miimon, it.arp_interval, it.link_events);
-        prop_assert!(effects.monitor || monitor(&config) == monitor(&after), "{}", desc.name);
+        // The mode is set while the bond is down: the monitor starts with it.
+        let is_told = effects.monitor || effects.mode;
+        prop_assert!(is_told || monitor(&config) == monitor(&after), "{}", desc.name);
         let lists = |it: &Config| (it.arp_targets, it.ns_targets);
         let rules = |it: &Config| (it.arp_validate, it.arp_all_targets, it.arp_missed_max);
         let probes = |it: &Config| (it.mode, it.arp_interval, lists(it), rules(it));
