@@ -310,6 +310,28 @@ test_guests_run_two_at_a_time_but_not_those_alone() {
 	[[ $(tr -d '\n' <times) == "++--+-+-" ]]
 }
 
+test_sources_are_tested_during_the_build_and_guests_after_it() {
+	suite good <<<'echo guest >>times; printf "KTAP version 1\n1..1\nok 1 a\n"'
+	# The build waits for the suites of the sources, of which cargo lets only one in.
+	cat >scripts/build <<-'END'
+		#!/bin/bash
+		for ((i = 0; i < 300 && $(grep -c cargo- times) < 2; i++)); do read -rt 0.1 <> <(:); done
+		echo built >>times
+	END
+	cat >scripts/cargo <<-'END'
+		#!/bin/bash
+		[ "$1" = test ] || exit 0
+		echo cargo+ >>times
+		read -rt 0.5 <> <(:)
+		echo cargo- >>times
+		echo "test link::up ... ok"
+	END
+	chmod +x scripts/*
+	touch times
+	run 0 "4 passed, 0 failed" --jobs 3 good policy fabric
+	[[ $(tr '\n' ' ' <times) == "cargo+ cargo- cargo+ cargo- built guest " ]] || fail "$(<times)"
+}
+
 test_cargo_results_are_counted_one_by_one() {
 	cat >scripts/cargo <<-'END'
 		#!/bin/sh

@@ -25,7 +25,6 @@ REASONS = {70: "the kernel log shows a splat, or the guest died", 124: "time is 
 class GuestSuite(Suite):
     """One test file with one module and one kernel."""
 
-    exclusive = False
     needs_build = True
 
     def __init__(self, path, module, kernel, reference=False):

@@ -31,18 +31,22 @@ class Suite:
     # Where its time went, by the names in report.COLUMNS.
     times = {}
 
-    # It uses all CPUs, or what others use: it runs before the suites that run together.
-    exclusive = True
+    # What only one suite at a time can use.
+    uses = None
     # It must run alone, because it measures time.
     alone = False
     reference = False
     needs_build = False
-    # It needs no kernel, so "make check" runs it, too.
+    # It needs no kernel, so it need not wait for the build, and "make check" runs it, too.
     of_sources = False
     # The kernel of the guests that it starts.
     kernel = "distro"
+    # It takes a few seconds: it starts before the others.
+    is_quick = False
     # A guess, in seconds of real time: the longest suites start first.
     timeout = 300
+    # How many guests it may have at once, if it can have more than one.
+    jobs = 1
     # The number of parts in which the whole suite runs.
     parts = 1
 
@@ -51,15 +55,22 @@ class Suite:
         """The name without the kernel."""
         return self.name.partition("@")[0]
 
+    @property
+    def order(self):
+        """The key by which suites are sorted."""
+        return not self.is_quick, not self.of_sources, -self.timeout
+
 
 class Check(Suite):
     """A command that passes if it exits with 0."""
 
-    def __init__(self, name, command, needs_build=False):
+    def __init__(self, name, command, needs_build=False, is_quick=False, uses=None):
         self.name = name
         self.command = command
         self.needs_build = needs_build
         self.of_sources = not needs_build
+        self.is_quick = is_quick
+        self.uses = uses
 
     def run(self, report, _cases):
         report.begin(self.name)
@@ -76,6 +87,8 @@ class Check(Suite):
         return program.returncode == 0
 
 
+# The folder of what cargo makes: it lets no two of itself in.
+CARGO_TARGET = "target"
 # The command ib-bond as guests run it: tests/guest/ib_bond_command.sh knows this folder.
 IB_BOND = ["scripts/cargo", "build", "--quiet", "--locked", "--bin", "ib-bond", "--target-dir", "target/ib-bond"]
 
@@ -110,6 +123,7 @@ class Cargo(Suite):
     """Tests that cargo runs; each one is counted."""
 
     of_sources = True
+    uses = CARGO_TARGET
 
     def __init__(self, name, command):
         self.name = name
@@ -164,8 +178,6 @@ def failures(output):
 class Harness(Suite):
     """tests/harness/NAME.sh: tests of the environment, the guest and this runner, in KTAP."""
 
-    exclusive = False
-
     def __init__(self, path, text, kernel):
         self.name = of_kernel("harness-" + os.path.basename(path)[:-len(".sh")], kernel)
         self.path = path
@@ -192,18 +204,19 @@ class Differential(Suite):
     OPS."""
 
     needs_build = True
+    timeout = 900
     # Each kernel has operations of its own, and most are run where they cost the least.
     usual = {"distro": {"SEED": "1", "OPS": "1500"}, "uml": {"SEED": "2", "OPS": "3000"}}
 
-    def __init__(self, kernel, jobs):
+    def __init__(self, kernel):
         self.name = of_kernel("differential", kernel)
         self.kernel = kernel
-        self.command = ["tests/differential/run", "--kernel", kernel, "--jobs", str(jobs)]
 
     def run(self, report, cases):
         report.begin(self.name)
         reader = Reader(self.name, report)
-        with subprocess.Popen([*self.command, *cases], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        command = ["tests/differential/run", "--kernel", self.kernel, "--jobs", str(self.jobs), *cases]
+        with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, text=True, errors="replace",
                               env={**self.usual.get(self.kernel, {}), **os.environ}) as program:
             for line in program.stdout:
@@ -218,14 +231,13 @@ class Bench(Suite):
 
     name = "bench"
     needs_build = True
-
-    def __init__(self, jobs):
-        self.command = ["tests/bench/run", "--test", "--jobs", str(jobs)]
+    timeout = 900
 
     def run(self, report, cases):
         report.begin(self.name)
         reader = Reader(self.name, report)
-        with subprocess.Popen([*self.command, *cases], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        command = ["tests/bench/run", "--test", "--jobs", str(self.jobs), *cases]
+        with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               text=True, errors="replace") as program:
             for line in program.stdout:
                 reader.line(line.rstrip("\n"))
@@ -249,20 +261,20 @@ def harness():
     return found
 
 
-def suites(jobs):
+def suites():
     return [
         *(Build(kernel) for kernel in KERNELS),
         # A kernel with Rust's debug assertions is meant to contain panics; this one must not.
-        Check("symbols", ["scripts/check-symbols", "--kernel", "distro"], needs_build=True),
-        Check("unsafe", ["scripts/check-unsafe"]),
-        Check("fmt", ["scripts/fmt", "--check"]),
-        Check("clippy", ["scripts/cargo", "clippy", "--locked", "--all-targets", "--", "-D", "warnings"]),
+        Check("symbols", ["scripts/check-symbols", "--kernel", "distro"], needs_build=True, is_quick=True),
+        Check("unsafe", ["scripts/check-unsafe"], is_quick=True),
+        Check("fmt", ["scripts/fmt", "--check"], is_quick=True),
+        Check("clippy", ["scripts/cargo", "clippy", "--locked", "--all-targets", "--", "-D", "warnings"], uses=CARGO_TARGET),
         Check("clippy-kernel", ["scripts/build", "--kernel", "distro", "CLIPPY=1"], needs_build=True),
         Check("sparse", ["scripts/build", "--kernel", "distro", "C=2"], needs_build=True),
         Cargo("policy", ["scripts/cargo", "test", "--locked", "--no-fail-fast", "--package", "bonding", "--test", "policy"]),
         Cargo("ib-bond-host", ["scripts/cargo", "test", "--locked", "--no-fail-fast", "--package", "bonding", "--bin", "ib-bond"]),
         Cargo("fabric", ["scripts/cargo", "test", "--locked", "--no-fail-fast", "--package", "vib-fabric"]),
         *harness(),
-        *(Differential(kernel, jobs) for kernel in ("distro", "uml", "debug")),
-        Bench(jobs),
+        *(Differential(kernel) for kernel in ("distro", "uml", "debug")),
+        Bench(),
     ]
