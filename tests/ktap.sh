@@ -46,18 +46,25 @@ KTAP_BUSY_WAIT=${KTAP_BUSY_WAIT-3000000}
 # wait three more seconds without being idle, which takes longer on the host. (A simulated clock
 # does not need this, and stands still meanwhile.)
 wait_for() {
-	local seconds=$1 description=$2 deadline left
+	local seconds=$1 description=$2 start deadline now left step
 	shift 2
-	deadline=$((${EPOCHREALTIME/[.,]/} + KTAP_PATIENCE * $(ktap_microseconds "$seconds")))
+	start=${EPOCHREALTIME/[.,]/}
+	deadline=$((start + KTAP_PATIENCE * $(ktap_microseconds "$seconds")))
 	while ! "$@" &>"$KTAP_DIR/wait"; do
-		left=$((deadline + KTAP_BUSY_WAIT - ${EPOCHREALTIME/[.,]/}))
+		now=${EPOCHREALTIME/[.,]/}
+		left=$((deadline + KTAP_BUSY_WAIT - now))
 		if ((left < 0)); then
 			cat "$KTAP_DIR/wait" >&2
 			fail "timed out after $seconds s: $description"
 		elif ((left < KTAP_BUSY_WAIT)); then
 			for ((left = 0; left < 2000; left++)); do :; done
 		else
-			pause 0.05
+			# Each look starts programs: what takes long is looked at less often.
+			step=$(((now - start) / 10))
+			((step > 50000)) || step=50000
+			((step < 250000)) || step=250000
+			printf -v step 0.%06d $step
+			pause "$step"
 		fi
 	done
 }
