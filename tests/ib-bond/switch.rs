@@ -277,7 +277,7 @@ fn only_the_own_reply_counts() {
 mod configurators {
     use super::View;
     use crate::switch::configurators::orders;
-    use crate::switch::restore::{foundations, Part};
+    use crate::switch::part::{foundations, Part};
 
     fn parts() -> Vec<Part> {
         vec![

@@ -4,8 +4,8 @@
 //! take them down and make them again.
 
 use super::journal::Order;
+use super::part::Part;
 use super::programs;
-use super::restore::Part;
 use std::fs;
 use std::path::Path;
 

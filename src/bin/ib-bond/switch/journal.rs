@@ -3,8 +3,8 @@
 //! What is known of a switch, in /run/ib-bond/switch: how to go back, how far it is, and what it has said. The processes
 //! of a switch and the commands of a person meet here.
 
+use super::part::Part;
 use super::reach::Probe;
-use super::restore::Part;
 use crate::driver::Driver;
 use crate::error::{words, Error, Result};
 use crate::state::lock_file;

@@ -7,7 +7,10 @@
 //! | `turn` | the turns: forward, and back from any step that fails |
 //! | `site` | the machine, as the turns use it |
 //! | `journal` | what is known of a switch, in /run/ib-bond/switch |
-//! | `restore` | bonds and what is on them: remembered, and made again |
+//! | `part` | what is remembered of a bond, or of a VLAN on one |
+//! | `links` | all links, and what their netlink messages say |
+//! | `remember` | bonds and what is on them, remembered |
+//! | `restore` | the same, made again |
 //! | `configurators` | who makes the bonds of this machine, and how |
 //! | `users` | what keeps the driver, and what would be lost with it |
 //! | `reach` | whether an address answers |
@@ -19,9 +22,12 @@
 
 pub(crate) mod configurators;
 pub(crate) mod journal;
+mod links;
+pub(crate) mod part;
 mod programs;
 pub(crate) mod reach;
-pub(crate) mod restore;
+mod remember;
+mod restore;
 pub(crate) mod site;
 pub(crate) mod turn;
 pub(crate) mod users;
@@ -35,8 +41,8 @@ use crate::state;
 use crate::steps::Host;
 use crate::up::list;
 use journal::{Journal, Phase, Presence, Wish};
+use part::Part;
 use reach::Probe;
-use restore::Part;
 use rustix::process::{Pid, Signal};
 use std::fs;
 use std::io;
@@ -156,7 +162,7 @@ fn plan(host: &mut Host, options: &Switch, target: Driver, previous: Driver) -> 
         )));
     }
     let (mut parts, mut losses) =
-        restore::remember(&mut host.netlink, &host.state).map_err(unknown)?;
+        remember::remember(&mut host.netlink, &host.state).map_err(unknown)?;
     let orders = configurators::orders(&mut parts, &configurators::View::here());
     losses.extend(users::elsewhere());
     if !losses.is_empty() && !options.force {
@@ -189,7 +195,7 @@ fn probe(netlink: &mut Netlink, options: &Switch, parts: &[Part]) -> Result<Opti
             )))
         }
         Some(address) => (address, None),
-        None => match restore::default_gateway(netlink, parts).map_err(unknown)? {
+        None => match remember::default_gateway(netlink, parts).map_err(unknown)? {
             Some((address, device)) => (
                 address,
                 Some(device).filter(|_| reach::is_link_local(address)),

@@ -3,9 +3,10 @@
 //! The machine on which a switch takes place.
 
 use super::journal::{self, Journal, Phase, Wish};
+use super::part::{foundations, Part};
 use super::programs;
 use super::reach;
-use super::restore::{foundations, join_masters, missing, restore, Part};
+use super::restore::{join_masters, missing, restore};
 use super::turn::{Site, Word};
 use super::users;
 use crate::driver::Driver;
