@@ -6,7 +6,7 @@ use super::world::World;
 use crate::doctor::{diagnose, Diagnosis, When};
 use crate::driver::{Driver, Installed};
 use crate::facts::{adapter, has_joined, Arp, BondFacts, Facts, Infiniband, SlaveFacts};
-use crate::firewall::{Chain, Firewall, Hook};
+use crate::firewall::{take, Chain, Firewall, Hook};
 use crate::netlink::{Link, LinkType};
 use crate::status::Report;
 use std::path::Path;
@@ -528,6 +528,33 @@ fn a_vlan_on_the_bond_counts_as_the_bond() {
         When::Now,
         &["net.ipv4.conf.bond0/5.arp_ignore"],
     );
+}
+
+/// A netlink message of this kind.
+fn message(kind: u16, flags: u16, payload: &[u8]) -> Vec<u8> {
+    let length = (16 + payload.len()) as u32;
+    let mut bytes = length.to_ne_bytes().to_vec();
+    bytes.extend(kind.to_ne_bytes());
+    bytes.extend(flags.to_ne_bytes());
+    bytes.extend([0; 8]);
+    bytes.extend(payload);
+    bytes
+}
+
+#[test]
+fn a_list_of_the_firewall_is_whole_or_an_error() {
+    const DONE: u16 = 3;
+    let rule = message(0xa06, 2, &[3, 0, 0, 0, 1, 2, 3, 4]);
+    let mut found = Vec::new();
+    let of = |error: std::io::Error| error.raw_os_error();
+    assert_eq!(take(&rule, &mut found).map_err(of), Ok(false));
+    let end = [rule.clone(), message(DONE, 2, &0i32.to_ne_bytes())].concat();
+    assert_eq!(take(&end, &mut found).map_err(of), Ok(true));
+    assert_eq!(found, [[1, 2, 3, 4], [1, 2, 3, 4]]);
+    let broken = message(DONE, 2, &(-12i32).to_ne_bytes());
+    assert_eq!(take(&broken, &mut found).map_err(of), Err(Some(12)));
+    let changed = message(0xa06, 0x12, &[3, 0, 0, 0]);
+    assert_eq!(take(&changed, &mut found).map_err(of), Err(Some(11)));
 }
 
 #[test]

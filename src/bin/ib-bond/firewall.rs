@@ -21,8 +21,13 @@ const ARP: u8 = 3;
 const NETDEV: u8 = 5;
 /// `NLM_F_REQUEST` and `NLM_F_DUMP`.
 const DUMP: u16 = 0x301;
+/// `NLM_F_DUMP_INTR`: the list has changed since it was begun.
+const INTERRUPTED: u16 = 0x10;
 const NLMSG_ERROR: u16 = 2;
 const NLMSG_DONE: u16 = 3;
+const EAGAIN: i32 = 11;
+/// How often the lists are asked for while they change.
+const TRIES: usize = 20;
 const HEADER_LEN: usize = 16;
 /// The header of nfnetlink: family, version, resource.
 const FAMILY_LEN: usize = 4;
@@ -112,6 +117,18 @@ impl Firewall {
 }
 
 fn chains() -> io::Result<Vec<Chain>> {
+    // What changes meanwhile is looked at again, but not for ever.
+    for _ in 1..TRIES {
+        match list_chains() {
+            Err(error) if error.raw_os_error() == Some(EAGAIN) => {}
+            listed => return listed,
+        }
+    }
+    list_chains()
+}
+
+fn list_chains() -> io::Result<Vec<Chain>> {
+    // What is left of a list that was given up would be read as the next one.
     let mut socket = Socket::new(NETLINK_NETFILTER)?;
     socket.bind_auto()?;
     socket.connect(&SocketAddr::new(0, 0))?;
@@ -154,32 +171,44 @@ fn dump(socket: &Socket, family: u8, what: u8) -> io::Result<Vec<Vec<u8>>> {
     let mut found = Vec::new();
     loop {
         let (bytes, _) = socket.recv_from_full()?;
-        let mut rest = &bytes[..];
-        while rest.len() >= HEADER_LEN {
-            let length = u32::from_ne_bytes([rest[0], rest[1], rest[2], rest[3]]) as usize;
-            if length < HEADER_LEN || length > rest.len() {
-                break;
-            }
-            let (message, after) = rest.split_at(length);
-            rest = after
-                .get(length.next_multiple_of(4) - length..)
-                .unwrap_or(&[]);
-            match u16::from_ne_bytes([message[4], message[5]]) {
-                NLMSG_DONE => return Ok(found),
-                NLMSG_ERROR => {
-                    let errno = message
-                        .get(HEADER_LEN..HEADER_LEN + 4)
-                        .and_then(|code| code.try_into().ok())
-                        .map_or(0, i32::from_ne_bytes);
-                    return match errno {
-                        0 => Ok(found),
-                        errno => Err(io::Error::from_raw_os_error(-errno)),
-                    };
-                }
-                _ => found.extend(message.get(HEADER_LEN + FAMILY_LEN..).map(<[u8]>::to_vec)),
-            }
+        if take(&bytes, &mut found)? {
+            return Ok(found);
         }
     }
+}
+
+/// Adds the messages of a datagram to a list; returns whether they are the last ones. A list that the kernel could
+/// not finish, or that changed meanwhile, is an error.
+pub(crate) fn take(datagram: &[u8], found: &mut Vec<Vec<u8>>) -> io::Result<bool> {
+    let mut rest = datagram;
+    while rest.len() >= HEADER_LEN {
+        let length = u32::from_ne_bytes([rest[0], rest[1], rest[2], rest[3]]) as usize;
+        if length < HEADER_LEN || length > rest.len() {
+            break;
+        }
+        let (message, after) = rest.split_at(length);
+        rest = after
+            .get(length.next_multiple_of(4) - length..)
+            .unwrap_or(&[]);
+        if u16::from_ne_bytes([message[6], message[7]]) & INTERRUPTED != 0 {
+            return Err(io::Error::from_raw_os_error(EAGAIN));
+        }
+        match u16::from_ne_bytes([message[4], message[5]]) {
+            // Both begin with the number of an error, or with 0.
+            NLMSG_DONE | NLMSG_ERROR => {
+                let errno = message
+                    .get(HEADER_LEN..HEADER_LEN + 4)
+                    .and_then(|code| code.try_into().ok())
+                    .map_or(0, i32::from_ne_bytes);
+                return match errno {
+                    0 => Ok(true),
+                    errno => Err(io::Error::from_raw_os_error(errno.saturating_neg())),
+                };
+            }
+            _ => found.extend(message.get(HEADER_LEN + FAMILY_LEN..).map(<[u8]>::to_vec)),
+        }
+    }
+    Ok(false)
 }
 
 fn attributes(bytes: &[u8]) -> impl Iterator<Item = NlaBuffer<&[u8]>> {
