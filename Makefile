@@ -84,7 +84,7 @@ debug-kernel: ## build the kernel with all checkers (20 minutes or more, once)
 kcsan-kernel: ## build the kernel that detects data races (the same)
 	@scripts/env/debug-kernel kcsan
 
-uml-kernel: ## build the kernel with checkers that needs no emulation (7 minutes, once)
+uml-kernel: ## build the kernel with checkers that needs no emulation (7 to 20 minutes, once)
 	@scripts/env/debug-kernel uml
 
 guest: guest-module ## a shell in a guest with our module
