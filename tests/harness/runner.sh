@@ -226,11 +226,11 @@ test_a_long_suite_is_run_in_parts_where_boots_are_cheap() {
 test_what_comes_too_late_is_left_out_and_named() {
 	local head='# kernels: distro debug'
 	suite usual <<<"$head"$'\nsleep 1; printf "KTAP version 1\n1..1\nok 1 a\n"'
-	run 0 "2 passed, 0 failed" --also "usual@debug:b" --also-before 0.5 usual
+	run 0 "2 passed, 0 failed" --jobs 1 --also "usual@debug:b" --also-before 0.5 usual
 	grep -q '^----  usual@debug: left out, .*make test T=usual@debug' said
 	grep -q '^Left out for want of time: usual@debug$' said
 	! grep -q -- '--kernel debug' arguments || fail "it was run"
-	run 0 "4 passed, 0 failed" --also "usual@debug:b" --also-before 60 usual
+	run 0 "4 passed, 0 failed" --jobs 1 --also "usual@debug:b" --also-before 60 usual
 	! grep -q 'Left out' said || fail "what was in time is called late"
 }
 
@@ -330,6 +330,23 @@ test_sources_are_tested_during_the_build_and_guests_after_it() {
 	touch times
 	run 0 "4 passed, 0 failed" --jobs 3 good policy fabric
 	[[ $(tr '\n' ' ' <times) == "cargo+ cargo- cargo+ cargo- built guest " ]] || fail "$(<times)"
+}
+
+test_sources_do_not_hold_up_the_build_of_another_kernel() {
+	suite good <<<'printf "KTAP version 1\n1..1\nok 1 a\n"'
+	# Cargo runs one suite of the sources at a time; the first one waits for the build.
+	printf '#!/bin/sh\necho "build $*" >>times\n' >scripts/build
+	cat >scripts/cargo <<-'END'
+		#!/bin/bash
+		[ "$1" = test ] || exit 0
+		for ((i = 0; i < 60 && $(grep -c "build --kernel uml" times) < 1; i++)); do read -rt 0.1 <> <(:); done
+		echo tested >>times
+		echo "test link::up ... ok"
+	END
+	chmod +x scripts/*
+	touch times
+	run 0 "4 passed, 0 failed" --jobs 2 policy fabric good@uml
+	[[ $(<times) == "build --kernel uml"$'\n'tested$'\n'tested ]] || fail "$(<times)"
 }
 
 test_cargo_results_are_counted_one_by_one() {

@@ -41,6 +41,8 @@ class Suite:
     of_sources = False
     # The kernel of the guests that it starts.
     kernel = "distro"
+    # It was asked for in addition to the others, if there is time.
+    is_extra = False
     # It takes a few seconds: it starts before the others.
     is_quick = False
     # A guess, in seconds of real time: the longest suites start first.

@@ -5,24 +5,47 @@ import threading
 import time
 import traceback
 
+from .host import KERNELS
+
+
+class Limits:
+    """When suites that were asked for in addition are left out, in seconds since the start; None for
+    never."""
+
+    def __init__(self, before, until):
+        # The turn of a kernel, which may have to be built, comes later than this.
+        self.before = before
+        # The turn of a suite does.
+        self.until = until
+        self.started = time.monotonic()
+
+    def passed(self):
+        """Seconds since the start."""
+        return time.monotonic() - self.started
+
+    def is_turn_late(self):
+        return self.before is not None and self.passed() > self.before
+
+    def is_late(self):
+        return self.until is not None and self.passed() > self.until
+
 
 class Schedule:
-    """The suites that one kernel's turn has, run by several workers. The build runs first; beside it,
-    suites of the sources alone."""
+    """Runs suites with several workers. The kernels have their turns one after another, each with its
+    build first; what tests the sources alone fills the gaps."""
 
-    def __init__(self, build, jobs, report, workers, is_late):
+    def __init__(self, builds, jobs, report, workers, limits):
         self.report = report
-        self.is_late = is_late
+        self.limits = limits
         self.workers = workers
-        # Those that measure time run one by one at the end.
-        self.last = [job for job in jobs if job[0].alone]
-        # What takes seconds comes first, then the longest.
-        self.waiting = [build] * bool(build) + sorted((job for job in jobs if not job[0].alone), key=lambda job: job[0].order)
-        self.build = build[0] if build else None
+        self.builds = builds
         # A suite for two guests at once starts one at a time, if others run beside it.
-        self.jobs = workers if len(jobs) == 1 else 1
-        self.is_built = not build
-        self.in_use = set()
+        self.guests = workers if len(jobs) == 1 else 1
+        jobs = jobs + [(build, []) for build in builds]
+        self.waiting = sorted(jobs, key=lambda job: (rank(job[0]), job[0] not in builds, job[0].alone, job[0].order))
+        self.running = []
+        self.built = set(KERNELS) - {build.kernel for build in builds}
+        self.begun = set()
         self.changed = threading.Condition()
 
     def run(self):
@@ -32,8 +55,6 @@ class Schedule:
             thread.start()
         for thread in threads:
             thread.join()
-        for suite, cases in self.last:
-            self._run(suite, cases)
 
     def _work(self):
         while True:
@@ -42,36 +63,64 @@ class Schedule:
                 if not self.waiting:
                     return
                 suite, cases = job = self._next()
+                if self._begin_turn(suite):
+                    continue
                 self.waiting.remove(job)
-                self.in_use.add(suite.uses)
+                self.running.append(suite)
             passed = self._run(suite, cases)
             with self.changed:
-                self.in_use.discard(suite.uses)
-                if suite is self.build:
-                    self._built(passed)
+                self.running.remove(suite)
+                if suite in self.builds:
+                    self._end_build(suite, passed)
                 self.changed.notify_all()
 
     def _next(self):
         """The first job that may start now, or None."""
-        for job in self.waiting:
-            suite = job[0]
-            may_start = self.is_built or suite is self.build or suite.of_sources
-            if may_start and (not suite.uses or suite.uses not in self.in_use):
-                return job
-        return None
+        return next((job for job in self.waiting if self._may_start(job[0])), None)
 
-    def _built(self, passed):
-        self.is_built = True
-        if not passed:
-            self.waiting = [job for job in self.waiting if not job[0].needs_build]
-            self.last = [job for job in self.last if not job[0].needs_build]
+    def _may_start(self, suite):
+        others = [job[0] for job in self.waiting if job[0] is not suite]
+        if any(other.alone for other in self.running):
+            return False
+        if suite.alone and (self.running or any(rank(other) <= rank(suite) and not other.alone for other in others)):
+            return False
+        if suite.uses and any(other.uses == suite.uses for other in self.running):
+            return False
+        if suite.of_sources:
+            return True
+        if suite in self.builds:
+            # A kernel may have to be built for long: what can run without it goes first.
+            return all(other.of_sources or rank(other) >= rank(suite) for other in others)
+        return suite.kernel in self.built
+
+    def _begin_turn(self, suite):
+        """Begin the turn of this suite's kernel, if it has not begun. Returns whether that has left suites
+        out."""
+        if suite.of_sources or suite.kernel in self.begun:
+            return False
+        self.begun.add(suite.kernel)
+        late = [job for job in self.waiting if job[0].kernel == suite.kernel and job[0].is_extra]
+        if not late or not self.limits.is_turn_late():
+            return False
+        self.waiting = [job for job in self.waiting if job not in late]
+        names = dict.fromkeys(job[0].name for job in late if job[0] not in self.builds)
+        self.report.left_out(list(names), f"their turn has come after {self.limits.passed():.0f} s only")
+        self.changed.notify_all()
+        return True
+
+    def _end_build(self, build, passed):
+        self.built.add(build.kernel)
+        needs_it = [job for job in self.waiting if job[0].kernel == build.kernel and job[0].needs_build]
+        if needs_it and not passed:
+            self.waiting = [job for job in self.waiting if job not in needs_it]
             self.report.note("The module does not build, so the tests that need it were not run.")
 
     def _run(self, suite, cases):
         """Run one suite, unless it is late."""
-        if suite is not self.build and self.is_late(suite):
+        if suite.is_extra and suite not in self.builds and self.limits.is_late():
+            self.report.left_out([suite.name], f"its turn has come after {self.limits.passed():.0f} s only")
             return False
-        suite.jobs = self.jobs
+        suite.jobs = self.guests
         started = time.monotonic()
         try:
             passed = suite.run(self.report, cases)
@@ -82,3 +131,8 @@ class Schedule:
                              f"the runner could not run it: {error}")
         self.report.took(suite.name, time.monotonic() - started, suite.times)
         return passed
+
+
+def rank(suite):
+    """The place of a suite's kernel in the order of turns."""
+    return KERNELS.index(suite.kernel)
