@@ -357,8 +357,8 @@ impl Netlink {
         )
     }
 
-    /// The routes that lead through a device and are not the kernel's own.
-    fn routes(&mut self, index: u32) -> Result<Vec<RouteMessage>> {
+    /// All routes, those of IPv4 first.
+    pub(crate) fn routes(&mut self) -> Result<Vec<RouteMessage>> {
         let mut routes = Vec::new();
         for family in [AddressFamily::Inet, AddressFamily::Inet6] {
             let mut request = RouteMessage::default();
@@ -371,10 +371,6 @@ impl Netlink {
                 },
             )?);
         }
-        routes.retain(|route| {
-            route.header.protocol != RouteProtocol::Kernel
-                && route.attributes.contains(&RouteAttribute::Oif(index))
-        });
         Ok(routes)
     }
 
@@ -383,12 +379,17 @@ impl Netlink {
         let index = self.index(name)?;
         let mut addresses = self.addresses()?;
         addresses.retain(|address| address.index == index && address.is_global);
+        let mut routes = self.routes()?;
+        routes.retain(|route| {
+            route.header.protocol != RouteProtocol::Kernel
+                && route.attributes.contains(&RouteAttribute::Oif(index))
+        });
         Ok(Saved {
             addresses: addresses
                 .into_iter()
                 .map(|address| address.message)
                 .collect(),
-            routes: self.routes(index)?,
+            routes,
         })
     }
 

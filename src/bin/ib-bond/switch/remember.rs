@@ -181,18 +181,7 @@ fn is_given(address: &AddressMessage) -> bool {
 
 /// The routes that the kernel does not find by itself, for all devices.
 fn routes(netlink: &mut Netlink) -> Result<Vec<RouteMessage>> {
-    let mut routes = Vec::new();
-    for family in [AddressFamily::Inet, AddressFamily::Inet6] {
-        let mut request = RouteMessage::default();
-        request.header.address_family = family;
-        routes.extend(netlink.dump(
-            RouteNetlinkMessage::GetRoute(request),
-            |message| match message {
-                RouteNetlinkMessage::NewRoute(route) => Some(route),
-                _ => None,
-            },
-        )?);
-    }
+    let mut routes = netlink.routes()?;
     routes.retain(|route| {
         !matches!(
             route.header.protocol,
@@ -222,45 +211,34 @@ pub(super) fn default_gateway(
 ) -> Result<Option<(IpAddr, String)>> {
     let mut found = Vec::new();
     let links = Links::get(netlink)?;
-    for family in [AddressFamily::Inet, AddressFamily::Inet6] {
-        let mut request = RouteMessage::default();
-        request.header.address_family = family;
-        let routes = netlink.dump(
-            RouteNetlinkMessage::GetRoute(request),
-            |message| match message {
-                RouteNetlinkMessage::NewRoute(route) => Some(route),
+    for route in netlink.routes()? {
+        let is_default =
+            route.header.destination_prefix_length == 0 && route.header.kind == RouteType::Unicast;
+        let device = route
+            .attributes
+            .iter()
+            .find_map(|attribute| match attribute {
+                RouteAttribute::Oif(index) => links.name(*index),
                 _ => None,
-            },
-        )?;
-        for route in routes {
-            let is_default = route.header.destination_prefix_length == 0
-                && route.header.kind == RouteType::Unicast;
-            let device = route
+            });
+        // The address may be that of a bridge to which the bond belongs.
+        let is_ours = device.is_some_and(|name| {
+            parts
+                .iter()
+                .any(|part| part.name == name || part.master.as_deref() == Some(name))
+        });
+        if let (true, Some(gateway), Some(device), true) =
+            (is_default, gateway_of(&route), device, is_ours)
+        {
+            let metric = route
                 .attributes
                 .iter()
                 .find_map(|attribute| match attribute {
-                    RouteAttribute::Oif(index) => links.name(*index),
+                    RouteAttribute::Priority(metric) => Some(*metric),
                     _ => None,
-                });
-            // The address may be that of a bridge to which the bond belongs.
-            let is_ours = device.is_some_and(|name| {
-                parts
-                    .iter()
-                    .any(|part| part.name == name || part.master.as_deref() == Some(name))
-            });
-            if let (true, Some(gateway), Some(device), true) =
-                (is_default, gateway_of(&route), device, is_ours)
-            {
-                let metric = route
-                    .attributes
-                    .iter()
-                    .find_map(|attribute| match attribute {
-                        RouteAttribute::Priority(metric) => Some(*metric),
-                        _ => None,
-                    })
-                    .unwrap_or(0);
-                found.push((gateway.is_ipv6(), metric, gateway, device.to_string()));
-            }
+                })
+                .unwrap_or(0);
+            found.push((gateway.is_ipv6(), metric, gateway, device.to_string()));
         }
     }
     found.sort();
