@@ -39,6 +39,8 @@ class Suite:
     needs_build = False
     # It needs no kernel, so it need not wait for the build, and "make check" runs it, too.
     of_sources = False
+    # But it needs the Debian tree, which the first build makes and shows how.
+    needs_tree = False
     # The kernel of the guests that it starts.
     kernel = "distro"
     # It was asked for in addition to the others, if there is time.
@@ -66,9 +68,10 @@ class Suite:
 class Check(Suite):
     """A command that passes if it exits with 0."""
 
-    def __init__(self, name, command, needs_build=False, is_quick=False, uses=None):
+    def __init__(self, name, command, needs_build=False, needs_tree=False, is_quick=False, uses=None):
         self.name = name
         self.command = command
+        self.needs_tree = needs_tree
         self.needs_build = needs_build
         self.of_sources = not needs_build
         self.is_quick = is_quick
@@ -269,7 +272,7 @@ def suites():
         # A kernel with Rust's debug assertions is meant to contain panics; this one must not.
         Check("symbols", ["scripts/check-symbols", "--kernel", "distro"], needs_build=True, is_quick=True),
         Check("unsafe", ["scripts/check-unsafe"], is_quick=True),
-        Check("fmt", ["scripts/fmt", "--check"], is_quick=True),
+        Check("fmt", ["scripts/fmt", "--check"], needs_tree=True, is_quick=True),
         Check("clippy", ["scripts/cargo", "clippy", "--locked", "--all-targets", "--", "-D", "warnings"], uses=CARGO_TARGET),
         Check("clippy-kernel", ["scripts/build", "--kernel", "distro", "CLIPPY=1"], needs_build=True),
         Check("sparse", ["scripts/build", "--kernel", "distro", "C=2"], needs_build=True),

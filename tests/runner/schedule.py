@@ -86,7 +86,7 @@ class Schedule:
             return False
         if suite.uses and any(other.uses == suite.uses for other in self.running):
             return False
-        if suite.of_sources:
+        if suite.of_sources and not suite.needs_tree:
             return True
         if suite in self.builds:
             # A kernel may have to be built for long: what can run without it goes first.
@@ -103,8 +103,9 @@ class Schedule:
         if not late or not self.limits.is_turn_late():
             return False
         self.waiting = [job for job in self.waiting if job not in late]
-        names = dict.fromkeys(job[0].name for job in late if job[0] not in self.builds)
-        self.report.left_out(list(names), f"their turn has come after {self.limits.passed():.0f} s only")
+        # The build is named if nothing but the build was asked for.
+        names = [job[0].name for job in late if job[0] not in self.builds] or [suite.name]
+        self.report.left_out(list(dict.fromkeys(names)), f"their turn has come after {self.limits.passed():.0f} s only")
         self.changed.notify_all()
         return True
 
